@@ -1,0 +1,437 @@
+package account_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/problem"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const password = "seven green lamps"
+
+// cheap parameters keep the tests fast.
+var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now func() time.Time) *account.Sessions {
+	t.Helper()
+	hasher, err := auth.NewHasher(params)
+	require.NoError(t, err)
+	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", now)
+	require.NoError(t, err)
+	return account.NewSessions(account.SessionConfig{RefreshTokenLifetime: 24 * time.Hour}, account.NewStore(pool, hasher), tokens, now)
+}
+
+func user(t *testing.T, s *account.Sessions, name string) account.User {
+	t.Helper()
+	u, err := s.CreateUser(t.Context(), account.NewUser{Username: name, Password: password})
+	require.NoError(t, err)
+	return u
+}
+
+// requireProblem checks the status and code of a refusal.
+func requireProblem(t *testing.T, err error, status int, code string) {
+	t.Helper()
+	var p *problem.Error
+	require.ErrorAs(t, err, &p)
+	require.Equal(t, status, p.Status)
+	require.Equal(t, code, p.Code())
+}
+
+func TestCreateUser(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := newSessions(t, pool, cheap, time.Now)
+	u, err := s.CreateUser(t.Context(), account.NewUser{Username: "Ann", Password: password, Email: "ann@example.com", FullName: "Ann Example"})
+	require.NoError(t, err)
+	require.Equal(t, "Ann", u.Username)
+	require.Equal(t, "ann@example.com", *u.Email)
+	require.Equal(t, "Ann Example", *u.FullName)
+	require.False(t, u.Disabled)
+	again, err := s.User(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.Equal(t, u, again)
+
+	projects, err := s.Projects(t.Context(), u.ID)
+	require.NoError(t, err)
+	require.Len(t, projects, 1)
+	require.Equal(t, u.ProjectID, projects[0].ID)
+	require.True(t, projects[0].Home)
+	require.Equal(t, auth.RoleOwner, projects[0].Role)
+
+	var hash string
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT password_hash FROM analytics.users`).Scan(&hash))
+	require.True(t, strings.HasPrefix(hash, "$argon2id$"), "the password is stored as a hash")
+}
+
+func TestUserNames(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, pgtest.New(t), cheap, time.Now)
+	user(t, s, "Straße")
+	user(t, s, "tel")
+	for name, c := range map[string]struct {
+		username string
+		status   int
+		field    string
+	}{
+		"empty":              {"", 422, "username"},
+		"blank":              {"  ", 422, "username"},
+		"151 characters":     {strings.Repeat("é", 151), 422, "username"},
+		"150 characters":     {strings.Repeat("é", 150), 0, ""},
+		"NUL":                {"a\x00b", 422, "username"},
+		"line break":         {"a\nb", 422, "username"},
+		"C1 control":         {"a\u0085b", 422, "username"},
+		"turned direction":   {"a\u202Eb", 422, "username"},
+		"bad UTF-8":          {"a\xffb", 422, "username"},
+		"taken, other case":  {"STRASSE", 409, ""},
+		"taken, full width":  {"ｓtrasse", 409, ""},
+		"taken, with spaces": {" straße ", 409, ""},
+		"taken, as a sign":   {"℡", 409, ""},
+		"markup":             {`<b>'; DROP TABLE users;--`, 0, ""},
+		"right to left":      {"מרים", 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, err := s.CreateUser(t.Context(), account.NewUser{Username: c.username, Password: password})
+			switch c.status {
+			case 0:
+				require.NoError(t, err)
+				require.Equal(t, c.username, u.Username)
+			case 409:
+				requireProblem(t, err, 409, "username-taken")
+			default:
+				var p *problem.Error
+				require.ErrorAs(t, err, &p)
+				require.Equal(t, c.status, p.Status)
+				require.Equal(t, c.field, p.Errors[0].Field)
+			}
+		})
+	}
+	for field, n := range map[string]account.NewUser{
+		"password":  {Username: "x", Password: "short"},
+		"email":     {Username: "x", Password: password, Email: "Ann <ann@example.com>"},
+		"full_name": {Username: "x", Password: password, FullName: "a\tb"},
+	} {
+		_, err := s.CreateUser(t.Context(), n)
+		var p *problem.Error
+		require.ErrorAs(t, err, &p)
+		require.Equal(t, 422, p.Status)
+		require.Equal(t, field, p.Errors[0].Field)
+	}
+}
+
+func TestLogin(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := newSessions(t, pool, cheap, time.Now)
+	u := user(t, s, "Ann")
+	for _, name := range []string{"Ann", "ANN", " ann", "ａnn"} {
+		g, err := s.Login(t.Context(), name, password)
+		require.NoError(t, err, name)
+		require.Equal(t, "bearer", g.TokenType)
+		require.Equal(t, 900, g.ExpiresIn)
+		require.NotEmpty(t, g.AccessToken)
+		require.NotEmpty(t, g.RefreshToken)
+	}
+	for name, c := range map[string][2]string{
+		"wrong password":  {"ann", "seven green lamp"},
+		"unknown user":    {"bob", password},
+		"no password":     {"ann", ""},
+		"NUL in the name": {"ann\x00", password},
+		"bad UTF-8":       {"ann\xff", password},
+		"endless name":    {strings.Repeat("a", 50_000), password},
+	} {
+		_, err := s.Login(t.Context(), c[0], c[1])
+		require.ErrorIs(t, err, account.ErrCredentials, name)
+	}
+	var stored int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.refresh_tokens WHERE length(hash) = 32`).Scan(&stored))
+	require.Equal(t, 4, stored, "refresh tokens are stored as hashes, one a login")
+
+	_, err := pool.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, u.ID)
+	require.NoError(t, err)
+	_, err = s.Login(t.Context(), "ann", password)
+	require.ErrorIs(t, err, account.ErrCredentials)
+}
+
+// New parameters reach a hash when its owner logs in, also from many places at
+// once.
+func TestLoginReplacesOutdatedHashes(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	user(t, newSessions(t, pool, cheap, time.Now), "ann")
+	stronger := cheap
+	stronger.Memory = 128
+	s := newSessions(t, pool, stronger, time.Now)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if _, err := s.Login(t.Context(), "ann", password); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var hash string
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT password_hash FROM analytics.users`).Scan(&hash))
+	require.Contains(t, hash, "m=128,")
+	_, err := s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+}
+
+func TestRefreshRotates(t *testing.T) {
+	t.Parallel()
+	var now atomic.Pointer[time.Time]
+	set := func(at time.Time) { now.Store(&at) }
+	start := time.Now()
+	set(start)
+	pool := pgtest.New(t)
+	s := newSessions(t, pool, cheap, func() time.Time { return *now.Load() })
+	user(t, s, "ann")
+	first, err := s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+	second, err := s.Refresh(t.Context(), first.RefreshToken)
+	require.NoError(t, err)
+	require.NotEqual(t, first.RefreshToken, second.RefreshToken)
+	other, err := s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+
+	_, err = s.Refresh(t.Context(), first.RefreshToken)
+	require.ErrorIs(t, err, account.ErrRefresh, "it was used before")
+	_, err = s.Refresh(t.Context(), second.RefreshToken)
+	require.ErrorIs(t, err, account.ErrRefresh, "the family is dead")
+	other, err = s.Refresh(t.Context(), other.RefreshToken)
+	require.NoError(t, err, "another login is another family")
+
+	for _, token := range []string{"", "er_", first.AccessToken, strings.ToUpper(other.RefreshToken), "a\x00b\xff"} {
+		_, err = s.Refresh(t.Context(), token)
+		require.ErrorIs(t, err, account.ErrRefresh)
+	}
+
+	set(start.Add(24 * time.Hour))
+	_, err = s.Refresh(t.Context(), other.RefreshToken)
+	require.ErrorIs(t, err, account.ErrRefresh, "it expired")
+	_, err = s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+	var families int
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.token_families`).Scan(&families))
+	require.Equal(t, 1, families, "a login clears away what is past use")
+}
+
+// Of many uses at once one at most is granted, and then the family is dead.
+func TestRefreshAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, pgtest.New(t), cheap, time.Now)
+	user(t, s, "ann")
+	g, err := s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+	granted := make(chan account.Grant, 8)
+	var wg sync.WaitGroup
+	for range cap(granted) {
+		wg.Go(func() {
+			if g, err := s.Refresh(t.Context(), g.RefreshToken); err == nil {
+				granted <- g
+			}
+		})
+	}
+	wg.Wait()
+	require.Len(t, granted, 1)
+	_, err = s.Refresh(t.Context(), (<-granted).RefreshToken)
+	require.ErrorIs(t, err, account.ErrRefresh)
+}
+
+func TestChangePassword(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, pgtest.New(t), cheap, time.Now)
+	u := user(t, s, "ann")
+	g, err := s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
+	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), account.ErrCredentials)
+	requireProblem(t, s.ChangePassword(t.Context(), u.ID, family, password, "12345678"), 422, "too-common")
+	_, err = s.Refresh(t.Context(), g.RefreshToken)
+	require.NoError(t, err, "nothing has changed yet")
+
+	g, err = s.Login(t.Context(), "ann", password)
+	require.NoError(t, err)
+	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, password, "another good one"))
+	_, err = s.Refresh(t.Context(), g.RefreshToken)
+	require.ErrorIs(t, err, account.ErrRefresh)
+	_, err = s.Login(t.Context(), "ann", password)
+	require.ErrorIs(t, err, account.ErrCredentials)
+	_, err = s.Login(t.Context(), "ann", "another good one")
+	require.NoError(t, err)
+}
+
+// No login with the old password outlives the change, however they interleave.
+func TestChangePasswordAgainstLogins(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := newSessions(t, pool, cheap, time.Now)
+	u := user(t, s, "ann")
+	old := password
+	for range 10 {
+		var wg sync.WaitGroup
+		for range 3 {
+			wg.Go(func() {
+				if _, err := s.Login(t.Context(), "ann", old); err != nil && !errors.Is(err, account.ErrCredentials) {
+					t.Error(err)
+				}
+			})
+		}
+		next := old + "!"
+		wg.Go(func() {
+			if err := s.ChangePassword(t.Context(), u.ID, "00000000-0000-0000-0000-000000000000", old, next); err != nil {
+				t.Error(err)
+			}
+		})
+		wg.Wait()
+		var live int
+		require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.token_families WHERE revoked_at IS NULL`).Scan(&live))
+		require.Zero(t, live)
+		old = next
+	}
+}
+
+func TestMembers(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, pgtest.New(t), cheap, time.Now)
+	ctx := t.Context()
+	ann, bob, eve := user(t, s, "ann"), user(t, s, "bob"), user(t, s, "eve")
+	shop, err := s.CreateProject(ctx, ann.ID, "Shop")
+	require.NoError(t, err)
+	require.False(t, shop.Home)
+
+	m, err := s.SetMember(ctx, shop.ID, ann.ID, "BOB", auth.RoleViewer)
+	require.NoError(t, err)
+	require.Equal(t, bob.ID, m.UserID)
+	require.Equal(t, "bob", m.Username)
+	members, err := s.Members(ctx, shop.ID, bob.ID)
+	require.NoError(t, err)
+	require.Len(t, members, 2)
+
+	// Who is no owner manages nothing, who is no member sees nothing.
+	for _, role := range []auth.Role{auth.RoleViewer, auth.RoleEditor} {
+		_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", role)
+		require.NoError(t, err)
+		_, err = s.SetMember(ctx, shop.ID, bob.ID, "bob", auth.RoleOwner)
+		requireProblem(t, err, http.StatusForbidden, "not-owner")
+		requireProblem(t, s.RemoveMember(ctx, shop.ID, bob.ID, ann.ID), http.StatusForbidden, "not-owner")
+		_, err = s.Keys(ctx, shop.ID, bob.ID)
+		requireProblem(t, err, http.StatusForbidden, "not-owner")
+		_, err = s.CreateKey(ctx, shop.ID, bob.ID, "k", auth.ScopeRead)
+		requireProblem(t, err, http.StatusForbidden, "not-owner")
+		requireProblem(t, s.RevokeKey(ctx, shop.ID, bob.ID, 1), http.StatusForbidden, "not-owner")
+	}
+	for _, project := range []int64{shop.ID, 999_999} {
+		_, err = s.Members(ctx, project, eve.ID)
+		requireProblem(t, err, http.StatusNotFound, "not-found")
+		_, err = s.SetMember(ctx, project, eve.ID, "eve", auth.RoleOwner)
+		requireProblem(t, err, http.StatusNotFound, "not-found")
+		requireProblem(t, s.RemoveMember(ctx, project, eve.ID, ann.ID), http.StatusNotFound, "not-found")
+		_, err = s.Keys(ctx, project, eve.ID)
+		requireProblem(t, err, http.StatusNotFound, "not-found")
+		_, err = s.CreateKey(ctx, project, eve.ID, "k", auth.ScopeRead)
+		requireProblem(t, err, http.StatusNotFound, "not-found")
+		requireProblem(t, s.RevokeKey(ctx, project, eve.ID, 1), http.StatusNotFound, "not-found")
+	}
+
+	// The last owner stays.
+	requireProblem(t, s.RemoveMember(ctx, shop.ID, ann.ID, ann.ID), http.StatusConflict, "last-owner")
+	_, err = s.SetMember(ctx, shop.ID, ann.ID, "ann", auth.RoleEditor)
+	requireProblem(t, err, http.StatusConflict, "last-owner")
+	_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", auth.RoleOwner)
+	require.NoError(t, err)
+	require.NoError(t, s.RemoveMember(ctx, shop.ID, ann.ID, ann.ID))
+	_, err = s.Members(ctx, shop.ID, ann.ID)
+	requireProblem(t, err, http.StatusNotFound, "not-found")
+
+	// A user's own project stays the user's, whoever else owns it.
+	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "bob", auth.RoleOwner)
+	require.NoError(t, err)
+	requireProblem(t, s.RemoveMember(ctx, ann.ProjectID, bob.ID, ann.ID), http.StatusConflict, "home-project")
+	_, err = s.SetMember(ctx, ann.ProjectID, bob.ID, "ann", auth.RoleViewer)
+	requireProblem(t, err, http.StatusConflict, "home-project")
+
+	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "nobody", auth.RoleViewer)
+	requireProblem(t, err, http.StatusUnprocessableEntity, "unknown-user")
+	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "a\x00", auth.RoleViewer)
+	requireProblem(t, err, http.StatusUnprocessableEntity, "unknown-user")
+	requireProblem(t, s.RemoveMember(ctx, ann.ProjectID, ann.ID, eve.ID), http.StatusNotFound, "not-found")
+}
+
+// Two owners who remove each other at once leave one.
+func TestOwnersRemoveEachOther(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, pgtest.New(t), cheap, time.Now)
+	ctx := t.Context()
+	ann, bob := user(t, s, "ann"), user(t, s, "bob")
+	for range 10 {
+		p, err := s.CreateProject(ctx, ann.ID, "p")
+		require.NoError(t, err)
+		_, err = s.SetMember(ctx, p.ID, ann.ID, "bob", auth.RoleOwner)
+		require.NoError(t, err)
+		errs := make(chan error, 2)
+		go func() { errs <- s.RemoveMember(ctx, p.ID, ann.ID, bob.ID) }()
+		go func() { errs <- s.RemoveMember(ctx, p.ID, bob.ID, ann.ID) }()
+		first, second := <-errs, <-errs
+		require.True(t, (first == nil) != (second == nil), "%v, %v", first, second)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := newSessions(t, pool, cheap, time.Now)
+	ctx := t.Context()
+	ann, bob := user(t, s, "ann"), user(t, s, "bob")
+	k, err := s.CreateKey(ctx, ann.ProjectID, ann.ID, "web shop", auth.ScopeIngest)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(k.Key, k.Prefix))
+	require.Equal(t, auth.ScopeIngest, k.Scope)
+	var hash []byte
+	require.NoError(t, pool.QueryRow(ctx, `SELECT hash FROM analytics.api_keys`).Scan(&hash))
+	require.Equal(t, auth.HashCredential(k.Key), hash)
+	_, err = s.CreateKey(ctx, ann.ProjectID, ann.ID, "a\nb", auth.ScopeIngest)
+	requireProblem(t, err, 422, "invalid-character")
+
+	requireProblem(t, s.RevokeKey(ctx, bob.ProjectID, bob.ID, k.ID), 404, "not-found")
+	require.NoError(t, s.RevokeKey(ctx, ann.ProjectID, ann.ID, k.ID))
+	keys, err := s.Keys(ctx, ann.ProjectID, ann.ID)
+	require.NoError(t, err)
+	require.Len(t, keys, 1)
+	require.NotNil(t, keys[0].RevokedAt)
+	revoked := *keys[0].RevokedAt
+	require.NoError(t, s.RevokeKey(ctx, ann.ProjectID, ann.ID, k.ID), "again changes nothing")
+	keys, err = s.Keys(ctx, ann.ProjectID, ann.ID)
+	require.NoError(t, err)
+	require.Equal(t, revoked, *keys[0].RevokedAt)
+}
+
+func TestAwayPostgresIs503(t *testing.T) {
+	t.Parallel()
+	pool, err := pgxpool.New(t.Context(), "postgres://nobody@127.0.0.1:1/none?connect_timeout=1")
+	require.NoError(t, err)
+	defer pool.Close()
+	s := newSessions(t, pool, cheap, time.Now)
+	_, err = s.CreateUser(t.Context(), account.NewUser{Username: "ann", Password: password})
+	requireProblem(t, err, 503, "unavailable")
+	_, err = s.Login(t.Context(), "ann", password)
+	requireProblem(t, err, 503, "unavailable")
+	_, err = s.Refresh(t.Context(), "er_x")
+	requireProblem(t, err, 503, "unavailable")
+	_, err = s.Members(t.Context(), 1, 1)
+	requireProblem(t, err, 503, "unavailable")
+}

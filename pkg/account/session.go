@@ -1,0 +1,280 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/problem"
+)
+
+// SessionConfig of logins.
+type SessionConfig struct {
+	RefreshTokenLifetime time.Duration `env:"REFRESH_TOKEN_LIFETIME" envDefault:"720h" doc:"How long a login lasts without being used"`
+}
+
+// Validate reports what is wrong.
+func (c *SessionConfig) Validate() error {
+	if c.RefreshTokenLifetime <= auth.AccessTokenLifetime {
+		return fmt.Errorf("REFRESH_TOKEN_LIFETIME is %s, not more than the %s of an access token", c.RefreshTokenLifetime, auth.AccessTokenLifetime)
+	}
+	return nil
+}
+
+// Sessions are the logins of users. Each is a family: the refresh tokens that
+// follow one another and the access tokens they gave.
+type Sessions struct {
+	*Store
+	cfg    SessionConfig
+	tokens *auth.Tokens
+	now    func() time.Time
+}
+
+// NewSessions makes Sessions over a store. now is the clock of the tokens.
+func NewSessions(cfg SessionConfig, store *Store, tokens *auth.Tokens, now func() time.Time) *Sessions {
+	return &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now}
+}
+
+// Grant is a pair of tokens.
+type Grant struct {
+	AccessToken  string `json:"access_token" doc:"JWT for Authorization: Bearer"`
+	RefreshToken string `json:"refresh_token" doc:"For one new pair; a second use ends the login"`
+	TokenType    string `json:"token_type" enum:"bearer" doc:"Kind of the access token"`
+	ExpiresIn    int    `json:"expires_in" doc:"Seconds the access token is valid"`
+}
+
+// ErrCredentials is returned for a user name and password that do not belong
+// together. It is the same whether the user exists or not.
+var ErrCredentials = problem.New(http.StatusUnauthorized, "invalid-credentials", "user name or password is wrong").
+	WithHeader("WWW-Authenticate", "Bearer")
+
+// ErrRefresh is returned for a refresh token that gives nothing.
+var ErrRefresh = problem.New(http.StatusUnauthorized, "invalid-refresh-token", "the refresh token is not valid, was used before or has expired; log in again").
+	WithHeader("WWW-Authenticate", "Bearer")
+
+const loginSQL = `SELECT id, password_hash, disabled FROM analytics.users WHERE username_key = $1`
+
+// Login checks a password and starts a family. It returns ErrCredentials when
+// user and password do not match.
+func (s *Sessions) Login(ctx context.Context, username, password string) (Grant, error) {
+	grant, err := s.login(ctx, username, password)
+	if errors.Is(err, errChanged) {
+		grant, err = s.login(ctx, username, password)
+	}
+	if errors.Is(err, errChanged) {
+		return Grant{}, ErrCredentials
+	}
+	return grant, err
+}
+
+// errChanged says that the password was changed, or its hash replaced, while it
+// was being checked.
+var errChanged = errors.New("the password changed meanwhile")
+
+func (s *Sessions) login(ctx context.Context, username, password string) (Grant, error) {
+	var id int64
+	var hash string
+	var disabled bool
+	// Postgres would refuse some texts as an error of ours.
+	if checkText("username", username, maxUsername) == nil {
+		err := s.pool.QueryRow(ctx, loginSQL, Key(username)).Scan(&id, &hash, &disabled)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return Grant{}, wrap("reading a user", err)
+		}
+	}
+	ok, outdated, err := s.hasher.Verify(ctx, password, hash)
+	if err != nil {
+		return Grant{}, err
+	}
+	if !ok || disabled {
+		return Grant{}, ErrCredentials
+	}
+	if outdated {
+		if hash, err = s.rehash(ctx, id, hash, password); err != nil {
+			return Grant{}, err
+		}
+	}
+	return s.start(ctx, id, hash)
+}
+
+const rehashSQL = `UPDATE analytics.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`
+
+// rehash replaces a hash that was made with other parameters.
+func (s *Sessions) rehash(ctx context.Context, id int64, old, password string) (string, error) {
+	fresh, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.pool.Exec(ctx, rehashSQL, id, old, fresh); err != nil {
+		return "", wrap("replacing a password hash", err)
+	}
+	return fresh, nil
+}
+
+// The share lock holds off a change of the password until the family is there to
+// be ended by it. The user's families that are past use go on this occasion, so
+// that nobody else has to clean up.
+const startSQL = `
+WITH u AS (
+    SELECT id FROM analytics.users WHERE id = $1 AND password_hash = $5 FOR SHARE
+), gone AS (
+    DELETE FROM analytics.token_families AS f
+    WHERE f.user_id = $1 AND NOT EXISTS (
+        SELECT FROM analytics.refresh_tokens AS r WHERE r.family_id = f.id AND r.expires_at > $4)
+), f AS (
+    INSERT INTO analytics.token_families (user_id) SELECT id FROM u RETURNING id
+), r AS (
+    INSERT INTO analytics.refresh_tokens (hash, family_id, expires_at) SELECT $2, id, $3 FROM f
+)
+SELECT id::text FROM f`
+
+// start makes a family, if the password's hash is still the one that was checked.
+func (s *Sessions) start(ctx context.Context, user int64, passwordHash string) (Grant, error) {
+	refresh, hash := auth.NewCredential(auth.RefreshPrefix)
+	now := s.now()
+	var family string
+	err := s.pool.QueryRow(ctx, startSQL, user, hash, now.Add(s.cfg.RefreshTokenLifetime), now, passwordHash).Scan(&family)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Grant{}, errChanged
+	}
+	if err != nil {
+		return Grant{}, wrap("starting a login", err)
+	}
+	return s.grant(user, family, refresh)
+}
+
+func (s *Sessions) grant(user int64, family, refresh string) (Grant, error) {
+	access, err := s.tokens.Issue(user, family)
+	if err != nil {
+		return Grant{}, err
+	}
+	return Grant{
+		AccessToken:  access,
+		RefreshToken: refresh,
+		TokenType:    "bearer",
+		ExpiresIn:    int(auth.AccessTokenLifetime / time.Second),
+	}, nil
+}
+
+// The row lock makes two uses at once follow one another: the second sees the
+// first.
+const refreshTokenSQL = `
+SELECT f.id::text, f.user_id, r.used_at IS NOT NULL,
+       r.expires_at > $2 AND f.revoked_at IS NULL AND f.created_at >= u.tokens_valid_from AND NOT u.disabled
+FROM analytics.refresh_tokens AS r
+JOIN analytics.token_families AS f ON f.id = r.family_id
+JOIN analytics.users AS u ON u.id = f.user_id
+WHERE r.hash = $1
+FOR UPDATE OF r`
+
+const rotateSQL = `
+WITH used AS (
+    UPDATE analytics.refresh_tokens SET used_at = $3 WHERE hash = $1
+), gone AS (
+    DELETE FROM analytics.refresh_tokens WHERE family_id = $2::uuid AND expires_at <= $3
+)
+INSERT INTO analytics.refresh_tokens (hash, family_id, expires_at) VALUES ($4, $2::uuid, $5)`
+
+const revokeFamilySQL = `
+UPDATE analytics.token_families SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL`
+
+// Refresh exchanges a refresh token for a new pair. A token that comes a second
+// time was stolen, from the client or by it: the family ends. It returns
+// ErrRefresh for every token that gives nothing.
+func (s *Sessions) Refresh(ctx context.Context, token string) (Grant, error) {
+	var family, refresh string
+	var user int64
+	granted := false
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		now := s.now()
+		old := auth.HashCredential(token)
+		var used, live bool
+		if err := tx.QueryRow(ctx, refreshTokenSQL, old, now).Scan(&family, &user, &used, &live); err != nil {
+			return err
+		}
+		if used {
+			_, err := tx.Exec(ctx, revokeFamilySQL, family)
+			return err
+		}
+		if !live {
+			return nil
+		}
+		granted = true
+		var hash []byte
+		refresh, hash = auth.NewCredential(auth.RefreshPrefix)
+		_, err := tx.Exec(ctx, rotateSQL, old, family, now, hash, now.Add(s.cfg.RefreshTokenLifetime))
+		return err
+	})
+	if errors.Is(err, pgx.ErrNoRows) || (err == nil && !granted) {
+		return Grant{}, ErrRefresh
+	}
+	if err != nil {
+		return Grant{}, wrap("refreshing a login", err)
+	}
+	return s.grant(user, family, refresh)
+}
+
+// Logout ends a family: its refresh tokens at once, its access tokens as soon as
+// the services' caches have forgotten it.
+func (s *Sessions) Logout(ctx context.Context, family string) error {
+	if _, err := s.pool.Exec(ctx, revokeFamilySQL, family); err != nil {
+		return wrap("ending a login", err)
+	}
+	return nil
+}
+
+const (
+	passwordSQL       = `SELECT password_hash FROM analytics.users WHERE id = $1`
+	changePasswordSQL = `UPDATE analytics.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`
+	endOthersSQL      = `
+UPDATE analytics.token_families SET revoked_at = now()
+WHERE user_id = $1 AND id <> $2::uuid AND revoked_at IS NULL`
+)
+
+// ChangePassword replaces a user's password and ends all logins but the family
+// given. It returns ErrCredentials when old is wrong.
+func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, password string) error {
+	if err := auth.CheckPassword("new_password", password); err != nil {
+		return err
+	}
+	var hash string
+	if err := s.pool.QueryRow(ctx, passwordSQL, user).Scan(&hash); err != nil {
+		return wrap("reading a user", err)
+	}
+	ok, _, err := s.hasher.Verify(ctx, old, hash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return ErrCredentials
+	}
+	fresh, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		changed, err := tx.Exec(ctx, changePasswordSQL, user, hash, fresh)
+		if err != nil {
+			return err
+		}
+		if changed.RowsAffected() == 0 {
+			return ErrCredentials // it was changed in between: old is not it any more
+		}
+		// A statement of its own: it sees the families of logins that the
+		// first one waited for.
+		_, err = tx.Exec(ctx, endOthersSQL, user, family)
+		return err
+	})
+	if errors.Is(err, ErrCredentials) {
+		return ErrCredentials
+	}
+	if err != nil {
+		return wrap("changing a password", err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/mail"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/problem"
+)
+
+// Lengths in code points.
+const (
+	maxUsername = 150
+	maxFullName = 200
+	maxEmail    = 254 // bytes; RFC 5321
+)
+
+// User is an account as its owner may see it.
+type User struct {
+	ID        int64   `json:"id" doc:"Id of the user"`
+	Username  string  `json:"username" doc:"Name to log in with, as it was given"`
+	Email     *string `json:"email" doc:"E-mail address, or null"`
+	FullName  *string `json:"full_name" doc:"Full name, or null"`
+	Disabled  bool    `json:"disabled" doc:"Whether the account may not log in"`
+	ProjectID int64   `json:"project_id" doc:"The user's own project: the one requests act on by default"`
+}
+
+// NewUser is what an account is made of. Empty Email and FullName mean none.
+type NewUser struct {
+	Username, Password, Email, FullName string
+}
+
+func (n NewUser) check() error {
+	if err := checkText("username", n.Username, maxUsername); err != nil {
+		return err
+	}
+	if Key(n.Username) == "" {
+		return problem.Invalid("invalid-field", "username", "must have a visible character")
+	}
+	if err := auth.CheckPassword("password", n.Password); err != nil {
+		return err
+	}
+	if n.FullName != "" {
+		if err := checkText("full_name", n.FullName, maxFullName); err != nil {
+			return err
+		}
+	}
+	if n.Email != "" {
+		a, err := mail.ParseAddress(n.Email)
+		if err != nil || a.Address != n.Email || len(n.Email) > maxEmail {
+			return problem.Invalid("invalid-field", "email", "must be an e-mail address")
+		}
+	}
+	return nil
+}
+
+// Key is the form in which user names are compared: "Ann", "ann" and "Ａnn" are
+// the same.
+func Key(username string) string {
+	folded := cases.Fold().String(norm.NFKC.String(strings.TrimSpace(username)))
+	return norm.NFKC.String(folded)
+}
+
+// One statement, so one transaction: no user is without a project of his own.
+const createUserSQL = `
+WITH u AS (
+    INSERT INTO analytics.users (username, username_key, email, full_name, password_hash)
+    VALUES ($1, $2, nullif($3, ''), nullif($4, ''), $5)
+    RETURNING id, username, email, full_name, disabled
+), p AS (
+    INSERT INTO analytics.projects (name, home_of)
+    SELECT username, id FROM u
+    RETURNING id, home_of
+), m AS (
+    INSERT INTO analytics.members (project_id, user_id, role)
+    SELECT id, home_of, 'owner' FROM p
+)
+SELECT u.id, u.username, u.email, u.full_name, u.disabled, p.id AS project_id
+FROM u CROSS JOIN p`
+
+// CreateUser makes an account with a project of its own. It refuses what breaks
+// the rules with a 422 that names the field and a taken name with a 409.
+func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	if err := n.check(); err != nil {
+		return User{}, err
+	}
+	hash, err := s.hasher.Hash(ctx, n.Password)
+	if err != nil {
+		return User{}, err
+	}
+	rows, _ := s.pool.Query(ctx, createUserSQL, n.Username, Key(n.Username), n.Email, n.FullName, hash)
+	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
+	var conflict *pgconn.PgError
+	if errors.As(err, &conflict) && conflict.Code == uniqueViolation {
+		return User{}, problem.New(http.StatusConflict, "username-taken", "username: is taken")
+	}
+	if err != nil {
+		return User{}, wrap("creating a user", err)
+	}
+	return u, nil
+}
+
+const uniqueViolation = "23505"
+
+const userSQL = `
+SELECT u.id, u.username, u.email, u.full_name, u.disabled, p.id
+FROM analytics.users AS u
+JOIN analytics.projects AS p ON p.home_of = u.id
+WHERE u.id = $1`
+
+// User returns an account.
+func (s *Store) User(ctx context.Context, id int64) (User, error) {
+	rows, _ := s.pool.Query(ctx, userSQL, id)
+	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return User{}, problem.NotFound("there is no such user")
+	}
+	if err != nil {
+		return User{}, wrap("reading a user", err)
+	}
+	return u, nil
+}

@@ -1,0 +1,158 @@
+// Package auth tells who is calling and what they may do: passwords, access
+// tokens, API keys, and the middleware both services share. It only reads the
+// database; pkg/account writes.
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/sony/gobreaker/v2"
+
+	"eventanalytics/pkg/problem"
+)
+
+// Config of the Authenticator.
+type Config struct {
+	SecretConfig
+	CacheFor  time.Duration `env:"AUTH_CACHE_FOR" envDefault:"5s" doc:"How long keys, members and logins are taken as last read: a revoked one works at most that long"`
+	HonourFor time.Duration `env:"AUTH_HONOUR_FOR" envDefault:"15m" doc:"How long keys, members and logins seen before are honoured while Postgres is away"`
+}
+
+// Validate reports everything that is wrong.
+func (c *Config) Validate() error {
+	err := c.AuthSecret.Validate()
+	if c.CacheFor < 0 {
+		err = errors.Join(err, fmt.Errorf("AUTH_CACHE_FOR is %s, it cannot be negative", c.CacheFor))
+	}
+	if c.HonourFor < c.CacheFor {
+		err = errors.Join(err, fmt.Errorf("AUTH_HONOUR_FOR is %s, less than AUTH_CACHE_FOR (%s)", c.HonourFor, c.CacheFor))
+	}
+	return err
+}
+
+// Authenticator finds the caller behind a credential.
+type Authenticator struct {
+	cfg      Config
+	pool     *pgxpool.Pool
+	tokens   *Tokens
+	now      func() time.Time
+	breaker  *gobreaker.CircuitBreaker[any]
+	honoured prometheus.Counter
+
+	keys     *lookup[apiKey]
+	sessions *lookup[session]
+	members  *lookup[Role]
+}
+
+// NewAuthenticator makes an Authenticator. now is the clock by which its cache
+// ages.
+func NewAuthenticator(cfg Config, pool *pgxpool.Pool, tokens *Tokens, registry prometheus.Registerer, now func() time.Time) *Authenticator {
+	a := &Authenticator{
+		cfg: cfg, pool: pool, tokens: tokens, now: now,
+		breaker: newBreaker(),
+		honoured: promauto.With(registry).NewCounter(prometheus.CounterOpts{
+			Name: "analytics_auth_honoured_total",
+			Help: "Look-ups answered from memory beyond its time because Postgres was away.",
+		}),
+	}
+	a.keys = newLookup(a, a.readKey)
+	a.sessions = newLookup(a, a.readSession)
+	a.members = newLookup(a, a.readRole)
+	return a
+}
+
+// credential is what a request says of its caller.
+type credential struct {
+	value   string // access token or API key
+	key     bool   // it can only be an API key
+	project int64  // from X-Project; 0: none
+}
+
+// authenticate returns the caller, who may do what scope says.
+func (a *Authenticator) authenticate(ctx context.Context, c credential, scope Scope) (Principal, error) {
+	var p Principal
+	var err error
+	if c.key || isCredential(c.value, KeyPrefix) {
+		p, err = a.byKey(ctx, c)
+	} else {
+		p, err = a.byToken(ctx, c, scope)
+	}
+	if errors.Is(err, errAway) {
+		return Principal{}, problem.Unavailable("unavailable", "who is calling cannot be checked now; try again", 2*time.Second, err)
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	if !p.Has(scope) {
+		return Principal{}, problem.New(http.StatusForbidden, "insufficient-scope", forbidden(p, scope))
+	}
+	return p, nil
+}
+
+func forbidden(p Principal, scope Scope) string {
+	switch {
+	case p.KeyID != 0 && scope == ScopeAccount:
+		return "an API key cannot do this; log in as a user"
+	case p.KeyID != 0:
+		return fmt.Sprintf("the API key has scope %q, this needs %q", p.KeyScope, scope)
+	}
+	return fmt.Sprintf("a project's %s cannot do this", p.Role)
+}
+
+func (a *Authenticator) byKey(ctx context.Context, c credential) (Principal, error) {
+	if !isCredential(c.value, KeyPrefix) {
+		return Principal{}, unauthorized("the API key is not valid")
+	}
+	k, err := a.keys.get(ctx, string(HashCredential(c.value)))
+	if errors.Is(err, errNotFound) {
+		return Principal{}, unauthorized("the API key is not valid or was revoked")
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	if c.project != 0 && c.project != k.project {
+		return Principal{}, errProject
+	}
+	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope}, nil
+}
+
+func (a *Authenticator) byToken(ctx context.Context, c credential, scope Scope) (Principal, error) {
+	user, family, err := a.tokens.Parse(c.value)
+	if err != nil {
+		return Principal{}, unauthorized("the access token is not valid or has expired")
+	}
+	userID := strconv.FormatInt(user, 10)
+	s, err := a.sessions.get(ctx, userID+"/"+family)
+	if errors.Is(err, errNotFound) {
+		return Principal{}, unauthorized("the login was ended; log in again")
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	p := Principal{UserID: user, Family: family, ProjectID: s.home}
+	if c.project != 0 {
+		p.ProjectID = c.project
+	} else if scope == ScopeAccount {
+		return p, nil
+	}
+	p.Role, err = a.members.get(ctx, strconv.FormatInt(p.ProjectID, 10)+"/"+userID)
+	if errors.Is(err, errNotFound) {
+		return Principal{}, errProject
+	}
+	return p, err
+}
+
+// errProject does not say whether the project exists.
+var errProject = problem.NotFound("there is no such project among yours")
+
+func unauthorized(detail string) *problem.Error {
+	return problem.New(http.StatusUnauthorized, "unauthorized", detail).WithHeader("WWW-Authenticate", "Bearer")
+}

@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"strings"
+)
+
+// Opaque credentials start with a prefix that people and secret scanners
+// recognise; 256 random bits follow, in lower-case base32.
+const (
+	KeyPrefix     = "ea_"
+	RefreshPrefix = "er_"
+
+	credentialLen = len(KeyPrefix) + 52
+)
+
+var credentialEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// NewCredential makes an API key or refresh token with the given prefix. Only
+// its hash may be stored: with that much randomness a plain SHA-256 will do.
+func NewCredential(prefix string) (credential string, hash []byte) {
+	var b [32]byte
+	_, _ = rand.Read(b[:]) // never fails: the process crashes instead
+	credential = prefix + strings.ToLower(credentialEncoding.EncodeToString(b[:]))
+	return credential, HashCredential(credential)
+}
+
+// HashCredential returns the form in which a credential is stored.
+func HashCredential(credential string) []byte {
+	sum := sha256.Sum256([]byte(credential))
+	return sum[:]
+}
+
+// isCredential reports whether s has the form of a credential with the prefix.
+func isCredential(s, prefix string) bool {
+	return len(s) == credentialLen && strings.HasPrefix(s, prefix)
+}

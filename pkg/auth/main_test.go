@@ -1,0 +1,9 @@
+package auth_test
+
+import (
+	"testing"
+
+	"eventanalytics/pkg/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -1,0 +1,85 @@
+package auth
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/server"
+)
+
+// Middleware lets a request to a Secured operation through when its caller may
+// do it, and puts the caller into its context. Other operations pass. It must
+// be in use before operations are registered.
+func Middleware(a *Authenticator) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		scope, secured := ctx.Operation().Metadata[scopeKey].(Scope)
+		if !secured {
+			next(ctx)
+			return
+		}
+		c, err := readCredential(ctx)
+		if err != nil {
+			server.Refuse(ctx, err)
+			return
+		}
+		p, err := a.authenticate(ctx.Context(), c, scope)
+		if err != nil {
+			server.Refuse(ctx, err)
+			return
+		}
+		r := server.RequestFrom(ctx.Context())
+		r.UserID, r.ProjectID = p.UserID, p.ProjectID
+		next(huma.WithContext(ctx, With(ctx.Context(), p)))
+	}
+}
+
+// readCredential reads the headers that say who is calling. Each may come once:
+// of two, a gateway and a service might believe different ones.
+func readCredential(ctx huma.Context) (credential, error) {
+	var authorization, key, project []string
+	ctx.EachHeader(func(name, value string) {
+		switch http.CanonicalHeaderKey(name) {
+		case "Authorization":
+			authorization = append(authorization, value)
+		case "X-Api-Key":
+			key = append(key, value)
+		case projectHeader:
+			project = append(project, value)
+		}
+	})
+	if len(authorization)+len(key) > 1 {
+		return credential{}, problem.New(http.StatusBadRequest, "ambiguous-credentials", "send one credential: one Authorization or one X-API-Key header")
+	}
+	if len(authorization)+len(key) == 0 {
+		return credential{}, unauthorized("send an access token or an API key as Authorization: Bearer …, or an API key as X-API-Key")
+	}
+	var c credential
+	if len(key) == 1 {
+		c = credential{value: key[0], key: true}
+	} else {
+		scheme, value, _ := strings.Cut(authorization[0], " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			return credential{}, unauthorized("the Authorization header must have the scheme Bearer")
+		}
+		c.value = strings.TrimSpace(value)
+	}
+	if len(project) > 0 {
+		id, err := strconv.ParseInt(project[0], 10, 64)
+		if err != nil || id <= 0 || len(project) > 1 {
+			return credential{}, problem.Invalid("invalid-parameter", projectHeader, "must be the id of one project")
+		}
+		c.project = id
+	}
+	return c, nil
+}
+
+// Caller returns the caller of a request, if the operation is Secured.
+func Caller(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}

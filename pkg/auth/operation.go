@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/server"
+)
+
+const (
+	scopeKey      = "auth.scope"
+	projectHeader = "X-Project"
+)
+
+// Secured makes an operation ask for a caller with the given scope: the
+// middleware enforces it, the OpenAPI document shows it. API keys and X-Project
+// are not shown for account operations, which act on no project.
+func Secured(op huma.Operation, scope Scope) huma.Operation {
+	if op.Metadata == nil {
+		op.Metadata = map[string]any{}
+	}
+	op.Metadata[scopeKey] = scope
+	op.Security = append(op.Security,
+		map[string][]string{server.OAuth2Scheme: {}},
+		map[string][]string{server.BearerScheme: {}})
+	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
+	if scope == ScopeAccount {
+		return op
+	}
+	op.Security = append(op.Security, map[string][]string{server.APIKeyScheme: {}})
+	op.Errors = append(op.Errors, http.StatusNotFound)
+	op.Parameters = append(op.Parameters, &huma.Param{
+		Name: projectHeader, In: "header",
+		Description: "The project to act on, by default one's own. An API key acts on its project only.",
+		Schema:      &huma.Schema{Type: huma.TypeInteger, Format: "int64"},
+	})
+	return op
+}

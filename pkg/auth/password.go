@@ -1,0 +1,127 @@
+package auth
+
+import (
+	"context"
+	"crypto/rand"
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/argon2id"
+
+	"eventanalytics/pkg/problem"
+)
+
+// Length of a password in bytes.
+const (
+	MinPassword = 8
+	MaxPassword = 256
+)
+
+//go:embed common_passwords.txt
+var commonPasswords string
+
+var commonest = sync.OnceValue(func() map[string]struct{} {
+	set := map[string]struct{}{}
+	for p := range strings.FieldsSeq(commonPasswords) {
+		set[p] = struct{}{}
+	}
+	return set
+})
+
+// CheckPassword applies the rules for a new password: 8 to 256 bytes and not
+// among the commonest, in any case. The problem it returns names field.
+func CheckPassword(field, password string) error {
+	if len(password) < MinPassword || len(password) > MaxPassword {
+		return problem.Invalid("invalid-field", field, fmt.Sprintf("must have %d to %d bytes", MinPassword, MaxPassword))
+	}
+	if _, ok := commonest()[strings.ToLower(password)]; ok {
+		return problem.Invalid("too-common", field, "is among the commonest passwords")
+	}
+	return nil
+}
+
+// HashParams are the parameters of new password hashes: argon2id with 19 MiB and
+// two passes, about 50 ms of one core.
+var HashParams = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+
+const (
+	maxHashing = 2  // each takes 19 MiB and a core
+	maxQueued  = 16 // less than a second of waiting
+)
+
+// Hasher hashes passwords, a few at a time: an attacker who logs in as fast as
+// possible must not take the memory and the cores of the rest.
+type Hasher struct {
+	params argon2id.Params
+	slots  chan struct{}
+	inside atomic.Int64 // hashing or queued
+	// dummy stands in for the hash of an unknown user.
+	dummy string
+}
+
+// NewHasher makes a Hasher whose new hashes have the given parameters.
+func NewHasher(params argon2id.Params) (*Hasher, error) {
+	dummy, err := argon2id.CreateHash(rand.Text(), &params)
+	if err != nil {
+		return nil, fmt.Errorf("hashing a password: %w", err)
+	}
+	return &Hasher{params: params, slots: make(chan struct{}, maxHashing), dummy: dummy}, nil
+}
+
+// Hash returns the password's hash with its salt and parameters, in the
+// reference implementation's text form.
+func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
+	if err := h.enter(ctx); err != nil {
+		return "", err
+	}
+	defer h.leave()
+	hash, err := argon2id.CreateHash(password, &h.params)
+	if err != nil {
+		return "", fmt.Errorf("hashing a password: %w", err)
+	}
+	return hash, nil
+}
+
+// Verify reports whether the hash is of the password, and whether it was made
+// with other parameters than new hashes have, so that it should be replaced. An
+// empty hash, of a user who does not exist, takes the same time and matches
+// nothing.
+func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
+	if err := h.enter(ctx); err != nil {
+		return false, false, err
+	}
+	defer h.leave()
+	known := hash != ""
+	if !known {
+		hash = h.dummy
+	}
+	ok, params, err := argon2id.CheckHash(password, hash)
+	if err != nil {
+		return false, false, fmt.Errorf("reading a password hash: %w", err)
+	}
+	return ok && known, *params != h.params, nil
+}
+
+// enter waits for a free slot; when the queue is full it refuses with a 503.
+func (h *Hasher) enter(ctx context.Context) error {
+	if h.inside.Add(1) > maxHashing+maxQueued {
+		h.inside.Add(-1)
+		return problem.Unavailable("busy", "too many logins at once; try again", time.Second, nil)
+	}
+	select {
+	case h.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		h.inside.Add(-1)
+		return ctx.Err()
+	}
+}
+
+func (h *Hasher) leave() {
+	<-h.slots
+	h.inside.Add(-1)
+}

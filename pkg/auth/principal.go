@@ -1,0 +1,61 @@
+package auth
+
+import "context"
+
+// Scope is a right on a project.
+type Scope string
+
+// The scopes an operation can ask for.
+const (
+	ScopeIngest  Scope = "ingest"  // post events: editors, owners, ingest keys
+	ScopeRead    Scope = "read"    // read analytics: members of any role, read keys
+	ScopeAccount Scope = "account" // act on one's own account: users, no keys
+)
+
+// Role of a member in a project.
+type Role string
+
+// The roles, from most to least.
+const (
+	RoleOwner  Role = "owner"  // everything, members and keys included
+	RoleEditor Role = "editor" // post and read
+	RoleViewer Role = "viewer" // read
+)
+
+// Principal is the caller of a request and the project the request acts on.
+type Principal struct {
+	UserID    int64 // 0 for an API key
+	KeyID     int64 // 0 for a user
+	ProjectID int64
+	Role      Role  // of a user in ProjectID
+	KeyScope  Scope // of an API key
+	// Family is the login the access token belongs to, for logout.
+	Family string
+}
+
+// Has reports whether the caller may do what scope says.
+func (p Principal) Has(scope Scope) bool {
+	if p.KeyID != 0 {
+		return p.KeyScope == scope
+	}
+	switch scope {
+	case ScopeIngest:
+		return p.Role == RoleOwner || p.Role == RoleEditor
+	case ScopeRead:
+		return p.Role == RoleOwner || p.Role == RoleEditor || p.Role == RoleViewer
+	case ScopeAccount:
+		return true
+	}
+	return false
+}
+
+type principalKey struct{}
+
+// With returns a context that carries the caller.
+func With(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// From returns the caller of the request. Operations that need one get here
+// only through the middleware, so it panics when there is none.
+func From(ctx context.Context) Principal { return ctx.Value(principalKey{}).(Principal) }

@@ -1,0 +1,228 @@
+package calendar
+
+import (
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMain(m *testing.M) {
+	// Package time reads the same tz database, for comparison.
+	if err := os.Setenv("ZONEINFO", "zoneinfo.zip"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+var zones = []string{
+	"UTC", "America/New_York", "Asia/Kathmandu", "America/St_Johns", "Pacific/Apia",
+	"Australia/Lord_Howe", "Africa/Casablanca", "Africa/Monrovia", "Pacific/Kwajalein", "Europe/Dublin",
+}
+
+func zone(t *testing.T, name string) *Zone {
+	t.Helper()
+	z, err := Load(name)
+	require.NoError(t, err)
+	return z
+}
+
+func date(t *testing.T, s string) Date {
+	t.Helper()
+	d, err := ParseDate(s)
+	require.NoError(t, err)
+	return d
+}
+
+func us(t *testing.T, s string) int64 {
+	t.Helper()
+	at, err := time.Parse(time.RFC3339Nano, s)
+	require.NoError(t, err)
+	return at.UnixMicro()
+}
+
+func TestLoadKnowsIANANamesOnly(t *testing.T) {
+	t.Parallel()
+	for _, name := range zones {
+		require.Equal(t, name, zone(t, name).String())
+	}
+	for _, name := range []string{
+		"", "Local", "Mars/Olympus", "+25:00", "+03:00", "../../etc/passwd", "/etc/localtime", "utc", "Europe", "Europe/", "Europe/Kyiv\x00",
+	} {
+		_, err := Load(name)
+		require.ErrorIs(t, err, ErrUnknownZone, name)
+	}
+}
+
+func TestParseDate(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"0001-01-01", "1969-12-31", "1970-01-01", "2024-02-29", "9999-12-31"} {
+		require.Equal(t, s, date(t, s).String())
+	}
+	require.Equal(t, Date(0), date(t, "1970-01-01"))
+	require.Equal(t, Date(-1), date(t, "1969-12-31"))
+	for _, s := range []string{"", "2025-13-01", "2025-02-29", "2025-1-1", "20250101", "0000-01-01", "10000-01-01", "2025-01-01T00:00:00Z", " 2025-01-01"} {
+		_, err := ParseDate(s)
+		require.Error(t, err, s)
+	}
+}
+
+func TestUnits(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		unit            Unit
+		day, floor, add string
+		n               int
+	}{
+		{Day, "2025-08-03", "2025-08-03", "2025-08-05", 2},
+		{Week, "2025-08-03", "2025-07-28", "2025-08-11", 2}, // a Sunday
+		{Week, "2025-08-04", "2025-08-04", "2025-08-11", 1}, // a Monday
+		{Week, "1970-01-01", "1969-12-29", "1970-01-05", 1},
+		{Week, "1969-12-28", "1969-12-22", "1969-12-29", 1},
+		{Month, "2025-01-31", "2025-01-01", "2026-02-01", 13},
+		{Month, "1969-12-31", "1969-12-01", "1970-01-01", 1},
+	} {
+		floor := c.unit.Floor(date(t, c.day))
+		require.Equal(t, c.floor, floor.String())
+		require.Equal(t, c.add, c.unit.Add(floor, c.n).String())
+	}
+}
+
+// TestSpans compares with package time, which alone knows nothing of spans: at
+// random instants and at each end of a span.
+func TestSpans(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(7, 7))
+	for _, name := range zones {
+		z := zone(t, name)
+		loc, err := time.LoadLocation(name)
+		require.NoError(t, err)
+		for range 50 {
+			from := r.Int64N(70*365*day) - 10*365*day
+			to := from + 1 + r.Int64N(4000*day)
+			spans := z.Spans(from, to)
+			require.Equal(t, from, spans[0].Start)
+			require.Equal(t, to, spans[len(spans)-1].End)
+			for i, s := range spans {
+				if i > 0 {
+					require.Equal(t, spans[i-1].End, s.Start)
+					require.NotEqual(t, spans[i-1].Offset, s.Offset)
+				}
+				for _, at := range []int64{s.Start, s.End - 1, s.Start + r.Int64N(s.End-s.Start)} {
+					local := time.UnixMicro(at).In(loc)
+					_, seconds := local.Zone()
+					require.Equal(t, int64(seconds)*second, s.Offset)
+					require.Equal(t, local.Format(time.DateOnly), z.Date(at).String())
+				}
+			}
+		}
+	}
+	require.Empty(t, zone(t, "UTC").Spans(5, 5))
+}
+
+func TestBounds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ zone, first, last, from, to string }{
+		{"UTC", "2025-08-01", "2025-08-31", "2025-08-01T00:00:00Z", "2025-09-01T00:00:00Z"},
+		{"Asia/Kathmandu", "2025-08-01", "2025-08-01", "2025-07-31T18:15:00Z", "2025-08-01T18:15:00Z"},
+		{"America/New_York", "2025-03-09", "2025-03-09", "2025-03-09T05:00:00Z", "2025-03-10T04:00:00Z"}, // 23 hours
+		{"America/New_York", "2025-11-02", "2025-11-02", "2025-11-02T04:00:00Z", "2025-11-03T05:00:00Z"}, // 25 hours
+		{"America/New_York", "2024-12-31", "2024-12-31", "2024-12-31T05:00:00Z", "2025-01-01T05:00:00Z"}, // day 366
+		{"Pacific/Apia", "2011-12-29", "2011-12-29", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"},
+		{"Pacific/Apia", "2011-12-31", "2011-12-31", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
+		{"Pacific/Apia", "2011-12-30", "2011-12-31", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
+		// The 29th shows for a minute, then the 28th again: their bounds overlap.
+		{"America/St_Johns", "2006-10-28", "2006-10-28", "2006-10-28T02:30:00Z", "2006-10-29T03:30:00Z"},
+		{"America/St_Johns", "2006-10-29", "2006-10-29", "2006-10-29T02:30:00Z", "2006-10-30T03:30:00Z"},
+	} {
+		from, to, exists := zone(t, c.zone).Bounds(date(t, c.first), date(t, c.last))
+		require.True(t, exists)
+		require.Equal(t, us(t, c.from), from, "%s %s", c.zone, c.first)
+		require.Equal(t, us(t, c.to), to, "%s %s", c.zone, c.first)
+	}
+	_, _, exists := zone(t, "Pacific/Apia").Bounds(date(t, "2011-12-30"), date(t, "2011-12-30"))
+	require.False(t, exists)
+}
+
+func TestDatesLeaveOutTheDayThatNeverWas(t *testing.T) {
+	t.Parallel()
+	list := func(zoneName string, unit Unit, first, last string) string {
+		var all []string
+		for _, d := range zone(t, zoneName).Dates(unit, date(t, first), date(t, last)) {
+			all = append(all, d.String())
+		}
+		return strings.Join(all, " ")
+	}
+	require.Equal(t, "2011-12-29 2011-12-31 2012-01-01", list("Pacific/Apia", Day, "2011-12-29", "2012-01-01"))
+	require.Equal(t, "2011-12-29 2011-12-30 2011-12-31", list("UTC", Day, "2011-12-29", "2011-12-31"))
+	require.Equal(t, "2011-12-26 2012-01-02", list("Pacific/Apia", Week, "2011-12-30", "2012-01-02"))
+	require.Equal(t, "2011-12-01 2012-01-01", list("Pacific/Apia", Month, "2011-12-30", "2012-01-02"))
+}
+
+func TestHours(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		zone, day string
+		count     int
+		some      []string // consecutive
+	}{
+		{"UTC", "2025-08-01", 24, []string{"2025-08-01T00:00:00Z", "2025-08-01T01:00:00Z"}},
+		{"Asia/Kathmandu", "2025-08-01", 24, []string{"2025-08-01T00:00:00+05:45"}},
+		{"America/New_York", "2025-03-09", 23, []string{"2025-03-09T01:00:00-05:00", "2025-03-09T03:00:00-04:00"}},
+		{"America/New_York", "2025-11-02", 25, []string{"2025-11-02T01:00:00-04:00", "2025-11-02T01:00:00-05:00", "2025-11-02T02:00:00-05:00"}},
+		{"Australia/Lord_Howe", "2025-10-05", 24, []string{"2025-10-05T01:00:00+10:30", "2025-10-05T02:00:00+11:00", "2025-10-05T03:00:00+11:00"}},
+		{"Australia/Lord_Howe", "2025-04-06", 25, []string{"2025-04-06T01:00:00+11:00", "2025-04-06T01:00:00+10:30", "2025-04-06T02:00:00+10:30"}},
+		{"America/St_Johns", "2010-03-14", 23, []string{"2010-03-14T00:00:00-03:30", "2010-03-14T02:00:00-02:30"}},
+		{"Pacific/Apia", "2011-12-30", 0, nil},
+	} {
+		z := zone(t, c.zone)
+		hours := z.Hours(date(t, c.day), date(t, c.day))
+		var labels []string
+		for _, h := range hours {
+			labels = append(labels, z.FormatHour(h))
+		}
+		require.Len(t, labels, c.count, "%s %s: %v", c.zone, c.day, labels)
+		require.Contains(t, " "+strings.Join(labels, " ")+" ", " "+strings.Join(c.some, " ")+" ")
+	}
+}
+
+// TestHoursHoldTheirInstants: every instant of a range lies in a listed hour,
+// and each hour's name is a time in RFC 3339 that is its instant.
+func TestHoursHoldTheirInstants(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(8, 8))
+	for _, name := range zones {
+		z := zone(t, name)
+		for range 20 {
+			first := Date(r.IntN(60 * 365))
+			last := first + Date(r.IntN(400))
+			listed := map[int64]bool{}
+			for _, h := range z.Hours(first, last) {
+				listed[h] = true
+				at, err := time.Parse(time.RFC3339, z.FormatHour(h))
+				require.NoError(t, err)
+				require.Equal(t, h, at.UnixMicro())
+			}
+			from, to, _ := z.Bounds(first, last)
+			for range 50 {
+				at := from + r.Int64N(to-from)
+				if d := z.Date(at); d >= first && d <= last {
+					require.True(t, listed[z.HourOf(at)], "%s %s", name, z.Format(at))
+				}
+			}
+		}
+	}
+}
+
+func TestFormat(t *testing.T) {
+	t.Parallel()
+	at := us(t, "2025-08-01T18:15:00.25Z")
+	require.Equal(t, "2025-08-02T00:00:00.25+05:45", zone(t, "Asia/Kathmandu").Format(at))
+	require.Equal(t, "2025-08-01T18:15:00.25Z", zone(t, "UTC").Format(at))
+	// 44:30 behind: RFC 3339 has no seconds in offsets, the instant must stay right.
+	monrovia := zone(t, "Africa/Monrovia").Format(us(t, "1970-06-01T00:00:00Z"))
+	require.Equal(t, us(t, "1970-06-01T00:00:00Z"), us(t, monrovia))
+}

@@ -1,0 +1,109 @@
+package calendar
+
+import (
+	"slices"
+	"time"
+)
+
+// Span is a stretch of time with one offset.
+type Span struct {
+	Start, End int64 // [Start, End)
+	Offset     int64 // microseconds east of UTC
+}
+
+// Spans cuts [from, to) where the zone's offset changes. An instant us in a
+// span has the local clock us + Offset. Neighbours have different offsets.
+func (z *Zone) Spans(from, to int64) []Span {
+	var spans []Span
+	for at := from; at < to; {
+		_, next := time.UnixMicro(at).In(z.loc).ZoneBounds()
+		end := to
+		if !next.IsZero() {
+			end = min(to, next.UnixMicro())
+		}
+		if end <= at {
+			// Where a rule goes on for ever, package time has every year end
+			// after 365 days; in leap years that bound lies behind its last day.
+			end = min(to, at+hour)
+		}
+		offset := z.offset(at)
+		if n := len(spans); n > 0 && spans[n-1].Offset == offset { // only the name changed
+			spans[n-1].End = end
+		} else {
+			spans = append(spans, Span{at, end, offset})
+		}
+		at = end
+	}
+	return spans
+}
+
+// slack is more than any offset from UTC there ever was.
+const slack = day
+
+// Bounds returns the instants from the first, inclusive, to the last,
+// exclusive, whose local date lies in [first, last]. Where clocks go back over
+// midnight, dates outside lie between them, too. exists is false when the zone
+// skipped all of these dates.
+func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
+	begin, end := int64(first)*day, (int64(last)+1)*day
+	for _, s := range z.Spans(begin-slack, end+slack) {
+		a, b := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset)
+		if a >= b {
+			continue
+		}
+		if !exists {
+			from, exists = a, true
+		}
+		to = b
+	}
+	return from, to, exists
+}
+
+// Dates lists the first dates of the buckets that hold the dates [first, last],
+// without days that never existed in the zone. unit is Day, Week or Month.
+func (z *Zone) Dates(unit Unit, first, last Date) []Date {
+	var dates []Date
+	for d := unit.Floor(first); d <= last; d = unit.Add(d, 1) {
+		if unit == Day {
+			if _, _, exists := z.Bounds(d, d); !exists {
+				continue
+			}
+		}
+		dates = append(dates, d)
+	}
+	return dates
+}
+
+// HourOf returns the hour bucket of an instant: the instant at which the local
+// clock's hour began by the offset of now. So each hour that the clock shows
+// twice is two buckets, and where the offset changes by whole hours every
+// bucket lasts an hour.
+func (z *Zone) HourOf(us int64) int64 { return hourOf(us, z.offset(us)) }
+
+func hourOf(us, offset int64) int64 { return us - floorMod(us+offset, hour) }
+
+// FormatHour writes an hour bucket as RFC 3339, with the offset of its first
+// instant: where the offset changes by half an hour that is not the offset at
+// the bucket's own instant.
+func (z *Zone) FormatHour(bucket int64) string {
+	for _, s := range z.Spans(bucket, bucket+hour) {
+		if hourOf(s.Start, s.Offset) == bucket {
+			return format(bucket, s.Offset)
+		}
+	}
+	return z.Format(bucket)
+}
+
+// Hours lists the hour buckets of the dates [first, last] in order.
+func (z *Zone) Hours(first, last Date) []int64 {
+	begin, end := int64(first)*day, (int64(last)+1)*day
+	var hours []int64
+	for _, s := range z.Spans(begin-slack, end+slack) {
+		a, b := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset)
+		for at := a; at < b; at = hourOf(at, s.Offset) + hour {
+			hours = append(hours, hourOf(at, s.Offset))
+		}
+	}
+	slices.Sort(hours)
+	return slices.Compact(hours)
+}

@@ -1,0 +1,118 @@
+// Package calendar cuts instants into local days, weeks, months and hours.
+//
+// A local day is a label: an instant belongs to the date that a clock in the
+// zone shows then (docs/adr/0007). That is right where days are no plain
+// intervals: where clocks go back over midnight and where a date is skipped.
+//
+// Instants are microseconds since 1970 UTC, as events have them.
+package calendar
+
+import (
+	"archive/zip"
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// The one tz database of the services, as the Go distribution ships it. The
+// system's files and DuckDB's ICU are never asked: they would disagree in the
+// year a government changes its mind.
+//
+//go:generate sh -c "cp $(go env GOROOT)/lib/time/zoneinfo.zip ."
+//go:embed zoneinfo.zip
+var zoneinfo []byte
+
+// ErrUnknownZone is returned for a name that is not in the tz database.
+var ErrUnknownZone = errors.New("no such time zone in the tz database")
+
+// Zone is a time zone.
+type Zone struct{ loc *time.Location }
+
+var files = sync.OnceValues(func() (map[string]*zip.File, error) {
+	archive, err := zip.NewReader(bytes.NewReader(zoneinfo), int64(len(zoneinfo)))
+	if err != nil {
+		return nil, fmt.Errorf("reading the embedded tz database: %w", err)
+	}
+	byName := map[string]*zip.File{}
+	for _, f := range archive.File {
+		if !f.FileInfo().IsDir() {
+			byName[f.Name] = f
+		}
+	}
+	return byName, nil
+})
+
+var loaded sync.Map // name → *Zone
+
+// Load returns the zone with an IANA name, such as "Asia/Kathmandu" or "UTC".
+// Anything else, "Local", offsets and the empty name included, is
+// ErrUnknownZone.
+func Load(name string) (*Zone, error) {
+	if z, ok := loaded.Load(name); ok {
+		return z.(*Zone), nil
+	}
+	byName, err := files()
+	if err != nil {
+		return nil, err
+	}
+	f, ok := byName[name]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownZone, name)
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, fmt.Errorf("opening zone %s: %w", name, err)
+	}
+	defer r.Close()
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("reading zone %s: %w", name, err)
+	}
+	loc, err := time.LoadLocationFromTZData(name, data)
+	if err != nil {
+		return nil, fmt.Errorf("reading zone %s: %w", name, err)
+	}
+	z, _ := loaded.LoadOrStore(name, &Zone{loc})
+	return z.(*Zone), nil
+}
+
+// String returns the zone's IANA name.
+func (z *Zone) String() string { return z.loc.String() }
+
+// offset at an instant, in microseconds east of UTC.
+func (z *Zone) offset(us int64) int64 {
+	_, seconds := time.UnixMicro(us).In(z.loc).Zone()
+	return int64(seconds) * second
+}
+
+// Date returns the local date of an instant.
+func (z *Zone) Date(us int64) Date { return Date(floorDiv(us+z.offset(us), day)) }
+
+// Format writes an instant as RFC 3339 with the zone's offset and as many
+// digits of the second as it has.
+func (z *Zone) Format(us int64) string { return format(us, z.offset(us)) }
+
+// format cuts the offset to the minute, because RFC 3339 has no seconds there
+// (Monrovia was 44:30 behind until 1972); the instant stays right.
+func format(us, offset int64) string {
+	minutes := int(offset / (60 * second))
+	return time.UnixMicro(us).In(time.FixedZone("", minutes*60)).Format("2006-01-02T15:04:05.999999Z07:00")
+}
+
+const (
+	second = int64(time.Second / time.Microsecond)
+	hour   = 3600 * second
+	day    = 24 * hour
+)
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}

@@ -1,0 +1,28 @@
+// Package event defines an event and turns request bodies into validated
+// batches of them. It knows nothing of HTTP or SQL.
+package event
+
+import (
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Event is one validated event. Its strings may share memory with the other
+// events of its batch.
+type Event struct {
+	// ID is the event's identity inside its project, for ever.
+	ID uuid.UUID
+	// OccurredAt is in microseconds since 1970 UTC.
+	OccurredAt int64
+	// UserID has 1–200 code points; the integer 42 and the string "42" are the
+	// same user.
+	UserID string
+	// Type has 1–200 code points.
+	Type string
+	// Properties is a JSON object as sent, or empty for null and absent.
+	Properties string
+}
+
+// Time returns OccurredAt as a time in UTC.
+func (e Event) Time() time.Time { return time.UnixMicro(e.OccurredAt).UTC() }

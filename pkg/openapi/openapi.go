@@ -1,0 +1,38 @@
+// Package openapi serves the document of the whole service and a page to try it
+// out. The document is generated from the handlers ("make generate") and kept in
+// the repository, so that each service shows all routes, not only its own.
+package openapi
+
+import (
+	_ "embed"
+	"net/http"
+
+	"github.com/labstack/echo/v5"
+	"github.com/swaggest/swgui"
+	swagger "github.com/swaggest/swgui/v5emb"
+)
+
+//go:embed openapi.json
+var document []byte
+
+// Document is the OpenAPI 3.1 document as JSON.
+func Document() []byte { return document }
+
+// Register adds /openapi.json and, with Swagger UI, /docs. All files of the page
+// come from this process, none from elsewhere.
+func Register(e *echo.Echo) {
+	e.GET("/openapi.json", func(c *echo.Context) error {
+		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, document)
+	})
+	page := echo.WrapHandler(swagger.NewHandlerWithConfig(swgui.Config{
+		Title:       "Event Analytics",
+		SwaggerJSON: "/openapi.json",
+		BasePath:    "/docs/",
+		SettingsUI: map[string]string{
+			"tryItOutEnabled": "true",
+		},
+	}))
+	e.GET("/docs", page)
+	e.GET("/docs/*", page)
+	e.GET("/", func(c *echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+}

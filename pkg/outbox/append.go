@@ -1,0 +1,94 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"eventanalytics/pkg/event"
+)
+
+// MaxEvents is the most events of one row: it bounds what the worker must hold
+// in memory to read any row.
+const MaxEvents = 20_000
+
+// ChannelAppended is notified after rows were committed.
+const ChannelAppended = "analytics_outbox"
+
+// Querier is a connection, a pool or a transaction.
+type Querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+const appendSQL = `
+INSERT INTO analytics.outbox (project_id, events, payload) VALUES ($1, $2, $3)
+RETURNING xid::text::bigint, seq, (SELECT incarnation FROM analytics.sync_state)`
+
+// Append writes the events of one project as one row for each MaxEvents of them
+// and returns the position of the last row. The rows count once tx commits.
+// events must not be empty.
+func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event) (Position, error) {
+	if len(events) == 0 {
+		return Position{}, errors.New("appending no events to the outbox")
+	}
+	var last Position
+	for len(events) > 0 {
+		n := min(len(events), MaxEvents)
+		var xid int64
+		err := tx.QueryRow(ctx, appendSQL, project, n, Encode(events[:n])).Scan(&xid, &last.Seq, &last.Incarnation)
+		if err != nil {
+			return Position{}, fmt.Errorf("appending to the outbox: %w", err)
+		}
+		last.XID = uint64(xid)
+		events = events[n:]
+	}
+	return last, nil
+}
+
+const lastSQL = `
+SELECT s.incarnation,
+       greatest(s.xid, o.xid)::text::bigint,
+       CASE WHEN o.xid >= s.xid THEN o.seq ELSE s.seq END
+FROM analytics.sync_state AS s
+LEFT JOIN LATERAL (SELECT xid, seq FROM analytics.outbox ORDER BY xid DESC, seq DESC LIMIT 1) AS o ON true`
+
+// Last returns the position of the highest committed row, or the worker's
+// position when it has gone past all rows that are left. Whatever is in the
+// ledger by now lies at or before it.
+func Last(ctx context.Context, db Querier) (Position, error) {
+	var p Position
+	var xid int64
+	if err := db.QueryRow(ctx, lastSQL).Scan(&p.Incarnation, &xid, &p.Seq); err != nil {
+		return Position{}, fmt.Errorf("reading the end of the outbox: %w", err)
+	}
+	p.XID = uint64(xid)
+	return p, nil
+}
+
+// Notify wakes the worker. Call it after the commit, not inside the
+// transaction: NOTIFY takes a lock at commit that makes all committers of the
+// database queue behind each other's fsync.
+func Notify(ctx context.Context, db Querier) error {
+	if _, err := db.Exec(ctx, "SELECT pg_notify($1, '')", ChannelAppended); err != nil {
+		return fmt.Errorf("waking the sync worker: %w", err)
+	}
+	return nil
+}
+
+// PartitionsAhead is how many days of partitions are kept ready, so that a dead
+// worker or a quiet month never stops ingest at midnight.
+const PartitionsAhead = 30
+
+// CreatePartitions makes the daily partitions up to PartitionsAhead days from
+// now (UTC, the database's clock). Any number of processes may call it.
+func CreatePartitions(ctx context.Context, db Querier) error {
+	if _, err := db.Exec(ctx, "SELECT analytics.create_outbox_partitions($1)", PartitionsAhead); err != nil {
+		return fmt.Errorf("creating outbox partitions: %w", err)
+	}
+	return nil
+}

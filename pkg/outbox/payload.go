@@ -1,0 +1,120 @@
+package outbox
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"eventanalytics/pkg/event"
+)
+
+// A payload has one line per event, its fields separated by tabs:
+//
+//	event_id, occurred_at (µs since 1970 UTC), user_id, event_type, properties
+//
+// with \\, \t, \n and \r standing for the characters themselves, as in COPY's
+// text format. It is text and compressed by Postgres so that the view
+// analytics.outbox_events can show it (docs/adr/0002).
+
+var escaper = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
+
+const mustEscape = "\\\t\n\r"
+
+// Encode writes events as a payload.
+func Encode(events []event.Event) string {
+	var b strings.Builder
+	size := 0
+	for i := range events {
+		e := &events[i]
+		size += 64 + len(e.UserID) + len(e.Type) + len(e.Properties) + len(e.Properties)/16
+	}
+	b.Grow(size)
+	var scratch [36]byte
+	for i := range events {
+		e := &events[i]
+		b.WriteString(e.ID.String())
+		b.WriteByte('\t')
+		b.Write(strconv.AppendInt(scratch[:0], e.OccurredAt, 10))
+		for _, field := range [...]string{e.UserID, e.Type, e.Properties} {
+			b.WriteByte('\t')
+			if strings.ContainsAny(field, mustEscape) {
+				_, _ = escaper.WriteString(&b, field) // a Builder never fails
+			} else {
+				b.WriteString(field)
+			}
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// Decode reads a payload back. The events' strings share the payload's memory.
+func Decode(payload string) ([]event.Event, error) {
+	events := make([]event.Event, 0, strings.Count(payload, "\n"))
+	for line := range strings.Lines(payload) {
+		e, err := decodeLine(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return nil, fmt.Errorf("decoding outbox line %d: %w", len(events)+1, err)
+		}
+		events = append(events, e)
+	}
+	return events, nil
+}
+
+func decodeLine(line string) (event.Event, error) {
+	var f [5]string
+	for i := range f {
+		field, rest, found := strings.Cut(line, "\t")
+		if found != (i < len(f)-1) {
+			return event.Event{}, fmt.Errorf("has not %d fields", len(f))
+		}
+		f[i], line = field, rest
+	}
+	id, err := uuid.Parse(f[0])
+	if err != nil {
+		return event.Event{}, fmt.Errorf("event_id: %w", err)
+	}
+	at, err := strconv.ParseInt(f[1], 10, 64)
+	if err != nil {
+		return event.Event{}, fmt.Errorf("occurred_at: %w", err)
+	}
+	e := event.Event{ID: id, OccurredAt: at}
+	for i, dst := range [...]*string{&e.UserID, &e.Type, &e.Properties} {
+		if *dst, err = unescape(f[2+i]); err != nil {
+			return event.Event{}, err
+		}
+	}
+	return e, nil
+}
+
+func unescape(s string) (string, error) {
+	if !strings.Contains(s, `\`) {
+		return s, nil
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b = append(b, s[i])
+			continue
+		}
+		i++
+		if i == len(s) {
+			return "", fmt.Errorf("escape at the end of %q", s)
+		}
+		switch s[i] {
+		case '\\':
+			b = append(b, '\\')
+		case 't':
+			b = append(b, '\t')
+		case 'n':
+			b = append(b, '\n')
+		case 'r':
+			b = append(b, '\r')
+		default:
+			return "", fmt.Errorf("unknown escape \\%c", s[i])
+		}
+	}
+	return string(b), nil
+}

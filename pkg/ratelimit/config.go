@@ -1,0 +1,86 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Config of the limits. A token bucket each, "20/s burst 60".
+type Config struct {
+	Ingest        Limit `env:"RATE_LIMIT_INGEST" envDefault:"2000/s burst 4000" doc:"Requests that post events, per user or API key"`
+	Stats         Limit `env:"RATE_LIMIT_STATS" envDefault:"20/s burst 60" doc:"Requests that read analytics, per user or API key"`
+	Account       Limit `env:"RATE_LIMIT_ACCOUNT" envDefault:"20/s burst 60" doc:"Requests about one's account and projects, per user"`
+	Register      Limit `env:"RATE_LIMIT_REGISTER" envDefault:"60/h burst 20" doc:"Registrations per client address"`
+	Login         Limit `env:"RATE_LIMIT_LOGIN" envDefault:"60/m burst 60" doc:"Logins and refreshes per client address"`
+	LoginFailures Limit `env:"RATE_LIMIT_LOGIN_FAILURES" envDefault:"5/m burst 5" doc:"Failed logins per account"`
+}
+
+func (c Config) of(class Class) Limit {
+	switch class {
+	case ClassIngest:
+		return c.Ingest
+	case ClassStats:
+		return c.Stats
+	case ClassAccount:
+		return c.Account
+	case ClassRegister:
+		return c.Register
+	case ClassLogin:
+		return c.Login
+	case classFailures:
+		return c.LoginFailures
+	}
+	panic("there is no rate limit of class " + string(class))
+}
+
+func init() {
+	// The client's own logger writes lines of its own form to standard error;
+	// its failures are counted and logged by the Limiter.
+	redis.SetLogger(silent{})
+}
+
+type silent struct{}
+
+func (silent) Printf(context.Context, string, ...any) {}
+
+// RedisConfig says where Redis is. It holds nothing but the state of the limits.
+type RedisConfig struct {
+	URL     string        `env:"REDIS_URL,required" doc:"Redis, redis://user:password@host:port/db or unix:///path/to/socket"`
+	Timeout time.Duration `env:"REDIS_TIMEOUT" envDefault:"50ms" doc:"How long a request waits for Redis before its limit is kept in the process"`
+}
+
+// Validate reports what is wrong.
+func (c *RedisConfig) Validate() error {
+	_, err := redis.ParseURL(c.URL)
+	if err != nil {
+		// The parser's error may quote the password.
+		err = errors.New("REDIS_URL is no URL of a Redis server")
+	}
+	if c.Timeout <= 0 {
+		err = errors.Join(err, fmt.Errorf("REDIS_TIMEOUT is %s, it must be positive", c.Timeout))
+	}
+	return err
+}
+
+// NewRedis makes the client that a Limiter wants: it gives up soon and never
+// tries twice. It connects when it is first used.
+func NewRedis(cfg RedisConfig) (*redis.Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	o, err := redis.ParseURL(cfg.URL)
+	if err != nil {
+		return nil, errors.New("REDIS_URL is no URL of a Redis server")
+	}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = cfg.Timeout, cfg.Timeout, cfg.Timeout, cfg.Timeout
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewClient(o), nil
+}

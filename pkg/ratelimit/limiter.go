@@ -1,0 +1,127 @@
+// Package ratelimit keeps callers within their limits: token buckets in Redis,
+// shared by all replicas and timed by its clock. While Redis is away each
+// process keeps the limits on its own.
+package ratelimit
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/go-redis/redis_rate/v10"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/go-redis/v9"
+	"github.com/sony/gobreaker/v2"
+	"go.uber.org/zap"
+)
+
+// Class of operations that share a limit.
+type Class string
+
+// The classes.
+const (
+	ClassIngest   Class = "ingest"   // per user or key
+	ClassStats    Class = "stats"    // per user or key
+	ClassAccount  Class = "account"  // per user
+	ClassRegister Class = "register" // per client address
+	ClassLogin    Class = "login"    // per client address
+
+	classFailures Class = "login-failures" // per account
+)
+
+// breakerPause is how long Redis is left alone after failing a few times in a
+// row, so that requests need not wait for a time-out each.
+const breakerPause = time.Second
+
+// Limiter admits or refuses.
+type Limiter struct {
+	cfg       Config
+	redis     *redis_rate.Limiter
+	timeout   time.Duration
+	breaker   *gobreaker.CircuitBreaker[result]
+	local     *local
+	accounts  turns
+	refused   *prometheus.CounterVec
+	fallbacks *prometheus.CounterVec
+}
+
+// result of asking a bucket.
+type result struct {
+	limit     Limit
+	allowed   bool
+	remaining int           // tokens left, whole ones
+	retry     time.Duration // until there is a token, when there is none
+	reset     time.Duration // until the bucket is full
+}
+
+// New makes a Limiter. The client comes from NewRedis or behaves like it; a call
+// that takes longer than timeout counts as failed.
+func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *zap.Logger, registry prometheus.Registerer) *Limiter {
+	f := promauto.With(registry)
+	return &Limiter{
+		cfg:     cfg,
+		redis:   redis_rate.NewLimiter(client),
+		timeout: timeout,
+		local:   newLocal(time.Now),
+		breaker: gobreaker.NewCircuitBreaker[result](gobreaker.Settings{
+			Timeout:     breakerPause,
+			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
+			OnStateChange: func(_ string, from, to gobreaker.State) {
+				if from == gobreaker.StateClosed {
+					log.Warn("Redis does not answer; limits are kept in this process")
+				}
+				if to == gobreaker.StateClosed {
+					log.Info("Redis answers again")
+				}
+			},
+		}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "analytics_ratelimit_refused_total", Help: "Requests refused for their rate.",
+		}, []string{"class"}),
+		fallbacks: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "analytics_ratelimit_fallback_total", Help: "Limits kept in the process because Redis did not answer.",
+		}, []string{"class"}),
+	}
+}
+
+// take takes a token from the bucket of subject, if there is one.
+func (l *Limiter) take(ctx context.Context, class Class, subject string) result {
+	return l.ask(ctx, class, subject, 1)
+}
+
+// peek tells whether there is a token, and leaves it there.
+func (l *Limiter) peek(ctx context.Context, class Class, subject string) result {
+	return l.ask(ctx, class, subject, 0)
+}
+
+func (l *Limiter) ask(ctx context.Context, class Class, subject string, n int) result {
+	limit := l.cfg.of(class)
+	// Subjects may be long or private: account names, addresses.
+	sum := sha256.Sum256([]byte(subject))
+	key := fmt.Sprintf("%s:%s", class, hex.EncodeToString(sum[:12]))
+	r, err := l.breaker.Execute(func() (result, error) {
+		// A client that hangs up must not look like a Redis that is away.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
+		defer cancel()
+		answer, err := l.redis.AllowN(ctx, key, limit.redis(), n)
+		if err != nil {
+			return result{}, err
+		}
+		r := result{limit: limit, allowed: answer.Allowed > 0, remaining: answer.Remaining, retry: answer.RetryAfter, reset: answer.ResetAfter}
+		if n == 0 {
+			r.allowed = answer.Remaining >= 1
+			// The bucket is full after reset, one token is there burst−1
+			// intervals before.
+			r.retry = r.reset - time.Duration(limit.Burst-1)*limit.interval()
+		}
+		return r, nil
+	})
+	if err != nil {
+		l.fallbacks.WithLabelValues(string(class)).Inc()
+		return l.local.ask(class, key, limit, n)
+	}
+	return r
+}
