@@ -1,0 +1,237 @@
+package warehouse
+
+import (
+	"cmp"
+	"database/sql"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+)
+
+func TestWriteThenQuery(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	b, db := newBuilder(t, cfg), newDB(t, cfg)
+	ctx := t.Context()
+
+	at := time.Date(2025, 8, 1, 23, 59, 59, 999_999_000, time.UTC)
+	want := []event.Event{
+		{ID: uuid.New(), OccurredAt: at.UnixMicro(), UserID: "Ünï'; --", Type: "view", Properties: `{"a": 1.10}`},
+		{ID: uuid.New(), OccurredAt: at.UnixMicro() + 1, UserID: "2", Type: "view"},
+	}
+	segment, err := b.Write(ctx, 7, want, 3)
+	require.NoError(t, err)
+	require.EqualValues(t, 2, segment.Events)
+	require.Equal(t, at, segment.MinAt)
+	s := snapshot(segment)
+
+	var got []event.Event
+	read := collect(&got)
+	q := Query{Project: 7, SQL: "SELECT * FROM {{events}} WHERE event_type = $type ORDER BY us", Args: []any{sql.Named("type", "view")}}
+	require.NoError(t, db.Run(ctx, s, q, read))
+	require.Equal(t, want, got)
+
+	// Isolation does not hang on the manifest alone.
+	got = nil
+	foreign := segment
+	foreign.ProjectID, q.Project = 8, 8
+	require.NoError(t, db.Run(ctx, snapshot(segment, foreign), q, read))
+	require.Empty(t, got)
+	q.Project, q.From, q.To = 7, at.Add(time.Microsecond), at.Add(time.Microsecond+1)
+	require.NoError(t, db.Run(ctx, s, q, read))
+	require.Equal(t, want[1:], got)
+}
+
+// collect is a scan function for SELECT * FROM {{events}}.
+func collect(events *[]event.Event) func(*sql.Rows) error {
+	return func(rows *sql.Rows) error {
+		var e event.Event
+		var properties sql.NullString
+		var at time.Time
+		err := rows.Scan(&e.ID, &at, &e.OccurredAt, &e.UserID, &e.Type, &properties)
+		e.Properties = properties.String
+		if at.UnixMicro() != e.OccurredAt {
+			return fmt.Errorf("us is %d for %s", e.OccurredAt, at)
+		}
+		*events = append(*events, e)
+		return err
+	}
+}
+
+// all reads back every event of project 1, in the order of ids.
+func all(t testing.TB, db *DB, segments ...Segment) []event.Event {
+	t.Helper()
+	var events []event.Event
+	require.NoError(t, db.Run(t.Context(), snapshot(segments...), Query{Project: 1, SQL: "SELECT * FROM {{events}}"}, collect(&events)))
+	return sorted(events)
+}
+
+func sorted(events []event.Event) []event.Event {
+	events = slices.Clone(events)
+	slices.SortFunc(events, func(a, b event.Event) int {
+		return cmp.Or(slices.Compare(a.ID[:], b.ID[:]), cmp.Compare(a.OccurredAt, b.OccurredAt))
+	})
+	return events
+}
+
+// The order inside a file is what makes queries read little of it.
+func TestSegmentIsSorted(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	b, db := newBuilder(t, cfg), newDB(t, cfg)
+	segment := write(t, b, someEvents(rand.New(rand.NewPCG(1, 1)), 3000, 4)...)
+	var got []event.Event
+	require.NoError(t, db.Run(t.Context(), snapshot(segment), Query{Project: 1, SQL: "SELECT * FROM {{events}}"}, collect(&got)))
+	require.True(t, slices.IsSortedFunc(got, func(a, b event.Event) int {
+		day := func(e event.Event) string { return e.Time().Format(time.DateOnly) }
+		return cmp.Or(cmp.Compare(day(a), day(b)), cmp.Compare(a.Type, b.Type), cmp.Compare(a.UserID, b.UserID), cmp.Compare(a.OccurredAt, b.OccurredAt))
+	}))
+}
+
+func TestWriteRefusesBadEvents(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(t, testConfig(t))
+	good := someEvents(rand.New(rand.NewPCG(1, 1)), 1, 1)[0]
+	for name, spoil := range map[string]func(*event.Event){
+		"far future": func(e *event.Event) { e.OccurredAt = math.MaxInt64 },
+		"far past":   func(e *event.Event) { e.OccurredAt = minAt - 1 },
+		"no user":    func(e *event.Event) { e.UserID = "" },
+		"no type":    func(e *event.Event) { e.Type = "" },
+		"not UTF-8":  func(e *event.Event) { e.Properties = "{\"a\":\"\xff\"}" },
+	} {
+		bad := good
+		spoil(&bad)
+		_, err := b.Write(t.Context(), 1, []event.Event{good, bad}, 1)
+		require.ErrorIs(t, err, ErrRefused, name)
+	}
+	for _, at := range []int64{minAt, maxAt} {
+		good.OccurredAt = at
+		segment := write(t, b, good)
+		require.EqualValues(t, at, segment.MinAt.UnixMicro())
+	}
+	_, err := b.Write(t.Context(), 1, nil, 1)
+	require.Error(t, err)
+}
+
+// A merge keeps exactly the events, within days, whatever the input.
+func TestMergePreservesEvents(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Log("seed", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	cfg := testConfig(t)
+	b, db := newBuilder(t, cfg), newDB(t, cfg)
+	for range 10 {
+		target := int64(1 + r.IntN(200))
+		var in []Segment
+		var want []event.Event
+		for level := range 1 + r.IntN(5) {
+			events := someEvents(r, 1+r.IntN(150), 1+r.IntN(12))
+			want = append(want, events...)
+			segment := write(t, b, events...)
+			segment.Level = level
+			in = append(in, segment)
+		}
+		out, err := b.Merge(t.Context(), in, target, 9)
+		require.NoError(t, err)
+		require.Equal(t, sorted(want), all(t, db, out...))
+
+		days := map[string]int{}
+		for _, segment := range out {
+			require.Equal(t, len(in), segment.Level)
+			require.EqualValues(t, 9, segment.Epoch)
+			events := all(t, db, segment)
+			require.EqualValues(t, len(events), segment.Events)
+			inFile := map[string]bool{}
+			for _, e := range events {
+				inFile[e.Time().Format(time.DateOnly)] = true
+				require.False(t, e.Time().Before(segment.MinAt) || e.Time().After(segment.MaxAt))
+			}
+			require.True(t, segment.Events <= target || len(inFile) == 1)
+			for day := range maps.Keys(inFile) {
+				days[day]++
+			}
+		}
+		for day, files := range days {
+			require.Equal(t, 1, files, "day %s is in several files", day)
+		}
+	}
+}
+
+// Half of the merged files that are below half the target at most: compaction
+// ends because of this.
+func TestMergeOutputsAreFull(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(5, 5))
+	b := newBuilder(t, testConfig(t))
+	out, err := b.Merge(t.Context(), []Segment{write(t, b, someEvents(r, 900, 60)...)}, 100, 1)
+	require.NoError(t, err)
+	for i := 1; i < len(out); i++ {
+		require.True(t, out[i-1].Events*2 >= 100 || out[i].Events*2 >= 100)
+	}
+}
+
+func TestMergeRefusesDamage(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	b := newBuilder(t, cfg)
+	r := rand.New(rand.NewPCG(6, 6))
+	good, bad := write(t, b, someEvents(r, 50, 2)...), write(t, b, someEvents(r, 50, 2)...)
+	flip(t, cfg, bad)
+	_, err := b.Merge(t.Context(), []Segment{good, bad}, 1000, 1)
+	require.ErrorIs(t, err, ErrQuarantined)
+
+	wrong := good
+	wrong.Events++
+	_, err = b.Merge(t.Context(), []Segment{wrong}, 1000, 1)
+	require.ErrorContains(t, err, "1 events are missing")
+	wrong = good
+	wrong.ProjectID = 2
+	_, err = b.Merge(t.Context(), []Segment{good, wrong}, 1000, 1)
+	require.Error(t, err)
+}
+
+// flip changes one bit in the middle of a segment's file.
+func flip(t testing.TB, cfg Config, segment Segment) {
+	t.Helper()
+	path := filepath.Join(cfg.Dir, segment.Path)
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	content[len(content)/2] ^= 1
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+}
+
+func TestTemporaryFiles(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	b := newBuilder(t, cfg)
+	write(t, b, someEvents(rand.New(rand.NewPCG(1, 1)), 5, 1)...)
+	entries := func() int {
+		found, err := os.ReadDir(filepath.Join(cfg.Dir, tmpDir))
+		require.NoError(t, err)
+		return len(found)
+	}
+	require.Equal(t, 1, entries(), "only the folder to spill to is left")
+
+	left := filepath.Join(cfg.Dir, tmpDir, "spill-1")
+	require.NoError(t, os.Mkdir(left, 0o700))
+	old := time.Now().Add(-2 * time.Hour)
+	require.NoError(t, os.Chtimes(left, old, old))
+	require.NoError(t, os.Chtimes(b.spill, old, old))
+	require.NoError(t, os.WriteFile(filepath.Join(cfg.Dir, tmpDir, "young"), nil, 0o600))
+	n, err := b.RemoveTemporary(time.Now().Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, 2, entries(), "its own folder and the young file stay")
+}

@@ -1,0 +1,77 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Files lists the segment files, by their paths below the warehouse folder, that
+// were last written before cutoff and have an epoch of at most maxEpoch. It is
+// for finding files that the manifest does not name.
+func (b *Builder) Files(cutoff time.Time, maxEpoch int64) ([]string, error) {
+	var paths []string
+	err := fs.WalkDir(os.DirFS(b.dir), ".", func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // vanished meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if epoch, ours := EpochOf(path); !ours || epoch > maxEpoch || entry.IsDir() {
+			return nil
+		}
+		info, err := entry.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && info.ModTime().Before(cutoff) {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing segment files: %w", err)
+	}
+	return paths, nil
+}
+
+// Remove deletes files of segments that the manifest no longer names. Those
+// that are gone already are no mistake.
+func (b *Builder) Remove(paths ...string) error {
+	var errs []error
+	for _, path := range paths {
+		if err := os.Remove(filepath.Join(b.dir, path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("removing a segment: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RemoveTemporary deletes what crashed writers left behind and was last written
+// before cutoff. It returns how much it found.
+func (b *Builder) RemoveTemporary(cutoff time.Time) (int, error) {
+	folder := filepath.Join(b.dir, tmpDir)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return 0, fmt.Errorf("listing temporary files: %w", err)
+	}
+	n := 0
+	var errs []error
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		info, err := entry.Info()
+		if err != nil || !info.ModTime().Before(cutoff) || path == b.spill {
+			continue // a file that vanished meanwhile was not left behind
+		}
+		if err := os.RemoveAll(path); err != nil {
+			errs = append(errs, fmt.Errorf("removing temporary files: %w", err))
+			continue
+		}
+		n++
+	}
+	return n, errors.Join(errs...)
+}

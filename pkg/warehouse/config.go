@@ -1,0 +1,67 @@
+package warehouse
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Config of everything that opens the warehouse folder.
+type Config struct {
+	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read)"`
+	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Most memory DuckDB takes in one process"`
+	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads DuckDB works with; 0: one for each CPU"`
+	MaxQueries   int           `env:"WAREHOUSE_MAX_QUERIES" envDefault:"2" doc:"Queries that run at a time; others wait. Two raw queries saturate two CPUs"`
+	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Longest a query may wait, and longest it may run"`
+	PollInterval time.Duration `env:"WAREHOUSE_POLL_INTERVAL" envDefault:"1s" doc:"How often a replica looks at the manifest when no notification comes"`
+	GracePeriod  time.Duration `env:"WAREHOUSE_GRACE_PERIOD" envDefault:"1h" doc:"How long files outlive their last mention in the manifest; a replica that could not read the manifest for half of it stops answering. The same in all services, at least 1h"`
+}
+
+// MinGracePeriod is the least GracePeriod that Validate lets pass: a replica
+// may be paused, partitioned or slow for half of it and still reads no deleted
+// file.
+const MinGracePeriod = time.Hour
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if strings.ContainsAny(c.Dir, "*?[]\x00") {
+		errs = append(errs, errors.New("WAREHOUSE_DIR must not contain *, ?, [ or ]: DuckDB reads them as patterns"))
+	}
+	if c.Threads < 0 || c.MaxQueries < 1 {
+		errs = append(errs, errors.New("WAREHOUSE_THREADS must not be negative, WAREHOUSE_MAX_QUERIES at least 1"))
+	}
+	if c.QueryTimeout <= 0 || c.PollInterval <= 0 {
+		errs = append(errs, errors.New("WAREHOUSE_QUERY_TIMEOUT and WAREHOUSE_POLL_INTERVAL must be positive"))
+	}
+	if c.GracePeriod < MinGracePeriod {
+		errs = append(errs, fmt.Errorf("WAREHOUSE_GRACE_PERIOD must be at least %s", MinGracePeriod))
+	}
+	if c.GracePeriod < 4*c.QueryTimeout {
+		errs = append(errs, errors.New("WAREHOUSE_GRACE_PERIOD must be at least four times WAREHOUSE_QUERY_TIMEOUT: a query must end before its files go"))
+	}
+	return errors.Join(errs...)
+}
+
+// folder returns the warehouse folder as an absolute path without links: DuckDB
+// compares paths with the one it is allowed as text.
+func (c *Config) folder() (string, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the warehouse folder: %w", err)
+	}
+	if dir, err = filepath.EvalSymlinks(dir); err != nil {
+		return "", fmt.Errorf("finding the warehouse folder: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("finding the warehouse folder: %w", err)
+	}
+	if !info.IsDir() {
+		return "", fmt.Errorf("finding the warehouse folder: %s is not a folder", dir)
+	}
+	return dir, nil
+}

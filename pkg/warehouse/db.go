@@ -1,0 +1,212 @@
+package warehouse
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+var (
+	// ErrBusy is returned when a query found no place among the running ones
+	// before its time was up.
+	ErrBusy = errors.New("too many queries are running")
+	// ErrTimeout is returned when a query ran longer than QueryTimeout.
+	ErrTimeout = errors.New("query took too long")
+	// ErrMemory is returned when a query needs more memory than MemoryLimit.
+	ErrMemory = errors.New("query needs too much memory")
+	// ErrQuarantined is returned when a query needs a segment whose file is
+	// missing or not what the manifest says: no answer rather than a part of it.
+	ErrQuarantined = errors.New("segment is damaged")
+)
+
+// DB answers queries over segments.
+type DB struct {
+	db      *sql.DB
+	dir     string
+	slots   chan struct{}
+	timeout time.Duration
+}
+
+// Open makes a DB over the folder cfg.Dir, which must exist.
+func Open(cfg Config) (*DB, error) {
+	dir, err := cfg.folder()
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(cfg, dir, "")
+	if err != nil {
+		return nil, err
+	}
+	return &DB{db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), timeout: cfg.QueryTimeout}, nil
+}
+
+// Close ends all queries.
+func (db *DB) Close() error {
+	if err := db.db.Close(); err != nil {
+		return fmt.Errorf("closing DuckDB: %w", err)
+	}
+	return nil
+}
+
+// Query is fixed SQL with bound values over the events of one project.
+type Query struct {
+	Project int64
+	// From and To prune the files that are read: only events with occurred_at
+	// in [From, To) are promised to be there, others may be. Zero values do not
+	// bound.
+	From, To time.Time
+	// SQL reads {{events}}, a relation of the project's events with the columns
+	// event_id UUID, occurred_at TIMESTAMPTZ, us BIGINT (occurred_at in
+	// microseconds since 1970 UTC), user_id VARCHAR, event_type VARCHAR and
+	// properties VARCHAR (JSON as sent, or NULL).
+	SQL string
+	// Args are sql.Named values for the $name in SQL. The name "project" is
+	// taken.
+	Args []any
+}
+
+const placeholder = "{{events}}"
+
+// Run runs q over a snapshot and calls scan for each row of the result. It
+// waits at most QueryTimeout for a place among MaxQueries (ErrBusy), then runs
+// at most QueryTimeout (ErrTimeout); the end of ctx cancels either.
+func (db *DB) Run(ctx context.Context, s *Snapshot, q Query, scan func(*sql.Rows) error) error {
+	segments := s.Segments(q.Project, q.From, q.To)
+	for _, segment := range segments {
+		if reason := s.damaged[segment.Path]; reason != nil {
+			return reason
+		}
+	}
+	args := append([]any{sql.Named("project", q.Project)}, q.Args...)
+	if err := checkNames(q.SQL, args); err != nil {
+		return err
+	}
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To))
+
+	if err := db.enter(ctx); err != nil {
+		return err
+	}
+	defer func() { <-db.slots }()
+	limited, cancel := context.WithTimeoutCause(ctx, db.timeout, ErrTimeout)
+	defer cancel()
+	err := db.query(limited, text, args, scan)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(context.Cause(limited), ErrTimeout):
+		return ErrTimeout
+	case kind(err) == duckdb.ErrorTypeOutOfMemory:
+		return fmt.Errorf("%w: %w", ErrMemory, err)
+	case kind(err) == duckdb.ErrorTypeIO:
+		return errors.Join(err, db.missing(segments))
+	}
+	return err
+}
+
+func (db *DB) enter(ctx context.Context) error {
+	waited := time.NewTimer(db.timeout)
+	defer waited.Stop()
+	select {
+	case db.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-waited.C:
+		return ErrBusy
+	}
+}
+
+func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := db.db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return fmt.Errorf("querying the warehouse: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("reading the warehouse's answer: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading the warehouse's answer: %w", err)
+	}
+	return nil
+}
+
+// events is the relation {{events}} stands for. File names are our own and the
+// bounds are numbers; nothing of a request becomes SQL. The bounds are
+// literals because DuckDB skips row groups by constants only.
+func (db *DB) events(segments []Segment, from, to time.Time) string {
+	if len(segments) == 0 {
+		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
+			NULL::VARCHAR AS user_id, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
+	}
+	var b strings.Builder
+	b.WriteString("(SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, event_type, properties FROM ")
+	b.WriteString(readParquet(db.dir, segments))
+	b.WriteString(" WHERE project_id = $project")
+	if !from.IsZero() {
+		b.WriteString(" AND occurred_at >= " + instant(from))
+	}
+	if !to.IsZero() {
+		b.WriteString(" AND occurred_at < " + instant(to.Add(time.Microsecond-1))) // rounded up
+	}
+	b.WriteString(")")
+	return b.String()
+}
+
+// readParquet is the table function over the files of segments.
+func readParquet(dir string, segments []Segment) string {
+	paths := make([]string, len(segments))
+	for i, segment := range segments {
+		paths[i] = quote(filepath.Join(dir, segment.Path))
+	}
+	return "read_parquet([" + strings.Join(paths, ", ") + "], hive_partitioning = false)"
+}
+
+// instant writes a time as a constant, in whole microseconds.
+func instant(t time.Time) string {
+	return "make_timestamptz(" + strconv.FormatInt(t.UnixMicro(), 10) + "::BIGINT)"
+}
+
+var namePattern = regexp.MustCompile(`\$([A-Za-z_][A-Za-z_0-9]*)`)
+
+// checkNames refuses SQL that names a value nobody gave: the driver would fall
+// back to the value in the same place.
+func checkNames(text string, args []any) error {
+	given := map[string]bool{}
+	for _, arg := range args {
+		named, ok := arg.(sql.NamedArg)
+		if !ok {
+			return fmt.Errorf("value %v has no name", arg)
+		}
+		given[named.Name] = true
+	}
+	for _, match := range namePattern.FindAllStringSubmatch(text, -1) {
+		if !given[match[1]] {
+			return fmt.Errorf("no value for $%s", match[1])
+		}
+	}
+	return nil
+}
+
+// missing returns ErrQuarantined when a file of the segments cannot be found.
+func (db *DB) missing(segments []Segment) error {
+	for _, segment := range segments {
+		if _, err := os.Stat(filepath.Join(db.dir, segment.Path)); err != nil {
+			return fmt.Errorf("%w: %w", ErrQuarantined, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package warehouse
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// A segment's file is <project>/<epoch>-<id>.parquet; the ids rise with time.
+var pathPattern = regexp.MustCompile(`^[0-9]+/([0-9]+)-[0-9a-f]{32}\.parquet$`)
+
+func newName(project, epoch int64) string {
+	id := strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
+	return fmt.Sprintf("%d/%d-%s.parquet", project, epoch, id)
+}
+
+// EpochOf returns the epoch in the path of a segment's file, or false for a
+// path this package does not make.
+func EpochOf(path string) (int64, bool) {
+	match := pathPattern.FindStringSubmatch(path)
+	if match == nil {
+		return 0, false
+	}
+	epoch, err := strconv.ParseInt(match[1], 10, 64)
+	return epoch, err == nil
+}
+
+// seal makes a complete temporary file the segment's file, so that it is either
+// there as a whole after a crash or not at all, and notes its size and hash.
+// DuckDB does not fsync.
+func seal(dir, tmp string, segment *Segment) (err error) {
+	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("sealing a segment: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Chmod(0o644); err != nil {
+		return fmt.Errorf("sealing a segment: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("sealing a segment: %w", err)
+	}
+	h := sha256.New()
+	if segment.Bytes, err = io.Copy(h, f); err != nil {
+		return fmt.Errorf("hashing a segment: %w", err)
+	}
+	h.Sum(segment.SHA256[:0])
+
+	path := filepath.Join(dir, segment.Path)
+	folder := filepath.Dir(path)
+	if err := makeFolder(folder); err != nil {
+		return err
+	}
+	if err := os.Rename(tmp, path); err != nil {
+		return fmt.Errorf("publishing a segment: %w", err)
+	}
+	return syncFolder(folder)
+}
+
+// makeFolder makes a project's folder so that it survives a crash.
+func makeFolder(folder string) error {
+	err := os.Mkdir(folder, 0o755) //nolint:gosec // other users' replicas and tools read it
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("making a project's folder: %w", err)
+	}
+	return syncFolder(filepath.Dir(folder))
+}
+
+func syncFolder(folder string) (err error) {
+	f, err := os.Open(folder)
+	if err != nil {
+		return fmt.Errorf("syncing a folder: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := f.Sync(); err != nil {
+		return fmt.Errorf("syncing a folder: %w", err)
+	}
+	return nil
+}
+
+// Verify reads a segment's file below the warehouse folder dir and compares it
+// with the manifest. The error is ErrQuarantined when the file is missing or differs.
+func Verify(dir string, segment Segment) (err error) {
+	if _, ok := EpochOf(segment.Path); !ok {
+		return fmt.Errorf("%w: %q is not a segment's path", ErrQuarantined, segment.Path)
+	}
+	f, err := os.Open(filepath.Join(dir, segment.Path))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrQuarantined, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrQuarantined, err)
+	}
+	if n != segment.Bytes || [32]byte(h.Sum(nil)) != segment.SHA256 {
+		return fmt.Errorf("%w: the hash of %s is not the manifest's", ErrQuarantined, segment.Path)
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Channel is notified after the manifest changed.
+const Channel = "analytics_manifest"
+
+// ErrRestored is returned when the database is not the one the manifest was
+// written in: a dump was restored, and the worker has not been told.
+var ErrRestored = errors.New("the database was restored from a dump; run `syncworker restore` with all services stopped")
+
+// Manifest reads the list of segments that make up the warehouse.
+type Manifest struct{ pool *pgxpool.Pool }
+
+// NewManifest reads the manifest through pool.
+func NewManifest(pool *pgxpool.Pool) *Manifest { return &Manifest{pool: pool} }
+
+// Snapshot reads the manifest's current version. It returns ErrRestored for a
+// restored database.
+func (m *Manifest) Snapshot(ctx context.Context) (*Snapshot, error) { return m.after(ctx, nil) }
+
+// after reads the current version; when that is the one of known, its segments
+// are taken over unread.
+func (m *Manifest) after(ctx context.Context, known *Snapshot) (*Snapshot, error) {
+	var s *Snapshot
+	// All statements see the same state.
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	err := pgx.BeginTxFunc(ctx, m.pool, options, func(tx pgx.Tx) (err error) {
+		s, err = readSnapshot(ctx, tx, known)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return s, nil
+}
+
+const stateSQL = `
+SELECT incarnation, xid::text::bigint, seq, version, complete_until,
+       system_identifier = (pg_control_system()).system_identifier
+FROM analytics.sync_state`
+
+const segmentsSQL = `
+SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
+FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id`
+
+const projectVersionsSQL = "SELECT project_id, version FROM analytics.project_versions"
+
+func readSnapshot(ctx context.Context, tx pgx.Tx, known *Snapshot) (*Snapshot, error) {
+	var s Snapshot
+	var xid int64
+	var original bool
+	err := tx.QueryRow(ctx, stateSQL).Scan(
+		&s.Position.Incarnation, &xid, &s.Position.Seq, &s.Version, &s.CompleteUntil, &original)
+	if err != nil {
+		return nil, err
+	}
+	if !original {
+		return nil, ErrRestored
+	}
+	s.Position.XID = uint64(xid)
+	if known != nil && known.Version == s.Version && known.Position == s.Position {
+		return known.at(s.CompleteUntil), nil
+	}
+
+	rows, err := tx.Query(ctx, segmentsSQL)
+	if err != nil {
+		return nil, err
+	}
+	segments, err := pgx.CollectRows(rows, ScanSegment)
+	if err != nil {
+		return nil, err
+	}
+
+	versions := map[int64]int64{}
+	if rows, err = tx.Query(ctx, projectVersionsSQL); err != nil {
+		return nil, err
+	}
+	var project, version int64
+	_, err = pgx.ForEachRow(rows, []any{&project, &version}, func() error {
+		versions[project] = version
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return NewSnapshot(s.Version, s.Position, s.CompleteUntil.UTC(), segments, versions), nil
+}
+
+// ScanSegment reads a segment from a row with the columns id, project_id, path,
+// events, bytes, sha256, min_at, max_at, level and epoch of analytics.segments.
+func ScanSegment(row pgx.CollectableRow) (Segment, error) {
+	var s Segment
+	var sum []byte
+	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch)
+	copy(s.SHA256[:], sum)
+	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
+	return s, err
+}

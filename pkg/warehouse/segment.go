@@ -1,0 +1,23 @@
+// Package warehouse keeps events in immutable Parquet files, called segments,
+// and answers SQL over them with DuckDB. It is the only importer of DuckDB.
+//
+// The worker writes segments with a Builder and lists them in the manifest, a
+// table in Postgres; stats replicas follow the manifest with a Reader.
+package warehouse
+
+import "time"
+
+// Segment is one immutable Parquet file: events of one project, sorted by day
+// (UTC), event type, user and time.
+type Segment struct {
+	ID        int64 // in the manifest; 0 before it is listed
+	ProjectID int64
+	Path      string // below the warehouse folder
+	Events    int64
+	Bytes     int64
+	SHA256    [32]byte
+	// First and last occurred_at in the file, both inclusive.
+	MinAt, MaxAt time.Time
+	Level        int   // how often its events were compacted
+	Epoch        int64 // of the lease under which it was written
+}
