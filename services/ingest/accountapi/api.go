@@ -1,0 +1,88 @@
+// Package accountapi is the HTTP side of accounts: registration, logins,
+// projects, members and API keys. The rules are pkg/account's.
+package accountapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/ratelimit"
+)
+
+const (
+	maxBody     = 64 << 10 // bytes: all requests are small
+	readTimeout = 10 * time.Second
+)
+
+// Config of the account routes.
+type Config struct {
+	Registration string `env:"REGISTRATION" envDefault:"open" doc:"open: anyone may register; closed: accounts are made with the create-user command"`
+}
+
+// Validate reports what is wrong.
+func (c *Config) Validate() error {
+	if c.Registration != "open" && c.Registration != "closed" {
+		return fmt.Errorf("REGISTRATION is %q, neither open nor closed", c.Registration)
+	}
+	return nil
+}
+
+// Deps are what the routes work with.
+type Deps struct {
+	Sessions *account.Sessions
+	Limiter  *ratelimit.Limiter
+}
+
+type handlers struct {
+	cfg Config
+	Deps
+}
+
+// Register adds the account routes to api. The middleware of auth and ratelimit
+// must be in use by then.
+func Register(api huma.API, cfg Config, deps Deps) {
+	h := &handlers{cfg: cfg, Deps: deps}
+	h.registerUser(api)
+	h.registerLogin(api)
+	h.registerProjects(api)
+}
+
+const (
+	tagAccounts = "Accounts"
+	tagProjects = "Projects"
+)
+
+// operation fills in what all of them share. Errors that every operation can
+// answer are added, those of its own are given.
+func operation(op huma.Operation, tag string, errors ...int) huma.Operation {
+	op.Tags = []string{tag}
+	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, readTimeout
+	if op.Method == http.MethodPost {
+		errors = append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	}
+	op.Errors = append(op.Errors, append(errors, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)...)
+	return op
+}
+
+// own is an operation of a logged-in user.
+func own(op huma.Operation, tag string, errors ...int) huma.Operation {
+	return ratelimit.Limited(auth.Secured(operation(op, tag, errors...), auth.ScopeAccount), ratelimit.ClassAccount)
+}
+
+// aliased registers an operation through register, and again under each alias,
+// a path of the original service that the document does not show.
+func aliased(op huma.Operation, register func(huma.Operation), aliases ...string) {
+	register(op)
+	for _, path := range aliases {
+		alias := op
+		alias.Path, alias.Hidden = path, true
+		alias.OperationID = op.OperationID + strings.ReplaceAll(path, "/", "-")
+		register(alias)
+	}
+}

@@ -1,0 +1,168 @@
+package accountapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+)
+
+// list wraps rows so that an answer can grow other members later.
+type list[T any] struct {
+	Body struct {
+		Data []T `json:"data" nullable:"false" doc:"All there are, oldest first"`
+	}
+}
+
+func listed[T any](rows []T, err error) (*list[T], error) {
+	if err != nil {
+		return nil, err
+	}
+	var l list[T]
+	l.Body.Data = rows
+	return &l, nil
+}
+
+// InProject is embedded in the input of operations on one project.
+type InProject struct {
+	ID int64 `path:"id" minimum:"1" doc:"Id of the project"`
+}
+
+func (h *handlers) registerProjects(api huma.API) {
+	const forbidden, missing, conflict = http.StatusForbidden, http.StatusNotFound, http.StatusConflict
+	huma.Register(api, own(huma.Operation{
+		OperationID: "list-projects", Method: http.MethodGet, Path: "/api/projects",
+		Summary: "List your projects",
+	}, tagProjects), h.projects)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "create-project", Method: http.MethodPost, Path: "/api/projects",
+		Summary:       "Make a project",
+		DefaultStatus: http.StatusCreated,
+	}, tagProjects), h.createProject)
+
+	huma.Register(api, own(huma.Operation{
+		OperationID: "list-members", Method: http.MethodGet, Path: "/api/projects/{id}/members",
+		Summary: "List the members of a project",
+	}, tagProjects, missing), h.members)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "set-member", Method: http.MethodPost, Path: "/api/projects/{id}/members",
+		Summary:     "Add a member or change a role",
+		Description: "For owners. The last owner stays one, and so does the user whose own project it is.",
+	}, tagProjects, forbidden, missing, conflict), h.setMember)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "remove-member", Method: http.MethodDelete, Path: "/api/projects/{id}/members/{user_id}",
+		Summary:       "Remove a member",
+		Description:   "For owners. The last owner stays, and so does the user whose own project it is.",
+		DefaultStatus: http.StatusNoContent,
+	}, tagProjects, forbidden, missing, conflict), h.removeMember)
+
+	huma.Register(api, own(huma.Operation{
+		OperationID: "list-keys", Method: http.MethodGet, Path: "/api/projects/{id}/keys",
+		Summary:     "List the API keys of a project",
+		Description: "For owners; without the secrets, and with the revoked ones.",
+	}, tagProjects, forbidden, missing), h.keys)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "create-key", Method: http.MethodPost, Path: "/api/projects/{id}/keys",
+		Summary:       "Make an API key",
+		Description:   "For owners. The key itself is in this answer only; it cannot be shown again.",
+		DefaultStatus: http.StatusCreated,
+	}, tagProjects, forbidden, missing), h.createKey)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "revoke-key", Method: http.MethodDelete, Path: "/api/projects/{id}/keys/{key_id}",
+		Summary:       "Revoke an API key",
+		Description:   "For owners. It stops working within a few seconds, for good.",
+		DefaultStatus: http.StatusNoContent,
+	}, tagProjects, forbidden, missing), h.revokeKey)
+}
+
+func (h *handlers) projects(ctx context.Context, _ *struct{}) (*list[account.Project], error) {
+	return listed(h.Sessions.Projects(ctx, auth.From(ctx).UserID))
+}
+
+type createProjectInput struct {
+	Body struct {
+		Name string `json:"name" minLength:"1" maxLength:"200" doc:"Name of the project" example:"Shop"`
+	} `nameHint:"NewProject"`
+}
+
+type projectOutput struct {
+	Body account.Project
+}
+
+func (h *handlers) createProject(ctx context.Context, in *createProjectInput) (*projectOutput, error) {
+	p, err := h.Sessions.CreateProject(ctx, auth.From(ctx).UserID, in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &projectOutput{Body: p}, nil
+}
+
+func (h *handlers) members(ctx context.Context, in *InProject) (*list[account.Member], error) {
+	return listed(h.Sessions.Members(ctx, in.ID, auth.From(ctx).UserID))
+}
+
+type setMemberInput struct {
+	InProject
+	Body struct {
+		Username string    `json:"username" minLength:"1" maxLength:"150" doc:"Name of a user" example:"bob"`
+		Role     auth.Role `json:"role" enum:"owner,editor,viewer" doc:"owner: everything; editor: post and read; viewer: read"`
+	} `nameHint:"NewMember"`
+}
+
+type memberOutput struct {
+	Body account.Member
+}
+
+func (h *handlers) setMember(ctx context.Context, in *setMemberInput) (*memberOutput, error) {
+	m, err := h.Sessions.SetMember(ctx, in.ID, auth.From(ctx).UserID, in.Body.Username, in.Body.Role)
+	if err != nil {
+		return nil, err
+	}
+	return &memberOutput{Body: m}, nil
+}
+
+type removeMemberInput struct {
+	InProject
+	UserID int64 `path:"user_id" minimum:"1" doc:"Id of the user"`
+}
+
+func (h *handlers) removeMember(ctx context.Context, in *removeMemberInput) (*struct{}, error) {
+	return nil, h.Sessions.RemoveMember(ctx, in.ID, auth.From(ctx).UserID, in.UserID)
+}
+
+func (h *handlers) keys(ctx context.Context, in *InProject) (*list[account.APIKey], error) {
+	return listed(h.Sessions.Keys(ctx, in.ID, auth.From(ctx).UserID))
+}
+
+type createKeyInput struct {
+	InProject
+	Body struct {
+		Name  string     `json:"name" minLength:"1" maxLength:"200" doc:"What it is for" example:"web shop"`
+		Scope auth.Scope `json:"scope" enum:"ingest,read" doc:"ingest: post events; read: read analytics"`
+	} `nameHint:"NewKey"`
+}
+
+type keyOutput struct {
+	CacheControl string `header:"Cache-Control"`
+	Body         account.NewAPIKey
+}
+
+func (h *handlers) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {
+	k, err := h.Sessions.CreateKey(ctx, in.ID, auth.From(ctx).UserID, in.Body.Name, in.Body.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return &keyOutput{CacheControl: "no-store", Body: k}, nil
+}
+
+type revokeKeyInput struct {
+	InProject
+	KeyID int64 `path:"key_id" minimum:"1" doc:"Id of the key"`
+}
+
+func (h *handlers) revokeKey(ctx context.Context, in *revokeKeyInput) (*struct{}, error) {
+	return nil, h.Sessions.RevokeKey(ctx, in.ID, auth.From(ctx).UserID, in.KeyID)
+}

@@ -1,0 +1,101 @@
+package accountapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/ratelimit"
+)
+
+type registerInput struct {
+	Body struct {
+		Username string  `json:"username" minLength:"1" maxLength:"150" doc:"Name to log in with; upper and lower case are the same" example:"ann"`
+		Password string  `json:"password" doc:"8 to 256 bytes, none of the commonest passwords" example:"seven green lamps"`
+		Email    *string `json:"email,omitempty" nullable:"true" doc:"E-mail address" example:"ann@example.com"`
+		FullName *string `json:"full_name,omitempty" nullable:"true" doc:"Full name" example:"Ann Example"`
+	} `nameHint:"Registration"`
+}
+
+type userOutput struct {
+	Body account.User
+}
+
+func (h *handlers) registerUser(api huma.API) {
+	aliased(ratelimit.Limited(operation(huma.Operation{
+		OperationID:   "register",
+		Method:        http.MethodPost,
+		Path:          "/api/auth/register",
+		Summary:       "Make an account",
+		Description:   "Makes a user and a project of their own. Where registration is closed the answer is 403.",
+		DefaultStatus: http.StatusCreated,
+	}, tagAccounts, http.StatusForbidden, http.StatusConflict), ratelimit.ClassRegister),
+		func(op huma.Operation) { huma.Register(api, op, h.register) },
+		"/register", "/api/stats/register")
+
+	aliased(own(huma.Operation{
+		OperationID: "me",
+		Method:      http.MethodGet,
+		Path:        "/api/auth/me",
+		Summary:     "Show the user who is logged in",
+	}, tagAccounts),
+		func(op huma.Operation) { huma.Register(api, op, h.me) },
+		"/api/stats/users/me")
+
+	huma.Register(api, own(huma.Operation{
+		OperationID:   "change-password",
+		Method:        http.MethodPost,
+		Path:          "/api/auth/password",
+		Summary:       "Change the password",
+		Description:   "All other logins of the user end. A wrong old password is answered with 401 and counts as a failed login.",
+		DefaultStatus: http.StatusNoContent,
+	}, tagAccounts), h.changePassword)
+}
+
+func (h *handlers) register(ctx context.Context, in *registerInput) (*userOutput, error) {
+	if h.cfg.Registration != "open" {
+		return nil, problem.New(http.StatusForbidden, "registration-closed", "registration is closed; the operator makes accounts")
+	}
+	n := account.NewUser{Username: in.Body.Username, Password: in.Body.Password}
+	if in.Body.Email != nil {
+		n.Email = *in.Body.Email
+	}
+	if in.Body.FullName != nil {
+		n.FullName = *in.Body.FullName
+	}
+	u, err := h.Sessions.CreateUser(ctx, n)
+	if err != nil {
+		return nil, err
+	}
+	return &userOutput{Body: u}, nil
+}
+
+func (h *handlers) me(ctx context.Context, _ *struct{}) (*userOutput, error) {
+	u, err := h.Sessions.User(ctx, auth.From(ctx).UserID)
+	if err != nil {
+		return nil, err
+	}
+	return &userOutput{Body: u}, nil
+}
+
+type passwordInput struct {
+	Body struct {
+		Old string `json:"old_password" doc:"The password up to now"`
+		New string `json:"new_password" doc:"8 to 256 bytes, none of the commonest passwords"`
+	} `nameHint:"PasswordChange"`
+}
+
+func (h *handlers) changePassword(ctx context.Context, in *passwordInput) (*struct{}, error) {
+	p := auth.From(ctx)
+	u, err := h.Sessions.User(ctx, p.UserID)
+	if err != nil {
+		return nil, err
+	}
+	return nil, h.Limiter.Attempt(ctx, account.Key(u.Username), account.ErrCredentials, func() error {
+		return h.Sessions.ChangePassword(ctx, p.UserID, p.Family, in.Body.Old, in.Body.New)
+	})
+}

@@ -1,0 +1,237 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/postgres/pgtest"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
+
+const project = 1
+
+func newEvent(user string) event.Event {
+	return event.Event{ID: uuid.New(), OccurredAt: 1_754_000_000_000_000, UserID: user, Type: "login", Properties: `{"a":1}`}
+}
+
+func newBatch(events ...event.Event) *event.Batch {
+	b := &event.Batch{Events: events}
+	for i := range events {
+		b.Indexes = append(b.Indexes, int32(i))
+	}
+	return b
+}
+
+func storeBatch(t *testing.T, pool *pgxpool.Pool, project int64, b *event.Batch, atomic bool) (out outcome, err error) {
+	t.Helper()
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
+		out, err = store(t.Context(), tx, project, b, atomic)
+		return err
+	})
+	return out, err
+}
+
+// logged returns what the outbox holds of a project, in its order, settled or
+// not: other tests' transactions run in the same cluster.
+func logged(t *testing.T, pool *pgxpool.Pool, project int64) []event.Event {
+	t.Helper()
+	rows, err := pool.Query(t.Context(), `
+		SELECT events, payload FROM analytics.outbox WHERE project_id = $1 ORDER BY xid, seq`, project)
+	require.NoError(t, err)
+	var all []event.Event
+	var n int
+	var payload string
+	_, err = pgx.ForEachRow(rows, []any{&n, &payload}, func() error {
+		events, err := outbox.Decode(payload)
+		require.Len(t, events, n)
+		all = append(all, events...)
+		return err
+	})
+	require.NoError(t, err)
+	return all
+}
+
+func ids(events []event.Event) []string {
+	all := make([]string, len(events))
+	for i, e := range events {
+		all[i] = e.ID.String()
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestStoreCountsEachEventOnce(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a, b, c := newEvent("1"), newEvent("2"), newEvent("3")
+
+	out, err := storeBatch(t, pool, project, newBatch(a, b, a), false)
+	require.NoError(t, err)
+	require.Equal(t, 2, out.accepted)
+	require.Equal(t, 1, out.duplicates)
+	require.Empty(t, out.conflicts)
+	first := out.position
+
+	out, err = storeBatch(t, pool, project, newBatch(b, c), false)
+	require.NoError(t, err)
+	require.Equal(t, 1, out.accepted)
+	require.Equal(t, 1, out.duplicates)
+	require.Positive(t, out.position.Compare(first))
+	second := out.position
+
+	// Nothing new: the position is where the known events are, or later.
+	out, err = storeBatch(t, pool, project, newBatch(a), false)
+	require.NoError(t, err)
+	require.Zero(t, out.accepted)
+	require.Equal(t, second, out.position)
+
+	require.Equal(t, ids([]event.Event{a, b, c}), ids(logged(t, pool, project)))
+}
+
+func TestStoreKeepsProjectsApart(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a := newEvent("1")
+	for _, p := range []int64{1, 2} {
+		out, err := storeBatch(t, pool, p, newBatch(a), false)
+		require.NoError(t, err)
+		require.Equal(t, 1, out.accepted, "project %d", p)
+		require.Equal(t, []event.Event{a}, logged(t, pool, p))
+	}
+}
+
+func TestStoreTellsConflicts(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a, b := newEvent("1"), newEvent("2")
+	_, err := storeBatch(t, pool, project, newBatch(a), false)
+	require.NoError(t, err)
+
+	spaced := a
+	spaced.Properties = `{ "a" : 1 }` // the same content
+	other := a
+	other.UserID = "9"
+	otherB := b
+	otherB.Type = "logout"
+	out, err := storeBatch(t, pool, project, newBatch(b, spaced, other, otherB), false)
+	require.NoError(t, err)
+	require.Equal(t, 1, out.accepted)
+	require.Equal(t, 3, out.duplicates)
+	require.Equal(t, []int32{2, 3}, out.conflicts)
+	require.ElementsMatch(t, []event.Event{a, b}, logged(t, pool, project), "the first content stays")
+}
+
+func TestAtomicConflictStoresNothing(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a, b := newEvent("1"), newEvent("2")
+	_, err := storeBatch(t, pool, project, newBatch(a), false)
+	require.NoError(t, err)
+	other := a
+	other.UserID = "9"
+	_, err = storeBatch(t, pool, project, newBatch(b, other), true)
+	require.ErrorIs(t, err, errConflict)
+	require.Equal(t, []event.Event{a}, logged(t, pool, project))
+	out, err := storeBatch(t, pool, project, newBatch(b, a), true)
+	require.NoError(t, err)
+	require.Equal(t, 1, out.accepted)
+}
+
+func TestStoreSplitsBigBatches(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	events := make([]event.Event, 2*outbox.MaxEvents+1)
+	for i := range events {
+		events[i] = newEvent(fmt.Sprint(i))
+	}
+	out, err := storeBatch(t, pool, project, newBatch(events...), false)
+	require.NoError(t, err)
+	require.Equal(t, len(events), out.accepted)
+	require.Equal(t, events, logged(t, pool, project), "in the order of the request")
+}
+
+// TestOverlappingBatches sends the same events from several clients at once, in
+// different orders: that deadlocks when ids are not inserted in one order.
+func TestOverlappingBatches(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	const clients, events = 8, 3000
+	all := make([]event.Event, events)
+	for i := range all {
+		all[i] = newEvent(fmt.Sprint(i))
+	}
+	var mu sync.Mutex
+	var errs []error
+	accepted, duplicates := 0, 0
+	var wg sync.WaitGroup
+	for c := range clients {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(uint64(c), 1))
+			shuffled := slices.Clone(all)
+			r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+			for part := range slices.Chunk(shuffled, events/2) {
+				var out outcome
+				err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
+					out, err = store(t.Context(), tx, project, newBatch(part...), false)
+					return err
+				})
+				mu.Lock()
+				errs = append(errs, err)
+				accepted += out.accepted
+				duplicates += out.duplicates
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	require.Equal(t, events, accepted)
+	require.Equal(t, (clients-1)*events, duplicates)
+	require.Equal(t, ids(all), ids(logged(t, pool, project)))
+}
+
+func TestRolledBackBatchLeavesNothing(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a := newEvent("1")
+	lost := errors.New("the connection broke")
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := store(t.Context(), tx, project, newBatch(a), false)
+		require.NoError(t, err)
+		return lost
+	})
+	require.ErrorIs(t, err, lost)
+	require.Empty(t, logged(t, pool, project))
+	out, err := storeBatch(t, pool, project, newBatch(a), false)
+	require.NoError(t, err)
+	require.Equal(t, 1, out.accepted)
+}
+
+func TestOutboxShowsEventsInPsql(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	e := newEvent("a\tb")
+	e.Type, e.Properties = `back\slash`, "{\"a\":\n \"\\\\n\\t\"}"
+	_, err := storeBatch(t, pool, project, newBatch(e, newEvent("x")), false)
+	require.NoError(t, err)
+	var got event.Event
+	err = pool.QueryRow(context.Background(), `
+		SELECT event_id, (extract(epoch FROM occurred_at) * 1000000)::bigint, user_id, event_type, properties
+		FROM analytics.outbox_events WHERE project_id = $1 AND event_id = $2`, project, e.ID).
+		Scan(&got.ID, &got.OccurredAt, &got.UserID, &got.Type, &got.Properties)
+	require.NoError(t, err)
+	require.Equal(t, e, got)
+}

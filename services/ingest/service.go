@@ -1,0 +1,207 @@
+// Package ingest is the service that takes events in: it validates them and
+// writes ledger and outbox in one Postgres transaction. It also owns accounts.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/server"
+	"eventanalytics/services/ingest/accountapi"
+)
+
+// Limits of one request.
+type Limits struct {
+	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Most bytes of one request, compressed and decompressed"`
+	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Most bytes that one byte of a compressed body may become"`
+	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Most events of one request"`
+	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest occurred_at that is accepted"`
+	MaxFuture    time.Duration `env:"MAX_FUTURE" envDefault:"1h" doc:"How far occurred_at may be in the future"`
+}
+
+// Validate reports everything that is wrong with the limits.
+func (l *Limits) Validate() error {
+	var errs []error
+	for name, n := range map[string]int64{
+		"MAX_BODY_BYTES": l.MaxBodyBytes, "MAX_COMPRESSION_RATIO": l.MaxRatio, "MAX_EVENTS": int64(l.MaxEvents),
+	} {
+		if n <= 0 {
+			errs = append(errs, fmt.Errorf("%s is %d, it must be positive", name, n))
+		}
+	}
+	if l.MaxFuture < 0 {
+		errs = append(errs, fmt.Errorf("MAX_FUTURE is %s, it cannot be negative", l.MaxFuture))
+	}
+	return errors.Join(errs...)
+}
+
+// Config of the ingest service.
+type Config struct {
+	HTTP     server.Config
+	Auth     auth.Config
+	Sessions account.SessionConfig
+	Accounts accountapi.Config
+	Redis    ratelimit.RedisConfig
+	Rates    ratelimit.Config
+	Limits   Limits
+}
+
+// Deps are what the service needs from outside.
+type Deps struct {
+	Pool     *pgxpool.Pool
+	Redis    redis.UniversalClient
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+}
+
+// Service takes events and owns accounts.
+type Service struct {
+	cfg      Config
+	pool     *pgxpool.Pool
+	log      *zap.Logger
+	server   *server.Server
+	tokens   outbox.Tokens
+	now      func() time.Time
+	metrics  metrics
+	appended chan struct{} // holds a token while the worker should be woken
+}
+
+type metrics struct {
+	accepted, duplicates, rejected prometheus.Counter
+	batchEvents                    prometheus.Histogram
+}
+
+func newMetrics(registry prometheus.Registerer) metrics {
+	f := promauto.With(registry)
+	events := f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_ingest_events_total", Help: "Events answered, by what became of them.",
+	}, []string{"result"})
+	return metrics{
+		accepted:   events.WithLabelValues("accepted"),
+		duplicates: events.WithLabelValues("duplicate"),
+		rejected:   events.WithLabelValues("rejected"),
+		batchEvents: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "analytics_ingest_batch_events", Help: "Events per stored request.",
+			Buckets: prometheus.ExponentialBuckets(1, 10, 7),
+		}),
+	}
+}
+
+// New makes the service and its routes. It does not connect anywhere yet: with
+// Deps that lead nowhere it still has its OpenAPI document.
+func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
+	positionKey, err := cfg.Auth.AuthSecret.Key("position")
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := auth.NewHasher(auth.HashParams)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv,
+		tokens: outbox.NewTokens(positionKey), now: time.Now,
+		metrics: newMetrics(deps.Registry), appended: make(chan struct{}, 1),
+	}
+	limiter := ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)
+	srv.API.UseMiddleware(
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		ratelimit.Middleware(limiter),
+	)
+	s.registerEvents(srv.API)
+	accountapi.Register(srv.API, cfg.Accounts, accountapi.Deps{
+		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, time.Now),
+		Limiter:  limiter,
+	})
+	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
+	return s, nil
+}
+
+// Server has the service's routes.
+func (s *Service) Server() *server.Server { return s.server }
+
+// wakePause joins the wake-ups of many small requests into one.
+const wakePause = 5 * time.Millisecond
+
+// upkeepEvery is how often partitions are made and old answers dropped.
+const upkeepEvery = time.Hour
+
+// Run does the service's background work until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.wakeWorker(ctx) })
+	g.Go(func() error { return s.upkeep(ctx) })
+	return g.Wait()
+}
+
+func (s *Service) wakeWorker(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.appended:
+		}
+		if err := outbox.Notify(ctx, s.pool); err != nil && ctx.Err() == nil {
+			s.log.Warn("waking the sync worker; it will poll", zap.Error(err))
+		}
+		if !pause(ctx, wakePause) {
+			return nil
+		}
+	}
+}
+
+func (s *Service) upkeep(ctx context.Context) error {
+	for {
+		wait := upkeepEvery
+		if err := s.keepUp(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("upkeep; trying again in a minute", zap.Error(err))
+			wait = time.Minute
+		}
+		if !pause(ctx, wait) {
+			return nil
+		}
+	}
+}
+
+func (s *Service) keepUp(ctx context.Context) error {
+	if err := outbox.CreatePartitions(ctx, s.pool); err != nil {
+		return err
+	}
+	if _, err := s.pool.Exec(ctx, expireKeysSQL, keyLife); err != nil {
+		return fmt.Errorf("dropping old idempotency keys: %w", err)
+	}
+	return nil
+}
+
+// pause waits; it returns false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
