@@ -1,0 +1,94 @@
+package syncworker
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/outbox"
+)
+
+const expireSQL = `
+DELETE FROM analytics.segments WHERE replaced_at < clock_timestamp() - $1::interval RETURNING path`
+
+const unreferencedSQL = `
+SELECT f.path FROM unnest($1::text[]) AS f (path)
+WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = f.path)`
+
+// collect deletes files that no reader can need any more: those of segments
+// replaced a grace period ago, those a crash left behind, and old temporary
+// ones.
+//
+// A replaced segment's row goes first: a crash in between leaves a file without
+// a row, an orphan for the next round, never a row without a file. An orphan is
+// deleted only when it is older than the grace period and of this or an earlier
+// epoch: a leader that was paused and does not know that it has been replaced
+// cannot take its successor's fresh file for one.
+func (t *term) collect(ctx context.Context) error {
+	cutoff := t.now().Add(-t.cfg.Warehouse.GracePeriod)
+	expired, err := t.expire(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.builder.Remove(expired...); err != nil {
+		return err
+	}
+	orphans, err := t.orphans(ctx)
+	if err != nil {
+		return err
+	}
+	if err := t.builder.Remove(orphans...); err != nil {
+		return err
+	}
+	temporary, err := t.builder.RemoveTemporary(cutoff)
+	if err != nil {
+		return err
+	}
+	t.metrics.collected.WithLabelValues("replaced").Add(float64(len(expired)))
+	t.metrics.collected.WithLabelValues("orphan").Add(float64(len(orphans)))
+	t.metrics.collected.WithLabelValues("temporary").Add(float64(temporary))
+	if n := len(expired) + len(orphans) + temporary; n > 0 {
+		t.log.Info("collected garbage", zap.Int("replaced", len(expired)), zap.Int("orphans", len(orphans)), zap.Int("temporary", temporary))
+	}
+	return nil
+}
+
+// expire drops the rows of segments replaced a grace period ago and returns
+// their files.
+func (t *term) expire(ctx context.Context) (paths []string, err error) {
+	err = t.commit(ctx, func(tx pgx.Tx, _ outbox.Position) error {
+		rows, err := tx.Query(ctx, expireSQL, t.cfg.Warehouse.GracePeriod)
+		if err != nil {
+			return err
+		}
+		paths, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("dropping replaced segments from the manifest: %w", err)
+	}
+	return paths, nil
+}
+
+// orphans returns old files without a row in the manifest.
+func (t *term) orphans(ctx context.Context) ([]string, error) {
+	files, err := t.builder.Files(t.now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)
+	if err != nil || len(files) == 0 {
+		return nil, err
+	}
+	// A load that was under way when the files were listed has ended, one way or
+	// the other, when the lock is had. Compaction runs in this same goroutine.
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	rows, err := t.pool.Query(ctx, unreferencedSQL, files)
+	if err != nil {
+		return nil, fmt.Errorf("looking for orphans: %w", err)
+	}
+	paths, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("looking for orphans: %w", err)
+	}
+	return paths, nil
+}

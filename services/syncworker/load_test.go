@@ -1,0 +1,242 @@
+package syncworker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/warehouse"
+)
+
+// The transaction with the lower id commits last: a cursor that had gone past
+// it would lose its rows.
+func TestLateCommitIsNotLost(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	slow, fast := someEvents(3, 1), someEvents(2, 1)
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(t.Context())
+	slowAt, err := outbox.Append(t.Context(), tx, 1, slow)
+	require.NoError(t, err)
+	fastAt := appendTo(t, pool, 1, fast...)
+	require.Negative(t, slowAt.Compare(fastAt))
+
+	drained, err := leader.loadOnce(t.Context())
+	require.NoError(t, err)
+	require.True(t, drained)
+	require.Empty(t, visible(t, cfg, pool, 1))
+	require.NoError(t, tx.Commit(t.Context()))
+	leader.loadAll(t, fastAt)
+	require.Equal(t, ids(slow, fast), visible(t, cfg, pool, 1))
+}
+
+func TestLoadsProjectsApart(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	one, two := someEvents(30, 3), someEvents(20, 2)
+	appendTo(t, pool, 1, one[:50]...)
+	appendTo(t, pool, 2, two...)
+	leader.loadAll(t, appendTo(t, pool, 1, one[50:]...))
+	require.Equal(t, ids(one), visible(t, cfg, pool, 1))
+	require.Equal(t, ids(two), visible(t, cfg, pool, 2))
+	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, leader.position, s.Position)
+
+	before := s.ProjectVersion(2)
+	leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
+	s, err = warehouse.NewManifest(pool).Snapshot(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, s.ProjectVersion(2))
+	require.Equal(t, s.Version, s.ProjectVersion(1))
+}
+
+// A crash after the rename and before the commit leaves a file that nobody
+// knows; the retry counts once, garbage collection takes the file.
+func TestCrashBeforeCommit(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	crashed := newTerm(t, cfg, pool)
+	crashed.beforeCommit = func(context.Context, []warehouse.Segment) error { return errors.New("crash") }
+	events := someEvents(10, 2)
+	at := appendTo(t, pool, 1, events...)
+	require.Eventually(t, func() bool {
+		_, err := crashed.loadOnce(t.Context())
+		return err != nil
+	}, 30*time.Second, 5*time.Millisecond)
+	require.Len(t, files(t, cfg), 1)
+	require.Empty(t, visible(t, cfg, pool, 1))
+
+	expireLease(t, pool)
+	next := newTerm(t, cfg, pool)
+	next.loadAll(t, at)
+	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
+	require.Len(t, files(t, cfg), 2)
+	require.NoError(t, next.collect(t.Context()))
+	require.Len(t, files(t, cfg), 2, "within the grace period nothing goes")
+	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
+	require.NoError(t, next.collect(t.Context()))
+	require.Len(t, files(t, cfg), 1)
+	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
+}
+
+// The answer to a commit is lost, but it took place: the same rows must not be
+// loaded again.
+func TestLostAnswerToCommit(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	before := leader.position
+	events := someEvents(5, 1)
+	at := appendTo(t, pool, 1, events...)
+	leader.loadAll(t, at)
+	leader.position = before // as it stands when the answer never came
+	_, err := leader.loadOnce(t.Context())
+	require.ErrorIs(t, err, errMoved)
+	require.Equal(t, at, leader.position)
+	_, err = leader.loadOnce(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
+}
+
+func TestFencedLeaderCannotCommit(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	stale := newTerm(t, cfg, pool)
+	stale.beforeCommit = func(context.Context, []warehouse.Segment) error {
+		expireLease(t, pool) // it was paused too long
+		stale.beforeCommit = nil
+		newTerm(t, cfg, pool)
+		return nil
+	}
+	appendTo(t, pool, 1, someEvents(5, 1)...)
+	require.Eventually(t, func() bool {
+		_, err := stale.loadOnce(t.Context())
+		if err != nil {
+			require.ErrorIs(t, err, errFenced)
+		}
+		return err != nil
+	}, 30*time.Second, 5*time.Millisecond)
+	require.Empty(t, visible(t, cfg, pool, 1))
+	_, err := stale.expire(t.Context())
+	require.ErrorIs(t, err, errFenced)
+	require.ErrorIs(t, stale.replace(t.Context(), nil, nil), errFenced)
+	stale.complete = completeness{}
+	require.ErrorIs(t, stale.loadNothing(t.Context(), outbox.Batch{At: time.Now(), XMin: 9, XMax: 9, Drained: true}), errFenced)
+}
+
+func TestPoisonGoesToDeadLetters(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	good, more := someEvents(100, 1), someEvents(7, 1)
+	poison := event.Event{ID: uuid.New(), OccurredAt: math.MaxInt64, UserID: "u", Type: "t"}
+	appendTo(t, pool, 1, append(append(append([]event.Event{}, good[:60]...), poison), good[60:]...)...)
+	appendTo(t, pool, 2, poison)
+	exec(t, pool, "INSERT INTO analytics.outbox (project_id, events, payload) VALUES (1, 3, $1)",
+		outbox.Encode(more[:1])+"garbage\n"+outbox.Encode(more[1:2]))
+	exec(t, pool, "INSERT INTO analytics.outbox (project_id, events, payload) VALUES (1, 9, $1)", outbox.Encode(more[2:4]))
+	leader.loadAll(t, appendTo(t, pool, 1, more[4:]...))
+
+	require.Equal(t, ids(good, more), visible(t, cfg, pool, 1))
+	require.Empty(t, visible(t, cfg, pool, 2))
+	require.Equal(t, 4, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters"))
+	require.Equal(t, 2, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE payload = $1 AND reason LIKE '%occurred_at%'", outbox.Encode([]event.Event{poison})))
+	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters AS d JOIN analytics.outbox AS o USING (xid, seq) WHERE d.payload = E'garbage\\n' AND o.events = 3"))
+	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE reason = 'the row has 2 lines for 9 events'"))
+}
+
+// What the warehouse refuses without saying which event it was is halved.
+func TestBisection(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	events := someEvents(50, 1)
+	rows := []outbox.Row{{Position: outbox.Position{XID: 1, Seq: 1}}, {Position: outbox.Position{XID: 1, Seq: 2}}}
+	g := &group{project: 1, events: events, rows: []*outbox.Row{&rows[0], &rows[1]}, ends: []int{20, 50}}
+	for _, i := range []int{0, 19, 20, 49} {
+		events[i].UserID = ""
+	}
+	segments, dead, err := leader.writeGroup(t.Context(), g, 0, len(events))
+	require.NoError(t, err)
+	var loaded int64
+	for _, segment := range segments {
+		loaded += segment.Events
+	}
+	require.EqualValues(t, 46, loaded)
+	require.Len(t, dead, 4)
+	for i, seq := range []int64{1, 1, 2, 2} {
+		require.Equal(t, seq, dead[i].row.Seq)
+	}
+}
+
+// complete_until must not pass what an open transaction may yet acknowledge.
+func TestCompleteUntilWithOpenTransaction(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	const until = "SELECT complete_until FROM analytics.sync_state"
+	poll := func() time.Time {
+		leader.complete.stored = time.Time{}
+		_, err := leader.loadOnce(t.Context())
+		require.NoError(t, err)
+		return value[time.Time](t, pool, until)
+	}
+	clock := func() time.Time { return value[time.Time](t, pool, "SELECT clock_timestamp()") }
+
+	quiet := clock()
+	require.Eventually(t, func() bool { return poll().After(quiet) }, 30*time.Second, 5*time.Millisecond, "idle, it moves on")
+
+	tx, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer tx.Rollback(t.Context())
+	late := someEvents(1, 1)
+	_, err = outbox.Append(t.Context(), tx, 1, late)
+	require.NoError(t, err)
+	opened := clock()
+	early := someEvents(1, 1)
+	last := appendTo(t, pool, 1, early...)
+	for range 2 * maxCheckpoints {
+		require.False(t, poll().After(opened), "what committed after %s is not loaded", opened)
+	}
+	require.NoError(t, tx.Commit(t.Context()))
+	committed := clock()
+	require.Eventually(t, func() bool { return poll().After(committed) }, 30*time.Second, 5*time.Millisecond)
+	require.GreaterOrEqual(t, leader.position.Compare(last), 0)
+	require.Equal(t, ids(late, early), visible(t, cfg, pool, 1))
+}
+
+func TestCompletenessBounds(t *testing.T) {
+	t.Parallel()
+	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
+	row := func(xid uint64) []outbox.Row { return []outbox.Row{{Position: outbox.Position{XID: xid}}} }
+	var c completeness
+	c = c.loaded(outbox.Batch{At: at(1), XMin: 10, XMax: 20, Drained: true})
+	require.Zero(t, c.until, "10 is running")
+	c = c.loaded(outbox.Batch{At: at(2), XMin: 25, XMax: 30, Rows: row(19)})
+	require.Zero(t, c.until, "rows of 19 may be left")
+	c = c.loaded(outbox.Batch{At: at(3), XMin: 25, XMax: 30, Rows: row(20)})
+	require.Equal(t, at(1), c.until)
+	c = c.loaded(outbox.Batch{At: at(4), XMin: 29, XMax: 30, Drained: true})
+	require.Equal(t, at(1), c.until)
+	c = c.loaded(outbox.Batch{At: at(5), XMin: 30, XMax: 30, Drained: true})
+	require.Equal(t, at(5), c.until)
+	require.Empty(t, c.waiting)
+	for i := range uint64(1000) {
+		c = c.loaded(outbox.Batch{At: at(int(10 + i)), XMin: 30, XMax: 40 + i, Drained: true})
+	}
+	require.Len(t, c.waiting, maxCheckpoints)
+	c = c.loaded(outbox.Batch{At: at(2000), XMin: 41, XMax: 2000, Drained: true})
+	require.Equal(t, at(11), c.until)
+}

@@ -1,0 +1,128 @@
+package syncworker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse"
+)
+
+// ErrNotRestored is returned by Restore for a database that does not need it.
+var ErrNotRestored = errors.New("the database is the one the warehouse was written from; there is nothing to restore")
+
+const restoreStateSQL = `
+SELECT version, system_identifier = (pg_control_system()).system_identifier, lease_until >= clock_timestamp()
+FROM analytics.sync_state FOR UPDATE`
+
+const liveSegmentsSQL = `
+SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
+FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id`
+
+// What was loaded before the dump must stay behind the position, whose ids start
+// anew and are lower.
+const restampSQL = `
+UPDATE analytics.outbox AS o
+SET xid = CASE WHEN (o.xid, o.seq) > (s.xid, s.seq) THEN pg_current_xact_id() ELSE '0'::xid8 END
+FROM analytics.sync_state AS s`
+
+const reincarnateSQL = `
+UPDATE analytics.sync_state
+SET system_identifier = (pg_control_system()).system_identifier, incarnation = incarnation + 1,
+    xid = pg_current_xact_id(), seq = 0, version = version + 1, complete_until = 'epoch'
+RETURNING incarnation`
+
+// Restore takes a database restored from a dump into use. A restored cluster
+// numbers its transactions anew, so the stored position means nothing in it: a
+// worker would skip new batches in silence, and refuses to start instead.
+//
+// Restore checks the files of the manifest against their hashes. Then, in one
+// transaction, it gives the batches that were not loaded yet that transaction's
+// id and starts a new incarnation of positions at it. All services must be
+// stopped. It returns ErrNotRestored for a database that does not need it.
+func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log *zap.Logger) error {
+	version, err := restorable(ctx, pool)
+	if err != nil {
+		return fmt.Errorf("restoring: %w", err)
+	}
+	if err := verifyAll(ctx, pool, cfg.Dir, log); err != nil {
+		return fmt.Errorf("restoring: %w", err)
+	}
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		now, err := restorable(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if now != version {
+			return errors.New("the manifest changed meanwhile: a service is running")
+		}
+		return reincarnate(ctx, tx, log)
+	})
+	if err != nil {
+		return fmt.Errorf("restoring: %w", err)
+	}
+	return nil
+}
+
+// restorable returns the manifest's version, or why there is nothing to do.
+func restorable(ctx context.Context, db outbox.Querier) (version int64, err error) {
+	var same, led bool
+	if err := db.QueryRow(ctx, restoreStateSQL).Scan(&version, &same, &led); err != nil {
+		return 0, fmt.Errorf("reading the sync state: %w", err)
+	}
+	if same {
+		return 0, ErrNotRestored
+	}
+	if led {
+		return 0, errors.New("a worker leads, or led until a moment ago: stop all services first")
+	}
+	return version, nil
+}
+
+// verifyAll names every damaged file before it gives up.
+func verifyAll(ctx context.Context, pool *pgxpool.Pool, dir string, log *zap.Logger) error {
+	rows, err := pool.Query(ctx, liveSegmentsSQL)
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	segments, err := pgx.CollectRows(rows, warehouse.ScanSegment)
+	if err != nil {
+		return fmt.Errorf("reading the manifest: %w", err)
+	}
+	damaged := 0
+	for _, segment := range segments {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := warehouse.Verify(dir, segment); err != nil {
+			damaged++
+			log.Error("segment is damaged", zap.String(logging.Segment, segment.Path), zap.Error(err))
+		}
+	}
+	if damaged > 0 {
+		return fmt.Errorf("%d of %d segments: %w", damaged, len(segments), warehouse.ErrQuarantined)
+	}
+	return nil
+}
+
+func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+		return fmt.Errorf("lifting the time limit: %w", err)
+	}
+	tag, err := tx.Exec(ctx, restampSQL)
+	if err != nil {
+		return fmt.Errorf("giving batches new transaction ids: %w", err)
+	}
+	var incarnation int32
+	if err := tx.QueryRow(ctx, reincarnateSQL).Scan(&incarnation); err != nil {
+		return fmt.Errorf("storing the new identity: %w", err)
+	}
+	log.Info("restored", zap.Int64("rows", tag.RowsAffected()), zap.Int32("incarnation", incarnation))
+	return nil
+}

@@ -1,0 +1,160 @@
+// Package syncworker is the service that moves batches from the outbox into the
+// warehouse: one worker leads, loads, compacts and collects garbage; others
+// stand by.
+package syncworker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/warehouse"
+)
+
+// Config of the sync worker.
+type Config struct {
+	HTTP      server.Config
+	Warehouse warehouse.Config
+
+	Lease           time.Duration `env:"WORKER_LEASE" envDefault:"5s" doc:"How long a leader that fell silent keeps others from taking over"`
+	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"500ms" doc:"How often the outbox is looked at when no notification comes"`
+	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Least time from one load to the next while there is no backlog: rarer loads make larger segments"`
+	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Most outbox rows of one load"`
+	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Most events of one load"`
+	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"Segments of one project and level that are merged when so many have gathered"`
+	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Most events of a merged segment, unless a single day has more"`
+	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; whole days, UTC, are dropped"`
+}
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Lease < time.Second {
+		errs = append(errs, errors.New("WORKER_LEASE must be at least 1s"))
+	}
+	if c.PollInterval <= 0 || c.LoadInterval < 0 {
+		errs = append(errs, errors.New("WORKER_POLL_INTERVAL must be positive, WORKER_LOAD_INTERVAL not negative"))
+	}
+	if c.LoadRows < 1 || c.LoadEvents < 1 || c.SegmentEvents < 1 {
+		errs = append(errs, errors.New("WORKER_LOAD_ROWS, WORKER_LOAD_EVENTS and WORKER_SEGMENT_EVENTS must be positive"))
+	}
+	if c.CompactSegments < 4 {
+		errs = append(errs, errors.New("WORKER_COMPACT_SEGMENTS must be at least 4: fewer may merge into as many again"))
+	}
+	if c.OutboxRetention < 24*time.Hour {
+		errs = append(errs, errors.New("OUTBOX_RETENTION must be at least 24h"))
+	}
+	return errors.Join(errs...)
+}
+
+// Deps are what the service needs from outside.
+type Deps struct {
+	Pool     *pgxpool.Pool
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+}
+
+// Service is a worker, leading or standing by.
+type Service struct {
+	cfg     Config
+	pool    *pgxpool.Pool
+	log     *zap.Logger
+	server  *server.Server
+	metrics metrics
+	name    string // of this process in the lease
+	now     func() time.Time
+
+	// Tests stop here to see what a crash would leave; nil otherwise.
+	beforeCommit func(context.Context, []warehouse.Segment) error
+}
+
+// New makes the service. It returns warehouse.ErrRestored when the database is
+// not the one the warehouse belongs to.
+func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
+	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
+	if err != nil {
+		return nil, err
+	}
+	srv.AddCheck("postgres", deps.Pool.Ping)
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("naming the worker: %w", err)
+	}
+	s := &Service{
+		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
+		name: host + "/" + uuid.NewString(), now: time.Now,
+	}
+	if err := s.checkIdentity(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Server has the health and metrics routes.
+func (s *Service) Server() *server.Server { return s.server }
+
+// Run leads or stands by until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.observe(ctx) })
+	g.Go(func() error {
+		for ctx.Err() == nil {
+			t, err := s.acquire(ctx)
+			if err != nil {
+				return err
+			}
+			if t == nil {
+				return nil
+			}
+			if err := s.lead(ctx, t); err != nil && ctx.Err() == nil {
+				s.log.Warn("leading ended; standing by", zap.Int64(logging.Epoch, t.epoch), zap.Error(err))
+				pause(ctx, s.cfg.PollInterval)
+			}
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// lead works as the leader until ctx ends, the lease is lost or something fails
+// again and again. It then gives the lease back.
+func (s *Service) lead(ctx context.Context, t *term) (err error) {
+	s.metrics.leader.Set(1)
+	defer s.metrics.leader.Set(0)
+	defer s.release(ctx, t)
+	builder, err := warehouse.NewBuilder(s.cfg.Warehouse)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, builder.Close()) }()
+	t.builder = builder
+	s.log.Info("leading", zap.Int64(logging.Epoch, t.epoch))
+
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return t.renew(ctx) })
+	g.Go(func() error { return t.load(ctx) })
+	g.Go(func() error { return t.keepHouse(ctx) })
+	return g.Wait()
+}
+
+// pause waits; it returns false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

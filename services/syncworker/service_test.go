@@ -1,0 +1,142 @@
+package syncworker
+
+import (
+	"context"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/warehouse"
+)
+
+// run starts a worker and returns how to stop it.
+func run(t *testing.T, s *Service) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		require.NoError(t, <-ended)
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+// Two workers share the work of one; when the leader stops, or falls silent, the
+// other goes on and nothing is lost or counted twice.
+func TestStandbyTakesOver(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	cfg.Lease = time.Second
+	var want [][]event.Event
+	wait := func() {
+		want = append(want, someEvents(5, 2))
+		at := appendTo(t, pool, 1, want[len(want)-1]...)
+		require.Eventually(t, func() bool {
+			s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+			require.NoError(t, err)
+			return s.Position.Compare(at) >= 0
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+	// This leader died without a word.
+	_, err := newService(t, cfg, pool).tryAcquire(t.Context())
+	require.NoError(t, err)
+	stopFirst := run(t, newService(t, cfg, pool))
+	wait()
+	second := newService(t, cfg, pool)
+	epoch := value[int](t, pool, "SELECT epoch FROM analytics.sync_state")
+	run(t, second)
+	for end := time.Now().Add(2 * cfg.Lease); time.Now().Before(end); {
+		wait()
+	}
+	require.Equal(t, epoch, value[int](t, pool, "SELECT epoch FROM analytics.sync_state"), "the lease is renewed")
+	stopFirst()
+	wait()
+	require.Equal(t, second.name, value[string](t, pool, "SELECT leader FROM analytics.sync_state"))
+	require.Equal(t, ids(want...), visible(t, cfg, pool, 1))
+}
+
+// POST to visible must take well under two seconds: the notification has to
+// work, not the poll.
+func TestNotificationWakesTheWorker(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	cfg.PollInterval = time.Hour
+	run(t, newService(t, cfg, pool))
+	for range 2 { // the first may be found at the start
+		at := appendTo(t, pool, 1, someEvents(1, 1)...)
+		require.Eventually(t, func() bool {
+			require.NoError(t, outbox.Notify(t.Context(), pool))
+			s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+			require.NoError(t, err)
+			return s.Position.Compare(at) >= 0
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+}
+
+func TestRestoredDatabaseIsRefused(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	loaded, unread := someEvents(3, 1), someEvents(4, 1)
+	leader.loadAll(t, appendTo(t, pool, 1, loaded...))
+	require.ErrorIs(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), ErrNotRestored)
+
+	// As after a restore: another cluster, whose transaction ids are lower.
+	exec(t, pool, "UPDATE analytics.outbox SET xid = '9000000000'")
+	exec(t, pool, "UPDATE analytics.sync_state SET system_identifier = 1, xid = '9000000000'")
+	exec(t, pool, "INSERT INTO analytics.outbox (xid, project_id, events, payload) VALUES ('9000000001', 1, $1, $2)", len(unread), outbox.Encode(unread))
+	_, err := New(t.Context(), cfg, Deps{Pool: pool, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
+	require.ErrorIs(t, err, warehouse.ErrRestored)
+	require.ErrorContains(t, err, "syncworker restore")
+	_, err = leader.tryAcquire(t.Context())
+	require.ErrorIs(t, err, warehouse.ErrRestored)
+
+	require.ErrorContains(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
+	expireLease(t, pool)
+	require.NoError(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()))
+	next := newTerm(t, cfg, pool)
+	require.EqualValues(t, 2, next.position.Incarnation)
+	fresh := someEvents(2, 1)
+	next.loadAll(t, appendTo(t, pool, 1, fresh...))
+	require.Equal(t, ids(loaded, unread, fresh), visible(t, cfg, pool, 1))
+	ahead, err := outbox.Lag(t.Context(), pool, next.position, 10)
+	require.NoError(t, err)
+	require.Zero(t, ahead, "what was loaded before the dump would be loaded again one day")
+}
+
+func TestMetricsAndHealth(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	s := newService(t, cfg, pool)
+	appendTo(t, pool, 1, someEvents(1, 1)...)
+	appendTo(t, pool, 1, someEvents(1, 1)...)
+	require.NoError(t, s.observeOnce(t.Context()))
+	get := func(path string) (int, string) {
+		w := httptest.NewRecorder()
+		s.Server().Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code, w.Body.String()
+	}
+	code, body := get("/metrics")
+	require.Equal(t, 200, code)
+	require.Contains(t, body, "analytics_sync_outbox_lag_rows 2\n")
+	require.Contains(t, body, "analytics_sync_leader 0\n")
+	require.Contains(t, body, "analytics_sync_outbox_partitions_ahead_days 30\n")
+	for _, path := range []string{"/healthz", "/readyz"} {
+		code, _ = get(path)
+		require.Equal(t, 200, code)
+	}
+}

@@ -1,0 +1,172 @@
+package syncworker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse"
+)
+
+// written is a batch on disk: segments nobody knows yet, and what could not
+// become part of one.
+type written struct {
+	events   int // in the segments
+	segments []warehouse.Segment
+	dead     []deadLetter
+}
+
+// deadLetter is what could not be loaded: lines of an outbox row.
+type deadLetter struct {
+	row     *outbox.Row
+	reason  string
+	payload string
+}
+
+// group has a batch's events of one project, in the order of the outbox.
+type group struct {
+	project int64
+	events  []event.Event
+	rows    []*outbox.Row
+	ends    []int // of each row: the index in events after its last
+}
+
+// row returns the outbox row of the event with index i.
+func (g *group) row(i int) *outbox.Row {
+	n, _ := slices.BinarySearch(g.ends, i+1)
+	return g.rows[n]
+}
+
+// parallelWrites hide each other's fsync when a batch has many projects.
+const parallelWrites = 4
+
+// write makes the segments of rows: one for each project.
+func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
+	groups, dead := decode(rows)
+	out := written{dead: dead}
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallelWrites)
+	for _, group := range groups {
+		g.Go(func() error {
+			segments, dead, err := t.writeGroup(ctx, group, 0, len(group.events))
+			if err != nil {
+				return fmt.Errorf("writing events of project %d: %w", group.project, err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			out.segments = append(out.segments, segments...)
+			out.dead = append(out.dead, dead...)
+			for _, segment := range segments {
+				out.events += int(segment.Events)
+			}
+			return nil
+		})
+	}
+	return out, g.Wait()
+}
+
+// writeGroup writes the events from index from up to to. When the warehouse
+// refuses them it halves them until the culprit stands alone.
+func (t *term) writeGroup(ctx context.Context, g *group, from, to int) ([]warehouse.Segment, []deadLetter, error) {
+	segment, err := t.builder.Write(ctx, g.project, g.events[from:to], t.epoch)
+	switch {
+	case err == nil:
+		return []warehouse.Segment{segment}, nil, nil
+	case !errors.Is(err, warehouse.ErrRefused):
+		return nil, nil, err
+	case to-from == 1:
+		letter := deadLetter{row: g.row(from), reason: err.Error(), payload: outbox.Encode(g.events[from:to])}
+		return nil, []deadLetter{letter}, nil
+	}
+	middle := from + (to-from)/2
+	segments, dead, err := t.writeGroup(ctx, g, from, middle)
+	if err != nil {
+		return nil, nil, err
+	}
+	more, moreDead, err := t.writeGroup(ctx, g, middle, to)
+	return append(segments, more...), append(dead, moreDead...), err
+}
+
+// decode sorts the events of rows by project. What cannot be read, or is known
+// to be refused, is returned as dead letters.
+func decode(rows []outbox.Row) ([]*group, []deadLetter) {
+	var groups []*group
+	var dead []deadLetter
+	byProject := map[int64]*group{}
+	for i := range rows {
+		row := &rows[i]
+		events, letters := decodeRow(row)
+		dead = append(dead, letters...)
+		if len(events) == 0 {
+			continue
+		}
+		g := byProject[row.ProjectID]
+		if g == nil {
+			g = &group{project: row.ProjectID}
+			byProject[row.ProjectID] = g
+			groups = append(groups, g)
+		}
+		g.events = append(g.events, events...)
+		g.rows = append(g.rows, row)
+		g.ends = append(g.ends, len(g.events))
+	}
+	return groups, dead
+}
+
+func decodeRow(row *outbox.Row) ([]event.Event, []deadLetter) {
+	var dead []deadLetter
+	bury := func(payload string, reason error) {
+		dead = append(dead, deadLetter{row: row, reason: reason.Error(), payload: payload})
+	}
+	events, err := outbox.Decode(row.Payload)
+	if err != nil {
+		events = nil
+		for line := range strings.Lines(row.Payload) {
+			if decoded, err := outbox.Decode(line); err != nil {
+				bury(line, err)
+			} else {
+				events = append(events, decoded...)
+			}
+		}
+	}
+	if n := len(events) + len(dead); n != row.Events {
+		bury("", fmt.Errorf("the row has %d lines for %d events", n, row.Events))
+	}
+	events = slices.DeleteFunc(events, func(e event.Event) bool {
+		err := warehouse.Check(e)
+		if err != nil {
+			bury(outbox.Encode([]event.Event{e}), err)
+		}
+		return err != nil
+	})
+	return events, dead
+}
+
+const deadLettersSQL = `
+INSERT INTO analytics.dead_letters (xid, seq, project_id, reason, payload)
+SELECT xid::xid8, seq, project_id, reason, payload
+FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) AS d (xid, seq, project_id, reason, payload)`
+
+func insertDeadLetters(ctx context.Context, tx pgx.Tx, dead []deadLetter) error {
+	n := len(dead)
+	if n == 0 {
+		return nil
+	}
+	xids, seqs, projects, reasons, payloads := make([]string, n), make([]int64, n), make([]int64, n), make([]string, n), make([]string, n)
+	for i, d := range dead {
+		xids[i], seqs[i], projects[i], reasons[i], payloads[i] = xid8(d.row.XID), d.row.Seq, d.row.ProjectID, d.reason, d.payload
+	}
+	if _, err := tx.Exec(ctx, deadLettersSQL, xids, seqs, projects, reasons, payloads); err != nil {
+		return fmt.Errorf("keeping dead letters: %w", err)
+	}
+	return nil
+}
