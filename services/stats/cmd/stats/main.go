@@ -1,0 +1,83 @@
+// Command stats answers questions about events.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/config"
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/server"
+	"eventanalytics/services/stats"
+)
+
+type settings struct {
+	stats.Config
+	Log      logging.Config
+	Postgres postgres.Config
+}
+
+var cli struct {
+	Serve       serve       `cmd:"" default:"1" help:"Serve requests until told to stop."`
+	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Version     version     `cmd:"" help:"Print the version and exit."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k := kong.Parse(&cli, kong.Name("stats"), kong.Description("Answers questions about events."), kong.BindTo(ctx, (*context.Context)(nil)))
+	k.FatalIfErrorf(k.Run())
+}
+
+type serve struct{}
+
+func (serve) Run(ctx context.Context) error {
+	cfg, err := config.Load[settings]()
+	if err != nil {
+		return err
+	}
+	log, err := logging.New(cfg.Log, "stats")
+	if err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, cfg.Postgres, "stats")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	redis, err := ratelimit.NewRedis(cfg.Redis)
+	if err != nil {
+		return err
+	}
+	defer redis.Close()
+	svc, err := stats.New(ctx, cfg.Config, stats.Deps{Pool: pool, Redis: redis, Log: log, Registry: prometheus.NewRegistry()})
+	if err != nil {
+		return err
+	}
+	defer svc.Close()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return svc.Run(ctx) })
+	g.Go(func() error { return svc.Server().Run(ctx) })
+	return g.Wait()
+}
+
+type healthcheck struct{}
+
+func (healthcheck) Run(ctx context.Context) error { return server.Healthcheck(ctx) }
+
+type version struct{}
+
+func (version) Run(k *kong.Context) error {
+	_, err := fmt.Fprintln(k.Stdout, server.APIVersion)
+	return err
+}

@@ -1,0 +1,71 @@
+package stats
+
+import (
+	"context"
+	"sync"
+)
+
+// flight lets callers with the same key share one computation. It goes on while
+// any of them waits, and is cancelled when the last one has left.
+type flight struct {
+	mu    sync.Mutex
+	calls map[string]*call
+}
+
+type call struct {
+	waiting int
+	cancel  context.CancelFunc
+	done    chan struct{}
+	value   any
+	err     error
+}
+
+// do returns what compute returned, to this caller or to an earlier one.
+func (f *flight) do(ctx context.Context, key string, compute func(context.Context) (any, error)) (any, error) {
+	f.mu.Lock()
+	c, running := f.calls[key]
+	if !running {
+		c = f.start(ctx, key, compute)
+	}
+	c.waiting++
+	f.mu.Unlock()
+
+	select {
+	case <-c.done:
+		return c.value, c.err
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c.waiting--
+	if c.waiting == 0 {
+		c.cancel()
+		f.forget(key, c) // who comes now starts anew
+	}
+	return nil, ctx.Err()
+}
+
+// start runs compute in the background; f is locked.
+func (f *flight) start(ctx context.Context, key string, compute func(context.Context) (any, error)) *call {
+	shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c := &call{cancel: cancel, done: make(chan struct{})}
+	if f.calls == nil {
+		f.calls = map[string]*call{}
+	}
+	f.calls[key] = c
+	go func() {
+		defer cancel()
+		c.value, c.err = compute(shared)
+		f.mu.Lock()
+		f.forget(key, c)
+		f.mu.Unlock()
+		close(c.done)
+	}()
+	return c
+}
+
+func (f *flight) forget(key string, c *call) {
+	if f.calls[key] == c {
+		delete(f.calls, key)
+	}
+}

@@ -1,0 +1,33 @@
+package metric
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+)
+
+//go:embed event_types.sql
+var eventTypesSQL string
+
+// EventTypes asks for all event types of a project.
+type EventTypes struct{ Scope }
+
+// EventTypesRow is a row of EventTypes.
+type EventTypesRow struct {
+	EventType string `json:"event_type" doc:"Type of the events"`
+	FirstSeen string `json:"first_seen" format:"date-time" doc:"occurred_at of the first such event, in the time zone"`
+	LastSeen  string `json:"last_seen" format:"date-time" doc:"occurred_at of the last such event, in the time zone"`
+}
+
+// Name returns "event-types".
+func (EventTypes) Name() string { return "event-types" }
+
+// Rows returns []EventTypesRow, by name.
+func (q EventTypes) Rows(ctx context.Context, src Source) (any, error) {
+	return collect(ctx, src, q.statement(eventTypesSQL, always()), func(r *sql.Rows) (row EventTypesRow, err error) {
+		var first, last int64
+		err = r.Scan(&row.EventType, &first, &last)
+		row.FirstSeen, row.LastSeen = q.Zone.Format(first), q.Zone.Format(last)
+		return row, err
+	})
+}

@@ -1,0 +1,158 @@
+// Package metric computes the answers of the stats service: each metric is a
+// file of SQL, run by DuckDB over the events of one project, and the Go beside
+// it that binds its values and turns its result into rows.
+//
+// The events of a question come from one place, local.sql: it cuts the time
+// range, gives each event its local date and keeps those that hold under all
+// filters.
+package metric
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse"
+)
+
+// Query is one question with every parameter resolved.
+type Query interface {
+	// Name is the metric's, for logs and measurements.
+	Name() string
+	// Rows answers with a slice of structs with json tags, never nil.
+	Rows(ctx context.Context, src Source) (any, error)
+}
+
+// Source says from what a question is answered.
+type Source struct {
+	DB       *warehouse.DB
+	Snapshot *warehouse.Snapshot
+	Project  int64
+	Now      time.Time
+}
+
+// Scope is what every metric can be asked with.
+type Scope struct {
+	Zone    *calendar.Zone
+	Filters []Filter // all must hold
+}
+
+// Range is the days [From, To].
+type Range struct{ From, To calendar.Date }
+
+// MaxRows is the most rows an answer may have: it bounds a replica's memory.
+const MaxRows = 500_000
+
+// ErrTooManyRows is returned for an answer of more than MaxRows.
+var ErrTooManyRows = errors.New("the answer is too long")
+
+//go:embed local.sql
+var localSQL string
+
+// period is the part of time a statement reads.
+type period struct {
+	from, to    int64 // instants, [from, to)
+	first, last calendar.Date
+	spans       []calendar.Span // of [from, to)
+}
+
+// days is the period of local dates; ok is false when none of them existed.
+func (s Scope) days(first, last calendar.Date) (p period, ok bool) {
+	from, to, ok := s.Zone.Bounds(first, last)
+	return period{from, to, first, last, s.Zone.Spans(from, to)}, ok
+}
+
+var (
+	firstDate, _ = calendar.ParseDate("0001-01-01")
+	lastDate, _  = calendar.ParseDate("9999-12-31")
+)
+
+// always is all time. Dates before the first span are only roughly right.
+func always() period {
+	return period{math.MinInt64, math.MaxInt64, firstDate, lastDate, []calendar.Span{{}}}
+}
+
+// statement is SQL with its values, over the events of a period.
+type statement struct {
+	period period
+	text   string
+	args   []any
+}
+
+// statement replaces {{local}} in text by the events of a period. The other
+// markers stand for constants of this package.
+func (s Scope) statement(text string, p period, markers ...string) *statement {
+	st := &statement{period: p}
+	st.named("from_us", p.from)
+	st.named("to_us", p.to)
+	st.named("first_date", p.first.String())
+	st.named("last_date", p.last.String())
+	filters := []string{"true"}
+	for _, f := range s.Filters {
+		filters = append(filters, f.sql(st.bind))
+	}
+	local := strings.NewReplacer(
+		"{{offset}}", offsetSQL(p.spans, st.bind),
+		"{{filters}}", strings.Join(filters, "\n    AND "),
+	).Replace(localSQL)
+	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
+	return st
+}
+
+// offsetSQL is an expression for the zone's offset at the instant us.
+func offsetSQL(spans []calendar.Span, bind func(any) string) string {
+	var b strings.Builder
+	last := spans[len(spans)-1]
+	if len(spans) == 1 {
+		return bind(last.Offset) + "::BIGINT"
+	}
+	b.WriteString("CASE")
+	for _, s := range spans[:len(spans)-1] {
+		fmt.Fprintf(&b, " WHEN us < %s::BIGINT THEN %s::BIGINT", bind(s.End), bind(s.Offset))
+	}
+	fmt.Fprintf(&b, " ELSE %s::BIGINT END", bind(last.Offset))
+	return b.String()
+}
+
+// named adds a value under a name of its own.
+func (st *statement) named(name string, value any) *statement {
+	st.args = append(st.args, sql.Named(name, value))
+	return st
+}
+
+// bind adds a value and returns its placeholder.
+func (st *statement) bind(value any) string {
+	name := fmt.Sprintf("v%d", len(st.args))
+	st.named(name, value)
+	return "$" + name
+}
+
+// collect runs a statement and scans each row with scan.
+func collect[T any](ctx context.Context, src Source, st *statement, scan func(*sql.Rows) (T, error)) ([]T, error) {
+	q := warehouse.Query{Project: src.Project, SQL: st.text, Args: st.args}
+	if st.period.from != math.MinInt64 {
+		q.From = time.UnixMicro(st.period.from).UTC()
+	}
+	if st.period.to != math.MaxInt64 {
+		q.To = time.UnixMicro(st.period.to).UTC()
+	}
+	all := []T{}
+	err := src.DB.Run(ctx, src.Snapshot, q, func(rows *sql.Rows) error {
+		if len(all) == MaxRows {
+			return ErrTooManyRows
+		}
+		row, err := scan(rows)
+		all = append(all, row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}

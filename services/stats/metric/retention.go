@@ -1,0 +1,180 @@
+package metric
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"fmt"
+	"math"
+	"time"
+
+	"eventanalytics/pkg/calendar"
+)
+
+//go:embed retention.sql
+var retentionSQL string
+
+// Retention asks how many members of each cohort came back. A user belongs to
+// the cohort of the bucket of the first founding event.
+type Retention struct {
+	Scope
+	Range                   // cohorts of the buckets of From to To
+	Unit      calendar.Unit // Day, Week or Month
+	Windows   int           // 0 … Windows-1
+	InPeriod  bool          // first event on or after From, not first ever
+	Founding  string        // type of the founding events, empty: any
+	Returning string        // type of the events that are a return, empty: any
+}
+
+// WeekRetentionRow is a row of Retention by week.
+type WeekRetentionRow struct {
+	CohortWeek    string  `json:"cohort_week" format:"date" doc:"Monday of the cohort's week"`
+	WeekNumber    int     `json:"week_number" doc:"Weeks after the cohort's"`
+	CohortSize    int64   `json:"cohort_size" doc:"Members of the cohort"`
+	RetainedUsers int64   `json:"retained_users" doc:"Members with a returning event in that week"`
+	RetentionRate float64 `json:"retention_rate" doc:"retained_users / cohort_size"`
+	Incomplete    bool    `json:"incomplete" doc:"Events of that week may still come"`
+}
+
+// DayRetentionRow is a row of Retention by day.
+type DayRetentionRow struct {
+	CohortDay     string  `json:"cohort_day" format:"date" doc:"The cohort's day"`
+	DayNumber     int     `json:"day_number" doc:"Days after the cohort's"`
+	CohortSize    int64   `json:"cohort_size" doc:"Members of the cohort"`
+	RetainedUsers int64   `json:"retained_users" doc:"Members with a returning event on that day"`
+	RetentionRate float64 `json:"retention_rate" doc:"retained_users / cohort_size"`
+	Incomplete    bool    `json:"incomplete" doc:"Events of that day may still come"`
+}
+
+// MonthRetentionRow is a row of Retention by month.
+type MonthRetentionRow struct {
+	CohortMonth   string  `json:"cohort_month" format:"date" doc:"First day of the cohort's month"`
+	MonthNumber   int     `json:"month_number" doc:"Months after the cohort's"`
+	CohortSize    int64   `json:"cohort_size" doc:"Members of the cohort"`
+	RetainedUsers int64   `json:"retained_users" doc:"Members with a returning event in that month"`
+	RetentionRate float64 `json:"retention_rate" doc:"retained_users / cohort_size"`
+	Incomplete    bool    `json:"incomplete" doc:"Events of that month may still come"`
+}
+
+// Name returns "retention".
+func (Retention) Name() string { return "retention" }
+
+// Moment names what the answer owes to the clock: which bucket has begun, and
+// which is complete. While it stays the same, so do rows of the same data.
+func (q Retention) Moment(now, completeUntil time.Time) string {
+	moment := func(t time.Time) string {
+		us := t.UnixMicro()
+		// With the offset: clocks that go back over midnight show a date twice.
+		span := q.Zone.Spans(us, us+1)[0]
+		return fmt.Sprintf("%s%+d", q.Unit.Floor(q.Zone.Date(us)), span.Offset)
+	}
+	if now.Before(completeUntil) {
+		completeUntil = now
+	}
+	return moment(now) + " " + moment(completeUntil)
+}
+
+type cohortWindow struct {
+	cohort calendar.Date
+	window int
+	users  int64
+}
+
+// Rows returns []WeekRetentionRow, []DayRetentionRow or []MonthRetentionRow, by
+// cohort, then by window: a row for each window that has begun.
+func (q Retention) Rows(ctx context.Context, src Source) (any, error) {
+	counts, err := q.counts(ctx, src)
+	if err != nil {
+		return nil, err
+	}
+	switch q.Unit {
+	case calendar.Day:
+		return retentionRows(q, src, counts, func(w window) DayRetentionRow {
+			return DayRetentionRow{w.cohort.String(), w.number, w.size, w.users, w.rate(), w.incomplete}
+		})
+	case calendar.Month:
+		return retentionRows(q, src, counts, func(w window) MonthRetentionRow {
+			return MonthRetentionRow{w.cohort.String(), w.number, w.size, w.users, w.rate(), w.incomplete}
+		})
+	default:
+		return retentionRows(q, src, counts, func(w window) WeekRetentionRow {
+			return WeekRetentionRow{w.cohort.String(), w.number, w.size, w.users, w.rate(), w.incomplete}
+		})
+	}
+}
+
+// counts returns the users of each cohort and window that has any, in order:
+// window 0 has the members.
+func (q Retention) counts(ctx context.Context, src Source) ([]cohortWindow, error) {
+	firstCohort, lastCohort := q.Unit.Floor(q.From), q.Unit.Floor(q.To)
+	first := firstCohort
+	if q.InPeriod {
+		first = q.From
+	}
+	p, ok := q.days(first, q.Unit.Add(lastCohort, q.Windows)-1)
+	if !ok {
+		return nil, nil
+	}
+	startUS := p.from
+	if !q.InPeriod {
+		p.from, p.first = math.MinInt64, firstDate
+	}
+	st := q.statement(retentionSQL, p, "{{unit}}", string(q.Unit)).
+		named("start_us", startUS).
+		named("founding", q.Founding).named("returning", q.Returning).
+		named("first_cohort", firstCohort.String()).named("last_cohort", lastCohort.String()).
+		named("windows", q.Windows)
+	return collect(ctx, src, st, func(r *sql.Rows) (c cohortWindow, err error) {
+		var d time.Time
+		err = r.Scan(&d, &c.window, &c.users)
+		c.cohort = calendar.DateOf(d)
+		return c, err
+	})
+}
+
+// window is one row, whatever its granularity.
+type window struct {
+	cohort      calendar.Date
+	number      int
+	size, users int64
+	incomplete  bool
+}
+
+func (w window) rate() float64 { return float64(w.users) / float64(w.size) }
+
+// retentionRows makes a row for each cohort and each of its windows that has
+// begun.
+func retentionRows[T any](q Retention, src Source, counts []cohortWindow, row func(window) T) ([]T, error) {
+	now, complete := src.Now.UnixMicro(), src.Snapshot.CompleteUntil.UnixMicro()
+	known := map[calendar.Date]interval{}
+	rows := []T{}
+	for len(counts) > 0 {
+		cohort, size := counts[0].cohort, counts[0].users
+		for k := range q.Windows {
+			w := window{cohort: cohort, number: k, size: size}
+			if len(counts) > 0 && counts[0].cohort == cohort && counts[0].window == k {
+				w.users, counts = counts[0].users, counts[1:]
+			}
+			bucket := q.Unit.Add(cohort, k)
+			b, ok := known[bucket]
+			if !ok {
+				b.from, b.to, b.exists = q.Zone.Bounds(bucket, q.Unit.Add(bucket, 1)-1)
+				known[bucket] = b
+			}
+			if !b.exists || b.from > now {
+				continue
+			}
+			w.incomplete = b.to > now || b.to > complete
+			if len(rows) == MaxRows {
+				return nil, ErrTooManyRows
+			}
+			rows = append(rows, row(w))
+		}
+	}
+	return rows, nil
+}
+
+type interval struct {
+	from, to int64
+	exists   bool
+}

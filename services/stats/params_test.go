@@ -1,0 +1,104 @@
+package stats
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Refusals name the parameter, whether it came in the query or as JSON.
+func TestBadParameters(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	const days = "from=2025-08-01&to=2025-08-31&"
+	const jsonDays = `"from":"2025-08-01","to":"2025-08-31",`
+	segments := strings.Repeat("segment=event_type:a&", 51)
+	for _, c := range []struct{ path, query, field string }{
+		{"dau", "to=2025-08-31", "from"},
+		{"dau", "from=2025-08-31", "to"},
+		{"dau", "from=2025-08-31&to=2025-08-30", "from"},
+		{"dau", "from_date=2025-08-31&to=2025-08-30", "from_date"},
+		{"dau", "from=2025-13-01&to=2025-08-30", "from"},
+		{"dau", "from=2025-02-29&to=2025-08-30", "from"},
+		{"dau", "from=2025-02-01&to_date=0000-01-01", "to_date"},
+		{"dau", "from=&to=2025-08-30", "from"},
+		{"dau", "from=2015-08-01&to=2025-08-08", "to"},
+		{"dau", "from=2025-08-01&from_date=2025-08-01&to=2025-08-30", "from_date"},
+		{"dau", "from=2025-08-01&to_date=2025-08-01&to=2025-08-30", "to_date"},
+		{"dau", "from=2025-08-01&from=2025-08-01&to=2025-08-30", "from"},
+		{"dau", days + "limit=3", "limit"},
+		{"dau", days + "fill=one", "fill"},
+		{"dau", days + "format=xml", "format"},
+		{"dau", days + "FROM=2025-08-01", "FROM"},
+		{"dau", days + "wait=soon", "wait"},
+		{"dau", days + "wait=-1s", "wait"},
+		{"top-events", days + "limit=0", "limit"},
+		{"top-events", days + "limit=-1", "limit"},
+		{"top-events", days + "limit=1001", "limit"},
+		{"top-events", days + "limit=NaN", "limit"},
+		{"top-events", days + "limit=1e9", "limit"},
+		{"top-events", days + "include=all", "include"},
+		{"retention", "", "start_date"},
+		{"retention", "start_date=2025-08-02&end_date=2025-08-01", "start_date"},
+		{"retention", "start_date=2025-09-11", "start_date"}, // after today
+		{"retention", "start_date=2010-08-02", "end_date"},
+		{"retention", "start_date=2025-08-02&windows=0", "windows"},
+		{"retention", "start_date=2025-08-02&windows=53", "windows"},
+		{"retention", "start_date=2025-08-02&granularity=hour", "granularity"},
+		{"retention", "start_date=2025-08-02&cohort=all", "cohort"},
+		{"retention", "start_date=2025-08-02&event_type=", "event_type"},
+		{"events", days + "interval=minute", "interval"},
+		{"events", days + "by=user_id", "by"},
+		{"active-users", days + "window=0", "window"},
+		{"active-users", days + "window=91", "window"},
+		{"event-types", "from=2025-08-01", "from"},
+		{"events/latest", "limit=0", "limit"},
+		{"events/latest", "timezone=Mars/Olympus", "timezone"},
+		{"events/latest", "timezone=", "timezone"},
+		{"events/latest", "timezone=Local", "timezone"},
+		{"events/latest", "timezone=%2B25:00", "timezone"},
+		{"events/latest", "timezone=../../etc/passwd", "timezone"},
+		{"events/latest", "segment=", "segment"},
+		{"events/latest", "segment=event_type:", "segment"},
+		{"events/latest", "segment=properties.a%3D" + strings.Repeat("x", 5<<10), "segment"},
+		{"events/latest", "segment=%FF", "segment"},
+		{"events/latest", segments, "segment"},
+		{"events/{00000000-0000-0000-0000-000000000002}", "", "event_id"},
+		{"events/2", "", "event_id"},
+	} {
+		r := a.get(t, 1, "/api/stats/"+strings.NewReplacer("{", "%7B", "}", "%7D").Replace(c.path)+"?"+c.query)
+		require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, "%s %.100s: %s", c.path, c.query, r.body)
+		require.Equal(t, c.field, lastWord(r.refused(t)), "%s %.100s", c.path, c.query)
+	}
+	require.Equal(t, "400 /problems/malformed-query ", a.get(t, 1, "/api/stats/dau?"+days+"segment=%zz").refused(t))
+
+	for _, c := range []struct{ path, body, field string }{
+		{"dau", `{"to":"2025-08-31"}`, "from"},
+		{"dau", `{"from":"","to":"2025-08-31"}`, "from"},
+		{"dau", `{` + jsonDays + `"from_date":"2025-08-31"}`, "from_date"},
+		{"dau", `{` + jsonDays + `"limit":3}`, "limit"},
+		{"dau", `{` + jsonDays + `"timezone":""}`, "timezone"},
+		{"dau", `{` + jsonDays + `"segment":""}`, "segment"},
+		{"dau", `{` + jsonDays + `"segment":[1]}`, "segment"},
+		{"dau", `{` + jsonDays + `"segment":[` + strings.Repeat(`"event_type:a",`, 50) + `"event_type:a"]}`, "segment"},
+		{"top-events", `{` + jsonDays + `"limit":0}`, "limit"},
+		{"top-events", `{` + jsonDays + `"limit":1001}`, "limit"},
+		{"top-events", `{` + jsonDays + `"limit":"10"}`, "limit"},
+		{"retention", `{"start_date":"2025-08-01","granularity":"hour"}`, "granularity"},
+	} {
+		r := a.post(t, 1, "/api/stats/"+c.path, c.body)
+		require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, "%s %s: %s", c.path, c.body, r.body)
+		require.Equal(t, c.field, lastWord(r.refused(t)), "%s %s", c.path, c.body)
+	}
+	for _, body := range []string{"", "{", `{"from":"2025-08-01","from":"2025-08-02"}`} {
+		require.Equal(t, http.StatusBadRequest, a.post(t, 1, "/api/stats/dau", body).StatusCode, body)
+	}
+	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau", "[]").StatusCode)
+	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau?from=2025-08-01", `{`+jsonDays+`"fill":"zero"}`).StatusCode)
+	a.post(t, 1, "/api/stats/dau", `{`+jsonDays+`"timezone":null}`).ok(t) // null is absent
+	require.Equal(t, "200", a.get(t, 1, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "segment", "properties.' OR 1=1--=x")).Status[:3])
+}
+
+func lastWord(s string) string { return s[strings.LastIndex(s, " ")+1:] }

@@ -1,0 +1,118 @@
+// Package stats is the service that answers questions about events: it follows
+// the manifest, runs metrics over the segments with DuckDB and writes the rows
+// in the format asked for. It also serves the OpenAPI document.
+package stats
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/openapi"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/warehouse"
+)
+
+// Config of the stats service.
+type Config struct {
+	HTTP      server.Config
+	Auth      auth.Config
+	Redis     ratelimit.RedisConfig
+	Rates     ratelimit.Config
+	Warehouse warehouse.Config
+}
+
+// Deps are what the service needs from outside.
+type Deps struct {
+	Pool     *pgxpool.Pool
+	Redis    redis.UniversalClient
+	Log      *zap.Logger
+	Registry *prometheus.Registry
+}
+
+// Service answers questions.
+type Service struct {
+	server  *server.Server
+	db      *warehouse.DB
+	reader  *warehouse.Reader
+	tokens  outbox.Tokens
+	now     func() time.Time
+	shared  flight
+	seconds *prometheus.HistogramVec
+}
+
+// New makes the service and its routes. It does not connect anywhere yet: with
+// Deps that lead nowhere it still has its OpenAPI document. Close it after Run.
+func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
+	positionKey, err := cfg.Auth.AuthSecret.Key("position")
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
+	if err != nil {
+		return nil, err
+	}
+	db, err := warehouse.Open(cfg.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{
+		server: srv, db: db,
+		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
+		tokens: outbox.NewTokens(positionKey), now: time.Now,
+	}
+	s.measure(deps.Registry)
+	srv.API.UseMiddleware(
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		ratelimit.Middleware(ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)),
+	)
+	s.register(srv.API)
+	openapi.Register(srv.Echo())
+	srv.AddCheck("postgres", deps.Pool.Ping)
+	srv.AddCheck("manifest", func(context.Context) error { _, err := s.reader.Current(); return err })
+	return s, nil
+}
+
+// Server has the service's routes.
+func (s *Service) Server() *server.Server { return s.server }
+
+// Run follows the manifest until ctx ends.
+func (s *Service) Run(ctx context.Context) error { return s.reader.Run(ctx) }
+
+// Close ends all queries.
+func (s *Service) Close() error { return s.db.Close() }
+
+func (s *Service) measure(registry prometheus.Registerer) {
+	f := promauto.With(registry)
+	s.seconds = f.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer, waiting for a place included.",
+		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"metric"})
+	gauge := func(name, help string, value func(*warehouse.Snapshot) float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			snapshot, err := s.reader.Current()
+			if err != nil {
+				return 0
+			}
+			return value(snapshot)
+		})
+	}
+	gauge("analytics_stats_manifest_version", "Version of the manifest that questions are answered from, 0 for none.",
+		func(v *warehouse.Snapshot) float64 { return float64(v.Version) })
+	gauge("analytics_stats_segments", "Segments in that version.",
+		func(v *warehouse.Snapshot) float64 { return float64(v.Live()) })
+	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted.",
+		func(v *warehouse.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
+}
