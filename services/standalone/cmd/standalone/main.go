@@ -1,0 +1,140 @@
+// Command standalone runs the whole event analytics service in one process.
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/config"
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/server"
+	"eventanalytics/services/standalone"
+)
+
+var cli struct {
+	Serve       serve       `cmd:"" default:"1" help:"Start everything and serve until told to stop."`
+	CreateUser  createUser  `cmd:"" help:"Create an account; the password is read from standard input."`
+	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	OpenAPI     document    `cmd:"" name:"openapi" help:"Write the OpenAPI document of the whole service to standard output."`
+	Settings    settings    `cmd:"" help:"Write the table of settings into a Markdown file, between its markers."`
+	Version     version     `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx := untilSignal()
+	k := kong.Parse(&cli, kong.Name("standalone"),
+		kong.Description("The whole event analytics service in one process."),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	k.FatalIfErrorf(k.Run())
+}
+
+// untilSignal returns a context that ends with the first Ctrl-C or SIGTERM. The
+// second ends the process at once; Postgres notices and stops by itself.
+func untilSignal() context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(1)
+	}()
+	return ctx
+}
+
+type serve struct{}
+
+func (serve) Run(ctx context.Context) error {
+	o, err := config.Load[standalone.Options]()
+	if err != nil {
+		return err
+	}
+	logs, err := standalone.LogConfig()
+	if err != nil {
+		return err
+	}
+	return standalone.Run(ctx, o, logs, os.Stdout)
+}
+
+type createUser struct {
+	Username string `arg:"" help:"Name of the account."`
+	Email    string `help:"E-mail address."`
+	FullName string `help:"Name of the person."`
+}
+
+func (c createUser) Run(ctx context.Context) error {
+	o, err := config.Load[standalone.Options]()
+	if err != nil {
+		return err
+	}
+	log, err := logging.New(logging.Config{Level: "warn", Format: "console"}, "create-user")
+	if err != nil {
+		return err
+	}
+	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
+	if password = strings.TrimRight(password, "\r\n"); password == "" {
+		return errors.Join(errors.New("no password on standard input"), err)
+	}
+	user, err := standalone.CreateUser(ctx, o, account.NewUser{
+		Username: c.Username, Password: password, Email: c.Email, FullName: c.FullName,
+	}, log)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("created user %d (%s), project %d\n", user.ID, user.Username, user.ProjectID)
+	return nil
+}
+
+type healthcheck struct{}
+
+func (healthcheck) Run(ctx context.Context) error {
+	o, err := config.Load[standalone.Options]()
+	if err != nil {
+		return err
+	}
+	return server.CheckHealth(ctx, strconv.Itoa(int(o.Port)))
+}
+
+type document struct{}
+
+func (document) Run(ctx context.Context) error {
+	text, err := standalone.Document(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(text)
+	return err
+}
+
+type settings struct {
+	File string `arg:"" type:"existingfile" help:"Markdown file with the markers."`
+}
+
+func (s settings) Run() error { return standalone.WriteSettings(s.File) }
+
+type version struct{}
+
+func (version) Run() error {
+	commit := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				commit = s.Value
+			}
+		}
+	}
+	_, err := fmt.Printf("event analytics, API %s, commit %s\n", server.APIVersion, commit)
+	return err
+}

@@ -1,0 +1,110 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"go.uber.org/zap"
+
+	"eventanalytics/migrations"
+	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/postgres/private"
+)
+
+// database is the Postgres in use.
+type database struct {
+	url      string
+	maxConns int32
+	private  *private.Server // nil for one at DATABASE_URL
+}
+
+// openDatabase starts the private Postgres unless there is another, and brings
+// it to the newest schema.
+func openDatabase(ctx context.Context, o Options, log *zap.Logger) (_ *database, err error) {
+	d := &database{url: o.DatabaseURL, maxConns: o.MaxConns}
+	if d.url == "" {
+		log.Info("starting Postgres", zap.String("folder", o.postgresDir()))
+		if d.private, err = private.Start(ctx, private.Config{Dir: o.postgresDir(), Log: log}); err != nil {
+			return nil, err
+		}
+		d.url = d.private.URL()
+	}
+	if err := d.migrate(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+func (d *database) migrate(ctx context.Context) error {
+	pool, err := d.pool(ctx, "migrate")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	if err := migrations.Up(ctx, db); err != nil {
+		return err
+	}
+	return outbox.CreatePartitions(ctx, pool)
+}
+
+// pool makes the pool of one service.
+func (d *database) pool(ctx context.Context, service string) (*pgxpool.Pool, error) {
+	return postgres.Open(ctx, postgres.Config{URL: d.url, MaxConns: d.maxConns}, service)
+}
+
+// watch returns an error when the private server ends before ctx does.
+func (d *database) watch(ctx context.Context, dir string) error {
+	if d.private == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.private.Done():
+		return fmt.Errorf("the private Postgres ended; %s says why", filepath.Join(dir, "server.log"))
+	}
+}
+
+func (d *database) close() error {
+	if d.private == nil {
+		return nil
+	}
+	if err := d.private.Stop(); err != nil {
+		return fmt.Errorf("stopping Postgres: %w", err)
+	}
+	return nil
+}
+
+// CreateUser makes an account, whether or not the standalone is running.
+func CreateUser(ctx context.Context, o Options, user account.NewUser, log *zap.Logger) (_ account.User, err error) {
+	d, err := openDatabase(ctx, o, log)
+	if errors.Is(err, private.ErrInUse) {
+		url, err := private.RunningURL(o.postgresDir())
+		if err != nil {
+			return account.User{}, err
+		}
+		d = &database{url: url, maxConns: o.MaxConns}
+	} else if err != nil {
+		return account.User{}, err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	pool, err := d.pool(ctx, "create-user")
+	if err != nil {
+		return account.User{}, err
+	}
+	defer pool.Close()
+	hasher, err := auth.NewHasher(auth.HashParams)
+	if err != nil {
+		return account.User{}, err
+	}
+	return account.NewStore(pool, hasher).CreateUser(ctx, user)
+}

@@ -1,0 +1,106 @@
+package standalone
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/config"
+	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/services/ingest"
+	"eventanalytics/services/stats"
+)
+
+// Document is the OpenAPI 3.1 document of the whole service, as indented JSON,
+// from the operations that ingest and stats register. Nothing runs for it and
+// the environment does not change it.
+func Document(ctx context.Context) ([]byte, error) {
+	cfg, err := config.Parse[settings](map[string]string{
+		"AUTH_SECRET": strings.Repeat("-", secretBytes), "REDIS_URL": "redis://localhost", "WAREHOUSE_DIR": ".",
+	})
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.New(ctx, "postgres://localhost") // connects when it is used
+	if err != nil {
+		return nil, fmt.Errorf("making the services: %w", err)
+	}
+	defer pool.Close()
+	redis, err := ratelimit.NewRedis(cfg.Ingest.Redis) // as well
+	if err != nil {
+		return nil, err
+	}
+	defer redis.Close()
+	in, err := ingest.New(ctx, cfg.Ingest, ingest.Deps{Pool: pool, Redis: redis, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		return nil, err
+	}
+	out, err := stats.New(ctx, cfg.Stats, stats.Deps{Pool: pool, Redis: redis, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	return merge(in.Server().API.OpenAPI(), out.Server().API.OpenAPI())
+}
+
+// merge joins documents of services with different routes.
+func merge(documents ...*huma.OpenAPI) ([]byte, error) {
+	var all map[string]any
+	for _, d := range documents {
+		raw, err := json.Marshal(d)
+		if err != nil {
+			return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+		}
+		var one map[string]any
+		if err := json.Unmarshal(raw, &one); err != nil {
+			return nil, fmt.Errorf("reading the OpenAPI document: %w", err)
+		}
+		if all == nil {
+			all = one
+		} else if err := join(all, one); err != nil {
+			return nil, err
+		}
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(all); err != nil {
+		return nil, fmt.Errorf("writing the OpenAPI document: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// sharedDepth is how far down documents may have the same object with other
+// members: paths and their items, components and their kinds.
+const sharedDepth = 2
+
+// join adds what b has to a; path is where they are in the document.
+func join(a, b map[string]any, path ...string) error {
+	for name, value := range b {
+		old, both := a[name]
+		if !both {
+			a[name] = value
+			continue
+		}
+		x, xObject := old.(map[string]any)
+		y, yObject := value.(map[string]any)
+		switch at := append(path[:len(path):len(path)], name); {
+		case xObject && yObject && len(at) <= sharedDepth:
+			if err := join(x, y, at...); err != nil {
+				return err
+			}
+		case !reflect.DeepEqual(old, value):
+			return fmt.Errorf("joining the OpenAPI documents: %s differs between services", strings.Join(at, " "))
+		}
+	}
+	return nil
+}

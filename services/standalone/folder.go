@@ -1,0 +1,72 @@
+package standalone
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/lockfile"
+)
+
+// openFolder makes the data folder when it is missing and keeps it for this
+// process until the lock is closed.
+func openFolder(dir string) (lock *os.File, err error) {
+	// As root, Postgres runs as another user and must get through; it cannot list.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
+		return nil, fmt.Errorf("making DATA_DIR: %w", err)
+	}
+	lock, err = lockfile.Take(filepath.Join(dir, "lock"))
+	if errors.Is(err, lockfile.ErrTaken) {
+		return nil, fmt.Errorf("another standalone is running on DATA_DIR %s: stop it or choose another folder", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("opening DATA_DIR: %w", err)
+	}
+	return lock, nil
+}
+
+// secretBytes of randomness, written as hexadecimal digits.
+const secretBytes = 32
+
+// loadSecret reads the folder's secret; the first time it makes one. A start
+// that is killed meanwhile leaves no half of it.
+func loadSecret(dir string) (auth.Secret, error) {
+	path := filepath.Join(dir, "secret")
+	content, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return makeSecret(dir, path)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the secret: %w", err)
+	}
+	secret := auth.Secret(strings.TrimSpace(string(content)))
+	if err := secret.Validate(); err != nil {
+		return "", fmt.Errorf("reading the secret in %s: %w", path, err)
+	}
+	return secret, nil
+}
+
+func makeSecret(dir, path string) (_ auth.Secret, err error) {
+	random := make([]byte, secretBytes)
+	if _, err := rand.Read(random); err != nil {
+		return "", fmt.Errorf("making a secret: %w", err)
+	}
+	secret := hex.EncodeToString(random)
+	f, err := os.CreateTemp(dir, "secret-*") // mode 0600
+	if err != nil {
+		return "", fmt.Errorf("making a secret: %w", err)
+	}
+	_, err = f.WriteString(secret + "\n")
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", fmt.Errorf("writing the secret: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return "", fmt.Errorf("writing the secret: %w", err)
+	}
+	return auth.Secret(secret), nil
+}

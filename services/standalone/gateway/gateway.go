@@ -1,0 +1,177 @@
+// Package gateway is the one address in front of the services when they run in
+// one process: the same routes and refusals as the nginx in deployments/nginx.
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/server"
+)
+
+// Service is one of those behind the gateway.
+type Service struct {
+	Name    string
+	Handler http.Handler
+}
+
+// Gateway sends requests to the service that owns their path. All services,
+// those without a route too, must be well for /healthz and /readyz to be 200.
+type Gateway struct {
+	Ingest, Stats Service
+	Others        []Service
+	Log           *zap.Logger
+}
+
+// maxLine is the longest request line and the longest header in bytes, nginx's
+// default.
+const maxLine = 8 << 10
+
+// methods that are answered somewhere behind the gateway.
+const methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
+
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Replaced, never appended to: what a client claims is not believed.
+	peer, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		peer = r.RemoteAddr
+	}
+	r.Header.Set("X-Forwarded-For", peer)
+	r.Header.Set("X-Real-IP", peer)
+	r.Header.Set("X-Request-Id", server.RequestID(r.Header.Get("X-Request-Id")))
+
+	if p := check(r); p != nil {
+		g.refuse(w, r, p)
+		return
+	}
+	switch path := r.URL.Path; {
+	case path == "/healthz" || path == "/readyz":
+		g.health(w, r)
+	case path == "/metrics":
+		g.refuse(w, r, problem.NotFound("Not Found."))
+	case ownedByIngest(path):
+		g.Ingest.Handler.ServeHTTP(w, r)
+	default:
+		g.Stats.Handler.ServeHTTP(w, r)
+	}
+}
+
+// check refuses what must not reach a service.
+func check(r *http.Request) *problem.Error {
+	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
+		return problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "This method is not answered here.").
+			WithHeader("Allow", methods)
+	}
+	if len(r.Method)+len(r.RequestURI)+len(r.Proto)+len("  \r\n") > maxLine {
+		return problem.New(http.StatusRequestURITooLong, "uri-too-long", "The request line is longer than 8 KiB.")
+	}
+	for name, values := range r.Header {
+		for _, value := range values {
+			if len(name)+len(value)+len(": \r\n") > maxLine {
+				return problem.New(http.StatusRequestHeaderFieldsTooLarge, "headers-too-large", "A header is longer than 8 KiB.")
+			}
+		}
+	}
+	if strings.ContainsRune(r.URL.Path, 0) {
+		return problem.New(http.StatusBadRequest, "malformed-request", "The path has a NUL character.")
+	}
+	for segment := range strings.SplitSeq(r.URL.Path, "/") {
+		if segment == "." || segment == ".." {
+			return problem.New(http.StatusBadRequest, "malformed-request", "The path has a dot segment.")
+		}
+	}
+	return nil
+}
+
+func ownedByIngest(path string) bool {
+	switch path {
+	case "/register", "/token", "/api/stats/register", "/api/stats/token":
+		return true
+	}
+	for _, root := range []string{"/api/events", "/api/auth", "/api/projects"} {
+		if rest, ok := strings.CutPrefix(path, root); ok && (rest == "" || rest[0] == '/') {
+			return true
+		}
+	}
+	return strings.HasPrefix(path, "/api/stats/users/")
+}
+
+func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p *problem.Error) {
+	p.Instance = r.Header.Get("X-Request-Id")
+	g.Log.Info("request refused",
+		zap.String(logging.RequestID, p.Instance),
+		zap.String(logging.Method, r.Method),
+		zap.String(logging.Path, r.URL.Path),
+		zap.Int(logging.Status, p.Status),
+		zap.String(logging.ClientIP, r.Header.Get("X-Real-IP")),
+	)
+	h := w.Header()
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	h.Set("Content-Type", problem.ContentType)
+	h.Set("X-Request-Id", p.Instance)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client may have gone
+}
+
+// health asks every service the same question and answers 200 when all say so.
+func (g *Gateway) health(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		g.refuse(w, r, problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "Method Not Allowed.").
+			WithHeader("Allow", "GET, HEAD"))
+		return
+	}
+	states, well := g.ask(r.Context(), r.URL.Path, r.Header)
+	status := http.StatusOK
+	if !well {
+		status = http.StatusServiceUnavailable
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Request-Id", r.Header.Get("X-Request-Id"))
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(states) // the client may have gone
+}
+
+// Ready asks every service whether it is ready, as /readyz does.
+func (g *Gateway) Ready(ctx context.Context) (states map[string]string, ready bool) {
+	return g.ask(ctx, "/readyz", http.Header{})
+}
+
+// ask returns what each service answers to /healthz or /readyz.
+func (g *Gateway) ask(ctx context.Context, path string, header http.Header) (states map[string]string, well bool) {
+	states, well = map[string]string{}, true
+	for _, s := range append([]Service{g.Ingest, g.Stats}, g.Others...) {
+		question := (&http.Request{
+			Method: http.MethodGet, URL: &url.URL{Path: path}, RequestURI: path, Header: header.Clone(),
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
+		}).WithContext(ctx)
+		a := &answer{header: http.Header{}, status: http.StatusOK}
+		s.Handler.ServeHTTP(a, question)
+		states[s.Name] = "ok"
+		if a.status != http.StatusOK {
+			states[s.Name] = "unavailable"
+			well = false
+		}
+	}
+	return states, well
+}
+
+// answer keeps only the status.
+type answer struct {
+	header http.Header
+	status int
+}
+
+func (a *answer) Header() http.Header         { return a.header }
+func (a *answer) Write(p []byte) (int, error) { return len(p), nil }
+func (a *answer) WriteHeader(status int)      { a.status = status }

@@ -1,0 +1,53 @@
+package standalone
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+
+	"eventanalytics/pkg/server"
+)
+
+// labelled is a service's registry; it says whose metrics they are, because the
+// services have some of the same name.
+type labelled struct {
+	service  string
+	gatherer prometheus.Gatherer
+}
+
+func (l labelled) Gather() ([]*dto.MetricFamily, error) {
+	families, err := l.gatherer.Gather()
+	name := "service"
+	for _, family := range families {
+		for _, m := range family.Metric {
+			m.Label = append(m.Label, &dto.LabelPair{Name: &name, Value: &l.service})
+			slices.SortFunc(m.Label, func(a, b *dto.LabelPair) int { return strings.Compare(a.GetName(), b.GetName()) })
+		}
+	}
+	return families, err
+}
+
+// serveMetrics serves the metrics of all services until ctx ends.
+func serveMetrics(ctx context.Context, ln net.Listener, services []part) error {
+	own := prometheus.NewRegistry()
+	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	all := prometheus.Gatherers{own}
+	for _, s := range services {
+		all = append(all, labelled{s.name, s.registry})
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
+	if err := server.Serve(ctx, ln, mux, time.Second); err != nil {
+		return fmt.Errorf("serving metrics: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/server"
+	"eventanalytics/services/standalone/gateway"
+)
+
+// readyTimeout bounds how long the services take to become ready.
+const readyTimeout = 2 * time.Minute
+
+// run runs all parts. They outlive ctx: its end closes the port and finishes
+// the requests, which may need every part; then the parts end.
+func (p *process) run(ctx context.Context, limits *redisServer, db *database) error {
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, life := errgroup.WithContext(background)
+	front, closeFront := context.WithCancel(ctx)
+	defer closeFront()
+	defer context.AfterFunc(life, closeFront)() // a part that failed closes the port too
+
+	if limits != nil {
+		g.Go(func() error { return limits.run(life) })
+	}
+	g.Go(func() error { return db.watch(life, p.options.postgresDir()) })
+	for _, s := range p.parts() {
+		g.Go(func() error {
+			err := s.run(life)
+			if err == nil && life.Err() == nil {
+				err = errors.New("it stopped by itself")
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	if p.options.MetricsAddr != "" {
+		ln, err := listen(ctx, p.options.MetricsAddr)
+		if err != nil {
+			end()
+			return errors.Join(fmt.Errorf("listening on METRICS_ADDR: %w", err), g.Wait())
+		}
+		g.Go(func() error { return serveMetrics(life, ln, p.parts()) })
+	}
+	g.Go(func() error {
+		defer end()
+		return p.serve(front)
+	})
+	return g.Wait()
+}
+
+// serve waits until the services are ready, opens the port and answers until
+// ctx ends and the last request is done.
+func (p *process) serve(ctx context.Context) error {
+	g := &gateway.Gateway{
+		Ingest: gateway.Service{Name: p.ingest.name, Handler: p.ingest.handler},
+		Stats:  gateway.Service{Name: p.stats.name, Handler: p.stats.handler},
+		Others: []gateway.Service{{Name: p.worker.name, Handler: p.worker.handler}},
+		Log:    p.log,
+	}
+	if err := awaitReady(ctx, g); err != nil {
+		return err
+	}
+	ln, err := p.options.listen(ctx)
+	if err != nil {
+		return err
+	}
+	p.log.Info("listening", zap.String(logging.Address, ln.Addr().String()))
+	if err := welcome(p.out, p.options, time.Now()); err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	defer context.AfterFunc(ctx, func() { p.log.Info("stopping") })()
+	return server.Serve(ctx, ln, g, p.settings.Ingest.HTTP.DrainTimeout)
+}
+
+func awaitReady(ctx context.Context, g *gateway.Gateway) error {
+	bounded, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		states, ready := g.Ready(bounded)
+		if ready {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-bounded.Done():
+			return fmt.Errorf("the services did not become ready within %s: %v", readyTimeout, states)
+		case <-time.After(pause):
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package standalone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/config"
+	"eventanalytics/pkg/logging"
+)
+
+// Run serves until ctx ends or a part fails, then stops everything it started:
+// first it finishes the requests, then the services, last Postgres. It opens the
+// port when all is ready and prints to out how to use it.
+func Run(ctx context.Context, o Options, logs logging.Config, out io.Writer) error {
+	err := run(ctx, o, logs, out)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // stopped while starting
+	}
+	return err
+}
+
+func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (err error) {
+	log, err := logging.New(logs, "standalone")
+	if err != nil {
+		return err
+	}
+	if o.DataDir, err = filepath.Abs(o.DataDir); err != nil {
+		return fmt.Errorf("finding DATA_DIR: %w", err)
+	}
+	if err := o.checkPort(ctx); err != nil {
+		return err
+	}
+	lock, err := openFolder(o.DataDir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	var secret auth.Secret
+	if o.AuthSecret == "" {
+		if secret, err = loadSecret(o.DataDir); err != nil {
+			return err
+		}
+	}
+	var limits *redisServer
+	if o.RedisURL == "" {
+		if limits, err = startRedis(); err != nil {
+			return err
+		}
+		defer limits.close()
+	}
+	cfg, err := config.Load[settings](o.given(secret, limits))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(cfg.Worker.Warehouse.Dir, 0o700); err != nil {
+		return fmt.Errorf("making WAREHOUSE_DIR: %w", err)
+	}
+	db, err := openDatabase(ctx, o, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close()) }()
+
+	p := &process{options: o, settings: cfg, logs: logs, log: log, out: out}
+	defer p.close()
+	if err := p.makeParts(ctx, db); err != nil {
+		return err
+	}
+	return p.run(ctx, limits, db)
+}
+
+// checkPort finds out early that the port is taken.
+func (o *Options) checkPort(ctx context.Context) error {
+	ln, err := o.listen(ctx)
+	if err != nil {
+		return err
+	}
+	return ln.Close()
+}
+
+func (o *Options) listen(ctx context.Context) (net.Listener, error) {
+	ln, err := listen(ctx, o.addr())
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("port %d is taken: stop what uses it or set PORT to another (%w)", o.Port, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listening on port %d (PORT): %w", o.Port, err)
+	}
+	return ln, nil
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", addr)
+}
