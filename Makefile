@@ -1,0 +1,84 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+GO ?= $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),go)
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
+
+# Every module builds and is tested by itself, as the images build it; go.work
+# is for editors. What links DuckDB is tested without the race detector: each of
+# these test binaries takes 10 s and more to link as it is.
+DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
+RACE_MODULES := migrations pkg services/ingest
+MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
+SOURCES := migrations pkg services tests
+BINARIES := ingest syncworker stats standalone
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DATABASE_URL, REDIS_URL); Ctrl-C stops it
+	@GOWORK=off $(GO) build -C services/standalone -o "$(CURDIR)/bin/" ./cmd/standalone
+	@exec bin/standalone
+
+.PHONY: test
+test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
+	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
+	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v '/e2e$$')
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e
+
+.PHONY: build
+build: go ## Build the binaries into bin/
+	@for name in $(BINARIES); do GOWORK=off $(GO) build -C services/$$name -o "$(CURDIR)/bin/" ./cmd/$$name; done
+
+.PHONY: lint
+lint: go $(GOLANGCI) ## Check the code with golangci-lint
+	@for module in $(MODULES); do \
+		echo "$$module"; (cd $$module && GOWORK=off "$(CURDIR)/$(GOLANGCI)" run --config "$(CURDIR)/.golangci.yml" ./...); \
+	done
+
+.PHONY: lint-tool
+lint-tool: $(GOLANGCI)
+$(GOLANGCI):
+	@echo "building golangci-lint $(GOLANGCI_VERSION), once; this takes some minutes"
+	@GOWORK=off GOFLAGS= GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+.PHONY: generate
+generate: go ## Make the sample events, the OpenAPI document and the README's settings again
+	@GOWORK=off $(GO) run -C tests ./cmd/sample
+	@mkdir -p bin && GOWORK=off $(GO) run -C services/standalone ./cmd/standalone openapi > bin/openapi.json
+	@mv bin/openapi.json pkg/openapi/openapi.json
+	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone settings "$(CURDIR)/README.md"
+
+.PHONY: fmt
+fmt: go ## Format the code
+	@$(GO)fmt -w $(SOURCES)
+
+.PHONY: tidy
+tidy: go ## Bring go.mod, go.sum and go.work.sum up to date
+	@$(GO) work sync
+	@for module in $(MODULES); do GOWORK=off $(GO) mod tidy -C $$module; done
+
+.PHONY: ci
+ci: ## Do what CI does
+	@bash .ci/run
+
+.PHONY: clean
+clean: ## Remove what was built (./data stays)
+	@rm -rf bin .cache
+
+.PHONY: go
+go:
+	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is needed: https://go.dev/doc/install" >&2; exit 1; }
+	@deployments/install c++
+
+.PHONY: install-run install-test
+install-run: go
+	@[ -n "$${DATABASE_URL:-}" ] || deployments/install postgres
+install-test: go
+	@deployments/install postgres redis nginx curl

@@ -1,0 +1,101 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// Process is a running program in a process group of its own.
+type Process struct {
+	Name string
+
+	cmd  *exec.Cmd
+	log  string // path
+	done chan struct{}
+	err  error
+}
+
+// start runs a program with nothing in its environment but env and what every
+// program needs. Its output goes to <dir>/<name>.log.
+func start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
+	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
+	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	defer out.Close() // the program has its own handle
+	// The process outlives ctx, which is that of the start: Stop ends it.
+	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program, args...)
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
+	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin", "HOME=" + os.Getenv("HOME")}, env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// PID of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Log returns what the process has written so far.
+func (p *Process) Log() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// Interrupt does what Ctrl-C in a terminal does: SIGINT to the process and to
+// those of its children that stayed in its group.
+func (p *Process) Interrupt() error { return syscall.Kill(-p.PID(), syscall.SIGINT) }
+
+// Kill ends the process at once (SIGKILL), and only it.
+func (p *Process) Kill() error { return p.cmd.Process.Kill() }
+
+// Err returns how an ended process ended: nil for exit status 0.
+func (p *Process) Err() error { return p.err }
+
+// ErrTimeout is returned by Wait.
+var ErrTimeout = errors.New("the process is still running")
+
+// Wait waits for the process to end and returns how it did.
+func (p *Process) Wait(timeout time.Duration) error {
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(timeout):
+		return fmt.Errorf("%s: %w", p.Name, ErrTimeout)
+	}
+}
+
+// stop asks the process to end (SIGTERM) and kills it when it does not.
+func (p *Process) stop() error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stopping %s: %w", p.Name, err)
+	}
+	err := p.Wait(30 * time.Second)
+	if errors.Is(err, ErrTimeout) {
+		return errors.Join(err, p.Kill(), p.Wait(5*time.Second))
+	}
+	if err != nil {
+		return fmt.Errorf("stopping %s: %w\n%s", p.Name, err, p.Log())
+	}
+	return nil
+}

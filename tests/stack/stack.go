@@ -1,0 +1,143 @@
+// Package stack builds the service's binaries and runs them as an operator
+// would: as the one standalone process, or as three services behind nginx with
+// Postgres and redis-server. Tests and measurements look at them over HTTP.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Stack is a running service.
+type Stack struct {
+	// URL is the gateway's, without a slash at the end.
+	URL string
+	// DatabaseURL is of the services' database; empty for the standalone.
+	DatabaseURL string
+	// Main is the standalone's process; nil for the services.
+	Main *Process
+
+	stops []func() error // what to stop, in the order of its start
+}
+
+// Stop ends everything the stack started, the last first.
+func (s *Stack) Stop() error {
+	var errs []error
+	for len(s.stops) > 0 {
+		last := len(s.stops) - 1
+		errs = append(errs, s.stops[last]())
+		s.stops = s.stops[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Stack) onStop(stop func() error) { s.stops = append(s.stops, stop) }
+
+// startTimeout bounds the first answer of a whole stack on a busy machine.
+const startTimeout = 90 * time.Second
+
+// awaitReady returns when the gateway says that everything is ready.
+func (s *Stack) awaitReady(ctx context.Context, processes ...*Process) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var last error
+	for {
+		if last = ready(ctx, s.URL+"/readyz"); last == nil {
+			return nil
+		}
+		for _, p := range processes {
+			select {
+			case <-p.done:
+				return fmt.Errorf("%s ended early: %w\n%s", p.Name, p.Err(), p.Log())
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w (last: %w)%s", s.URL, ctx.Err(), last, logs(processes))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func ready(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+func logs(processes []*Process) string {
+	var out strings.Builder
+	for _, p := range processes {
+		fmt.Fprintf(&out, "\n--- %s\n%s", p.Name, p.Log())
+	}
+	return out.String()
+}
+
+// Root returns the repository's folder, found from the working directory.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("finding the repository: no go.work above the working directory")
+		}
+		dir = parent
+	}
+	return "", fmt.Errorf("finding the repository: %w", err)
+}
+
+// Build builds the named binaries into the repository's bin folder, as make
+// build does; what is up to date is left alone.
+func Build(ctx context.Context, names ...string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(root, "bin")+"/", "./cmd/"+name)
+		cmd.Dir = filepath.Join(root, "services", name)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+// binary returns the path of a binary Build made.
+func binary(name string) (string, error) {
+	root, err := Root()
+	return filepath.Join(root, "bin", name), err
+}
+
+// FreePort returns a port nobody listens on at the moment.
+func FreePort() (int, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port, nil
+}
