@@ -38,6 +38,7 @@ var cli struct {
 	Serve       serve       `cmd:"" default:"1" help:"Serve requests until told to stop."`
 	Migrate     migrate     `cmd:"" help:"Bring the database to the newest schema and exit."`
 	CreateUser  createUser  `cmd:"" help:"Create an account; the password is read from standard input."`
+	DumpOutbox  dumpOutbox  `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
 	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
 }
 
@@ -131,6 +132,32 @@ func (c createUser) Run(ctx context.Context) error {
 	}
 	fmt.Printf("created user %d (%s), project %d\n", user.ID, user.Username, user.ProjectID)
 	return nil
+}
+
+type dumpOutbox struct {
+	Project int64 `help:"Only the events of this project."`
+}
+
+func (d dumpOutbox) Run(ctx context.Context) error {
+	cfg, err := config.Load[postgres.Config]()
+	if err != nil {
+		return err
+	}
+	pool, err := postgres.Open(ctx, cfg, "dump-outbox")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting to Postgres: %w", err)
+	}
+	defer conn.Release()
+	// A reader without a transaction id holds nobody up, however long it takes.
+	if _, err := conn.Exec(ctx, "SET statement_timeout = 0"); err != nil {
+		return fmt.Errorf("lifting the time limit: %w", err)
+	}
+	return outbox.Dump(ctx, conn, d.Project, os.Stdout)
 }
 
 type healthcheck struct{}
