@@ -231,7 +231,32 @@ func (s *Server) openLog() (*os.File, int64, error) {
 	return f, start, nil
 }
 
+// errLingering is returned when children of a killed server still hold its
+// shared memory: they end by themselves as soon as they notice.
+var errLingering = errors.New("children of the server before it have not ended yet")
+
+const (
+	lingeringMessage = "pre-existing shared memory block"
+	lingeringLimit   = 15 * time.Second
+	lingeringPause   = 100 * time.Millisecond
+)
+
+// launch starts the server, again while its predecessor's children linger.
 func (s *Server) launch(ctx context.Context) error {
+	for deadline := time.Now().Add(lingeringLimit); ; {
+		err := s.launchOnce(ctx)
+		if !errors.Is(err, errLingering) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(lingeringPause):
+		}
+	}
+}
+
+func (s *Server) launchOnce(ctx context.Context) error {
 	log, start, err := s.openLog()
 	if err != nil {
 		return err
@@ -259,7 +284,11 @@ func (s *Server) launch(ctx context.Context) error {
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
 	if err := s.awaitReady(ctx); err != nil {
-		return fmt.Errorf("starting Postgres: %w%s", err, tail(log, start))
+		said := tail(log, start)
+		if strings.Contains(said, lingeringMessage) {
+			err = fmt.Errorf("%w: %w", errLingering, err)
+		}
+		return fmt.Errorf("starting Postgres: %w%s", err, said)
 	}
 	return nil
 }
