@@ -10,9 +10,14 @@ import (
 	"eventanalytics/pkg/config"
 )
 
-// Healthcheck asks the service that listens on this machine at ADDR whether it
-// is alive. Images without a shell use it.
-func Healthcheck(ctx context.Context) error {
+// Healthcheck is the command that asks the service listening on this machine at
+// ADDR how it is. Images without a shell use it.
+type Healthcheck struct {
+	Ready bool `help:"Ask whether it is ready for requests, not only alive."`
+}
+
+// Run returns nil when the service is well.
+func (h Healthcheck) Run(ctx context.Context) error {
 	cfg, err := config.Load[Config]()
 	if err != nil {
 		return err
@@ -21,14 +26,18 @@ func Healthcheck(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading ADDR: %w", err)
 	}
-	return CheckHealth(ctx, port)
+	return h.Ask(ctx, port)
 }
 
-// CheckHealth asks whatever listens on a port of this machine.
-func CheckHealth(ctx context.Context, port string) error {
+// Ask asks whatever listens on a port of this machine.
+func (h Healthcheck) Ask(ctx context.Context, port string) error {
+	path := "/healthz"
+	if h.Ready {
+		path = "/readyz"
+	}
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:"+port+path, nil)
 	if err != nil {
 		return fmt.Errorf("building the request: %w", err)
 	}
@@ -38,7 +47,7 @@ func CheckHealth(ctx context.Context, port string) error {
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("health is %s", resp.Status)
+		return fmt.Errorf("%s is %s", path, resp.Status)
 	}
 	return nil
 }

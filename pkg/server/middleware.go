@@ -43,6 +43,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		info := &Request{ID: RequestID(r.Header.Get("X-Request-Id")), ClientIP: c.RealIP()}
 		c.SetRequest(r.WithContext(withRequest(r.Context(), info)))
 		c.Response().Header().Set("X-Request-Id", info.ID)
+		if s.draining.Load() {
+			c.Response().Header().Set("Connection", "close")
+		}
 		if err := next(c); err != nil {
 			writeError(c, err)
 		}

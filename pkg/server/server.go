@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -28,6 +29,7 @@ type Config struct {
 	Addr           string        `env:"ADDR" envDefault:":8080" doc:"Address the service listens on, host:port"`
 	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For is believed: the gateway's"`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"Origins from which browsers may call, comma-separated"`
+	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop takes new requests, /readyz being 503: a gateway turns away meanwhile"`
 	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
 }
 
@@ -42,6 +44,8 @@ type Server struct {
 	log     *zap.Logger
 	metrics metrics
 	checks  map[string]Check
+
+	draining atomic.Bool
 }
 
 // New makes the router of a service. Its own metrics go into registry, which
@@ -100,17 +104,61 @@ func (s *Server) ready(c *echo.Context) error {
 			status = http.StatusServiceUnavailable
 		}
 	}
+	if s.draining.Load() {
+		states["server"] = "draining"
+		status = http.StatusServiceUnavailable
+	}
 	return c.JSON(status, states)
 }
 
-// Run serves on the configured address until ctx ends, then drains.
-func (s *Server) Run(ctx context.Context) error {
+// Run serves on the configured address until ctx ends, then drains. background
+// is the service's other work; requests may need it, so that its context ends
+// only after the last of them. When background fails, so does Run.
+func (s *Server) Run(ctx context.Context, background func(context.Context) error) error {
 	ln, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", s.cfg.Addr, err)
 	}
 	s.log.Info("listening", zap.String(logging.Address, ln.Addr().String()))
-	return Serve(ctx, ln, s.echo, s.cfg.DrainTimeout)
+	return s.run(ctx, ln, background)
+}
+
+func (s *Server) run(ctx context.Context, ln net.Listener, background func(context.Context) error) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, life := errgroup.WithContext(life)
+	listening, stop := context.WithCancel(life)
+	g.Go(func() error { return background(life) })
+	g.Go(func() error {
+		defer end()
+		return Serve(listening, ln, s.echo, s.cfg.DrainTimeout)
+	})
+	g.Go(func() error {
+		defer stop()
+		s.drain(ctx, life)
+		return nil
+	})
+	return g.Wait()
+}
+
+// drain returns when the port may close: a while after ctx ended, or when life
+// ends. Gateways keep connections and find out late that a replica stops. So it
+// answers on for DrainDelay, but asks for each connection to be closed after the
+// answer: none is left that a request could be sent on just as it closes.
+func (s *Server) drain(ctx, life context.Context) {
+	select {
+	case <-life.Done():
+		return
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.log.Info("draining", zap.Duration(logging.Duration, s.cfg.DrainDelay))
+	delay := time.NewTimer(s.cfg.DrainDelay)
+	defer delay.Stop()
+	select {
+	case <-life.Done():
+	case <-delay.C:
+	}
 }
 
 // Serve answers on ln until ctx ends, then lets running requests finish for at

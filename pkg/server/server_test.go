@@ -190,6 +190,69 @@ func TestCORS(t *testing.T) {
 	require.Empty(t, preflight(none, "https://app.example.com").Header().Get("Access-Control-Allow-Origin"))
 }
 
+// A service that is told to stop answers on for a while, but no longer calls
+// itself ready and keeps no connection; what its requests need ends last.
+func TestRunDrains(t *testing.T) {
+	t.Parallel()
+	s, logs := newServer(t, Config{DrainDelay: time.Hour, DrainTimeout: time.Minute})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	life, kill := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(t.Context())
+	ended, served := make(chan struct{}), make(chan error, 1)
+	go func() {
+		served <- s.run(ctx, ln, func(background context.Context) error {
+			defer close(ended)
+			select {
+			case <-background.Done():
+				return nil
+			case <-life.Done():
+				return errors.New("out of order")
+			}
+		})
+	}()
+	get := func(path string) *http.Response {
+		resp, err := http.Get("http://" + ln.Addr().String() + path)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	resp := get("/readyz")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.False(t, resp.Close)
+
+	stop()
+	require.Eventually(t, func() bool { return logs.FilterMessage("draining").Len() == 1 }, 5*time.Second, time.Millisecond)
+	require.Equal(t, http.StatusServiceUnavailable, get("/readyz").StatusCode)
+	resp = get("/healthz")
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	require.True(t, resp.Close, "it asks for the connection to be closed")
+	select {
+	case <-ended:
+		require.Fail(t, "the background ended before the requests")
+	default:
+	}
+
+	kill() // a background that fails ends all at once
+	require.EqualError(t, <-served, "out of order")
+	http.DefaultClient.CloseIdleConnections()
+}
+
+func TestRunEndsTheBackgroundLast(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t, Config{DrainTimeout: time.Minute})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	require.NoError(t, s.run(ctx, ln, func(background context.Context) error {
+		<-background.Done()
+		_, err := net.Dial("tcp", ln.Addr().String())
+		require.Error(t, err, "the port closes first")
+		return nil
+	}))
+}
+
 func TestServeDrains(t *testing.T) {
 	t.Parallel()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

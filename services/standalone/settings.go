@@ -41,8 +41,8 @@ func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Default | What it is |\n|---|---|---|\n")
 	// The standalone's own meaning of a name comes first and counts. It listens
-	// on PORT; ADDR is for a service by itself.
-	seen := map[string]bool{"ADDR": true, "WAREHOUSE_DIR": true}
+	// on PORT and has no gateway in front; these are for a service by itself.
+	seen := map[string]bool{"ADDR": true, "DRAIN_DELAY": true, "WAREHOUSE_DIR": true}
 	all := append(config.Options[Options](), config.Options[logging.Config]()...)
 	for _, o := range append(all, config.Options[settings]()...) {
 		if seen[o.Name] {

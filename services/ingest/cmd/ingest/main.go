@@ -14,7 +14,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/migrations"
 	"eventanalytics/pkg/account"
@@ -35,11 +34,11 @@ type settings struct {
 }
 
 var cli struct {
-	Serve       serve       `cmd:"" default:"1" help:"Serve requests until told to stop."`
-	Migrate     migrate     `cmd:"" help:"Bring the database to the newest schema and exit."`
-	CreateUser  createUser  `cmd:"" help:"Create an account; the password is read from standard input."`
-	DumpOutbox  dumpOutbox  `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
-	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Serve       serve              `cmd:"" default:"1" help:"Serve requests until told to stop."`
+	Migrate     migrate            `cmd:"" help:"Bring the database to the newest schema and exit."`
+	CreateUser  createUser         `cmd:"" help:"Create an account; the password is read from standard input."`
+	DumpOutbox  dumpOutbox         `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
+	Healthcheck server.Healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
 }
 
 func main() {
@@ -74,10 +73,7 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return svc.Run(ctx) })
-	g.Go(func() error { return svc.Server().Run(ctx) })
-	return g.Wait()
+	return svc.Server().Run(ctx, svc.Run)
 }
 
 type migrate struct{}
@@ -159,7 +155,3 @@ func (d dumpOutbox) Run(ctx context.Context) error {
 	}
 	return outbox.Dump(ctx, conn, d.Project, os.Stdout)
 }
-
-type healthcheck struct{}
-
-func (healthcheck) Run(ctx context.Context) error { return server.Healthcheck(ctx) }

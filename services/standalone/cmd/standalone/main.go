@@ -97,14 +97,16 @@ func (c createUser) Run(ctx context.Context) error {
 	return nil
 }
 
-type healthcheck struct{}
+type healthcheck struct {
+	server.Healthcheck `embed:""`
+}
 
-func (healthcheck) Run(ctx context.Context) error {
+func (h healthcheck) Run(ctx context.Context) error {
 	o, err := config.Load[standalone.Options]()
 	if err != nil {
 		return err
 	}
-	return server.CheckHealth(ctx, strconv.Itoa(int(o.Port)))
+	return h.Ask(ctx, strconv.Itoa(int(o.Port)))
 }
 
 type document struct{}

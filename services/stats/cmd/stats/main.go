@@ -10,7 +10,6 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
@@ -27,9 +26,9 @@ type settings struct {
 }
 
 var cli struct {
-	Serve       serve       `cmd:"" default:"1" help:"Serve requests until told to stop."`
-	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
-	Version     version     `cmd:"" help:"Print the version and exit."`
+	Serve       serve              `cmd:"" default:"1" help:"Serve requests until told to stop."`
+	Healthcheck server.Healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Version     version            `cmd:"" help:"Print the version and exit."`
 }
 
 func main() {
@@ -65,15 +64,8 @@ func (serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer svc.Close()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return svc.Run(ctx) })
-	g.Go(func() error { return svc.Server().Run(ctx) })
-	return g.Wait()
+	return svc.Server().Run(ctx, svc.Run)
 }
-
-type healthcheck struct{}
-
-func (healthcheck) Run(ctx context.Context) error { return server.Healthcheck(ctx) }
 
 type version struct{}
 

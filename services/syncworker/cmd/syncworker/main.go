@@ -11,7 +11,6 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
@@ -28,10 +27,10 @@ type settings struct {
 }
 
 var cli struct {
-	Serve       serve       `cmd:"" default:"1" help:"Lead or stand by until told to stop."`
-	Restore     restore     `cmd:"" help:"Take a database restored from a dump into use; all services must be stopped."`
-	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
-	Version     version     `cmd:"" help:"Print the version and exit."`
+	Serve       serve              `cmd:"" default:"1" help:"Lead or stand by until told to stop."`
+	Restore     restore            `cmd:"" help:"Take a database restored from a dump into use; all services must be stopped."`
+	Healthcheck server.Healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Version     version            `cmd:"" help:"Print the version and exit."`
 }
 
 func main() {
@@ -48,6 +47,7 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	cfg.HTTP.DrainDelay = 0 // no gateway sends it requests; a standby waits to take over
 	log, err := logging.New(cfg.Log, "syncworker")
 	if err != nil {
 		return err
@@ -63,10 +63,7 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return svc.Run(ctx) })
-	g.Go(func() error { return svc.Server().Run(ctx) })
-	return g.Wait()
+	return svc.Server().Run(ctx, svc.Run)
 }
 
 type restoreSettings struct {
@@ -93,10 +90,6 @@ func (restore) Run(ctx context.Context) error {
 	defer pool.Close()
 	return syncworker.Restore(ctx, pool, cfg.Warehouse, log)
 }
-
-type healthcheck struct{}
-
-func (healthcheck) Run(ctx context.Context) error { return server.Healthcheck(ctx) }
 
 type version struct{}
 
