@@ -73,10 +73,7 @@ func Services(ctx context.Context, dir string, env ...string) (_ *Stack, err err
 		s.onStop(p.stop)
 		processes = append(processes, p)
 	}
-	nginx, err := startNginx(ctx, dir, map[string]string{
-		"LISTEN": address(ports[4]), "INGEST": address(ports[1]), "STATS": address(ports[2]),
-		"UPSTREAM_OPTIONS": "", "RESOLVER": "127.0.0.1",
-	})
+	nginx, err := startNginx(ctx, dir, address(ports[4]), address(ports[1]), address(ports[2]))
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +127,13 @@ http {
 }
 `
 
-func startNginx(ctx context.Context, dir string, values map[string]string) (*Process, error) {
+// upstreamsConf names the services as deployments/nginx/upstreams.conf does.
+const upstreamsConf = `
+upstream ingest { server {ingest}; keepalive 64; keepalive_timeout 2s; }
+upstream stats { server {stats}; keepalive 64; keepalive_timeout 2s; }
+`
+
+func startNginx(ctx context.Context, dir, listen, ingest, stats string) (*Process, error) {
 	program, err := find("nginx")
 	if err != nil {
 		return nil, err
@@ -143,12 +146,17 @@ func startNginx(ctx context.Context, dir string, values map[string]string) (*Pro
 	if err != nil {
 		return nil, fmt.Errorf("reading the gateway's configuration: %w", err)
 	}
-	gateway, err := substitute(string(template), values)
+	gateway, err := substitute(string(template), map[string]string{
+		"LISTEN": listen, "INGEST": "ingest", "STATS": "stats", "UPSTREAMS": "upstreams.conf", "RESOLVER": "127.0.0.1",
+	})
 	if err != nil {
 		return nil, err
 	}
-	main := strings.ReplaceAll(nginxConf, "{dir}", dir)
-	for name, content := range map[string]string{"gateway.conf": gateway, "nginx.conf": main} {
+	for name, content := range map[string]string{
+		"gateway.conf":   gateway,
+		"nginx.conf":     strings.ReplaceAll(nginxConf, "{dir}", dir),
+		"upstreams.conf": strings.NewReplacer("{ingest}", ingest, "{stats}", stats).Replace(upstreamsConf),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
 		}
