@@ -18,7 +18,7 @@ BINARIES := ingest syncworker stats standalone
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DATABASE_URL, REDIS_URL); Ctrl-C stops it
@@ -29,8 +29,13 @@ run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DAT
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v '/e2e$$')
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v -e '/e2e$$' -e '/compose$$')
 	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e
+
+.PHONY: compose-test
+compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
+	@docker compose version >/dev/null || { echo "Docker with its compose plugin is needed" >&2; exit 1; }
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./compose
 
 .PHONY: build
 build: go ## Build the binaries into bin/
@@ -41,6 +46,12 @@ lint: go $(GOLANGCI) ## Check the code with golangci-lint
 	@for module in $(MODULES); do \
 		echo "$$module"; (cd $$module && GOWORK=off "$(CURDIR)/$(GOLANGCI)" run --config "$(CURDIR)/.golangci.yml" ./...); \
 	done
+
+.PHONY: lint-deployments
+lint-deployments: ## Check the compose files and the Dockerfile with dclint and dockerfile-utils
+	@deployments/install npm
+	@npx --yes dclint@3.1.0 -c deployments/docker/dclint.yaml docker-compose.yml deployments/docker/tls.yml
+	@npx --yes dockerfile-utils@0.16.3 lint deployments/docker/Dockerfile
 
 .PHONY: lint-tool
 lint-tool: $(GOLANGCI)
