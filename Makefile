@@ -25,6 +25,11 @@ run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DAT
 	@GOWORK=off $(GO) build -C services/standalone -o "$(CURDIR)/bin/" ./cmd/standalone
 	@exec bin/standalone
 
+.PHONY: services
+services: install-test ## Run the services one by one behind nginx, as operators do without Docker (PORT, DATA_DIR)
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/services
+	@exec bin/services
+
 .PHONY: test
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done

@@ -80,8 +80,8 @@ func (p *Process) Wait(timeout time.Duration) error {
 	}
 }
 
-// stop asks the process to end (SIGTERM) and kills it when it does not.
-func (p *Process) stop() error {
+// Stop asks the process to end (SIGTERM) and kills it when it does not.
+func (p *Process) Stop() error {
 	select {
 	case <-p.done:
 		return nil

@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,8 +19,17 @@ import (
 // Services starts Postgres, redis-server, the three services and nginx in front
 // of them, all on free ports with their data in dir, and waits until they are
 // ready. env adds settings to each service.
-func Services(ctx context.Context, dir string, env ...string) (_ *Stack, err error) {
-	s := &Stack{}
+func Services(ctx context.Context, dir string, env ...string) (*Stack, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	return ServicesAt(ctx, dir, address(port), env...)
+}
+
+// ServicesAt is Services with the gateway's address, host:port.
+func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stack, err error) {
+	s := &Stack{Addresses: map[string]string{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -39,7 +46,7 @@ func Services(ctx context.Context, dir string, env ...string) (_ *Stack, err err
 	s.onStop(server.Stop)
 	s.DatabaseURL = server.URL()
 
-	var ports [5]int
+	var ports [4]int
 	for i := range ports {
 		if ports[i], err = FreePort(); err != nil {
 			return nil, err
@@ -49,13 +56,14 @@ func Services(ctx context.Context, dir string, env ...string) (_ *Stack, err err
 	if err != nil {
 		return nil, err
 	}
-	s.onStop(redis.stop)
+	s.onStop(redis.Stop)
 
 	env = append([]string{
 		"DATABASE_URL=" + s.DatabaseURL,
 		"REDIS_URL=redis://" + address(ports[0]) + "/0",
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
 		"WAREHOUSE_DIR=" + warehouse,
+		"DRAIN_DELAY=0s", // all stop at once, nobody is to turn away
 	}, env...)
 	if err := s.migrate(ctx, dir, env); err != nil {
 		return nil, err
@@ -70,16 +78,20 @@ func Services(ctx context.Context, dir string, env ...string) (_ *Stack, err err
 		if err != nil {
 			return nil, err
 		}
-		s.onStop(p.stop)
+		s.onStop(p.Stop)
+		s.Addresses[name] = address(ports[i+1])
 		processes = append(processes, p)
 	}
-	nginx, err := startNginx(ctx, dir, address(ports[4]), address(ports[1]), address(ports[2]))
+	nginx, err := StartGateway(ctx, dir, Gateway{
+		Listen: listen, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	})
 	if err != nil {
 		return nil, err
 	}
-	s.onStop(nginx.stop)
-	s.URL = "http://" + address(ports[4])
-	return s, s.awaitReady(ctx, append(processes, nginx)...)
+	s.onStop(nginx.Stop)
+	s.URL = "http://" + listen
+	s.processes = append(processes, nginx)
+	return s, s.awaitReady(ctx, s.processes...)
 }
 
 // migrate brings the empty database up, twice: repeating it must do no harm.
@@ -107,80 +119,6 @@ func startRedis(ctx context.Context, dir string, port int) (*Process, error) {
 	}
 	return start(ctx, dir, "redis", nil, program,
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
-}
-
-// nginxConf is what the gateway's configuration is included into; the
-// placeholder is the folder for everything nginx writes.
-const nginxConf = `
-user root;
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 1024; }
-http {
-    client_body_temp_path {dir}/nginx-body;
-    proxy_temp_path {dir}/nginx-proxy;
-    fastcgi_temp_path {dir}/nginx-fastcgi;
-    uwsgi_temp_path {dir}/nginx-uwsgi;
-    scgi_temp_path {dir}/nginx-scgi;
-    include {dir}/gateway.conf;
-}
-`
-
-// upstreamsConf names the services as deployments/nginx/upstreams.conf does.
-const upstreamsConf = `
-upstream ingest { server {ingest}; keepalive 64; keepalive_timeout 2s; }
-upstream stats { server {stats}; keepalive 64; keepalive_timeout 2s; }
-`
-
-func startNginx(ctx context.Context, dir, listen, ingest, stats string) (*Process, error) {
-	program, err := find("nginx")
-	if err != nil {
-		return nil, err
-	}
-	root, err := Root()
-	if err != nil {
-		return nil, err
-	}
-	template, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "gateway.conf.template"))
-	if err != nil {
-		return nil, fmt.Errorf("reading the gateway's configuration: %w", err)
-	}
-	gateway, err := substitute(string(template), map[string]string{
-		"LISTEN": listen, "INGEST": "ingest", "STATS": "stats", "UPSTREAMS": "upstreams.conf", "RESOLVER": "127.0.0.1",
-	})
-	if err != nil {
-		return nil, err
-	}
-	for name, content := range map[string]string{
-		"gateway.conf":   gateway,
-		"nginx.conf":     strings.ReplaceAll(nginxConf, "{dir}", dir),
-		"upstreams.conf": strings.NewReplacer("{ingest}", ingest, "{stats}", stats).Replace(upstreamsConf),
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
-		}
-	}
-	return start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
-}
-
-var placeholder = regexp.MustCompile(`\$\{[A-Z_]+\}`)
-
-// substitute does what envsubst does in the nginx image, and refuses to leave a
-// placeholder empty by mistake.
-func substitute(template string, values map[string]string) (string, error) {
-	var missing []string
-	text := placeholder.ReplaceAllStringFunc(template, func(found string) string {
-		value, ok := values[found[2:len(found)-1]]
-		if !ok {
-			missing = append(missing, found)
-		}
-		return value
-	})
-	if len(missing) > 0 {
-		return "", fmt.Errorf("filling in the gateway's configuration: no value for %s", strings.Join(missing, ", "))
-	}
-	return text, nil
 }
 
 // find looks a server program up; Debian keeps some where users do not look.

@@ -22,10 +22,36 @@ type Stack struct {
 	URL string
 	// DatabaseURL is of the services' database; empty for the standalone.
 	DatabaseURL string
+	// Addresses are those of the services behind the gateway, host:port by name.
+	Addresses map[string]string
 	// Main is the standalone's process; nil for the services.
 	Main *Process
 
-	stops []func() error // what to stop, in the order of its start
+	processes []*Process
+	stops     []func() error // what to stop, in the order of its start
+}
+
+// Wait returns when ctx ends, or an error when a process does.
+func (s *Stack) Wait(ctx context.Context) error {
+	ended := make(chan *Process, len(s.processes))
+	for _, p := range s.processes {
+		go func() {
+			select {
+			case <-p.done:
+				ended <- p
+			case <-ctx.Done():
+			}
+		}()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case p := <-ended:
+		if ctx.Err() != nil { // told to stop as well
+			return nil
+		}
+		return fmt.Errorf("%s ended: %w\n%s", p.Name, p.Err(), p.Log())
+	}
 }
 
 // Stop ends everything the stack started, the last first.

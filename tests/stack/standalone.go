@@ -19,7 +19,7 @@ func Standalone(ctx context.Context, dir string, env ...string) (*Stack, error) 
 		return nil, err
 	}
 	s := &Stack{URL: "http://127.0.0.1:" + strconv.Itoa(port), Main: p}
-	s.onStop(p.stop)
+	s.onStop(p.Stop)
 	if err := s.awaitReady(ctx, p); err != nil {
 		_ = s.Stop() // the first error says more
 		return nil, err

@@ -1,0 +1,104 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Gateway is what nginx is started with.
+type Gateway struct {
+	Listen        string   // host:port
+	Ingest, Stats []string // host:port of the replicas
+	// Ungrouped makes nginx look the first replica up for each request, as it
+	// does in Docker when it is too old to do so for a group.
+	Ungrouped bool
+	Server    string // what to add to the server, as from gateway.d
+}
+
+// nginxConf is what the gateway's configuration is included into; the
+// placeholder is the folder for everything nginx writes.
+const nginxConf = `
+user root;
+daemon off;
+pid {dir}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 1024; }
+http {
+    client_body_temp_path {dir}/nginx-body;
+    proxy_temp_path {dir}/nginx-proxy;
+    fastcgi_temp_path {dir}/nginx-fastcgi;
+    uwsgi_temp_path {dir}/nginx-uwsgi;
+    scgi_temp_path {dir}/nginx-scgi;
+    include {dir}/gateway.conf;
+}
+`
+
+// StartGateway runs nginx with the configuration of deployments/nginx; all that
+// it reads and writes is in dir.
+func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) {
+	program, err := find("nginx")
+	if err != nil {
+		return nil, err
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	template, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "gateway.conf.template"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the gateway's configuration: %w", err)
+	}
+	values := map[string]string{
+		"LISTEN": g.Listen, "UPSTREAMS": "upstreams.conf", "INGEST": "ingest", "STATS": "stats", "RESOLVER": "127.0.0.1",
+	}
+	if g.Ungrouped {
+		values["UPSTREAMS"], values["INGEST"], values["STATS"] = os.DevNull, g.Ingest[0], g.Stats[0]
+	}
+	gateway, err := substitute(string(template), values)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "gateway.d"), 0o755); err != nil {
+		return nil, fmt.Errorf("making a folder for nginx: %w", err)
+	}
+	for name, content := range map[string]string{
+		"gateway.conf":          gateway,
+		"gateway.d/server.conf": g.Server,
+		"nginx.conf":            strings.ReplaceAll(nginxConf, "{dir}", dir),
+		"upstreams.conf":        group("ingest", g.Ingest) + group("stats", g.Stats),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
+		}
+	}
+	return start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+}
+
+// group names replicas as deployments/systemd/upstreams.conf does.
+func group(name string, replicas []string) string {
+	return "upstream " + name + " {\n    server " + strings.Join(replicas, ";\n    server ") +
+		";\n    keepalive 64;\n    keepalive_timeout 2s;\n}\n"
+}
+
+var placeholder = regexp.MustCompile(`\$\{[A-Z_]+\}`)
+
+// substitute does what envsubst does in the nginx image, and refuses to leave a
+// placeholder empty by mistake.
+func substitute(template string, values map[string]string) (string, error) {
+	var missing []string
+	text := placeholder.ReplaceAllStringFunc(template, func(found string) string {
+		value, ok := values[found[2:len(found)-1]]
+		if !ok {
+			missing = append(missing, found)
+		}
+		return value
+	})
+	if len(missing) > 0 {
+		return "", fmt.Errorf("filling in the gateway's configuration: no value for %s", strings.Join(missing, ", "))
+	}
+	return text, nil
+}
