@@ -11,6 +11,7 @@ import (
 // Names of log fields: one spelling everywhere.
 const (
 	RequestID = "request_id"
+	TraceID   = "trace_id"
 	Method    = "method"
 	Path      = "path"
 	Route     = "route"

@@ -9,8 +9,11 @@ import (
 	"net"
 	"time"
 
+	"github.com/exaring/otelpgx"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/tracing"
 )
 
 // Config of a pool.
@@ -41,6 +44,11 @@ func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error
 		"idle_in_transaction_session_timeout": "30s",
 	} {
 		pc.ConnConfig.RuntimeParams[name] = value
+	}
+	if tracing.On() {
+		// A span for each statement inside another span: its text with $1, $2 for
+		// the values. What polls without one stays unrecorded.
+		pc.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

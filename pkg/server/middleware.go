@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -63,7 +64,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		switch {
 		case status >= http.StatusInternalServerError:
 			level = zapcore.ErrorLevel
-		case route == "/healthz" || route == "/readyz" || route == "/metrics":
+		case probe(route):
 			level = zapcore.DebugLevel
 		}
 		if entry := s.log.Check(level, "request"); entry != nil {
@@ -75,6 +76,9 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 				zap.Duration(logging.Duration, took),
 				zap.String(logging.ClientIP, info.ClientIP),
 				zap.Int64(logging.BytesIn, r.ContentLength),
+			}
+			if span := trace.SpanFromContext(r.Context()); span.IsRecording() {
+				fields = append(fields, zap.String(logging.TraceID, span.SpanContext().TraceID().String()))
 			}
 			if response != nil {
 				fields = append(fields, zap.Int64(logging.BytesOut, response.Size))

@@ -22,6 +22,7 @@ import (
 
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/tracing"
 )
 
 // Config of a service's HTTP side.
@@ -61,12 +62,15 @@ func New(cfg Config, log *zap.Logger, registry *prometheus.Registry) (*Server, e
 		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
 	})
 	s := &Server{echo: e, cfg: cfg, log: log, metrics: newMetrics(registry), checks: map[string]Check{}}
+	if tracing.On() {
+		e.Use(spans())
+	}
 	e.Use(s.observe, recoverPanics)
 	if len(cfg.CORSOrigins) > 0 {
 		cors, err := middleware.CORSConfig{
 			AllowOrigins:  cfg.CORSOrigins,
 			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodDelete},
-			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match"},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
 			ExposeHeaders: []string{"ETag", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"},
 			MaxAge:        600,
 		}.ToMiddleware()

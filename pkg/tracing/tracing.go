@@ -1,0 +1,139 @@
+// Package tracing switches OpenTelemetry traces on: it makes the process's
+// tracer provider from the environment and names the attributes that are ours.
+//
+// Packages take their tracers from go.opentelemetry.io/otel when they are made,
+// which must be after Setup.
+package tracing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/stdout/stdouttrace"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+	"go.uber.org/zap"
+)
+
+// Attributes that OpenTelemetry's conventions have no name for.
+const (
+	RequestID   = "analytics.request_id"
+	ProjectID   = "analytics.project_id"
+	Metric      = "analytics.metric" // by its name; never what was asked of it
+	Rows        = "analytics.rows"   // of the outbox, or of an answer
+	Events      = "analytics.events"
+	Segments    = "analytics.segments"     // written
+	Merged      = "analytics.merged"       // segments that a compaction replaced
+	DeadLetters = "analytics.dead_letters" // what could not be loaded
+)
+
+// Where traces can go.
+const (
+	none    = "none"
+	otlp    = "otlp"
+	console = "console"
+)
+
+// Config of traces. Everything else comes from OpenTelemetry's own variables
+// (OTEL_EXPORTER_OTLP_*, OTEL_TRACES_SAMPLER, OTEL_RESOURCE_ATTRIBUTES,
+// OTEL_SERVICE_NAME, OTEL_BSP_*), which its SDK reads.
+type Config struct {
+	Exporter string `env:"OTEL_TRACES_EXPORTER" envDefault:"none" doc:"Where traces go: none, otlp (to the collector at OTEL_EXPORTER_OTLP_ENDPOINT, over HTTP) or console (standard error); see docs/tracing.md"`
+}
+
+func (c *Config) on() bool { return c.Exporter != "" && c.Exporter != none }
+
+// Validate reports everything that is wrong with the settings, with
+// OpenTelemetry's own too when traces are on.
+func (c *Config) Validate() error {
+	switch c.Exporter {
+	case "", none:
+		return nil
+	case otlp:
+		return errors.Join(checkExporter(os.Getenv), checkBatches(os.Getenv))
+	case console:
+		return checkBatches(os.Getenv)
+	}
+	return fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be none, otlp or console", c.Exporter)
+}
+
+// flushTimeout bounds how long a collector that is away delays the stop.
+const flushTimeout = 3 * time.Second
+
+// Setup makes the tracer provider of a process whose traces carry the name of
+// service, unless OTEL_SERVICE_NAME says otherwise. When traces are off it does
+// nothing. A value the SDK would replace by a default is an error.
+//
+// Spans are sent in the background and dropped when the collector does not keep
+// up. shutdown sends what is left, for at most three seconds; call it last.
+func Setup(ctx context.Context, cfg Config, service string, log *zap.Logger) (shutdown func(), err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("switching traces on: %w", err)
+	}
+	if !cfg.on() {
+		return func() {}, nil
+	}
+	says := report()
+	from, err := resource.New(ctx,
+		resource.WithAttributes(semconv.ServiceName(service)),
+		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv())
+	if err != nil {
+		return nil, fmt.Errorf("switching traces on: %w", err)
+	}
+	exporter, err := newExporter(ctx, cfg.Exporter)
+	if err != nil {
+		return nil, fmt.Errorf("switching traces on: %w", err)
+	}
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithBatcher(textless{exporter}))
+	shutdown = func() {
+		otel.SetTracerProvider(noop.NewTracerProvider())
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
+		defer cancel()
+		if err := provider.Shutdown(bounded); err != nil {
+			log.Warn("sending the last traces", zap.Error(err))
+			_ = exporter.Shutdown(bounded) // gives up what is still being sent
+		}
+	}
+	if err := says.started(log); err != nil {
+		shutdown()
+		return nil, fmt.Errorf("switching traces on: %w", err)
+	}
+	otel.SetTracerProvider(provider)
+	return shutdown, nil
+}
+
+func newExporter(ctx context.Context, kind string) (sdktrace.SpanExporter, error) {
+	if kind == console {
+		return stdouttrace.New(stdouttrace.WithWriter(os.Stderr))
+	}
+	var options []otlptracehttp.Option
+	if url := defaultEndpoint(os.Getenv); url != "" {
+		options = append(options, otlptracehttp.WithEndpointURL(url))
+	}
+	return otlptracehttp.New(ctx, options...)
+}
+
+// On reports whether spans are recorded. What would cost something without them
+// is left out then.
+func On() bool {
+	_, on := otel.GetTracerProvider().(*sdktrace.TracerProvider)
+	return on
+}
+
+// End ends a span of work that ended with err, which is logged or answered
+// elsewhere: errors may quote values, so spans only say that there was one.
+func End(span trace.Span, err error) {
+	if err != nil {
+		span.SetStatus(codes.Error, "")
+	}
+	span.End()
+}
