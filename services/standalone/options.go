@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"
@@ -29,6 +30,7 @@ type Options struct {
 	MaxConns    int32       `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Most connections each of the three services holds"`
 	RedisURL    string      `env:"REDIS_URL" doc:"Redis to use instead of one in the process"`
 	AuthSecret  auth.Secret `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is made once and kept in DATA_DIR/secret"`
+	Tracing     tracing.Config
 }
 
 // Validate reports everything that is wrong with the settings.

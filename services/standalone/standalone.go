@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/tracing"
 )
 
 // Run serves until ctx ends or a part fails, then stops everything it started:
@@ -31,6 +32,11 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 	if err != nil {
 		return err
 	}
+	stopTracing, err := tracing.Setup(ctx, o.Tracing, "standalone", log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	if o.DataDir, err = filepath.Abs(o.DataDir); err != nil {
 		return fmt.Errorf("finding DATA_DIR: %w", err)
 	}

@@ -12,10 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/stats/metric"
 )
@@ -169,14 +173,17 @@ func matches(ifNoneMatch, tag string) bool {
 }
 
 // rows computes the rows, together with whoever asks for the same meanwhile: the
-// tag tells all that rows depend on.
+// tag tells all that rows depend on. The span is in the trace of the first.
 func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metric.Source) (any, error) {
 	return s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
+		ctx, span := s.tracer.Start(ctx, "metric "+q.Name(), trace.WithAttributes(attribute.String(tracing.Metric, q.Name())))
 		began := time.Now()
 		rows, err := q.Rows(ctx, src)
 		if err == nil {
+			span.SetAttributes(attribute.Int(tracing.Rows, reflect.ValueOf(rows).Len()))
 			s.seconds.WithLabelValues(q.Name()).Observe(time.Since(began).Seconds())
 		}
+		tracing.End(span, err)
 		return rows, err
 	})
 }

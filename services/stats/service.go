@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
@@ -47,6 +49,7 @@ type Service struct {
 	now     func() time.Time
 	shared  flight
 	seconds *prometheus.HistogramVec
+	tracer  trace.Tracer
 }
 
 // New makes the service and its routes. It does not connect anywhere yet: with
@@ -72,6 +75,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 		server: srv, db: db,
 		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
 		tokens: outbox.NewTokens(positionKey), now: time.Now,
+		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)
 	srv.API.UseMiddleware(

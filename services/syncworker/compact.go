@@ -6,10 +6,12 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/pkg/warehouse"
 )
 
@@ -69,6 +71,9 @@ func (t *term) compactOnce(ctx context.Context) (more bool, err error) {
 	if err != nil || len(in) < 2 {
 		return false, err
 	}
+	ctx, span := t.span(ctx, "compact", began)
+	defer func() { tracing.End(span, err) }()
+	span.SetAttributes(attribute.Int64(tracing.ProjectID, in[0].ProjectID), attribute.Int(tracing.Merged, len(in)))
 	out, err := t.builder.Merge(ctx, in, t.cfg.SegmentEvents, t.epoch)
 	if errors.Is(err, warehouse.ErrQuarantined) {
 		return t.setAside(in), err
@@ -85,11 +90,19 @@ func (t *term) compactOnce(ctx context.Context) (more bool, err error) {
 		return false, err
 	}
 	t.notify(ctx)
+	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, events(out)))
 	took := t.now().Sub(began)
 	t.metrics.compactions.Observe(took.Seconds())
 	t.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
 		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
 	return true, nil
+}
+
+func events(segments []warehouse.Segment) (n int64) {
+	for _, segment := range segments {
+		n += segment.Events
+	}
+	return n
 }
 
 // setAside keeps damaged segments out of further merges of this term, so that

@@ -8,11 +8,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/pkg/warehouse"
 )
 
@@ -89,6 +91,9 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	if len(batch.Rows) == 0 {
 		return true, t.loadNothing(ctx, batch)
 	}
+	ctx, span := t.span(ctx, "load", began)
+	defer func() { tracing.End(span, err) }()
+	span.SetAttributes(attribute.Int(tracing.Rows, len(batch.Rows)))
 	t.loading.Lock()
 	defer t.loading.Unlock()
 	b, err := t.write(ctx, batch.Rows)
@@ -98,6 +103,8 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	if err := t.publish(ctx, b, batch); err != nil {
 		return false, errors.Join(err, t.reposition(ctx))
 	}
+	span.SetAttributes(attribute.Int(tracing.Events, b.events), attribute.Int(tracing.Segments, len(b.segments)),
+		attribute.Int(tracing.DeadLetters, len(b.dead)))
 	took := t.now().Sub(began)
 	t.metrics.loaded(b, took)
 	t.log.Debug("loaded", zap.Int(logging.Events, b.events), zap.Int(logging.Segments, len(b.segments)), zap.Duration(logging.Duration, took))

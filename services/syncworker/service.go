@@ -13,6 +13,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
@@ -71,6 +73,7 @@ type Service struct {
 	log     *zap.Logger
 	server  *server.Server
 	metrics metrics
+	tracer  trace.Tracer
 	name    string // of this process in the lease
 	now     func() time.Time
 
@@ -92,7 +95,8 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
-		name: host + "/" + uuid.NewString(), now: time.Now,
+		tracer: otel.Tracer("eventanalytics/services/syncworker"),
+		name:   host + "/" + uuid.NewString(), now: time.Now,
 	}
 	if err := s.checkIdentity(ctx); err != nil {
 		return nil, err

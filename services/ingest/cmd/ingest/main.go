@@ -24,12 +24,14 @@ import (
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/services/ingest"
 )
 
 type settings struct {
 	ingest.Config
 	Log      logging.Config
+	Tracing  tracing.Config
 	Postgres postgres.Config
 }
 
@@ -59,6 +61,11 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopTracing, err := tracing.Setup(ctx, cfg.Tracing, "ingest", log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	pool, err := postgres.Open(ctx, cfg.Postgres, "ingest")
 	if err != nil {
 		return err

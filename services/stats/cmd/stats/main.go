@@ -16,12 +16,14 @@ import (
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/services/stats"
 )
 
 type settings struct {
 	stats.Config
 	Log      logging.Config
+	Tracing  tracing.Config
 	Postgres postgres.Config
 }
 
@@ -49,6 +51,11 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopTracing, err := tracing.Setup(ctx, cfg.Tracing, "stats", log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	pool, err := postgres.Open(ctx, cfg.Postgres, "stats")
 	if err != nil {
 		return err

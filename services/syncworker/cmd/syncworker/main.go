@@ -16,6 +16,7 @@ import (
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/tracing"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker"
 )
@@ -23,6 +24,7 @@ import (
 type settings struct {
 	syncworker.Config
 	Log      logging.Config
+	Tracing  tracing.Config
 	Postgres postgres.Config
 }
 
@@ -52,6 +54,11 @@ func (serve) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopTracing, err := tracing.Setup(ctx, cfg.Tracing, "syncworker", log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	pool, err := postgres.Open(ctx, cfg.Postgres, "syncworker")
 	if err != nil {
 		return err
