@@ -9,10 +9,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
 	"github.com/pressly/goose/v3/lock"
 )
 
@@ -36,17 +38,38 @@ func Up(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// Pending reports whether the database is older than this build expects.
-func Pending(ctx context.Context, db *sql.DB) (bool, error) {
+// ErrBehind is returned by Check for a database older than this build.
+var ErrBehind = errors.New("the database is older than this service: run `ingest migrate` first")
+
+// undefinedTable is Postgres's code for a table that does not exist.
+const undefinedTable = "42P01"
+
+// Check returns ErrBehind for a database that lacks migrations of this build. A
+// newer one passes: migrations leave what the version before needs, so that
+// services are replaced one by one after the schema. It changes nothing.
+func Check(ctx context.Context, db *sql.DB) error {
 	p, err := provider(db)
 	if err != nil {
-		return false, err
+		return err
 	}
-	pending, err := p.HasPending(ctx)
+	sources := p.ListSources() // by version
+	needed := sources[len(sources)-1].Version
+	store, err := database.NewStore(database.DialectPostgres, versionTable)
 	if err != nil {
-		return false, fmt.Errorf("reading the migration version: %w", err)
+		return fmt.Errorf("reading the schema's version: %w", err)
 	}
-	return pending, nil
+	found, err := store.GetLatestVersion(ctx, db)
+	var server interface{ SQLState() string }
+	if errors.Is(err, database.ErrVersionNotFound) || errors.As(err, &server) && server.SQLState() == undefinedTable {
+		found, err = 0, nil // no migration has run
+	}
+	if err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	if found < needed {
+		return fmt.Errorf("%w (its schema has version %d, this service needs %d)", ErrBehind, found, needed)
+	}
+	return nil
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {
@@ -54,7 +77,8 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening embedded migrations: %w", err)
 	}
-	locker, err := lock.NewPostgresSessionLocker()
+	// Those who wait try every second, for five minutes.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("creating the migration lock: %w", err)
 	}

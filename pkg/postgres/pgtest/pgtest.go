@@ -66,13 +66,25 @@ func New(t testing.TB) *pgxpool.Pool {
 // the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
+	return create(t, func() string { return shared.template })
+}
+
+// EmptyURL is URL before any migration.
+func EmptyURL(t testing.TB) string {
+	t.Helper()
+	return create(t, func() string { return "template0" })
+}
+
+// create makes a database; template is asked for when the server runs.
+func create(t testing.TB, template func() string) string {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	if err := shared.start(ctx); err != nil {
 		t.Fatalf("pgtest: %v", err)
 	}
 	name := newName("test")
-	if err := shared.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+shared.template); err != nil {
+	if err := shared.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template()); err != nil {
 		t.Fatalf("pgtest: creating a database: %v", err)
 	}
 	t.Cleanup(func() {

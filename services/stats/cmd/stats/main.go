@@ -61,6 +61,9 @@ func (serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
+	if err := postgres.CheckSchema(ctx, pool); err != nil {
+		return err
+	}
 	redis, err := ratelimit.NewRedis(cfg.Redis)
 	if err != nil {
 		return err
