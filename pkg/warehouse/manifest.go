@@ -2,19 +2,16 @@ package warehouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/outbox"
 )
 
 // Channel is notified after the manifest changed.
 const Channel = "analytics_manifest"
-
-// ErrRestored is returned when the database is not the one the manifest was
-// written in: a dump was restored, and the worker has not been told.
-var ErrRestored = errors.New("the database was restored from a dump; run `syncworker restore` with all services stopped")
 
 // Manifest reads the list of segments that make up the warehouse.
 type Manifest struct{ pool *pgxpool.Pool }
@@ -22,8 +19,8 @@ type Manifest struct{ pool *pgxpool.Pool }
 // NewManifest reads the manifest through pool.
 func NewManifest(pool *pgxpool.Pool) *Manifest { return &Manifest{pool: pool} }
 
-// Snapshot reads the manifest's current version. It returns ErrRestored for a
-// restored database.
+// Snapshot reads the manifest's current version. It returns outbox.ErrRestored
+// for a restored database.
 func (m *Manifest) Snapshot(ctx context.Context) (*Snapshot, error) { return m.after(ctx, nil) }
 
 // after reads the current version; when that is the one of known, its segments
@@ -63,7 +60,7 @@ func readSnapshot(ctx context.Context, tx pgx.Tx, known *Snapshot) (*Snapshot, e
 		return nil, err
 	}
 	if !original {
-		return nil, ErrRestored
+		return nil, outbox.ErrRestored
 	}
 	s.Position.XID = uint64(xid)
 	if known != nil && known.Version == s.Version && known.Position == s.Position {

@@ -106,7 +106,7 @@ func TestReaderNeverGoesBack(t *testing.T) {
 	move(t, pool, "incarnation = 2, version = 1, xid = '3', seq = 0")
 	require.NoError(t, r.refresh(ctx), "a later incarnation starts anew")
 	move(t, pool, "system_identifier = 1")
-	require.ErrorIs(t, r.refresh(ctx), ErrRestored)
+	require.ErrorIs(t, r.refresh(ctx), outbox.ErrRestored)
 }
 
 func TestReaderQuarantines(t *testing.T) {

@@ -37,21 +37,6 @@ type term struct {
 	damaged     []int64 // ids of segments that compaction leaves alone
 }
 
-const identitySQL = "SELECT system_identifier = (pg_control_system()).system_identifier FROM analytics.sync_state"
-
-// checkIdentity returns warehouse.ErrRestored when the stored position speaks
-// of another cluster's transaction ids.
-func (s *Service) checkIdentity(ctx context.Context) error {
-	var same bool
-	if err := s.pool.QueryRow(ctx, identitySQL).Scan(&same); err != nil {
-		return fmt.Errorf("reading the sync state: %w", err)
-	}
-	if !same {
-		return warehouse.ErrRestored
-	}
-	return nil
-}
-
 const leaseFreeSQL = `
 SELECT lease_until < clock_timestamp(), system_identifier = (pg_control_system()).system_identifier
 FROM analytics.sync_state`
@@ -64,11 +49,11 @@ WHERE lease_until < clock_timestamp()
 RETURNING epoch, incarnation, xid::text::bigint, seq`
 
 // acquire stands by until the lease is free and takes it. It returns nil when
-// ctx ended, or warehouse.ErrRestored.
+// ctx ended, or outbox.ErrRestored.
 func (s *Service) acquire(ctx context.Context) (*term, error) {
 	for {
 		t, err := s.tryAcquire(ctx)
-		if t != nil || errors.Is(err, warehouse.ErrRestored) {
+		if t != nil || errors.Is(err, outbox.ErrRestored) {
 			return t, err
 		}
 		if err != nil && ctx.Err() == nil {
@@ -86,7 +71,7 @@ func (s *Service) tryAcquire(ctx context.Context) (*term, error) {
 		return nil, fmt.Errorf("reading the lease: %w", err)
 	}
 	if !same {
-		return nil, warehouse.ErrRestored
+		return nil, outbox.ErrRestored
 	}
 	if !free {
 		return nil, nil

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/server"
 	"eventanalytics/pkg/warehouse"
 )
@@ -81,7 +82,7 @@ type Service struct {
 	beforeCommit func(context.Context, []warehouse.Segment) error
 }
 
-// New makes the service. It returns warehouse.ErrRestored when the database is
+// New makes the service. It returns outbox.ErrRestored when the database is
 // not the one the warehouse belongs to.
 func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
@@ -98,7 +99,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
 		name:   host + "/" + uuid.NewString(), now: time.Now,
 	}
-	if err := s.checkIdentity(ctx); err != nil {
+	if err := outbox.CheckIdentity(ctx, s.pool); err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -100,10 +100,10 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 	exec(t, pool, "UPDATE analytics.sync_state SET system_identifier = 1, xid = '9000000000'")
 	exec(t, pool, "INSERT INTO analytics.outbox (xid, project_id, events, payload) VALUES ('9000000001', 1, $1, $2)", len(unread), outbox.Encode(unread))
 	_, err := New(t.Context(), cfg, Deps{Pool: pool, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
-	require.ErrorIs(t, err, warehouse.ErrRestored)
+	require.ErrorIs(t, err, outbox.ErrRestored)
 	require.ErrorContains(t, err, "syncworker restore")
 	_, err = leader.tryAcquire(t.Context())
-	require.ErrorIs(t, err, warehouse.ErrRestored)
+	require.ErrorIs(t, err, outbox.ErrRestored)
 
 	require.ErrorContains(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
 	expireLease(t, pool)

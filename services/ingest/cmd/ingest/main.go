@@ -74,6 +74,9 @@ func (serve) Run(ctx context.Context) error {
 	if err := postgres.CheckSchema(ctx, pool); err != nil {
 		return err
 	}
+	if err := outbox.CheckIdentity(ctx, pool); err != nil {
+		return err
+	}
 	redis, err := ratelimit.NewRedis(cfg.Redis)
 	if err != nil {
 		return err

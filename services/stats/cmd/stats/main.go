@@ -13,6 +13,7 @@ import (
 
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
@@ -62,6 +63,9 @@ func (serve) Run(ctx context.Context) error {
 	}
 	defer pool.Close()
 	if err := postgres.CheckSchema(ctx, pool); err != nil {
+		return err
+	}
+	if err := outbox.CheckIdentity(ctx, pool); err != nil {
 		return err
 	}
 	redis, err := ratelimit.NewRedis(cfg.Redis)
