@@ -14,29 +14,42 @@ import (
 // for finding files that the manifest does not name.
 func (b *Builder) Files(cutoff time.Time, maxEpoch int64) ([]string, error) {
 	var paths []string
-	err := fs.WalkDir(os.DirFS(b.dir), ".", func(path string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // vanished meanwhile
-		}
-		if err != nil {
-			return err
-		}
-		if epoch, ours := EpochOf(path); !ours || epoch > maxEpoch || entry.IsDir() {
+	err := WalkFiles(b.dir, func(path string, epoch int64, entry fs.DirEntry) error {
+		if epoch > maxEpoch {
 			return nil
 		}
 		info, err := entry.Info()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return nil // vanished meanwhile
 		}
 		if err == nil && info.ModTime().Before(cutoff) {
 			paths = append(paths, path)
 		}
 		return err
 	})
+	return paths, err
+}
+
+// WalkFiles calls each for the segment files below the warehouse folder dir,
+// with their paths below it, in the order of the paths' text. Other files are
+// left out.
+func WalkFiles(dir string, each func(path string, epoch int64, entry fs.DirEntry) error) error {
+	err := fs.WalkDir(os.DirFS(dir), ".", func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && path != "." {
+			return nil // vanished meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if epoch, ours := EpochOf(path); ours && !entry.IsDir() {
+			return each(path, epoch, entry)
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("listing segment files: %w", err)
+		return fmt.Errorf("listing segment files: %w", err)
 	}
-	return paths, nil
+	return nil
 }
 
 // Remove deletes files of segments that the manifest no longer names. Those

@@ -88,25 +88,3 @@ func syncFolder(folder string) (err error) {
 	}
 	return nil
 }
-
-// Verify reads a segment's file below the warehouse folder dir and compares it
-// with the manifest. The error is ErrQuarantined when the file is missing or differs.
-func Verify(dir string, segment Segment) (err error) {
-	if _, ok := EpochOf(segment.Path); !ok {
-		return fmt.Errorf("%w: %q is not a segment's path", ErrQuarantined, segment.Path)
-	}
-	f, err := os.Open(filepath.Join(dir, segment.Path))
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrQuarantined, err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrQuarantined, err)
-	}
-	if n != segment.Bytes || [32]byte(h.Sum(nil)) != segment.SHA256 {
-		return fmt.Errorf("%w: the hash of %s is not the manifest's", ErrQuarantined, segment.Path)
-	}
-	return nil
-}

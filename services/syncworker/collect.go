@@ -26,10 +26,16 @@ WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = f.path)`
 // deleted only when it is older than the grace period and of this or an earlier
 // epoch: a leader that was paused and does not know that it has been replaced
 // cannot take its successor's fresh file for one.
+//
+// While a backup holds it (see Hold) it deletes nothing.
 func (t *term) collect(ctx context.Context) error {
+	return t.alone(ctx, func() error { return t.collectAlone(ctx) })
+}
+
+func (t *term) collectAlone(ctx context.Context) error {
 	cutoff := t.now().Add(-t.cfg.Warehouse.GracePeriod)
-	expired, err := t.expire(ctx)
-	if err != nil {
+	expired, held, err := t.expire(ctx)
+	if err != nil || held {
 		return err
 	}
 	if err := t.builder.Remove(expired...); err != nil {
@@ -56,9 +62,12 @@ func (t *term) collect(ctx context.Context) error {
 }
 
 // expire drops the rows of segments replaced a grace period ago and returns
-// their files.
-func (t *term) expire(ctx context.Context) (paths []string, err error) {
-	err = t.commit(ctx, func(tx pgx.Tx, _ outbox.Position) error {
+// their files, or that collection is held.
+func (t *term) expire(ctx context.Context) (paths []string, held bool, err error) {
+	err = t.commit(ctx, func(tx pgx.Tx, _ outbox.Position) (err error) {
+		if held, err = t.held(ctx, tx); held || err != nil {
+			return err
+		}
 		rows, err := tx.Query(ctx, expireSQL, t.cfg.Warehouse.GracePeriod)
 		if err != nil {
 			return err
@@ -67,9 +76,9 @@ func (t *term) expire(ctx context.Context) (paths []string, err error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("dropping replaced segments from the manifest: %w", err)
+		return nil, false, fmt.Errorf("dropping replaced segments from the manifest: %w", err)
 	}
-	return paths, nil
+	return paths, held, nil
 }
 
 // orphans returns old files without a row in the manifest.
@@ -82,13 +91,18 @@ func (t *term) orphans(ctx context.Context) ([]string, error) {
 	// the other, when the lock is had. Compaction runs in this same goroutine.
 	t.loading.Lock()
 	defer t.loading.Unlock()
-	rows, err := t.pool.Query(ctx, unreferencedSQL, files)
+	return unreferenced(ctx, t.pool, files)
+}
+
+// unreferenced returns those of paths that no row of the manifest names.
+func unreferenced(ctx context.Context, db outbox.Querier, paths []string) ([]string, error) {
+	rows, err := db.Query(ctx, unreferencedSQL, paths)
 	if err != nil {
-		return nil, fmt.Errorf("looking for orphans: %w", err)
+		return nil, fmt.Errorf("looking for files the manifest does not name: %w", err)
 	}
-	paths, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
-		return nil, fmt.Errorf("looking for orphans: %w", err)
+		return nil, fmt.Errorf("looking for files the manifest does not name: %w", err)
 	}
-	return paths, nil
+	return found, nil
 }

@@ -129,7 +129,7 @@ func TestFencedLeaderCannotCommit(t *testing.T) {
 		return err != nil
 	}, 30*time.Second, 5*time.Millisecond)
 	require.Empty(t, visible(t, cfg, pool, 1))
-	_, err := stale.expire(t.Context())
+	_, _, err := stale.expire(t.Context())
 	require.ErrorIs(t, err, errFenced)
 	require.ErrorIs(t, stale.replace(t.Context(), nil, nil), errFenced)
 	stale.complete = completeness{}

@@ -15,6 +15,7 @@ import (
 type metrics struct {
 	leader, lagRows, lagSeconds, incomplete prometheus.Gauge
 	segments, transactionAge, partitions    prometheus.Gauge
+	held                                    prometheus.Gauge
 	events, written, deadLetters            prometheus.Counter
 	loads, compactions                      prometheus.Histogram
 	collected                               *prometheus.CounterVec
@@ -41,6 +42,7 @@ func newMetrics(registry prometheus.Registerer) metrics {
 		segments:       gauge("live_segments", "Segments in the manifest."),
 		transactionAge: gauge("oldest_transaction_seconds", "Age of the oldest open write transaction of the cluster; it holds loading back."),
 		partitions:     gauge("outbox_partitions_ahead_days", "Days for which the outbox has partitions; below 7 something is wrong, at 0 ingest stops."),
+		held:           gauge("collection_held_seconds", "Seconds until the hold on garbage collection ends, 0 when there is none."),
 		events:         counter("events_total", "Events loaded."),
 		written:        counter("segments_total", "Segments written by loads."),
 		deadLetters:    counter("dead_letters_total", "Pieces of the outbox that could not be loaded."),
@@ -74,7 +76,8 @@ SELECT s.incarnation, s.xid::text::bigint, s.seq,
                  WHERE a.backend_xid IS NOT NULL), 0)::float8,
        coalesce((SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) - (clock_timestamp() AT TIME ZONE 'UTC')::date
                  FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
-                 WHERE i.inhparent = 'analytics.outbox'::regclass), 0)::float8
+                 WHERE i.inhparent = 'analytics.outbox'::regclass), 0)::float8,
+       greatest(extract(epoch FROM s.hold_until - clock_timestamp()), 0)::float8
 FROM analytics.sync_state AS s`
 
 // observe keeps the gauges of the hand-off current, leading or not: with no
@@ -93,8 +96,8 @@ func (s *Service) observe(ctx context.Context) error {
 func (s *Service) observeOnce(ctx context.Context) error {
 	var p outbox.Position
 	var xid, segments int64
-	var lag, incomplete, transaction, partitions float64
-	err := s.pool.QueryRow(ctx, observeSQL).Scan(&p.Incarnation, &xid, &p.Seq, &lag, &incomplete, &segments, &transaction, &partitions)
+	var lag, incomplete, transaction, partitions, held float64
+	err := s.pool.QueryRow(ctx, observeSQL).Scan(&p.Incarnation, &xid, &p.Seq, &lag, &incomplete, &segments, &transaction, &partitions, &held)
 	if err != nil {
 		return fmt.Errorf("reading the sync state: %w", err)
 	}
@@ -109,5 +112,6 @@ func (s *Service) observeOnce(ctx context.Context) error {
 	s.metrics.segments.Set(float64(segments))
 	s.metrics.transactionAge.Set(transaction)
 	s.metrics.partitions.Set(partitions)
+	s.metrics.held.Set(held)
 	return nil
 }

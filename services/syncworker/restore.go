@@ -21,10 +21,6 @@ const restoreStateSQL = `
 SELECT version, system_identifier = (pg_control_system()).system_identifier, lease_until >= clock_timestamp()
 FROM analytics.sync_state FOR UPDATE`
 
-const liveSegmentsSQL = `
-SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
-FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id`
-
 // What was loaded before the dump must stay behind the position, whose ids start
 // anew and are lower.
 const restampSQL = `
@@ -32,10 +28,12 @@ UPDATE analytics.outbox AS o
 SET xid = CASE WHEN (o.xid, o.seq) > (s.xid, s.seq) THEN pg_current_xact_id() ELSE '0'::xid8 END
 FROM analytics.sync_state AS s`
 
+// The hold is that of the backup, which has ended.
 const reincarnateSQL = `
 UPDATE analytics.sync_state
 SET system_identifier = (pg_control_system()).system_identifier, incarnation = incarnation + 1,
-    xid = pg_current_xact_id(), seq = 0, version = version + 1, complete_until = 'epoch'
+    xid = pg_current_xact_id(), seq = 0, version = version + 1, complete_until = 'epoch',
+    hold_until = 'epoch', hold_reason = ''
 RETURNING incarnation`
 
 // Restore takes a database restored from a dump into use. A restored cluster
@@ -51,7 +49,11 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log 
 	if err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}
-	if err := verifyAll(ctx, pool, cfg.Dir, log); err != nil {
+	_, err = Verify(ctx, pool, cfg, false, func(segment warehouse.Segment, reason error) {
+		log.Error("segment is missing or damaged", zap.String(logging.Segment, segment.Path),
+			zap.Int64(logging.ProjectID, segment.ProjectID), zap.Error(reason))
+	})
+	if err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -83,32 +85,6 @@ func restorable(ctx context.Context, db outbox.Querier) (version int64, err erro
 		return 0, errors.New("a worker leads, or led until a moment ago: stop all services first")
 	}
 	return version, nil
-}
-
-// verifyAll names every damaged file before it gives up.
-func verifyAll(ctx context.Context, pool *pgxpool.Pool, dir string, log *zap.Logger) error {
-	rows, err := pool.Query(ctx, liveSegmentsSQL)
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	segments, err := pgx.CollectRows(rows, warehouse.ScanSegment)
-	if err != nil {
-		return fmt.Errorf("reading the manifest: %w", err)
-	}
-	damaged := 0
-	for _, segment := range segments {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if err := warehouse.Verify(dir, segment); err != nil {
-			damaged++
-			log.Error("segment is damaged", zap.String(logging.Segment, segment.Path), zap.Error(err))
-		}
-	}
-	if damaged > 0 {
-		return fmt.Errorf("%d of %d segments: %w", damaged, len(segments), warehouse.ErrQuarantined)
-	}
-	return nil
 }
 
 func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {

@@ -107,7 +107,10 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 
 	require.ErrorContains(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
 	expireLease(t, pool)
+	_, err = Hold(t.Context(), pool, time.Hour, "the dump was made during it")
+	require.NoError(t, err)
 	require.NoError(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()))
+	require.ErrorIs(t, Release(t.Context(), pool), ErrNotHeld)
 	next := newTerm(t, cfg, pool)
 	require.EqualValues(t, 2, next.position.Incarnation)
 	fresh := someEvents(2, 1)
@@ -135,6 +138,12 @@ func TestMetricsAndHealth(t *testing.T) {
 	require.Contains(t, body, "analytics_sync_outbox_lag_rows 2\n")
 	require.Contains(t, body, "analytics_sync_leader 0\n")
 	require.Contains(t, body, "analytics_sync_outbox_partitions_ahead_days 30\n")
+	require.Contains(t, body, "analytics_sync_collection_held_seconds 0\n")
+	_, err := Hold(t.Context(), pool, 10*time.Hour, "backup")
+	require.NoError(t, err)
+	require.NoError(t, s.observeOnce(t.Context()))
+	_, body = get("/metrics")
+	require.Regexp(t, `analytics_sync_collection_held_seconds 3[56]\d{3}\b`, body)
 	for _, path := range []string{"/healthz", "/readyz"} {
 		code, _ = get(path)
 		require.Equal(t, 200, code)

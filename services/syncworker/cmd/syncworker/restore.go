@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+
+	"eventanalytics/pkg/config"
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/syncworker"
+)
+
+type restoreSettings struct {
+	Warehouse warehouse.Config
+	Log       logging.Config
+	Postgres  postgres.Config
+}
+
+type restore struct{}
+
+func (restore) Run(ctx context.Context) error {
+	cfg, err := config.Load[restoreSettings]()
+	if err != nil {
+		return err
+	}
+	log, err := logging.New(cfg.Log, "syncworker")
+	if err != nil {
+		return err
+	}
+	pool, err := open(ctx, cfg.Postgres, "syncworker-restore")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	return syncworker.Restore(ctx, pool, cfg.Warehouse, log)
+}

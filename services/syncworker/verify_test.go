@@ -1,0 +1,134 @@
+package syncworker
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/warehouse"
+)
+
+// found collects what Verify reports, by path.
+type found map[string]error
+
+func (f found) report(s warehouse.Segment, reason error) { f[s.Path] = reason }
+
+func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for project := range int64(5) {
+		leader.loadAll(t, appendTo(t, pool, project+1, someEvents(3, 2)...))
+	}
+	whole := found{}
+	for _, quick := range []bool{false, true} {
+		v, err := Verify(t.Context(), pool, cfg.Warehouse, quick, whole.report)
+		require.NoError(t, err)
+		require.Empty(t, whole)
+		require.Equal(t, Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes)::bigint FROM analytics.segments")}, v)
+	}
+
+	path := func(project int64) string {
+		return value[string](t, pool, "SELECT path FROM analytics.segments WHERE project_id = $1", project)
+	}
+	require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, path(1))))
+	require.NoError(t, os.Truncate(filepath.Join(cfg.Warehouse.Dir, path(2)), 100))
+	flip(t, filepath.Join(cfg.Warehouse.Dir, path(3)))
+	exec(t, pool, "UPDATE analytics.segments SET events = 7 WHERE project_id = 4")
+
+	quick := found{}
+	v, err := Verify(t.Context(), pool, cfg.Warehouse, true, quick.report)
+	require.ErrorIs(t, err, warehouse.ErrQuarantined)
+	require.ErrorContains(t, err, "2 of 5")
+	require.EqualValues(t, 2, v.Damaged)
+	require.Len(t, quick, 2)
+	require.ErrorIs(t, quick[path(1)], fs.ErrNotExist)
+	require.ErrorContains(t, quick[path(2)], "has 100 bytes, the manifest says")
+
+	full := found{}
+	_, err = Verify(t.Context(), pool, cfg.Warehouse, false, full.report)
+	require.ErrorContains(t, err, "4 of 5")
+	require.Len(t, full, 4)
+	require.ErrorContains(t, full[path(3)], "hash")
+	require.ErrorContains(t, full[path(4)], "has 6 events, the manifest says 7")
+
+	// A restore must not take it into use, and names the same files.
+	exec(t, pool, "UPDATE analytics.sync_state SET system_identifier = 1")
+	expireLease(t, pool)
+	core, logs := observer.New(zap.ErrorLevel)
+	require.ErrorIs(t, Restore(t.Context(), pool, cfg.Warehouse, zap.New(core)), warehouse.ErrQuarantined)
+	require.Equal(t, 4, logs.Len())
+	for project := range int64(4) {
+		require.Equal(t, 1, logs.FilterField(zap.String(logging.Segment, path(project+1))).Len())
+	}
+}
+
+func flip(t *testing.T, path string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	content[len(content)/2] ^= 4
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+}
+
+// Services run on: what was merged and collected since the manifest was read is
+// no damage.
+func TestVerifyWhileSegmentsAreReplaced(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range cfg.CompactSegments {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
+	}
+	leader.loadAll(t, appendTo(t, pool, 2, someEvents(1, 1)...))
+	checked := 0
+	reports := found{}
+	v, err := verify(t.Context(), pool, func(s warehouse.Segment) error {
+		if checked++; checked == 1 {
+			require.NoError(t, leader.compact(t.Context()))
+			exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
+			require.NoError(t, leader.collect(t.Context()))
+		}
+		return warehouse.Verify(cfg.Warehouse.Dir, s)
+	}, reports.report)
+	require.NoError(t, err)
+	require.Empty(t, reports)
+	require.EqualValues(t, 1, v.Segments)
+	require.EqualValues(t, cfg.CompactSegments, v.Replaced)
+}
+
+func TestUnlistedFiles(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range cfg.CompactSegments {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
+	}
+	require.NoError(t, leader.compact(t.Context())) // the replaced ones have their grace period
+	require.Empty(t, unlisted(t, cfg, pool))
+	var orphans []string
+	folder := filepath.Join(cfg.Warehouse.Dir, "7")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	for n := range unlistedAtOnce + 1 {
+		name := fmt.Sprintf("1-%032x.parquet", n)
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
+		orphans = append(orphans, "7/"+name)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "README"), nil, 0o600))
+	require.ElementsMatch(t, orphans, unlisted(t, cfg, pool))
+}
+
+func unlisted(t *testing.T, cfg Config, pool *pgxpool.Pool) (paths []string) {
+	t.Helper()
+	require.NoError(t, Unlisted(t.Context(), pool, cfg.Warehouse, func(path string) { paths = append(paths, path) }))
+	return paths
+}
