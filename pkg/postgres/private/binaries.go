@@ -26,6 +26,20 @@ var places = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
+// Program returns the path of another of Postgres's programs, such as pg_dump: it
+// lies beside the server that Start runs and has its version.
+func Program(name string) (string, error) {
+	dir, err := findBinaries()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, name)
+	if !executable(path) {
+		return "", fmt.Errorf("there is no %s beside the Postgres server in %s", name, dir)
+	}
+	return path, nil
+}
+
 // findBinaries returns the folder that holds both initdb and postgres. A
 // distribution may keep only client programs on the PATH.
 func findBinaries() (string, error) {
