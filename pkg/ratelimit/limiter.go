@@ -32,6 +32,8 @@ const (
 	classFailures Class = "login-failures" // per account
 )
 
+var classes = []Class{ClassIngest, ClassStats, ClassAccount, ClassRegister, ClassLogin, classFailures}
+
 // breakerPause is how long Redis is left alone after failing a few times in a
 // row, so that requests need not wait for a time-out each.
 const breakerPause = time.Second
@@ -61,7 +63,7 @@ type result struct {
 // that takes longer than timeout counts as failed.
 func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *zap.Logger, registry prometheus.Registerer) *Limiter {
 	f := promauto.With(registry)
-	return &Limiter{
+	l := &Limiter{
 		cfg:     cfg,
 		redis:   redis_rate.NewLimiter(client),
 		timeout: timeout,
@@ -85,6 +87,12 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 			Name: "analytics_ratelimit_fallback_total", Help: "Limits kept in the process because Redis did not answer.",
 		}, []string{"class"}),
 	}
+	// A counter that appears with its first count shows no increase.
+	for _, class := range classes {
+		l.refused.WithLabelValues(string(class))
+		l.fallbacks.WithLabelValues(string(class))
+	}
+	return l
 }
 
 // take takes a token from the bucket of subject, if there is one.

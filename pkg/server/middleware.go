@@ -17,15 +17,15 @@ import (
 	"eventanalytics/pkg/logging"
 )
 
-// metrics of all requests of a service.
-type metrics struct {
+// requestMetrics of all requests of a service.
+type requestMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 }
 
-func newMetrics(registry prometheus.Registerer) metrics {
+func newRequestMetrics(registry prometheus.Registerer) requestMetrics {
 	f := promauto.With(registry)
-	return metrics{
+	return requestMetrics{
 		requests: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_http_requests_total", Help: "HTTP requests answered.",
 		}, []string{"method", "route", "status"}),
@@ -57,7 +57,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		if route == "" {
 			route = "none"
 		}
-		s.metrics.requests.WithLabelValues(r.Method, route, strconv.Itoa(status)).Inc()
+		s.metrics.requests.WithLabelValues(methodLabel(r.Method), route, strconv.Itoa(status)).Inc()
 		s.metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
 
 		level := zapcore.InfoLevel
@@ -96,6 +96,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// methodLabel keeps the methods that clients make up from becoming a series each.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
 }
 
 // recoverPanics makes a 500 of a panic; the stack goes to the log.

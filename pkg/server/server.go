@@ -15,12 +15,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v5"
 	"github.com/labstack/echo/v5/middleware"
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/tracing"
 )
@@ -43,7 +43,7 @@ type Server struct {
 	echo    *echo.Echo
 	cfg     Config
 	log     *zap.Logger
-	metrics metrics
+	metrics requestMetrics
 	checks  map[string]Check
 
 	draining atomic.Bool
@@ -51,7 +51,7 @@ type Server struct {
 
 // New makes the router of a service. Its own metrics go into registry, which
 // /metrics shows.
-func New(cfg Config, log *zap.Logger, registry *prometheus.Registry) (*Server, error) {
+func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error) {
 	ips, err := ipExtractor(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func New(cfg Config, log *zap.Logger, registry *prometheus.Registry) (*Server, e
 		HTTPErrorHandler: writeError,
 		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
 	})
-	s := &Server{echo: e, cfg: cfg, log: log, metrics: newMetrics(registry), checks: map[string]Check{}}
+	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}}
 	if tracing.On() {
 		e.Use(spans())
 	}

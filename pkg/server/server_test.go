@@ -170,7 +170,10 @@ func TestMetrics(t *testing.T) {
 	s, _ := newServer(t, Config{})
 	do(t, s, http.MethodGet, "/some/long/path/that/nobody/serves", "")
 	do(t, s, http.MethodGet, "/healthz", "")
+	do(t, s, "MADE-UP", "/echo", "")
 	text := do(t, s, http.MethodGet, "/metrics", "").Body.String()
+	require.Contains(t, text, `method="other"`)
+	require.NotContains(t, text, "MADE-UP")
 	require.Contains(t, text, `analytics_http_requests_total{method="GET",route="/healthz",status="200"} 1`)
 	require.NotContains(t, text, "/some/long", "paths are unbounded, routes are not")
 }

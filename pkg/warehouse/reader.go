@@ -109,6 +109,14 @@ func (r *Reader) Stale() bool {
 	return r.now().Sub(r.checked) > stalePolls*r.poll
 }
 
+// Age returns how long ago the last successful look at the manifest began; ok is
+// false before the first.
+func (r *Reader) Age() (age time.Duration, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now().Sub(r.checked), r.current != nil
+}
+
 // Wait returns when the current snapshot has everything up to pos, or when ctx
 // ends.
 func (r *Reader) Wait(ctx context.Context, pos outbox.Position) error {

@@ -63,6 +63,9 @@ func (s *Snapshot) Live() int {
 	return n
 }
 
+// Quarantined returns the number of segments that must not be read.
+func (s *Snapshot) Quarantined() int { return len(s.damaged) }
+
 // at returns the same segments with another completeness.
 func (s *Snapshot) at(completeUntil time.Time) *Snapshot {
 	later := *s

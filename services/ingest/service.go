@@ -17,6 +17,7 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
@@ -64,7 +65,7 @@ type Deps struct {
 	Pool     *pgxpool.Pool
 	Redis    redis.UniversalClient
 	Log      *zap.Logger
-	Registry *prometheus.Registry
+	Registry metrics.Registry
 }
 
 // Service takes events and owns accounts.
@@ -75,21 +76,21 @@ type Service struct {
 	server   *server.Server
 	tokens   outbox.Tokens
 	now      func() time.Time
-	metrics  metrics
+	metrics  eventMetrics
 	appended chan struct{} // holds a token while the worker should be woken
 }
 
-type metrics struct {
+type eventMetrics struct {
 	accepted, duplicates, rejected prometheus.Counter
 	batchEvents                    prometheus.Histogram
 }
 
-func newMetrics(registry prometheus.Registerer) metrics {
+func newEventMetrics(registry prometheus.Registerer) eventMetrics {
 	f := promauto.With(registry)
 	events := f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_ingest_events_total", Help: "Events answered, by what became of them.",
 	}, []string{"result"})
-	return metrics{
+	return eventMetrics{
 		accepted:   events.WithLabelValues("accepted"),
 		duplicates: events.WithLabelValues("duplicate"),
 		rejected:   events.WithLabelValues("rejected"),
@@ -122,8 +123,9 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv,
 		tokens: outbox.NewTokens(positionKey), now: time.Now,
-		metrics: newMetrics(deps.Registry), appended: make(chan struct{}, 1),
+		metrics: newEventMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
+	metrics.RegisterPool(deps.Registry, deps.Pool)
 	limiter := ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
 		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),

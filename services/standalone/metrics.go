@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/server"
 )
 
@@ -38,9 +38,7 @@ func (l labelled) Gather() ([]*dto.MetricFamily, error) {
 
 // serveMetrics serves the metrics of all services until ctx ends.
 func serveMetrics(ctx context.Context, ln net.Listener, services []part) error {
-	own := prometheus.NewRegistry()
-	own.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	all := prometheus.Gatherers{own}
+	all := prometheus.Gatherers{metrics.NewRegistry()}
 	for _, s := range services {
 		all = append(all, labelled{s.name, s.registry})
 	}

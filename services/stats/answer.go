@@ -75,6 +75,7 @@ func (s *Service) respond(ctx context.Context, p params) (*response, error) {
 	}
 	if matches(asked.ifNoneMatch, tag) {
 		r.Status, r.ContentType = http.StatusNotModified, ""
+		s.answers.WithLabelValues(query.Name(), "not_modified").Inc()
 		return r, nil
 	}
 	rows, err := s.rows(ctx, tag, query, metric.Source{DB: s.db, Snapshot: snapshot, Project: project, Now: now})
@@ -175,7 +176,9 @@ func matches(ifNoneMatch, tag string) bool {
 // rows computes the rows, together with whoever asks for the same meanwhile: the
 // tag tells all that rows depend on. The span is in the trace of the first.
 func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metric.Source) (any, error) {
-	return s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
+	source := "shared"
+	rows, err := s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
+		source = "computed"
 		ctx, span := s.tracer.Start(ctx, "metric "+q.Name(), trace.WithAttributes(attribute.String(tracing.Metric, q.Name())))
 		began := time.Now()
 		rows, err := q.Rows(ctx, src)
@@ -186,6 +189,11 @@ func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metr
 		tracing.End(span, err)
 		return rows, err
 	})
+	if err != nil {
+		return nil, err // source may still be written to: the computation can outlive this caller
+	}
+	s.answers.WithLabelValues(q.Name(), source).Inc()
+	return rows, nil
 }
 
 // statusClientGone is what the log shows for a client that hung up; nobody

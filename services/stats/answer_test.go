@@ -292,6 +292,7 @@ func TestUnavailable(t *testing.T) {
 	a.visible(t)
 	require.Equal(t, http.StatusOK, ready())
 	require.Equal(t, "503 /problems/data-damaged ", a.get(t, 1, "/api/stats/event-types").refused(t))
+	require.Contains(t, a.metrics(), "analytics_stats_quarantined_segments 1\n")
 	require.Len(t, a.get(t, 2, "/api/stats/event-types").ok(t)["data"], 2)
 }
 

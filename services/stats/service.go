@@ -5,6 +5,7 @@ package stats
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,6 +17,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/openapi"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/ratelimit"
@@ -37,7 +39,7 @@ type Deps struct {
 	Pool     *pgxpool.Pool
 	Redis    redis.UniversalClient
 	Log      *zap.Logger
-	Registry *prometheus.Registry
+	Registry metrics.Registry
 }
 
 // Service answers questions.
@@ -50,6 +52,7 @@ type Service struct {
 	shared  flight
 	seconds *prometheus.HistogramVec
 	tracer  trace.Tracer
+	answers *prometheus.CounterVec
 }
 
 // New makes the service and its routes. It does not connect anywhere yet: with
@@ -78,6 +81,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)
+	metrics.RegisterPool(deps.Registry, deps.Pool)
 	srv.API.UseMiddleware(
 		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)),
@@ -104,6 +108,19 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer, waiting for a place included.",
 		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"metric"})
+	s.answers = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_stats_answers_total",
+		Help: "Answers given, by how they came about: computed, shared with another request, or not_modified because the client had them.",
+	}, []string{"metric", "source"})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_manifest_age_seconds", Help: "Time since the manifest was last looked at with success, +Inf before the first time.",
+	}, func() float64 {
+		age, ok := s.reader.Age()
+		if !ok {
+			return math.Inf(1)
+		}
+		return age.Seconds()
+	})
 	gauge := func(name, help string, value func(*warehouse.Snapshot) float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			snapshot, err := s.reader.Current()
@@ -115,8 +132,10 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}
 	gauge("analytics_stats_manifest_version", "Version of the manifest that questions are answered from, 0 for none.",
 		func(v *warehouse.Snapshot) float64 { return float64(v.Version) })
-	gauge("analytics_stats_segments", "Segments in that version.",
+	gauge("analytics_stats_segments", "Segments in the version that questions are answered from.",
 		func(v *warehouse.Snapshot) float64 { return float64(v.Live()) })
-	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted.",
+	gauge("analytics_stats_quarantined_segments", "Segments that are not what the manifest says; questions that need them are refused.",
+		func(v *warehouse.Snapshot) float64 { return float64(v.Quarantined()) })
+	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
 		func(v *warehouse.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
 }

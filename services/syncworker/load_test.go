@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -152,6 +154,10 @@ func TestPoisonGoesToDeadLetters(t *testing.T) {
 	require.Equal(t, ids(good, more), visible(t, cfg, pool, 1))
 	require.Empty(t, visible(t, cfg, pool, 2))
 	require.Equal(t, 4, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters"))
+	require.NoError(t, leader.observeOnce(t.Context()))
+	w := httptest.NewRecorder()
+	leader.Server().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	require.Contains(t, w.Body.String(), "analytics_sync_dead_letter_rows 4\n")
 	require.Equal(t, 2, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE payload = $1 AND reason LIKE '%occurred_at%'", outbox.Encode([]event.Event{poison})))
 	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters AS d JOIN analytics.outbox AS o USING (xid, seq) WHERE d.payload = E'garbage\\n' AND o.events = 3"))
 	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE reason = 'the row has 2 lines for 9 events'"))

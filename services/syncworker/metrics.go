@@ -12,7 +12,7 @@ import (
 	"eventanalytics/pkg/outbox"
 )
 
-type metrics struct {
+type syncMetrics struct {
 	leader, lagRows, lagSeconds, incomplete prometheus.Gauge
 	segments, transactionAge, partitions    prometheus.Gauge
 	held                                    prometheus.Gauge
@@ -21,7 +21,7 @@ type metrics struct {
 	collected                               *prometheus.CounterVec
 }
 
-func newMetrics(registry prometheus.Registerer) metrics {
+func newMetrics(registry prometheus.Registerer) syncMetrics {
 	f := promauto.With(registry)
 	gauge := func(name, help string) prometheus.Gauge {
 		return f.NewGauge(prometheus.GaugeOpts{Name: "analytics_sync_" + name, Help: help})
@@ -34,14 +34,14 @@ func newMetrics(registry prometheus.Registerer) metrics {
 			Name: "analytics_sync_" + name, Help: help, Buckets: prometheus.ExponentialBuckets(0.01, 2, 13),
 		})
 	}
-	return metrics{
+	return syncMetrics{
 		leader:         gauge("leader", "1 while this worker leads, else 0."),
 		lagRows:        gauge("outbox_lag_rows", "Outbox rows not loaded yet, counted up to 10,000."),
 		lagSeconds:     gauge("outbox_lag_seconds", "Age of the oldest outbox row not loaded yet."),
 		incomplete:     gauge("incomplete_seconds", "How long ago the instant lies until which all acknowledged events are loaded."),
 		segments:       gauge("live_segments", "Segments in the manifest."),
 		transactionAge: gauge("oldest_transaction_seconds", "Age of the oldest open write transaction of the cluster; it holds loading back."),
-		partitions:     gauge("outbox_partitions_ahead_days", "Days for which the outbox has partitions; below 7 something is wrong, at 0 ingest stops."),
+		partitions:     gauge("outbox_partitions_ahead", "Daily partitions that the outbox has beyond today; below 7 something is wrong, at 0 ingest stops at midnight, UTC."),
 		held:           gauge("collection_held_seconds", "Seconds until the hold on garbage collection ends, 0 when there is none."),
 		events:         counter("events_total", "Events loaded."),
 		written:        counter("segments_total", "Segments written by loads."),
@@ -54,7 +54,7 @@ func newMetrics(registry prometheus.Registerer) metrics {
 	}
 }
 
-func (m *metrics) loaded(b written, took time.Duration) {
+func (m *syncMetrics) loaded(b written, took time.Duration) {
 	m.events.Add(float64(b.events))
 	m.written.Add(float64(len(b.segments)))
 	m.deadLetters.Add(float64(len(b.dead)))
@@ -113,5 +113,5 @@ func (s *Service) observeOnce(ctx context.Context) error {
 	s.metrics.transactionAge.Set(transaction)
 	s.metrics.partitions.Set(partitions)
 	s.metrics.held.Set(held)
-	return nil
+	return s.observeStorage(ctx)
 }

@@ -12,13 +12,13 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/server"
 	"eventanalytics/pkg/warehouse"
@@ -64,7 +64,7 @@ func (c *Config) Validate() error {
 type Deps struct {
 	Pool     *pgxpool.Pool
 	Log      *zap.Logger
-	Registry *prometheus.Registry
+	Registry metrics.Registry
 }
 
 // Service is a worker, leading or standing by.
@@ -73,7 +73,8 @@ type Service struct {
 	pool    *pgxpool.Pool
 	log     *zap.Logger
 	server  *server.Server
-	metrics metrics
+	metrics syncMetrics
+	storage storageMetrics
 	tracer  trace.Tracer
 	name    string // of this process in the lease
 	now     func() time.Time
@@ -85,6 +86,19 @@ type Service struct {
 // New makes the service. It returns outbox.ErrRestored when the database is
 // not the one the warehouse belongs to.
 func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
+	s, err := Prepare(cfg, deps)
+	if err != nil {
+		return nil, err
+	}
+	if err := outbox.CheckIdentity(ctx, s.pool); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Prepare is New without a look at the database. With Deps that lead nowhere the
+// service still has its routes and metrics.
+func Prepare(cfg Config, deps Deps) (*Service, error) {
 	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
 	if err != nil {
 		return nil, err
@@ -96,12 +110,10 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
+		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(), now: time.Now,
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
-		name:   host + "/" + uuid.NewString(), now: time.Now,
 	}
-	if err := outbox.CheckIdentity(ctx, s.pool); err != nil {
-		return nil, err
-	}
+	metrics.RegisterPool(deps.Registry, deps.Pool)
 	return s, nil
 }
 

@@ -137,7 +137,14 @@ func TestMetricsAndHealth(t *testing.T) {
 	require.Equal(t, 200, code)
 	require.Contains(t, body, "analytics_sync_outbox_lag_rows 2\n")
 	require.Contains(t, body, "analytics_sync_leader 0\n")
-	require.Contains(t, body, "analytics_sync_outbox_partitions_ahead_days 30\n")
+	require.Contains(t, body, "analytics_sync_outbox_partitions_ahead 30\n")
+	require.Contains(t, body, "analytics_sync_dead_letter_rows 0\n")
+	for _, name := range []string{
+		"sync_observed_timestamp_seconds", "postgres_database_bytes", "warehouse_disk_free_bytes", "warehouse_disk_size_bytes",
+		"postgres_pool_max_connections",
+	} {
+		require.Regexp(t, "(?m)^analytics_"+name+" [1-9]", body)
+	}
 	require.Contains(t, body, "analytics_sync_collection_held_seconds 0\n")
 	_, err := Hold(t.Context(), pool, 10*time.Hour, "backup")
 	require.NoError(t, err)

@@ -13,13 +13,13 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"eventanalytics/migrations"
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/ratelimit"
@@ -82,7 +82,7 @@ func (serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer redis.Close()
-	svc, err := ingest.New(ctx, cfg.Config, ingest.Deps{Pool: pool, Redis: redis, Log: log, Registry: prometheus.NewRegistry()})
+	svc, err := ingest.New(ctx, cfg.Config, ingest.Deps{Pool: pool, Redis: redis, Log: log, Registry: metrics.NewRegistry()})
 	if err != nil {
 		return err
 	}

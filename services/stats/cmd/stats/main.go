@@ -9,10 +9,10 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/ratelimit"
@@ -73,7 +73,7 @@ func (serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer redis.Close()
-	svc, err := stats.New(ctx, cfg.Config, stats.Deps{Pool: pool, Redis: redis, Log: log, Registry: prometheus.NewRegistry()})
+	svc, err := stats.New(ctx, cfg.Config, stats.Deps{Pool: pool, Redis: redis, Log: log, Registry: metrics.NewRegistry()})
 	if err != nil {
 		return err
 	}

@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/tracing"
 	"eventanalytics/services/syncworker"
@@ -42,9 +40,7 @@ func (serve) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	svc, err := syncworker.New(ctx, cfg.Config, syncworker.Deps{Pool: pool, Log: log, Registry: registry})
+	svc, err := syncworker.New(ctx, cfg.Config, syncworker.Deps{Pool: pool, Log: log, Registry: metrics.NewRegistry()})
 	if err != nil {
 		return err
 	}
