@@ -65,11 +65,12 @@ $(GOLANGCI):
 	@GOWORK=off GOFLAGS= GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 .PHONY: generate
-generate: go ## Make the sample events, the OpenAPI document and the README's settings again
+generate: go ## Make the sample events, the OpenAPI document and the tables of settings and metrics again
 	@GOWORK=off $(GO) run -C tests ./cmd/sample
 	@mkdir -p bin && GOWORK=off $(GO) run -C services/standalone ./cmd/standalone openapi > bin/openapi.json
 	@mv bin/openapi.json pkg/openapi/openapi.json
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone settings "$(CURDIR)/README.md"
+	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone metrics "$(CURDIR)/docs/metrics.md"
 
 .PHONY: fmt
 fmt: go ## Format the code

@@ -9,46 +9,18 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
-
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/services/ingest"
-	"eventanalytics/services/stats"
 )
 
 // Document is the OpenAPI 3.1 document of the whole service, as indented JSON,
 // from the operations that ingest and stats register. Nothing runs for it and
 // the environment does not change it.
 func Document(ctx context.Context) ([]byte, error) {
-	cfg, err := config.Parse[settings](map[string]string{
-		"AUTH_SECRET": strings.Repeat("-", secretBytes), "REDIS_URL": "redis://localhost", "WAREHOUSE_DIR": ".",
-	})
+	s, err := describe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.New(ctx, "postgres://localhost") // connects when it is used
-	if err != nil {
-		return nil, fmt.Errorf("making the services: %w", err)
-	}
-	defer pool.Close()
-	redis, err := ratelimit.NewRedis(cfg.Ingest.Redis) // as well
-	if err != nil {
-		return nil, err
-	}
-	defer redis.Close()
-	in, err := ingest.New(ctx, cfg.Ingest, ingest.Deps{Pool: pool, Redis: redis, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
-	if err != nil {
-		return nil, err
-	}
-	out, err := stats.New(ctx, cfg.Stats, stats.Deps{Pool: pool, Redis: redis, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	return merge(in.Server().API.OpenAPI(), out.Server().API.OpenAPI())
+	defer s.close()
+	return merge(s.ingest.Server().API.OpenAPI(), s.stats.Server().API.OpenAPI())
 }
 
 // merge joins documents of services with different routes.

@@ -2,6 +2,8 @@ package standalone
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +29,33 @@ func TestDocumentHasTheRoutesOfBothServices(t *testing.T) {
 	again, err := Document(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, string(text), string(again))
+}
+
+func TestTableHasTheMetricsOfAllServices(t *testing.T) {
+	t.Parallel()
+	table, err := metricsTable(t.Context())
+	require.NoError(t, err)
+	for _, row := range []string{
+		"| `analytics_build_info` | gauge | `goversion`, `revision`, `version` |  | all | ",
+		"| `analytics_ratelimit_refused_total` | counter | `class` |  | ingest, stats | ",
+		"| `analytics_stats_query_seconds` | histogram | `metric` | seconds | stats | ",
+		"| `analytics_sync_collected_files_total` | counter | `kind` |  | syncworker | ",
+		"| `analytics_warehouse_disk_free_bytes` | gauge |  | bytes | syncworker | ",
+	} {
+		require.Contains(t, table, "\n"+row)
+	}
+	require.NotContains(t, table, "go_goroutines")
+}
+
+func TestTableNeedsItsMarkers(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "doc.md")
+	require.NoError(t, os.WriteFile(path, []byte("before\n<!-- things: made by \"make generate\" -->\nold\n<!-- /things -->\nafter\n"), 0o600))
+	require.NoError(t, writeTable(path, "things", "new\n"))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "before\n<!-- things: made by \"make generate\" -->\nnew\n<!-- /things -->\nafter\n", string(text))
+	require.ErrorContains(t, writeTable(path, "others", "new\n"), "no markers")
 }
 
 func TestJoin(t *testing.T) {

@@ -1,41 +1,17 @@
 package standalone
 
 import (
-	"bytes"
 	"cmp"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"eventanalytics/pkg/config"
 	"eventanalytics/pkg/logging"
 )
 
-// The table stands between these lines of a Markdown file.
-const (
-	settingsBegin = "<!-- settings: made by \"make generate\" -->\n"
-	settingsEnd   = "<!-- /settings -->"
-)
-
 // WriteSettings writes the table of all settings, from the structs that read
 // them, into a Markdown file between its markers.
-func WriteSettings(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return fmt.Errorf("writing the settings: %w", err)
-	}
-	before, rest, began := bytes.Cut(text, []byte(settingsBegin))
-	_, after, ended := bytes.Cut(rest, []byte(settingsEnd))
-	if !began || !ended {
-		return errors.New("writing the settings: " + path + " has no markers")
-	}
-	text = bytes.Join([][]byte{before, []byte(settingsBegin + settingsTable() + settingsEnd), after}, nil)
-	if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // documentation
-		return fmt.Errorf("writing the settings: %w", err)
-	}
-	return nil
-}
+func WriteSettings(path string) error { return writeTable(path, "settings", settingsTable()) }
 
 func settingsTable() string {
 	var b strings.Builder

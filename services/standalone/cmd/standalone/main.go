@@ -28,6 +28,7 @@ var cli struct {
 	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
 	OpenAPI     document    `cmd:"" name:"openapi" help:"Write the OpenAPI document of the whole service to standard output."`
 	Settings    settings    `cmd:"" help:"Write the table of settings into a Markdown file, between its markers."`
+	Metrics     metrics     `cmd:"" help:"Write the table of metrics into a Markdown file, between its markers."`
 	Version     version     `cmd:"" help:"Print the version."`
 }
 
@@ -125,6 +126,12 @@ type settings struct {
 }
 
 func (s settings) Run() error { return standalone.WriteSettings(s.File) }
+
+type metrics struct {
+	File string `arg:"" type:"existingfile" help:"Markdown file with the markers."`
+}
+
+func (m metrics) Run(ctx context.Context) error { return standalone.WriteMetrics(ctx, m.File) }
 
 type version struct{}
 
