@@ -98,4 +98,4 @@ go:
 install-run: go
 	@[ -n "$${DATABASE_URL:-}" ] || deployments/install postgres
 install-test: go
-	@deployments/install postgres redis nginx curl
+	@deployments/install postgres redis nginx promtool curl
