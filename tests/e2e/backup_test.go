@@ -223,7 +223,7 @@ func (p place) dump(t *testing.T, file string) {
 
 func (p place) restoreDump(t *testing.T, file string) {
 	t.Helper()
-	p.run(t, postgresProgram(t, "pg_restore"), "--exit-on-error", "--dbname="+p.databaseURL, file)
+	p.run(t, postgresProgram(t, "pg_restore"), "--exit-on-error", "--no-owner", "--dbname="+p.databaseURL, file)
 }
 
 // copyWarehouse copies the segments; files in the making lie in another folder.
