@@ -157,6 +157,33 @@ func (c *client) post(ctx context.Context, n int) error {
 	return c.advance(got.Position)
 }
 
+// postAgain sends all that was ever acknowledged.
+func (c *client) postAgain(ctx context.Context) error {
+	var batch []event
+	for _, id := range c.ids {
+		batch = append(batch, eventOf(id))
+	}
+	body, err := json.Marshal(batch)
+	if err != nil {
+		return err
+	}
+	answer, err := c.settle(ctx, http.MethodPost, "/api/events", body, http.StatusAccepted)
+	if err != nil {
+		return err
+	}
+	var got struct {
+		Accepted, Duplicates int
+		Position             string
+	}
+	if err := json.Unmarshal(answer, &got); err != nil {
+		return err
+	}
+	if got.Accepted+got.Duplicates != len(batch) {
+		return fmt.Errorf("of %d events: %s", len(batch), answer)
+	}
+	return c.advance(got.Position)
+}
+
 // advance checks that a position is not older than the last and keeps it.
 func (c *client) advance(position string) error {
 	if c.last != "" {
@@ -194,33 +221,50 @@ type stats struct {
 	Meta struct{ Position string }
 }
 
-// ask asks by day, with its last position; the answer has to have exactly the
-// events acknowledged so far.
-func (c *client) ask(ctx context.Context) error {
-	query := url.Values{"from": {"2025-08-01"}, "to": {"2025-08-31"}, "interval": {"day"}, "min_position": {c.last}, "wait": {"20s"}}
+// byDay asks for the events of each day, with the client's last position.
+func (c *client) byDay(ctx context.Context) (got stats, err error) {
+	query := url.Values{"from": {"2025-08-01"}, "to": {"2025-08-31"}, "interval": {"day"}}
+	if c.last != "" {
+		query.Set("min_position", c.last)
+		query.Set("wait", "20s")
+	}
 	answer, err := c.settle(ctx, http.MethodGet, "/api/stats/events?"+query.Encode(), nil, http.StatusOK)
 	if err != nil {
-		return err
+		return got, err
 	}
-	var got stats
-	if err := json.Unmarshal(answer, &got); err != nil {
+	return got, json.Unmarshal(answer, &got)
+}
+
+// count returns the number of events that are visible, and where.
+func (c *client) count(ctx context.Context) (position string, n int, err error) {
+	got, err := c.byDay(ctx)
+	for _, row := range got.Data {
+		n += row.Events
+	}
+	return got.Meta.Position, n, err
+}
+
+// ask has to be answered with exactly the events acknowledged so far.
+func (c *client) ask(ctx context.Context) error {
+	got, err := c.byDay(ctx)
+	if err != nil {
 		return err
 	}
 	if err := c.advance(got.Meta.Position); err != nil {
 		return err
 	}
-	byDay := map[string]int{}
+	want := map[string]int{}
 	for _, id := range c.ids {
-		byDay[eventOf(id).At.Format(time.DateOnly)]++
+		want[eventOf(id).At.Format(time.DateOnly)]++
 	}
 	for _, row := range got.Data {
-		if want := byDay[row.Bucket]; row.Events != want || row.Users != want {
-			return fmt.Errorf("%s has %d events of %d users, %d were acknowledged", row.Bucket, row.Events, row.Users, want)
+		if n := want[row.Bucket]; row.Events != n || row.Users != n {
+			return fmt.Errorf("%s has %d events of %d users, %d were acknowledged", row.Bucket, row.Events, row.Users, n)
 		}
-		delete(byDay, row.Bucket)
+		delete(want, row.Bucket)
 	}
-	if len(byDay) > 0 {
-		return fmt.Errorf("nothing is counted on the days of %v", byDay)
+	if len(want) > 0 {
+		return fmt.Errorf("nothing is counted on the days of %v", want)
 	}
 	return nil
 }
