@@ -34,8 +34,8 @@ services: install-test ## Run the services one by one behind nginx, as operators
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v -e '/e2e$$' -e '/compose$$')
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|compose|watch|deployments)$$')
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./watch ./deployments
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post

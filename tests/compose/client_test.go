@@ -99,7 +99,7 @@ func (c *client) settle(ctx context.Context, method, path string, body []byte, w
 		if first {
 			c.unsettled++
 		}
-		time.Sleep(50 * time.Millisecond) // as a client waits before it tries again
+		time.Sleep(200 * time.Millisecond) // as a client waits before it tries again
 	}
 }
 

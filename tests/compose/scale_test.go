@@ -27,7 +27,10 @@ func start(t *testing.T, clients []*client) *load {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, c := range clients {
 		g.Go(func() error {
+			pace := time.NewTicker(200 * time.Millisecond) // what is tested is not speed
+			defer pace.Stop()
 			for round := 0; ctx.Err() == nil; round++ {
+				<-pace.C
 				// A request that has begun is finished: its outcome counts.
 				if err := c.post(context.WithoutCancel(ctx), []int{1, 10, 100, 1000}[(i+round)%4]); err != nil {
 					return fmt.Errorf("%s: %w", c.name, err)
