@@ -155,7 +155,7 @@ func TestGatewayTLS(t *testing.T) {
 		defer resp.Body.Close()
 		require.Equal(t, 200, resp.StatusCode)
 		require.NotEmpty(t, resp.Header.Get("Strict-Transport-Security"))
-		old := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}} //nolint:gosec // it must be refused
+		old := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}}
 		_, err = old.Get("https://" + address + "/readyz")
 		require.Error(t, err)
 	})

@@ -69,7 +69,7 @@ func folder() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("finding DATA_DIR: %w", err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Postgres runs as another user
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("making DATA_DIR: %w", err)
 	}
 	return dir, nil
