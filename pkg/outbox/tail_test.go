@@ -212,7 +212,7 @@ func TestTailIsBoundedByBytes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		b = mustTail(t, pool, start)
 		return len(b.Rows) > 0
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	require.Len(t, b.Rows, 2)
 	require.False(t, b.Drained)
 	b = mustTail(t, pool, b.Rows[1].Position)
