@@ -221,9 +221,16 @@ func (p place) dump(t *testing.T, file string) {
 	p.run(t, postgresProgram(t, "pg_dump"), "--format=custom", "--file="+file, p.databaseURL)
 }
 
+// restoreDump fills the database, and waits until the lease that the dump holds
+// has run out: until then a restored database looks like one in use.
 func (p place) restoreDump(t *testing.T, file string) {
 	t.Helper()
 	p.run(t, postgresProgram(t, "pg_restore"), "--exit-on-error", "--no-owner", "--dbname="+p.databaseURL, file)
+	require.Eventually(t, func() bool {
+		free := p.run(t, postgresProgram(t, "psql"), "--no-align", "--tuples-only", "--command",
+			"SELECT lease_until < clock_timestamp() FROM analytics.sync_state", p.databaseURL)
+		return strings.TrimSpace(free) == "t"
+	}, time.Minute, 100*time.Millisecond)
 }
 
 // copyWarehouse copies the segments; files in the making lie in another folder.
