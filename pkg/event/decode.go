@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -60,11 +61,11 @@ const maxNesting = 10_000
 // invalid UTF-8 and trailing data refuse the whole request with a *RequestError.
 // Errors of r are returned wrapped.
 func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
-	d := &decoder{
-		json:   jsontext.NewDecoder(r),
-		limits: limits,
-		types:  map[string]string{},
-	}
+	d := decoders.Get().(*decoder)
+	defer d.free()
+	d.limits, d.source = limits, bounded{r: r, json: d.json}
+	d.json.Reset(&d.source)
+	d.batch = &Batch{}
 	var err error
 	if ndjson {
 		err = d.lines()
@@ -77,17 +78,33 @@ func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	if d.batch.Len() == 0 {
 		return nil, &RequestError{Code: "empty-batch", Message: "the request holds no event"}
 	}
-	return &d.batch, nil
+	return d.batch, nil
+}
+
+// decoders keeps what decoding a request needs anew each time: most requests are
+// small.
+var decoders = sync.Pool{New: func() any {
+	return &decoder{json: jsontext.NewDecoder(strings.NewReader("")), types: map[string]string{}}
+}}
+
+// free gives d back, holding nothing of the request.
+func (d *decoder) free() {
+	clear(d.types)
+	d.batch, d.texts, d.source = nil, texts{}, bounded{}
+	decoders.Put(d)
 }
 
 type decoder struct {
 	json   *jsontext.Decoder
+	source bounded
 	limits Limits
-	batch  Batch
+	batch  *Batch
+	start  int64             // where the event at hand begins, in bytes of the body
 	types  map[string]string // event types seen, each kept once
 	text   []byte            // user_id and then properties of the event at hand
 	props  []byte            // its properties, as user_id may come after them
 	name   []byte            // scratch for a name or an unescaped string
+	texts  texts
 }
 
 func (d *decoder) lines() error {
@@ -180,6 +197,7 @@ func (d *decoder) element() error {
 	if d.batch.Len() == d.limits.MaxEvents {
 		return ErrTooManyEvents
 	}
+	d.start = d.json.InputOffset()
 	if d.json.PeekKind() != '{' {
 		if err := d.json.SkipValue(); err != nil {
 			return err
@@ -203,6 +221,9 @@ func (d *decoder) memberName() ([]byte, error) {
 	if d.json.PeekKind() == '}' {
 		_, err := d.json.ReadToken()
 		return nil, err
+	}
+	if d.json.InputOffset()-d.start > maxEventBytes {
+		return nil, errEventTooLarge
 	}
 	v, err := d.json.ReadValue()
 	if err != nil {
@@ -306,10 +327,10 @@ func (d *decoder) event(name []byte) error {
 		d.refuse(wrong.field, wrong.code, wrong.message)
 		return nil
 	}
-	d.text = append(d.text, d.props...)
-	text := string(d.text) // the event's only allocation
+	text := d.texts.add(d.text, d.props)
 	e.UserID, e.Properties = text[:userLen], text[userLen:]
-	d.batch.Indexes = append(d.batch.Indexes, int32(d.batch.Len()))
+	index := int32(d.batch.Len())
+	d.batch.Indexes = append(d.batch.Indexes, index)
 	d.batch.Events = append(d.batch.Events, e)
 	return nil
 }
@@ -406,6 +427,8 @@ func (d *decoder) classify(err error) error {
 	var request *RequestError
 	var syntax *jsontext.SyntacticError
 	switch {
+	case errors.Is(err, errEventTooLarge):
+		return &RequestError{Code: "too-large", Message: fmt.Sprintf("event %d has more than 1 MiB", d.batch.Len())}
 	case errors.As(err, &request), errors.Is(err, ErrTooManyEvents):
 		return err
 	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -11,9 +12,13 @@ import (
 	"eventanalytics/pkg/event"
 )
 
-// MaxEvents is the most events of one row: it bounds what the worker must hold
-// in memory to read any row.
-const MaxEvents = 20_000
+// A row has at most MaxEvents events, and no event more once its payload has
+// maxPayload bytes: together they bound what ingest and the worker must hold in
+// memory to write or read any row.
+const (
+	MaxEvents  = 20_000
+	maxPayload = 4 << 20
+)
 
 // ChannelAppended is notified after rows were committed.
 const ChannelAppended = "analytics_outbox"
@@ -25,27 +30,58 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-const appendSQL = `
-INSERT INTO analytics.outbox (project_id, events, payload) VALUES ($1, $2, $3)
-RETURNING xid::text::bigint, seq, (SELECT incarnation FROM analytics.sync_state)`
+// NewRow is what becomes one row of the outbox: events of one project, encoded.
+type NewRow struct {
+	Project int64
+	Events  int
+	Payload string
+}
 
-// Append writes the events of one project as one row for each MaxEvents of them
-// and returns the position of the last row. The rows count once tx commits.
-// events must not be empty.
+const appendSQL = `
+INSERT INTO analytics.outbox (project_id, events, payload)
+SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[])
+RETURNING project_id, xid::text::bigint, seq, (SELECT incarnation FROM analytics.sync_state)`
+
+// Append writes the events of one project and returns the position of the last
+// row. They count once tx commits. events must not be empty.
 func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event) (Position, error) {
 	if len(events) == 0 {
 		return Position{}, errors.New("appending no events to the outbox")
 	}
-	var last Position
-	for len(events) > 0 {
-		n := min(len(events), MaxEvents)
-		var xid int64
-		err := tx.QueryRow(ctx, appendSQL, project, n, Encode(events[:n])).Scan(&xid, &last.Seq, &last.Incarnation)
-		if err != nil {
-			return Position{}, fmt.Errorf("appending to the outbox: %w", err)
+	all := func(yield func(*event.Event) bool) {
+		for i := range events {
+			if !yield(&events[i]) {
+				return
+			}
 		}
-		last.XID = uint64(xid)
-		events = events[n:]
+	}
+	last, err := AppendRows(ctx, tx, slices.Collect(Rows(project, all)))
+	return last[project], err
+}
+
+// AppendRows writes rows and returns the position of the last one of each
+// project. They count once tx commits. They are sent in one message, so that
+// many small ones are cheap; large ones are better written a few at a time.
+func AppendRows(ctx context.Context, tx pgx.Tx, rows []NewRow) (map[int64]Position, error) {
+	projects, counts, payloads := make([]int64, len(rows)), make([]int, len(rows)), make([]string, len(rows))
+	for i, r := range rows {
+		projects[i], counts[i], payloads[i] = r.Project, r.Events, r.Payload
+	}
+	answer, err := tx.Query(ctx, appendSQL, projects, counts, payloads)
+	if err != nil {
+		return nil, fmt.Errorf("appending to the outbox: %w", err)
+	}
+	last := make(map[int64]Position, 1)
+	var p Position
+	var project, xid int64
+	if _, err = pgx.ForEachRow(answer, []any{&project, &xid, &p.Seq, &p.Incarnation}, func() error {
+		p.XID = uint64(xid)
+		if p.Compare(last[project]) > 0 {
+			last[project] = p
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("appending to the outbox: %w", err)
 	}
 	return last, nil
 }

@@ -1,7 +1,9 @@
 package outbox
 
 import (
+	"encoding/hex"
 	"fmt"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -22,32 +24,58 @@ var escaper = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
 const mustEscape = "\\\t\n\r"
 
+// Rows encodes events of one project, in their order, as few rows as may be.
+func Rows(project int64, events iter.Seq[*event.Event]) iter.Seq[NewRow] {
+	return func(yield func(NewRow) bool) {
+		var b strings.Builder
+		n := 0
+		for e := range events {
+			appendLine(&b, e)
+			if n++; n == MaxEvents || b.Len() >= maxPayload {
+				if !yield(NewRow{Project: project, Events: n, Payload: b.String()}) {
+					return
+				}
+				b, n = strings.Builder{}, 0
+			}
+		}
+		if n > 0 {
+			yield(NewRow{Project: project, Events: n, Payload: b.String()})
+		}
+	}
+}
+
 // Encode writes events as a payload.
 func Encode(events []event.Event) string {
 	var b strings.Builder
-	size := 0
 	for i := range events {
-		e := &events[i]
-		size += 64 + len(e.UserID) + len(e.Type) + len(e.Properties) + len(e.Properties)/16
-	}
-	b.Grow(size)
-	var scratch [36]byte
-	for i := range events {
-		e := &events[i]
-		b.WriteString(e.ID.String())
-		b.WriteByte('\t')
-		b.Write(strconv.AppendInt(scratch[:0], e.OccurredAt, 10))
-		for _, field := range [...]string{e.UserID, e.Type, e.Properties} {
-			b.WriteByte('\t')
-			if strings.ContainsAny(field, mustEscape) {
-				_, _ = escaper.WriteString(&b, field) // a Builder never fails
-			} else {
-				b.WriteString(field)
-			}
-		}
-		b.WriteByte('\n')
+		appendLine(&b, &events[i])
 	}
 	return b.String()
+}
+
+func appendLine(b *strings.Builder, e *event.Event) {
+	var scratch [36]byte
+	b.Write(appendUUID(scratch[:0], e.ID))
+	b.WriteByte('\t')
+	b.Write(strconv.AppendInt(scratch[:0], e.OccurredAt, 10))
+	for _, field := range [...]string{e.UserID, e.Type, e.Properties} {
+		b.WriteByte('\t')
+		if strings.ContainsAny(field, mustEscape) {
+			_, _ = escaper.WriteString(b, field) // a Builder never fails
+		} else {
+			b.WriteString(field)
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// appendUUID appends id in its 36-character form; id.String would allocate.
+func appendUUID(b []byte, id uuid.UUID) []byte {
+	b = append(hex.AppendEncode(b, id[:4]), '-')
+	b = append(hex.AppendEncode(b, id[4:6]), '-')
+	b = append(hex.AppendEncode(b, id[6:8]), '-')
+	b = append(hex.AppendEncode(b, id[8:10]), '-')
+	return hex.AppendEncode(b, id[10:])
 }
 
 // Decode reads a payload back. The events' strings share the payload's memory.

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bufio"
 	"crypto/sha256"
 	"errors"
 	"hash"
@@ -18,11 +19,14 @@ import (
 // errTooLarge is returned by a body that is longer than it may be.
 var errTooLarge = errors.New("body is too large")
 
-// body reads a request's body: decompressed, bounded and hashed on the way.
+// body reads a request's body: decompressed, bounded, paid for from the budget
+// and hashed on the way.
 type body struct {
 	wire     *counter  // what came over the network
 	plain    io.Reader // decompressed
-	close    func()
+	closers  []func()
+	budget   *budget
+	paid     int64 // bytes taken from the budget
 	read     int64
 	maxBytes int64
 	maxRatio int64
@@ -34,10 +38,11 @@ type body struct {
 const ratioFloor = 1 << 20
 
 // newBody opens the body of a request with the given Content-Encoding headers.
-func newBody(r io.Reader, encodings []string, cfg Limits) (*body, error) {
+// What is read of it counts against budget until close.
+func newBody(r io.Reader, encodings []string, cfg Limits, budget *budget) (*body, error) {
 	b := &body{
 		wire:     &counter{r: r, max: cfg.MaxBodyBytes},
-		close:    func() {},
+		budget:   budget,
 		maxBytes: cfg.MaxBodyBytes,
 		maxRatio: cfg.MaxRatio,
 		sum:      sha256.New(),
@@ -52,16 +57,51 @@ func newBody(r io.Reader, encodings []string, cfg Limits) (*body, error) {
 		}
 		b.plain = z
 	case "zstd":
-		z, err := zstd.NewReader(b.wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(cfg.MaxBodyBytes)))
-		if err != nil {
-			return nil, b.corrupt(err)
+		if err := b.openZstd(); err != nil {
+			b.close()
+			return nil, err
 		}
-		b.plain, b.close = z, z.Close
 	default:
 		return nil, problem.New(http.StatusUnsupportedMediaType, "unsupported-encoding", "Content-Encoding must be gzip, zstd or absent").
 			WithHeader("Accept-Encoding", "gzip, zstd")
 	}
 	return b, nil
+}
+
+// maxWindow is the largest window every zstd decoder should support (RFC 8878).
+const maxWindow = 8 << 20
+
+// openZstd reads a zstd stream. Its decoder holds a window whose size the stream
+// names, however short it is: that is paid for, and no later frame of the stream
+// may have a larger one.
+func (b *body) openZstd() error {
+	wire := bufio.NewReader(b.wire)
+	var head zstd.Header
+	if start, err := wire.Peek(zstd.HeaderMaxSize); len(start) > 0 {
+		if err := head.Decode(start); err != nil {
+			return b.corrupt(err)
+		}
+	} else {
+		return b.corrupt(err)
+	}
+	window := head.WindowSize
+	if head.SingleSegment {
+		window = head.FrameContentSize
+	}
+	window = max(window, smallBody)
+	if window > maxWindow && !head.SingleSegment || window > uint64(b.maxBytes) {
+		return errTooLarge
+	}
+	if !b.budget.take(int64(window), window > smallBody) {
+		return errOverloaded
+	}
+	b.closers = append(b.closers, func() { b.budget.give(int64(window)) })
+	z, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(b.maxBytes)), zstd.WithDecoderMaxWindow(window))
+	if err != nil {
+		return b.corrupt(err)
+	}
+	b.plain, b.closers = z, append(b.closers, z.Close)
+	return nil
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -71,10 +111,33 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case b.read > b.maxBytes, b.read > ratioFloor && b.read > b.maxRatio*b.wire.n:
 		return n, errTooLarge
+	case b.read > b.paid && !b.pay():
+		return n, errOverloaded
 	case err == nil || err == io.EOF:
 		return n, err
 	}
 	return n, b.corrupt(err)
+}
+
+// pay takes what was read from the budget, in steps: what a client says it will
+// send costs nothing until it does.
+func (b *body) pay() bool {
+	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
+	if !b.budget.take(step, b.read > smallBody) {
+		return false
+	}
+	b.paid += step
+	return true
+}
+
+// close gives back what the body cost. What was decoded from it must not be held
+// any longer.
+func (b *body) close() {
+	for _, c := range b.closers {
+		c()
+	}
+	b.budget.give(b.paid)
+	b.paid = 0
 }
 
 // corrupt tells a broken encoding from a broken connection.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
@@ -41,7 +42,7 @@ func TestBodyDecompresses(t *testing.T) {
 	for encoding, wire := range map[string][]byte{
 		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "zstd": zstded(t, text),
 	} {
-		b, err := newBody(bytes.NewReader(wire), []string{encoding}, bodyLimits)
+		b, err := newBody(bytes.NewReader(wire), []string{encoding}, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
 		require.NoError(t, err)
 		defer b.close()
 		got := make([]byte, 10)
@@ -82,7 +83,7 @@ func TestBodyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := newBody(tc.wire, tc.encodings, bodyLimits)
+			b, err := newBody(tc.wire, tc.encodings, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
 			if err == nil {
 				defer b.close()
 				_, err = io.Copy(io.Discard, b)

@@ -13,12 +13,12 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/services/ingest/store"
 )
 
 // maxListedErrors in one answer; the others are counted.
@@ -123,7 +123,7 @@ func (s *Service) answer(ctx context.Context, caller auth.Principal, in *postEve
 	if err != nil {
 		return nil, err
 	}
-	body, err := newBody(in.raw, in.encodings, s.cfg.Limits)
+	body, err := newBody(in.raw, in.encodings, s.cfg.Limits, s.budget)
 	if err != nil {
 		return nil, err
 	}
@@ -161,15 +161,9 @@ func (s *Service) answer(ctx context.Context, caller auth.Principal, in *postEve
 	return s.addOnce(ctx, caller, batch, refusal, in, newIdempotency(in.IdempotencyKey, sum, in.Atomic))
 }
 
-// add stores a batch. A transaction that Postgres gave up for others' sake is
-// tried again.
 func (s *Service) add(ctx context.Context, caller auth.Principal, batch *event.Batch, in *postEvents) (*reply, error) {
-	var out outcome
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
-		out, err = store(ctx, tx, caller.ProjectID, batch, in.Atomic)
-		return err
-	})
-	if errors.Is(err, errConflict) {
+	out, err := s.store.Add(ctx, caller.ProjectID, batch, in.Atomic)
+	if errors.Is(err, store.ErrConflict) {
 		return nil, conflict(out)
 	}
 	if err != nil {
@@ -183,19 +177,15 @@ func (s *Service) add(ctx context.Context, caller auth.Principal, batch *event.B
 // the same transaction as the events.
 func (s *Service) addOnce(ctx context.Context, caller auth.Principal, batch *event.Batch, refusal error, in *postEvents, once *idempotency) (*reply, error) {
 	var r *reply
-	var out outcome
-	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
+	var out store.Outcome
+	err := s.store.InTx(ctx, func(tx pgx.Tx) (err error) {
 		if r, err = once.find(ctx, tx, caller.ProjectID); err != nil || r != nil {
 			return err
 		}
 		refusal := refusal
 		if refusal == nil {
-			// A savepoint: a conflict undoes the events but keeps the answer.
-			err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) (err error) {
-				out, err = store(ctx, tx, caller.ProjectID, batch, in.Atomic)
-				return err
-			})
-			if errors.Is(err, errConflict) {
+			out, err = store.AddIn(ctx, tx, caller.ProjectID, batch, in.Atomic)
+			if errors.Is(err, store.ErrConflict) {
 				refusal, err = conflict(out), nil
 			}
 			if err != nil {
@@ -203,7 +193,7 @@ func (s *Service) addOnce(ctx context.Context, caller auth.Principal, batch *eve
 			}
 		}
 		if refusal != nil {
-			out = outcome{}
+			out = store.Outcome{}
 			r, err = refused(ctx, refusal)
 		} else {
 			r, err = s.accepted(caller, batch, out, in)
@@ -222,28 +212,12 @@ func (s *Service) addOnce(ctx context.Context, caller auth.Principal, batch *eve
 	return r, nil
 }
 
-// txAttempts bounds how often a transaction is tried that Postgres chose as the
-// victim of a deadlock or a serialization failure.
-const txAttempts = 3
-
-func (s *Service) inTx(ctx context.Context, do func(pgx.Tx) error) error {
-	var err error
-	for range txAttempts {
-		err = pgx.BeginFunc(ctx, s.pool, do)
-		var pg *pgconn.PgError
-		if !errors.As(err, &pg) || pg.Code != "40P01" && pg.Code != "40001" {
-			break
-		}
-	}
-	return err
-}
-
 // stored counts what was committed and wakes the sync worker.
-func (s *Service) stored(batch *event.Batch, out outcome) {
-	s.metrics.accepted.Add(float64(out.accepted))
-	s.metrics.duplicates.Add(float64(out.duplicates))
+func (s *Service) stored(batch *event.Batch, out store.Outcome) {
+	s.metrics.accepted.Add(float64(out.Accepted))
+	s.metrics.duplicates.Add(float64(out.Duplicates))
 	s.metrics.batchEvents.Observe(float64(batch.Len()))
-	if out.accepted > 0 {
+	if out.Accepted > 0 {
 		select {
 		case s.appended <- struct{}{}:
 		default: // a wake-up is already on its way
@@ -251,19 +225,19 @@ func (s *Service) stored(batch *event.Batch, out outcome) {
 	}
 }
 
-func (s *Service) accepted(caller auth.Principal, batch *event.Batch, out outcome, in *postEvents) (*reply, error) {
+func (s *Service) accepted(caller auth.Principal, batch *event.Batch, out store.Outcome, in *postEvents) (*reply, error) {
 	a := Answer{
 		Message:    "Events accepted.",
 		ObjCount:   batch.Len(),
-		Accepted:   out.accepted,
-		Duplicates: out.duplicates,
+		Accepted:   out.Accepted,
+		Duplicates: out.Duplicates,
 		Rejected:   len(batch.Invalid),
-		Position:   s.tokens.Encode(caller.ProjectID, out.position),
+		Position:   s.tokens.Encode(caller.ProjectID, out.Position),
 	}
 	if caller.UserID != 0 {
 		a.UserID = &caller.UserID
 	}
-	all := append(invalidErrors(batch.Invalid), conflictErrors(out.conflicts)...)
+	all := append(invalidErrors(batch.Invalid), conflictErrors(out.Conflicts)...)
 	slices.SortFunc(all, func(a, b problem.FieldError) int { return *a.Index - *b.Index })
 	a.Errors, a.ErrorsOmitted = listed(all)
 	a.ResponseTimeSec = time.Since(in.start).Seconds()

@@ -23,7 +23,10 @@ import (
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
 	"eventanalytics/services/ingest/accountapi"
+	"eventanalytics/services/ingest/store"
 )
+
+func TestMain(m *testing.M) { pgtest.Main(m) }
 
 // api is a running ingest service with one user.
 type api struct {
@@ -42,6 +45,7 @@ func newAPI(t *testing.T, limits Limits) *api {
 		Redis:    ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond},
 		Rates:    ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, LoginFailures: rate},
 		Limits:   limits,
+		Store:    store.Config{GroupCommit: true},
 	}
 	cfg.Sessions.RefreshTokenLifetime = time.Hour
 	redis, err := ratelimit.NewRedis(cfg.Redis) // nobody there: limits are kept in the process
@@ -63,7 +67,7 @@ func newAPI(t *testing.T, limits Limits) *api {
 	return a
 }
 
-var defaultLimits = Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}
+var defaultLimits = Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 16 << 20, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}
 
 // request sends a body and decodes the answer into out; headers come in pairs.
 func (a *api) request(t *testing.T, method, path, body string, out any, headers ...string) int {

@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/server"
+	"eventanalytics/services/ingest/store"
 )
 
 // isNDJSON tells the two media types apart; a missing one means JSON.
@@ -56,9 +57,9 @@ func sameCode(all []event.Invalid, code string) bool {
 	return true
 }
 
-func conflict(out outcome) error {
+func conflict(out store.Outcome) error {
 	p := problem.New(http.StatusConflict, "conflict", "an event_id is known with another content; nothing was stored")
-	p.Errors, p.ErrorsOmitted = listed(conflictErrors(out.conflicts))
+	p.Errors, p.ErrorsOmitted = listed(conflictErrors(out.Conflicts))
 	return p
 }
 
@@ -98,6 +99,10 @@ func refused(ctx context.Context, err error) (*reply, error) {
 // retryAfter is when a client should try again while Postgres is away.
 const retryAfter = 2 * time.Second
 
+// overloadRetryAfter is when a client should try again that found no room: an
+// upload takes about that long.
+const overloadRetryAfter = time.Second
+
 // asProblem gives the reasons why nothing was stored their HTTP form.
 func asProblem(err error) error {
 	var p *problem.Error
@@ -109,6 +114,9 @@ func asProblem(err error) error {
 		return problem.New(http.StatusBadRequest, request.Code, request.Message)
 	case errors.Is(err, event.ErrTooManyEvents), errors.Is(err, errTooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "too-large", err.Error()).WithHeader("Connection", "close")
+	case errors.Is(err, errOverloaded):
+		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
+		return p.WithHeader("Connection", "close")
 	case postgres.Unavailable(err):
 		return problem.Unavailable("unavailable", "events cannot be stored now; send them again", retryAfter, err)
 	}

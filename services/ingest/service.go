@@ -22,6 +22,7 @@ import (
 	"eventanalytics/pkg/ratelimit"
 	"eventanalytics/pkg/server"
 	"eventanalytics/services/ingest/accountapi"
+	"eventanalytics/services/ingest/store"
 )
 
 // Limits of one request.
@@ -29,6 +30,7 @@ type Limits struct {
 	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Most bytes of one request, compressed and decompressed"`
 	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Most bytes that one byte of a compressed body may become"`
 	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Most events of one request"`
+	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Most decompressed bytes of all requests at once; beyond it they are answered 503. The process takes up to three times as much memory"`
 	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest occurred_at that is accepted"`
 	MaxFuture    time.Duration `env:"MAX_FUTURE" envDefault:"1h" doc:"How far occurred_at may be in the future"`
 }
@@ -42,6 +44,9 @@ func (l *Limits) Validate() error {
 		if n <= 0 {
 			errs = append(errs, fmt.Errorf("%s is %d, it must be positive", name, n))
 		}
+	}
+	if least := l.MaxBodyBytes + l.MaxBodyBytes/4; l.MaxInFlight < least {
+		errs = append(errs, fmt.Errorf("MAX_BYTES_IN_FLIGHT is %d, it must be a quarter more than MAX_BODY_BYTES: %d", l.MaxInFlight, least))
 	}
 	if l.MaxFuture < 0 {
 		errs = append(errs, fmt.Errorf("MAX_FUTURE is %s, it cannot be negative", l.MaxFuture))
@@ -58,6 +63,7 @@ type Config struct {
 	Redis    ratelimit.RedisConfig
 	Rates    ratelimit.Config
 	Limits   Limits
+	Store    store.Config
 }
 
 // Deps are what the service needs from outside.
@@ -72,8 +78,10 @@ type Deps struct {
 type Service struct {
 	cfg      Config
 	pool     *pgxpool.Pool
+	store    *store.Store
 	log      *zap.Logger
 	server   *server.Server
+	budget   *budget
 	tokens   outbox.Tokens
 	now      func() time.Time
 	metrics  eventMetrics
@@ -121,7 +129,8 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv,
+		cfg: cfg, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool), log: deps.Log, server: srv,
+		budget: newBudget(cfg.Limits.MaxInFlight, deps.Registry),
 		tokens: outbox.NewTokens(positionKey), now: time.Now,
 		metrics: newEventMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}

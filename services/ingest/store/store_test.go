@@ -1,4 +1,4 @@
-package ingest
+package store
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -23,6 +24,12 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 
 const project = 1
 
+// wait and tick of require.Eventually.
+const (
+	wait = 10 * time.Second
+	tick = time.Millisecond
+)
+
 func newEvent(user string) event.Event {
 	return event.Event{ID: uuid.New(), OccurredAt: 1_754_000_000_000_000, UserID: user, Type: "login", Properties: `{"a":1}`}
 }
@@ -35,10 +42,10 @@ func newBatch(events ...event.Event) *event.Batch {
 	return b
 }
 
-func storeBatch(t *testing.T, pool *pgxpool.Pool, project int64, b *event.Batch, atomic bool) (out outcome, err error) {
+func storeBatch(t *testing.T, pool *pgxpool.Pool, project int64, b *event.Batch, atomic bool) (out Outcome, err error) {
 	t.Helper()
 	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
-		out, err = store(t.Context(), tx, project, b, atomic)
+		out, err = AddIn(t.Context(), tx, project, b, atomic)
 		return err
 	})
 	return out, err
@@ -80,23 +87,23 @@ func TestStoreCountsEachEventOnce(t *testing.T) {
 
 	out, err := storeBatch(t, pool, project, newBatch(a, b, a), false)
 	require.NoError(t, err)
-	require.Equal(t, 2, out.accepted)
-	require.Equal(t, 1, out.duplicates)
-	require.Empty(t, out.conflicts)
-	first := out.position
+	require.Equal(t, 2, out.Accepted)
+	require.Equal(t, 1, out.Duplicates)
+	require.Empty(t, out.Conflicts)
+	first := out.Position
 
 	out, err = storeBatch(t, pool, project, newBatch(b, c), false)
 	require.NoError(t, err)
-	require.Equal(t, 1, out.accepted)
-	require.Equal(t, 1, out.duplicates)
-	require.Positive(t, out.position.Compare(first))
-	second := out.position
+	require.Equal(t, 1, out.Accepted)
+	require.Equal(t, 1, out.Duplicates)
+	require.Positive(t, out.Position.Compare(first))
+	second := out.Position
 
 	// Nothing new: the position is where the known events are, or later.
 	out, err = storeBatch(t, pool, project, newBatch(a), false)
 	require.NoError(t, err)
-	require.Zero(t, out.accepted)
-	require.Equal(t, second, out.position)
+	require.Zero(t, out.Accepted)
+	require.Equal(t, second, out.Position)
 
 	require.Equal(t, ids([]event.Event{a, b, c}), ids(logged(t, pool, project)))
 }
@@ -108,7 +115,7 @@ func TestStoreKeepsProjectsApart(t *testing.T) {
 	for _, p := range []int64{1, 2} {
 		out, err := storeBatch(t, pool, p, newBatch(a), false)
 		require.NoError(t, err)
-		require.Equal(t, 1, out.accepted, "project %d", p)
+		require.Equal(t, 1, out.Accepted, "project %d", p)
 		require.Equal(t, []event.Event{a}, logged(t, pool, p))
 	}
 }
@@ -128,9 +135,9 @@ func TestStoreTellsConflicts(t *testing.T) {
 	otherB.Type = "logout"
 	out, err := storeBatch(t, pool, project, newBatch(b, spaced, other, otherB), false)
 	require.NoError(t, err)
-	require.Equal(t, 1, out.accepted)
-	require.Equal(t, 3, out.duplicates)
-	require.Equal(t, []int32{2, 3}, out.conflicts)
+	require.Equal(t, 1, out.Accepted)
+	require.Equal(t, 3, out.Duplicates)
+	require.Equal(t, []int32{2, 3}, out.Conflicts)
 	require.ElementsMatch(t, []event.Event{a, b}, logged(t, pool, project), "the first content stays")
 }
 
@@ -143,11 +150,11 @@ func TestAtomicConflictStoresNothing(t *testing.T) {
 	other := a
 	other.UserID = "9"
 	_, err = storeBatch(t, pool, project, newBatch(b, other), true)
-	require.ErrorIs(t, err, errConflict)
+	require.ErrorIs(t, err, ErrConflict)
 	require.Equal(t, []event.Event{a}, logged(t, pool, project))
 	out, err := storeBatch(t, pool, project, newBatch(b, a), true)
 	require.NoError(t, err)
-	require.Equal(t, 1, out.accepted)
+	require.Equal(t, 1, out.Accepted)
 }
 
 func TestStoreSplitsBigBatches(t *testing.T) {
@@ -159,7 +166,7 @@ func TestStoreSplitsBigBatches(t *testing.T) {
 	}
 	out, err := storeBatch(t, pool, project, newBatch(events...), false)
 	require.NoError(t, err)
-	require.Equal(t, len(events), out.accepted)
+	require.Equal(t, len(events), out.Accepted)
 	require.Equal(t, events, logged(t, pool, project), "in the order of the request")
 }
 
@@ -183,15 +190,15 @@ func TestOverlappingBatches(t *testing.T) {
 			shuffled := slices.Clone(all)
 			r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 			for part := range slices.Chunk(shuffled, events/2) {
-				var out outcome
+				var out Outcome
 				err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
-					out, err = store(t.Context(), tx, project, newBatch(part...), false)
+					out, err = AddIn(t.Context(), tx, project, newBatch(part...), false)
 					return err
 				})
 				mu.Lock()
 				errs = append(errs, err)
-				accepted += out.accepted
-				duplicates += out.duplicates
+				accepted += out.Accepted
+				duplicates += out.Duplicates
 				mu.Unlock()
 			}
 		})
@@ -209,7 +216,7 @@ func TestRolledBackBatchLeavesNothing(t *testing.T) {
 	a := newEvent("1")
 	lost := errors.New("the connection broke")
 	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-		_, err := store(t.Context(), tx, project, newBatch(a), false)
+		_, err := AddIn(t.Context(), tx, project, newBatch(a), false)
 		require.NoError(t, err)
 		return lost
 	})
@@ -217,7 +224,7 @@ func TestRolledBackBatchLeavesNothing(t *testing.T) {
 	require.Empty(t, logged(t, pool, project))
 	out, err := storeBatch(t, pool, project, newBatch(a), false)
 	require.NoError(t, err)
-	require.Equal(t, 1, out.accepted)
+	require.Equal(t, 1, out.Accepted)
 }
 
 func TestOutboxShowsEventsInPsql(t *testing.T) {

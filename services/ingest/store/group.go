@@ -1,0 +1,158 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"eventanalytics/pkg/event"
+)
+
+const (
+	// maxGrouped is the most events of an upload that shares a transaction.
+	maxGrouped = 2_000
+	// maxGroup is the number of events at which a group is full.
+	maxGroup = 20_000
+	// committers is how many groups are committed at a time: while one waits for
+	// the disk, the other inserts. More make groups smaller and gain nothing.
+	committers = 2
+	// commitTimeout bounds a commit that no client waits for any more.
+	commitTimeout = time.Minute
+	// groupPatience is how long a group waits for a row that another transaction
+	// is just inserting, before its members go on alone.
+	groupPatience = 250 * time.Millisecond
+)
+
+// group joins the uploads that arrive while others are committed. It has no
+// goroutine of its own while there is nothing to do, and its callers wait for
+// their outcome: a service that has answered all requests has flushed it.
+type group struct {
+	commit func(context.Context, []*member)
+
+	mu      sync.Mutex
+	waiting []*member
+	running int // committers
+}
+
+// member of a group.
+type member struct {
+	upload
+	taken bool // by a committer; guarded by group.mu
+	done  chan struct{}
+	err   error
+}
+
+// add stores a batch together with others. A caller that gives up before its
+// batch is taken has stored nothing; after that it waits for the outcome, which
+// is bounded by commitTimeout.
+func (g *group) add(ctx context.Context, project int64, batch *event.Batch) (Outcome, error) {
+	m := &member{upload: upload{project: project, batch: batch}, done: make(chan struct{})}
+	g.mu.Lock()
+	g.waiting = append(g.waiting, m)
+	idle := g.running < committers
+	if idle {
+		g.running++
+	}
+	g.mu.Unlock()
+	if idle {
+		// Whoever's request it was: the others' events must not hang on its life.
+		go g.run(context.WithoutCancel(ctx))
+	}
+	select {
+	case <-m.done:
+	case <-ctx.Done():
+		if g.withdraw(m) {
+			return Outcome{}, fmt.Errorf("waiting to be stored: %w", ctx.Err())
+		}
+		<-m.done
+	}
+	return m.out, m.err
+}
+
+func (g *group) withdraw(m *member) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.taken {
+		return false
+	}
+	for i, w := range g.waiting {
+		if w == m {
+			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
+			break
+		}
+	}
+	return true
+}
+
+func (g *group) run(ctx context.Context) {
+	for {
+		members := g.take()
+		if members == nil {
+			return
+		}
+		g.commit(ctx, members)
+	}
+}
+
+// take returns the next group, or nil when the committer is to end.
+func (g *group) take() []*member {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.waiting) == 0 {
+		g.running--
+		return nil
+	}
+	n, events := 0, 0
+	for n < len(g.waiting) && (n == 0 || events+len(g.waiting[n].batch.Events) <= maxGroup) {
+		g.waiting[n].taken = true
+		events += len(g.waiting[n].batch.Events)
+		n++
+	}
+	members := g.waiting[:n:n]
+	g.waiting = g.waiting[n:]
+	return members
+}
+
+// commit stores members in one transaction and tells each its outcome. When
+// Postgres refuses the transaction, each member goes on alone: what is wrong
+// with one, or makes it wait, is not the others' matter. When the connection
+// broke, nobody knows the outcome, and each learns that.
+func (s *Store) commit(ctx context.Context, members []*member) {
+	err := s.store(ctx, members)
+	var pg *pgconn.PgError
+	if len(members) == 1 || !errors.As(err, &pg) {
+		for _, m := range members {
+			m.err = err
+			close(m.done)
+		}
+		return
+	}
+	for _, m := range members {
+		go func() {
+			m.err = s.store(ctx, []*member{m})
+			close(m.done)
+		}()
+	}
+}
+
+func (s *Store) store(ctx context.Context, members []*member) error {
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
+	uploads := make([]*upload, len(members))
+	for i, m := range members {
+		uploads[i] = &m.upload
+	}
+	return s.InTx(ctx, func(tx pgx.Tx) error {
+		if len(members) > 1 {
+			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", groupPatience.Milliseconds())); err != nil {
+				return fmt.Errorf("setting the lock timeout: %w", err)
+			}
+		}
+		return write(ctx, tx, uploads)
+	})
+}

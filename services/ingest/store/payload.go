@@ -1,0 +1,112 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+)
+
+// encode makes the outbox's rows of entries: those of a project together, in the
+// order of their arrival.
+func encode(uploads []*upload, entries []entry) iter.Seq[outbox.NewRow] {
+	ordered := slices.Clone(entries)
+	slices.SortFunc(ordered, func(a, b entry) int { return cmp.Or(cmp.Compare(a.project, b.project), byArrival(a, b)) })
+	return func(yield func(outbox.NewRow) bool) {
+		for rest := ordered; len(rest) > 0; {
+			project, n := rest[0].project, 0
+			for n < len(rest) && rest[n].project == project {
+				n++
+			}
+			events := func(yield func(*event.Event) bool) {
+				for i := range rest[:n] {
+					if !yield(rest[i].event(uploads)) {
+						return
+					}
+				}
+			}
+			for row := range outbox.Rows(project, events) {
+				if !yield(row) {
+					return
+				}
+			}
+			rest = rest[n:]
+		}
+	}
+}
+
+// Rows are sent when there are sendRows of them or sendBytes of payload: few
+// messages for many small rows, bounded memory for large ones.
+const (
+	sendRows  = 256
+	sendBytes = 4 << 20
+)
+
+func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow]) (map[int64]outbox.Position, error) {
+	last := map[int64]outbox.Position{}
+	var pending []outbox.NewRow
+	bytes := 0
+	send := func() error {
+		if len(pending) == 0 {
+			return nil
+		}
+		positions, err := outbox.AppendRows(ctx, tx, pending)
+		for project, p := range positions {
+			last[project] = p
+		}
+		pending, bytes = pending[:0], 0
+		return err
+	}
+	for row := range rows {
+		pending = append(pending, row)
+		if bytes += len(row.Payload); len(pending) == sendRows || bytes >= sendBytes {
+			if err := send(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return last, send()
+}
+
+// aheadFrom is the number of events from which encoding in another goroutine is
+// worth its while; aheadRows bounds how far it runs ahead.
+const (
+	aheadFrom = 2_000
+	aheadRows = 3
+)
+
+// ahead are rows that are being encoded.
+type ahead struct {
+	rows iter.Seq[outbox.NewRow]
+	stop func()
+}
+
+func encodeAhead(ctx context.Context, uploads []*upload, entries []entry) ahead {
+	if len(entries) < aheadFrom {
+		return ahead{rows: func(yield func(outbox.NewRow) bool) { encode(uploads, entries)(yield) }, stop: func() {}}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ready := make(chan outbox.NewRow, aheadRows)
+	go func() {
+		defer close(ready)
+		for row := range encode(uploads, entries) {
+			select {
+			case ready <- row:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ahead{stop: stop, rows: func(yield func(outbox.NewRow) bool) {
+		for row := range ready {
+			if !yield(row) {
+				return
+			}
+		}
+	}}
+}

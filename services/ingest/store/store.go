@@ -1,0 +1,160 @@
+// Package store writes validated events to Postgres, each once: its id to the
+// ledger, which decides whether it is new, and itself to the outbox, in one
+// transaction. Small uploads that arrive together share a transaction.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
+)
+
+// Outcome of storing a batch.
+type Outcome struct {
+	Accepted   int     // events that were new
+	Duplicates int     // events that were known, conflicts included
+	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
+	// Position of the batch's last row in the outbox. When nothing was new it is
+	// where the known events are, or later.
+	Position outbox.Position
+}
+
+// ErrConflict is returned for an atomic batch with a known id of other content.
+var ErrConflict = errors.New("an event is known with another content")
+
+// Config of a Store.
+type Config struct {
+	GroupCommit bool `env:"GROUP_COMMIT" envDefault:"true" doc:"Let small uploads that arrive together share a transaction"`
+}
+
+// Store writes batches.
+type Store struct {
+	pool  *pgxpool.Pool
+	group *group // nil without group commit
+}
+
+// New makes a Store.
+func New(cfg Config, pool *pgxpool.Pool) *Store {
+	s := &Store{pool: pool}
+	if cfg.GroupCommit {
+		s.group = &group{commit: s.commit}
+	}
+	return s
+}
+
+// Add stores what is new of a batch. When atomic, an id that is known with
+// another content makes it store nothing and return ErrConflict, with an Outcome
+// that tells the conflicts.
+//
+// After an error other than ErrConflict nothing may be stored, or all.
+func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
+	if s.group != nil && !atomic && len(batch.Events) <= maxGrouped {
+		return s.group.add(ctx, project, batch)
+	}
+	var out Outcome
+	err := s.InTx(ctx, func(tx pgx.Tx) (err error) {
+		out, err = AddIn(ctx, tx, project, batch, atomic)
+		return err
+	})
+	return out, err
+}
+
+// AddIn is Add inside a transaction of the caller. It counts once that commits.
+func AddIn(ctx context.Context, tx pgx.Tx, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
+	u := &upload{project: project, batch: batch}
+	var err error
+	switch {
+	case atomic: // a savepoint: a conflict undoes the events, not what the caller did
+		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+			if err := write(ctx, tx, []*upload{u}); err != nil {
+				return err
+			}
+			if len(u.out.Conflicts) > 0 {
+				return ErrConflict
+			}
+			return nil
+		})
+	default:
+		err = write(ctx, tx, []*upload{u})
+	}
+	return u.out, err
+}
+
+// txAttempts bounds how often a transaction is tried that Postgres chose as the
+// victim of a deadlock or a serialization failure.
+const txAttempts = 3
+
+// InTx runs do in a transaction, and again when Postgres gave it up for others'
+// sake.
+func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
+	var err error
+	for range txAttempts {
+		err = pgx.BeginFunc(ctx, s.pool, do)
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "40P01" && pg.Code != "40001" {
+			break
+		}
+	}
+	return err
+}
+
+// upload is a batch and what becomes of it.
+type upload struct {
+	project int64
+	batch   *event.Batch
+	out     Outcome
+}
+
+func (u *upload) duplicate(k known) {
+	u.out.Duplicates++
+	if k.content != k.first {
+		u.out.Conflicts = append(u.out.Conflicts, u.batch.Indexes[k.at])
+	}
+}
+
+// write writes uploads to the ledger and the outbox and fills in their outcomes.
+func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
+	for _, u := range uploads {
+		u.out = Outcome{}
+	}
+	entries, repeats := distinct(uploads)
+	// The payload is written while Postgres inserts: nearly always all is new.
+	ahead := encodeAhead(ctx, uploads, entries)
+	defer ahead.stop()
+	fresh, old, err := insert(ctx, tx, entries)
+	if err != nil {
+		return err
+	}
+	for _, e := range fresh {
+		uploads[e.upload].out.Accepted++
+	}
+	for _, k := range slices.Concat(old, repeats) {
+		uploads[k.upload].duplicate(k)
+	}
+	rows := ahead.rows
+	if len(fresh) < len(entries) {
+		rows = encode(uploads, fresh)
+	}
+	last, err := appendAll(ctx, tx, rows)
+	if err != nil {
+		return err
+	}
+	for _, u := range uploads {
+		slices.Sort(u.out.Conflicts)
+		u.out.Position = last[u.project]
+		if u.out.Accepted == 0 {
+			if u.out.Position, err = outbox.Last(ctx, tx); err != nil {
+				return fmt.Errorf("storing no new event: %w", err)
+			}
+		}
+	}
+	return nil
+}
