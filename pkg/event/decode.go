@@ -53,6 +53,9 @@ func (e *RequestError) Error() string { return e.Message }
 // ErrTooManyEvents is returned for a request over Limits.MaxEvents.
 var ErrTooManyEvents = errors.New("too many events in one request")
 
+// ErrEventTooLarge is returned for an event of more than 1 MiB.
+var ErrEventTooLarge = errors.New("an event has more than 1 MiB")
+
 // maxNesting is where jsontext gives up on nested values.
 const maxNesting = 10_000
 
@@ -223,7 +226,7 @@ func (d *decoder) memberName() ([]byte, error) {
 		return nil, err
 	}
 	if d.json.InputOffset()-d.start > maxEventBytes {
-		return nil, errEventTooLarge
+		return nil, ErrEventTooLarge
 	}
 	v, err := d.json.ReadValue()
 	if err != nil {
@@ -427,8 +430,8 @@ func (d *decoder) classify(err error) error {
 	var request *RequestError
 	var syntax *jsontext.SyntacticError
 	switch {
-	case errors.Is(err, errEventTooLarge):
-		return &RequestError{Code: "too-large", Message: fmt.Sprintf("event %d has more than 1 MiB", d.batch.Len())}
+	case errors.Is(err, ErrEventTooLarge):
+		return fmt.Errorf("%w, event %d", ErrEventTooLarge, d.batch.Len())
 	case errors.As(err, &request), errors.Is(err, ErrTooManyEvents):
 		return err
 	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:

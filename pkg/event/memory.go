@@ -1,7 +1,6 @@
 package event
 
 import (
-	"errors"
 	"io"
 	"strings"
 
@@ -13,9 +12,7 @@ import (
 // millions of members beside each other.
 const maxEventBytes = 1 << 20
 
-var errEventTooLarge = errors.New("an event is too large")
-
-// bounded is the body on its way to json: it ends with errEventTooLarge when
+// bounded is the body on its way to json: it ends with ErrEventTooLarge when
 // json reads on and on without finding the end of a value.
 type bounded struct {
 	r    io.Reader
@@ -26,7 +23,7 @@ type bounded struct {
 func (b *bounded) Read(p []byte) (int, error) {
 	room := maxEventBytes - (b.read - b.json.InputOffset())
 	if room <= 0 {
-		return 0, errEventTooLarge
+		return 0, ErrEventTooLarge
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), room)])
 	b.read += int64(n)

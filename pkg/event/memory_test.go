@@ -31,10 +31,7 @@ func TestDecodeBoundsAnEvent(t *testing.T) {
 			t.Parallel()
 			batch, err := decode(body)
 			require.Nil(t, batch)
-			var request *RequestError
-			require.ErrorAs(t, err, &request)
-			require.Equal(t, "too-large", request.Code)
-			require.False(t, request.Malformed)
+			require.ErrorIs(t, err, ErrEventTooLarge)
 		})
 	}
 }

@@ -30,7 +30,7 @@ type body struct {
 	read     int64
 	maxBytes int64
 	maxRatio int64
-	sum      hash.Hash
+	sum      hash.Hash // over all that is read; nil unless the digest is asked for
 }
 
 // ratioFloor is how much may come out of a tiny body before its ratio is looked
@@ -45,7 +45,6 @@ func newBody(r io.Reader, encodings []string, cfg Limits, budget *budget) (*body
 		budget:   budget,
 		maxBytes: cfg.MaxBodyBytes,
 		maxRatio: cfg.MaxRatio,
-		sum:      sha256.New(),
 	}
 	switch encoding := strings.ToLower(strings.Join(encodings, ",")); encoding {
 	case "", "identity":
@@ -106,7 +105,9 @@ func (b *body) openZstd() error {
 
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.plain.Read(p)
-	b.sum.Write(p[:n])
+	if b.sum != nil {
+		b.sum.Write(p[:n])
+	}
 	b.read += int64(n)
 	switch {
 	case b.read > b.maxBytes, b.read > ratioFloor && b.read > b.maxRatio*b.wire.n:
@@ -150,6 +151,9 @@ func (b *body) corrupt(err error) error {
 	}
 	return &event.RequestError{Code: "malformed-encoding", Message: "the body is not what its Content-Encoding says: " + err.Error(), Malformed: true}
 }
+
+// hash makes digest possible. Call it before the first Read.
+func (b *body) hash() { b.sum = sha256.New() }
 
 // digest reads what is left and returns the SHA-256 over the whole body.
 func (b *body) digest() ([]byte, error) {

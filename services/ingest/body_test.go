@@ -45,6 +45,7 @@ func TestBodyDecompresses(t *testing.T) {
 		b, err := newBody(bytes.NewReader(wire), []string{encoding}, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
 		require.NoError(t, err)
 		defer b.close()
+		b.hash()
 		got := make([]byte, 10)
 		_, err = io.ReadFull(b, got)
 		require.NoError(t, err)

@@ -128,6 +128,9 @@ func (s *Service) answer(ctx context.Context, caller auth.Principal, in *postEve
 		return nil, err
 	}
 	defer body.close()
+	if in.IdempotencyKey != "" {
+		body.hash()
+	}
 	now := s.now()
 	batch, err := event.Decode(body, ndjson, event.Limits{
 		MaxEvents: s.cfg.Limits.MaxEvents,

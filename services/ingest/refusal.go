@@ -112,7 +112,7 @@ func asProblem(err error) error {
 		return p
 	case errors.As(err, &request):
 		return problem.New(http.StatusBadRequest, request.Code, request.Message)
-	case errors.Is(err, event.ErrTooManyEvents), errors.Is(err, errTooLarge):
+	case errors.Is(err, event.ErrTooManyEvents), errors.Is(err, event.ErrEventTooLarge), errors.Is(err, errTooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "too-large", err.Error()).WithHeader("Connection", "close")
 	case errors.Is(err, errOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)

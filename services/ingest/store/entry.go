@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -19,6 +20,8 @@ type entry struct {
 	at      int32 // index in the events of the upload's batch
 }
 
+func (e *entry) event(uploads []*upload) *event.Event { return &uploads[e.upload].batch.Events[e.at] }
+
 // known is an entry whose id was stored before, with the content it was stored
 // with.
 type known struct {
@@ -29,15 +32,10 @@ type known struct {
 // byKey is the order of the ledger's primary key. Equal keys are in the order of
 // their arrival.
 func byKey(a, b entry) int {
-	return cmp.Or(
-		bytes.Compare(a.id[:], b.id[:]),
-		cmp.Compare(a.project, b.project),
-		byArrival(a, b),
-	)
-}
-
-func byArrival(a, b entry) int {
-	return cmp.Or(cmp.Compare(a.upload, b.upload), cmp.Compare(a.at, b.at))
+	if c := bytes.Compare(a.id[:], b.id[:]); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.upload, b.upload), cmp.Compare(a.at, b.at))
 }
 
 func sameKey(a, b entry) bool { return a.id == b.id && a.project == b.project }
@@ -49,18 +47,7 @@ func sameKey(a, b entry) bool { return a.id == b.id && a.project == b.project }
 // that insert in different orders wait for each other's rows. Unsorted, that
 // happened 10 times of 10.
 func distinct(uploads []*upload) (first []entry, repeats []known) {
-	n := 0
-	for _, u := range uploads {
-		n += len(u.batch.Events)
-	}
-	all := make([]entry, 0, n)
-	for i, u := range uploads {
-		for at := range u.batch.Events {
-			e := &u.batch.Events[at]
-			all = append(all, entry{id: e.ID, project: u.project, content: e.Content(), upload: int32(i), at: int32(at)})
-		}
-	}
-	slices.SortFunc(all, byKey)
+	all := sorted(uploads)
 	first = all[:0]
 	for _, e := range all {
 		if n := len(first); n > 0 && sameKey(first[n-1], e) {
@@ -72,4 +59,46 @@ func distinct(uploads []*upload) (first []entry, repeats []known) {
 	return first, repeats
 }
 
-func (e *entry) event(uploads []*upload) *event.Event { return &uploads[e.upload].batch.Events[e.at] }
+// inHalves is the number of entries from which two goroutines sort them.
+const inHalves = 10_000
+
+func sorted(uploads []*upload) []entry {
+	n := 0
+	for _, u := range uploads {
+		n += len(u.batch.Events)
+	}
+	all := make([]entry, 0, n)
+	for i, u := range uploads {
+		for at := range u.batch.Events {
+			all = append(all, entry{id: u.batch.Events[at].ID, project: u.project, upload: int32(i), at: int32(at)})
+		}
+	}
+	prepare := func(entries []entry) {
+		for i := range entries {
+			entries[i].content = entries[i].event(uploads).Content()
+		}
+		slices.SortFunc(entries, byKey)
+	}
+	if n < inHalves {
+		prepare(all)
+		return all
+	}
+	var other sync.WaitGroup
+	other.Go(func() { prepare(all[n/2:]) })
+	prepare(all[:n/2])
+	other.Wait()
+	return merge(all[:n/2], all[n/2:])
+}
+
+// merge joins two sorted lists.
+func merge(a, b []entry) []entry {
+	all := make([]entry, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		if byKey(a[0], b[0]) < 0 {
+			all, a = append(all, a[0]), a[1:]
+		} else {
+			all, b = append(all, b[0]), b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
+}

@@ -12,21 +12,34 @@ import (
 	"eventanalytics/pkg/outbox"
 )
 
-// encode makes the outbox's rows of entries: those of a project together, in the
-// order of their arrival.
-func encode(uploads []*upload, entries []entry) iter.Seq[outbox.NewRow] {
-	ordered := slices.Clone(entries)
-	slices.SortFunc(ordered, func(a, b entry) int { return cmp.Or(cmp.Compare(a.project, b.project), byArrival(a, b)) })
+// encode makes the outbox's rows of the uploads' events, but those left out:
+// the events of a project together, in the order of their arrival.
+func encode(uploads []*upload, leftOut []known) iter.Seq[outbox.NewRow] {
+	out := make([][]bool, len(uploads)) // by upload and event
+	for _, k := range leftOut {
+		if out[k.upload] == nil {
+			out[k.upload] = make([]bool, len(uploads[k.upload].batch.Events))
+		}
+		out[k.upload][k.at] = true
+	}
+	byProject := make([]int, len(uploads))
+	for i := range byProject {
+		byProject[i] = i
+	}
+	slices.SortStableFunc(byProject, func(a, b int) int { return cmp.Compare(uploads[a].project, uploads[b].project) })
 	return func(yield func(outbox.NewRow) bool) {
-		for rest := ordered; len(rest) > 0; {
-			project, n := rest[0].project, 0
-			for n < len(rest) && rest[n].project == project {
+		for rest := byProject; len(rest) > 0; {
+			project, n := uploads[rest[0]].project, 0
+			for n < len(rest) && uploads[rest[n]].project == project {
 				n++
 			}
 			events := func(yield func(*event.Event) bool) {
-				for i := range rest[:n] {
-					if !yield(rest[i].event(uploads)) {
-						return
+				for _, u := range rest[:n] {
+					events := uploads[u].batch.Events
+					for i := range events {
+						if (out[u] == nil || !out[u][i]) && !yield(&events[i]) {
+							return
+						}
 					}
 				}
 			}
@@ -86,15 +99,16 @@ type ahead struct {
 	stop func()
 }
 
-func encodeAhead(ctx context.Context, uploads []*upload, entries []entry) ahead {
-	if len(entries) < aheadFrom {
-		return ahead{rows: func(yield func(outbox.NewRow) bool) { encode(uploads, entries)(yield) }, stop: func() {}}
+func encodeAhead(ctx context.Context, uploads []*upload, repeats []known, events int) ahead {
+	rows := encode(uploads, repeats)
+	if events < aheadFrom {
+		return ahead{rows: rows, stop: func() {}}
 	}
 	ctx, stop := context.WithCancel(ctx)
 	ready := make(chan outbox.NewRow, aheadRows)
 	go func() {
 		defer close(ready)
-		for row := range encode(uploads, entries) {
+		for row := range rows {
 			select {
 			case ready <- row:
 			case <-ctx.Done():

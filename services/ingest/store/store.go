@@ -127,7 +127,7 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	}
 	entries, repeats := distinct(uploads)
 	// The payload is written while Postgres inserts: nearly always all is new.
-	ahead := encodeAhead(ctx, uploads, entries)
+	ahead := encodeAhead(ctx, uploads, repeats, len(entries))
 	defer ahead.stop()
 	fresh, old, err := insert(ctx, tx, entries)
 	if err != nil {
@@ -136,12 +136,13 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, e := range fresh {
 		uploads[e.upload].out.Accepted++
 	}
-	for _, k := range slices.Concat(old, repeats) {
+	duplicates := slices.Concat(old, repeats)
+	for _, k := range duplicates {
 		uploads[k.upload].duplicate(k)
 	}
 	rows := ahead.rows
-	if len(fresh) < len(entries) {
-		rows = encode(uploads, fresh)
+	if len(old) > 0 {
+		rows = encode(uploads, duplicates)
 	}
 	last, err := appendAll(ctx, tx, rows)
 	if err != nil {
