@@ -1,0 +1,165 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"golang.org/x/sync/errgroup"
+)
+
+// Config of a run.
+type Config struct {
+	Client ClientConfig // its Connections are the run's
+	Stream StreamConfig // its Number is that of the first connection
+	Batch  int          // events in a request
+	// Rate is of requests a second over all connections, sent at their times
+	// whether the service keeps up or not (open loop). 0 means that each
+	// connection sends again as soon as it was answered (closed loop).
+	Rate float64
+	// Events and Duration end the run, whichever is first; 0 is no bound.
+	Events   int64
+	Duration time.Duration
+}
+
+func (c *Config) validate() error {
+	switch {
+	case c.Batch < 1:
+		return fmt.Errorf("%d events in a request", c.Batch)
+	case c.Client.Connections < 1:
+		return fmt.Errorf("%d connections", c.Client.Connections)
+	case c.Rate < 0:
+		return fmt.Errorf("a rate of %v requests a second", c.Rate)
+	case c.Events <= 0 && c.Duration <= 0:
+		return errors.New("neither a number of events nor a duration bounds the run")
+	}
+	return nil
+}
+
+// ErrLost is returned when answers of 202 do not account for all their events.
+var ErrLost = errors.New("events are unaccounted for")
+
+// ErrNothing is returned when no request was answered with 202.
+var ErrNothing = errors.New("no events were accepted")
+
+// Run posts events and reports what became of them. The report is there also
+// beside ErrLost and ErrNothing. When ctx ends the run ends, without an error.
+func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
+	if err := cfg.validate(); err != nil {
+		return nil, fmt.Errorf("starting the load: %w", err)
+	}
+	client, err := NewClient(cfg.Client)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	if cfg.Duration > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, cfg.Duration)
+		defer cancel()
+	}
+	l := &load{pool: pool, cfg: cfg, client: client, total: newReport()}
+	cpu := ownCPU()
+	l.begin = time.Now()
+	var g errgroup.Group
+	for i := range cfg.Client.Connections {
+		stream := cfg.Stream
+		stream.Number += i
+		s, err := NewStream(pool, stream)
+		if err != nil {
+			return nil, errors.Join(err, g.Wait())
+		}
+		g.Go(func() error { return l.connection(ctx, s) })
+	}
+	err = g.Wait()
+	l.total.Elapsed = time.Since(l.begin)
+	l.total.CPU = ownCPU() - cpu
+	return l.total, errors.Join(err, l.total.check())
+}
+
+// load is what the connections of a run share.
+type load struct {
+	pool   *Pool
+	cfg    Config
+	client *Client
+	begin  time.Time
+	turns  atomic.Int64 // requests that were begun
+
+	mu    sync.Mutex
+	total *Report
+}
+
+// lostPause keeps a connection without a service from spinning.
+const lostPause = 100 * time.Millisecond
+
+func (l *load) connection(ctx context.Context, s *Stream) error {
+	post, report := l.client.NewPost(), newReport()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.total.add(report)
+	}()
+	var events []Sent
+	var body []byte
+	for {
+		turn := l.turns.Add(1) - 1
+		n := int64(l.cfg.Batch)
+		if l.cfg.Events > 0 {
+			n = min(n, l.cfg.Events-turn*int64(l.cfg.Batch))
+		}
+		if n <= 0 {
+			return nil
+		}
+		// The body is ready before its time has come.
+		events = s.Append(events[:0], int(n))
+		body = l.pool.Append(body[:0], events)
+		if err := post.SetBody(body); err != nil {
+			return err
+		}
+		start := time.Now()
+		if l.cfg.Rate > 0 {
+			// Late or not, a request's time runs from when it was due: waiting
+			// for a free connection is part of what a client feels.
+			start = l.begin.Add(time.Duration(float64(turn) / l.cfg.Rate * float64(time.Second)))
+		}
+		if !waitUntil(ctx, start) {
+			return nil
+		}
+		status, answer, err := post.Do()
+		if status == http.StatusAccepted && err != nil {
+			return err
+		}
+		report.record(status, n, answer, time.Since(start))
+		if status == 0 && !waitUntil(ctx, time.Now().Add(lostPause)) {
+			return nil
+		}
+	}
+}
+
+// waitUntil returns false when ctx ends first.
+func waitUntil(ctx context.Context, at time.Time) bool {
+	wait := time.Until(at)
+	if wait <= 0 {
+		return ctx.Err() == nil
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}
+
+// maxLatency is where the histogram ends; what takes longer counts as this.
+const maxLatency = 10 * time.Minute
+
+func newHistogram() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, maxLatency.Microseconds(), 3)
+}
