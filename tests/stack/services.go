@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -29,7 +30,37 @@ func Services(ctx context.Context, dir string, env ...string) (*Stack, error) {
 
 // ServicesAt is Services with the gateway's address, host:port.
 func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stack, err error) {
-	s := &Stack{Addresses: map[string]string{}}
+	s, err := Servers(ctx, dir, env...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	for _, name := range []string{"ingest", "stats", "syncworker"} {
+		if _, err := s.startService(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	nginx, err := StartGateway(ctx, dir, Gateway{
+		Listen: listen, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(nginx.Stop)
+	s.URL = "http://" + listen
+	s.processes = append(s.processes, nginx)
+	return s, awaitReady(ctx, s.URL, s.processes...)
+}
+
+// Servers starts what the services need, without any of them: Postgres with the
+// newest schema, and redis-server. StartService adds services; there is no
+// gateway.
+func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err error) {
+	s := &Stack{Addresses: map[string]string{}, dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -46,52 +77,53 @@ func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stac
 	s.onStop(server.Stop)
 	s.DatabaseURL = server.URL()
 
-	var ports [4]int
-	for i := range ports {
-		if ports[i], err = FreePort(); err != nil {
-			return nil, err
-		}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
 	}
-	redis, err := startRedis(ctx, dir, ports[0])
+	redis, err := startRedis(ctx, dir, port)
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(redis.Stop)
-
-	env = append([]string{
+	s.processes = append(s.processes, redis)
+	s.env = append([]string{
 		"DATABASE_URL=" + s.DatabaseURL,
-		"REDIS_URL=redis://" + address(ports[0]) + "/0",
+		"REDIS_URL=redis://" + address(port) + "/0",
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
 		"WAREHOUSE_DIR=" + warehouse,
 		"DRAIN_DELAY=0s", // all stop at once, nobody is to turn away
 	}, env...)
-	if err := s.migrate(ctx, dir, env); err != nil {
-		return nil, err
-	}
-	processes := []*Process{redis}
-	for i, name := range []string{"ingest", "stats", "syncworker"} {
-		program, err := binary(name)
-		if err != nil {
-			return nil, err
-		}
-		p, err := start(ctx, dir, name, append(env, "ADDR="+address(ports[i+1])), program)
-		if err != nil {
-			return nil, err
-		}
-		s.onStop(p.Stop)
-		s.Addresses[name] = address(ports[i+1])
-		processes = append(processes, p)
-	}
-	nginx, err := StartGateway(ctx, dir, Gateway{
-		Listen: listen, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
-	})
+	return s, s.migrate(ctx, dir, s.env)
+}
+
+// StartService starts one service on a free port, which Addresses tells, and
+// waits until it is ready. env adds settings to the stack's.
+func (s *Stack) StartService(ctx context.Context, name string, env ...string) (*Process, error) {
+	p, err := s.startService(ctx, name, env...)
 	if err != nil {
 		return nil, err
 	}
-	s.onStop(nginx.Stop)
-	s.URL = "http://" + listen
-	s.processes = append(processes, nginx)
-	return s, s.awaitReady(ctx, s.processes...)
+	return p, awaitReady(ctx, "http://"+s.Addresses[name], p)
+}
+
+func (s *Stack) startService(ctx context.Context, name string, env ...string) (*Process, error) {
+	program, err := binary(name)
+	if err != nil {
+		return nil, err
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	p, err := start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), program)
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(p.Stop)
+	s.Addresses[name] = address(port)
+	s.processes = append(s.processes, p)
+	return p, nil
 }
 
 // migrate brings the empty database up, twice: repeating it must do no harm.

@@ -27,6 +27,8 @@ type Stack struct {
 	// Main is the standalone's process; nil for the services.
 	Main *Process
 
+	dir       string   // of the services' logs
+	env       []string // of each service
 	processes []*Process
 	stops     []func() error // what to stop, in the order of its start
 }
@@ -70,13 +72,13 @@ func (s *Stack) onStop(stop func() error) { s.stops = append(s.stops, stop) }
 // startTimeout bounds the first answer of a whole stack on a busy machine.
 const startTimeout = 90 * time.Second
 
-// awaitReady returns when the gateway says that everything is ready.
-func (s *Stack) awaitReady(ctx context.Context, processes ...*Process) error {
+// awaitReady returns when url, of a gateway, says that everything is ready.
+func awaitReady(ctx context.Context, url string, processes ...*Process) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	var last error
 	for {
-		if last = ready(ctx, s.URL+"/readyz"); last == nil {
+		if last = ready(ctx, url+"/readyz"); last == nil {
 			return nil
 		}
 		for _, p := range processes {
@@ -88,7 +90,7 @@ func (s *Stack) awaitReady(ctx context.Context, processes ...*Process) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w (last: %w)%s", s.URL, ctx.Err(), last, logs(processes))
+			return fmt.Errorf("waiting for %s: %w (last: %w)%s", url, ctx.Err(), last, logs(processes))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

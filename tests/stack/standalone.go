@@ -20,7 +20,7 @@ func Standalone(ctx context.Context, dir string, env ...string) (*Stack, error) 
 	}
 	s := &Stack{URL: "http://127.0.0.1:" + strconv.Itoa(port), Main: p}
 	s.onStop(p.Stop)
-	if err := s.awaitReady(ctx, p); err != nil {
+	if err := awaitReady(ctx, s.URL, p); err != nil {
 		_ = s.Stop() // the first error says more
 		return nil, err
 	}
