@@ -213,10 +213,13 @@ func TestDecodeLimitsEvents(t *testing.T) {
 func TestDecodeReportsReadErrors(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("connection reset")
-	_, err := Decode(io.MultiReader(strings.NewReader("["+eventWith()), errorReader{broken}), false, limits)
-	require.ErrorIs(t, err, broken)
-	var request *RequestError
-	require.NotErrorAs(t, err, &request)
+	body := "[" + eventWith("properties", `{"a": [1, "\\u0061", true]}`) + "," + eventWith() + "]"
+	for cut := range len(body) { // wherever in a value the connection breaks
+		_, err := Decode(io.MultiReader(strings.NewReader(body[:cut]), errorReader{broken}), false, limits)
+		require.ErrorIs(t, err, broken, body[:cut])
+		var request *RequestError
+		require.NotErrorAs(t, err, &request, body[:cut])
+	}
 }
 
 type errorReader struct{ err error }

@@ -18,15 +18,20 @@ type bounded struct {
 	r    io.Reader
 	json *jsontext.Decoder
 	read int64
+	err  error // that r or the bound ended it with, but io.EOF
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
 	room := maxEventBytes - (b.read - b.json.InputOffset())
 	if room <= 0 {
-		return 0, ErrEventTooLarge
+		b.err = ErrEventTooLarge
+		return 0, b.err
 	}
 	n, err := b.r.Read(p[:min(int64(len(p)), room)])
 	b.read += int64(n)
+	if err != nil && err != io.EOF {
+		b.err = err
+	}
 	return n, err
 }
 

@@ -35,7 +35,9 @@ func Rows(project int64, events iter.Seq[*event.Event]) iter.Seq[NewRow] {
 				if !yield(NewRow{Project: project, Events: n, Payload: b.String()}) {
 					return
 				}
+				size := b.Len()
 				b, n = strings.Builder{}, 0
+				b.Grow(size + size/8) // the next is about as long
 			}
 		}
 		if n > 0 {
@@ -54,6 +56,9 @@ func Encode(events []event.Event) string {
 }
 
 func appendLine(b *strings.Builder, e *event.Event) {
+	if longest := 128 + len(e.UserID) + len(e.Type) + 2*len(e.Properties); b.Cap()-b.Len() < longest {
+		b.Grow(max(b.Cap(), longest)) // append would add a quarter, and leave more garbage behind
+	}
 	var scratch [36]byte
 	b.Write(appendUUID(scratch[:0], e.ID))
 	b.WriteByte('\t')
