@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
@@ -43,7 +42,8 @@ type Limiter struct {
 	cfg       Config
 	redis     *redis_rate.Limiter
 	timeout   time.Duration
-	breaker   *gobreaker.CircuitBreaker[result]
+	breaker   *gobreaker.CircuitBreaker[tokens]
+	joint     joint
 	local     *local
 	accounts  turns
 	refused   *prometheus.CounterVec
@@ -67,8 +67,9 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 		cfg:     cfg,
 		redis:   redis_rate.NewLimiter(client),
 		timeout: timeout,
+		joint:   joint{next: map[string]*round{}},
 		local:   newLocal(time.Now),
-		breaker: gobreaker.NewCircuitBreaker[result](gobreaker.Settings{
+		breaker: gobreaker.NewCircuitBreaker[tokens](gobreaker.Settings{
 			Timeout:     breakerPause,
 			ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= 3 },
 			OnStateChange: func(_ string, from, to gobreaker.State) {
@@ -97,26 +98,36 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 
 // take takes a token from the bucket of subject, if there is one.
 func (l *Limiter) take(ctx context.Context, class Class, subject string) result {
-	return l.ask(ctx, class, subject, 1)
+	key := bucket(class, subject)
+	return l.joint.take(key, func(n int) tokens { return l.ask(ctx, class, key, n) })
 }
 
 // peek tells whether there is a token, and leaves it there.
 func (l *Limiter) peek(ctx context.Context, class Class, subject string) result {
-	return l.ask(ctx, class, subject, 0)
+	return l.ask(ctx, class, bucket(class, subject), 0).result
 }
 
-func (l *Limiter) ask(ctx context.Context, class Class, subject string, n int) result {
-	limit := l.cfg.of(class)
-	// Subjects may be long or private: account names, addresses.
+// bucket names a bucket. Subjects may be long or private: account names,
+// addresses.
+func bucket(class Class, subject string) string {
 	sum := sha256.Sum256([]byte(subject))
-	key := fmt.Sprintf("%s:%s", class, hex.EncodeToString(sum[:12]))
-	r, err := l.breaker.Execute(func() (result, error) {
+	return string(class) + ":" + hex.EncodeToString(sum[:12])
+}
+
+// ask takes up to n tokens from a bucket; with n = 0 it only looks.
+func (l *Limiter) ask(ctx context.Context, class Class, key string, n int) tokens {
+	limit := l.cfg.of(class)
+	t, err := l.breaker.Execute(func() (tokens, error) {
 		// A client that hangs up must not look like a Redis that is away.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
 		defer cancel()
-		answer, err := l.redis.AllowN(ctx, key, limit.redis(), n)
+		take := l.redis.AllowAtMost
+		if n == 0 {
+			take = l.redis.AllowN
+		}
+		answer, err := take(ctx, key, limit.redis(), n)
 		if err != nil {
-			return result{}, err
+			return tokens{}, err
 		}
 		r := result{limit: limit, allowed: answer.Allowed > 0, remaining: answer.Remaining, retry: answer.RetryAfter, reset: answer.ResetAfter}
 		if n == 0 {
@@ -125,11 +136,17 @@ func (l *Limiter) ask(ctx context.Context, class Class, subject string, n int) r
 			// intervals before.
 			r.retry = r.reset - time.Duration(limit.Burst-1)*limit.interval()
 		}
-		return r, nil
+		return tokens{result: r, n: answer.Allowed}, nil
 	})
-	if err != nil {
-		l.fallbacks.WithLabelValues(string(class)).Inc()
-		return l.local.ask(class, key, limit, n)
+	if err == nil {
+		return t
 	}
-	return r
+	l.fallbacks.WithLabelValues(string(class)).Add(float64(max(n, 1)))
+	t.result = l.local.ask(class, key, limit, min(n, 1))
+	for t.n < n && t.allowed {
+		if t.n++; t.n < n {
+			t.result = l.local.ask(class, key, limit, 1)
+		}
+	}
+	return t
 }
