@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"eventanalytics/tests/loadgen"
+)
+
+// shape of many requests at once.
+type shape struct{ batch, connections int }
+
+var shapes = []shape{{1, 64}, {1, 256}, {10, 64}, {10, 256}, {100, 64}, {100, 256}, {1000, 16}}
+
+// manyRequests posts events in small requests, with and without group commit.
+func manyRequests(ctx context.Context, b *bench) error {
+	if err := b.needCopyRate(ctx); err != nil {
+		return err
+	}
+	requestsHeading(fmt.Sprintf("Many requests, closed loop, %s each", b.duration()))
+	for _, group := range []string{"true", "false"} {
+		if err := b.serve(ctx, "GROUP_COMMIT="+group); err != nil {
+			return err
+		}
+		for _, s := range shapes {
+			if err := b.empty(ctx); err != nil {
+				return err
+			}
+			if err := b.requests(ctx, s, group); err != nil {
+				return err
+			}
+		}
+	}
+	return b.serve(ctx)
+}
+
+func requestsHeading(title string) {
+	heading(title, "events a request", "connections", "GROUP_COMMIT", "events/s", "of COPY's (a)", "p50 ms", "p99 ms", "p99.9 ms",
+		"CPU ms per 100,000 events: client", "service", "Postgres", "WAL bytes per event", "checkpoints", "peak RSS of the service, MB", "answers")
+}
+
+// requests measures one shape, after a while of it that warms up connections,
+// caches and pages.
+func (b *bench) requests(ctx context.Context, s shape, group string) error {
+	progress("%d events a request on %d connections, GROUP_COMMIT=%s", s.batch, s.connections, group)
+	if _, err := b.load(ctx, s, 0, b.duration()/4); err != nil {
+		return err
+	}
+	if err := b.forgetPeak(); err != nil {
+		return err
+	}
+	var report *loadgen.Report
+	c, err := b.measure(ctx, func() (err error) {
+		report, err = b.load(ctx, s, 0, b.duration())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	_, peak, err := b.memory()
+	if err != nil {
+		return err
+	}
+	cpu := func(d time.Duration) string { return milliseconds(per(d, report.Sent, 100_000)) }
+	row(fmt.Sprint(s.batch), fmt.Sprint(s.connections), group,
+		fmt.Sprintf("%.0f", report.EventsPerSecond()), fmt.Sprintf("%.3f", report.EventsPerSecond()/b.copyRate),
+		milliseconds(report.Quantile(50)), milliseconds(report.Quantile(99)), milliseconds(report.Quantile(99.9)),
+		cpu(c.client), cpu(c.service), cpu(c.postgres),
+		fmt.Sprint(c.wal/report.Sent), fmt.Sprint(c.checkpoints), megabytes(peak), report.Answers())
+	return nil
+}
+
+// load runs for a while; a rate of 0 is a closed loop.
+func (b *bench) load(ctx context.Context, s shape, rate float64, duration time.Duration) (*loadgen.Report, error) {
+	return loadgen.Run(ctx, b.pool, loadgen.Config{
+		Client: b.client(s.connections), Stream: b.nextStream(),
+		Batch: s.batch, Rate: rate, Duration: duration,
+	})
+}

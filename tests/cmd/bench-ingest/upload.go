@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"eventanalytics/tests/loadgen"
+)
+
+// upload is one way of bringing Events events into Postgres.
+type upload struct {
+	name string
+	once func(context.Context) (cost, error)
+
+	costs []cost
+	peaks []uint64 // of the service's memory, in bytes
+}
+
+const copyAsSent = "COPY, as sent (a)"
+
+func (b *bench) copies(name string, order func([]loadgen.Sent) []loadgen.Sent) *upload {
+	return &upload{name: name, once: func(ctx context.Context) (cost, error) {
+		events := b.stream.Append(nil, b.Events)
+		if order != nil {
+			events = order(events)
+		}
+		return b.copyOnce(ctx, b.encode(events))
+	}}
+}
+
+// posts makes an upload by the service of which a share is known, spread evenly.
+func (b *bench) posts(known []loadgen.Sent, share float64) *upload {
+	return &upload{name: fmt.Sprintf("one POST, %.0f %% duplicates", 100*share), once: func(ctx context.Context) (cost, error) {
+		events := b.stream.Append(nil, b.Events)
+		duplicates := 0
+		for i := range events {
+			if int(float64(i+1)*share) > duplicates {
+				events[i] = known[i]
+				duplicates++
+			}
+		}
+		return b.postOnce(ctx, events, duplicates)
+	}}
+}
+
+// postOnce sends the events in one request; the body is ready before.
+func (b *bench) postOnce(ctx context.Context, events []loadgen.Sent, duplicates int) (cost, error) {
+	client, err := loadgen.NewClient(b.client(1))
+	if err != nil {
+		return cost{}, err
+	}
+	defer client.Close()
+	post := client.NewPost()
+	if err := post.SetBody(b.pool.Append(nil, events)); err != nil {
+		return cost{}, err
+	}
+	return b.measure(ctx, func() error {
+		status, answer, err := post.Do()
+		if err != nil {
+			return err
+		}
+		if status != http.StatusAccepted || answer.Duplicates != int64(duplicates) || answer.Accepted != int64(len(events)-duplicates) {
+			return fmt.Errorf("posting %d events, %d of them known: %d: %.500s", len(events), duplicates, status, post.Text())
+		}
+		return nil
+	})
+}
+
+// uploads compares one POST with COPY of the same number of rows.
+func uploads(ctx context.Context, b *bench) error {
+	if err := b.empty(ctx); err != nil {
+		return err
+	}
+	known := b.stream.Append(nil, b.Events)
+	if _, err := b.postOnce(ctx, known, 0); err != nil {
+		return err
+	}
+	return b.compare(ctx, fmt.Sprintf("Upload of %d events", b.Events), []*upload{
+		b.copies(copyAsSent, nil),
+		b.posts(known, 0),
+		b.copies("COPY, sorted by id", sortedByID),
+		b.posts(known, 0.1),
+		b.posts(known, 1),
+	})
+}
+
+// compare runs the uploads in turns, so that whatever else the machine does hits
+// all of them, each time beginning with another. The first must be COPY.
+func (b *bench) compare(ctx context.Context, title string, all []*upload) error {
+	for round := range b.Rounds {
+		progress("%s, round %d of %d", title, round+1, b.Rounds)
+		for i := range all {
+			u := all[(round+i)%len(all)]
+			if err := b.forgetPeak(); err != nil {
+				return err
+			}
+			c, err := u.once(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", u.name, err)
+			}
+			_, peak, err := b.memory()
+			if err != nil {
+				return err
+			}
+			u.costs, u.peaks = append(u.costs, c), append(u.peaks, peak)
+		}
+	}
+	limit := all[0].median(func(c cost) time.Duration { return c.wall })
+	b.setCopyRate(limit)
+
+	heading(title, "", "ms", "events/s", "÷ (a)", "min–max ms", "CPU s per million events: client", "service", "Postgres",
+		"WAL bytes per event", "checkpoints", "peak RSS of the service, MB")
+	for _, u := range all {
+		wall := u.median(func(c cost) time.Duration { return c.wall })
+		perMillion := func(of func(cost) time.Duration) string {
+			return fmt.Sprintf("%.2f", per(u.median(of), int64(b.Events), 1e6).Seconds())
+		}
+		var wals []int64
+		var walls []time.Duration
+		var checkpoints int64
+		for _, c := range u.costs {
+			wals, walls, checkpoints = append(wals, c.wal), append(walls, c.wall), checkpoints+c.checkpoints
+		}
+		service, peak := perMillion(func(c cost) time.Duration { return c.service }), megabytes(slices.Max(u.peaks))
+		if u.copied() {
+			service, peak = "–", "–"
+		}
+		row(u.name, milliseconds(wall), fmt.Sprintf("%.0f", float64(b.Events)/wall.Seconds()),
+			fmt.Sprintf("%.2f", wall.Seconds()/limit.Seconds()),
+			milliseconds(slices.Min(walls))+"–"+milliseconds(slices.Max(walls)),
+			perMillion(func(c cost) time.Duration { return c.client }), service,
+			perMillion(func(c cost) time.Duration { return c.postgres }),
+			fmt.Sprint(median(wals)/int64(b.Events)), fmt.Sprint(checkpoints), peak)
+	}
+	return nil
+}
+
+func (u *upload) copied() bool { return u.name[:4] == "COPY" }
+
+func (u *upload) median(of func(cost) time.Duration) time.Duration {
+	all := make([]time.Duration, len(u.costs))
+	for i, c := range u.costs {
+		all[i] = of(c)
+	}
+	return median(all)
+}
