@@ -2,6 +2,7 @@ package loadgen_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -53,7 +54,7 @@ func decode(t *testing.T, body []byte) []event.Event {
 
 func TestASeedGivesTheSameBodies(t *testing.T) {
 	t.Parallel()
-	body := func(seed uint64, number, version int) string {
+	body := func(seed, number uint64, version int) string {
 		pool := newPool(t, loadgen.PoolConfig{Seed: seed, Events: 500, Late: 0.1})
 		s := newStream(t, pool, loadgen.StreamConfig{Seed: seed, Number: number, UUID: version, Duplicates: 0.2})
 		return string(pool.Append(nil, s.Append(nil, 1000)))
@@ -118,7 +119,7 @@ func TestIdsAreFreshButForTheDuplicates(t *testing.T) {
 	pool := newPool(t, loadgen.PoolConfig{Seed: 1, Events: 300})
 	for _, rate := range []float64{0, 0.1, 0.5} {
 		first, again := map[uuid.UUID]int32{}, 0
-		for number := range 4 {
+		for number := range uint64(4) {
 			s := newStream(t, pool, loadgen.StreamConfig{Seed: 9, Number: number, Duplicates: rate})
 			own := map[uuid.UUID]bool{}
 			for range 100 {
@@ -208,6 +209,26 @@ func answering(t *testing.T, handler http.HandlerFunc) loadgen.ClientConfig {
 	return loadgen.ClientConfig{URL: server.URL, Connections: 1}
 }
 
+// Which connection sends what is a matter of luck; what is sent must not be.
+func TestARunOfTheSameSeedSendsTheSame(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t, loadgen.PoolConfig{Seed: 1, Events: 300})
+	cfg := loadgen.Config{
+		Client: loadgen.ClientConfig{URL: service(t).URL, Authorization: "Bearer key", Connections: 7},
+		Stream: loadgen.StreamConfig{Seed: 5}, Batch: 13, Events: 3000,
+	}
+	first, err := loadgen.Run(t.Context(), pool, cfg)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, first.Accepted)
+	second, err := loadgen.Run(t.Context(), pool, cfg)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, second.Duplicates)
+	cfg.Stream.Number++
+	third, err := loadgen.Run(t.Context(), pool, cfg)
+	require.NoError(t, err)
+	require.EqualValues(t, 3000, third.Accepted)
+}
+
 func TestOtherAnswersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64
@@ -252,6 +273,7 @@ func TestOpenLoopCountsFromTheSchedule(t *testing.T) {
 	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: client, Batch: 1, Rate: rate, Events: requests})
 	require.NoError(t, err)
 	require.EqualValues(t, requests, report.Sent)
+	require.Zero(t, report.Unsent)
 
 	// The run began before the first was handled: each took at least this long.
 	var least time.Duration
@@ -271,6 +293,26 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: client, Batch: 1, Rate: rate, Events: requests})
 	require.NoError(t, err)
 	require.Greater(t, report.Elapsed, (requests-1)*time.Second/rate, "none is sent before its time")
+}
+
+// What was due and not sent is missing from the latency, so it must be told.
+func TestOpenLoopTellsWhatItCouldNotSend(t *testing.T) {
+	t.Parallel()
+	const rate = 1000
+	ctx, cancel := context.WithCancel(t.Context())
+	client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		cancel() // the run ends while its only connection is in use
+		w.WriteHeader(http.StatusAccepted)
+		fmt.Fprint(w, `{"accepted": 1, "duplicates": 0, "rejected": 0}`)
+	})
+	pool := newPool(t, loadgen.PoolConfig{Events: 9})
+	report, err := loadgen.Run(ctx, pool, loadgen.Config{Client: client, Batch: 1, Rate: rate * rate, Events: 1 << 30})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, report.Requests())
+	require.EqualValues(t, int64(report.Elapsed.Seconds()*rate*rate)-1, report.Unsent)
+	var out bytes.Buffer
+	require.NoError(t, report.Write(&out))
+	require.Contains(t, out.String(), "requests were due")
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {

@@ -23,6 +23,9 @@ type Report struct {
 	Sent, Accepted, Duplicates, Rejected int64
 	// Statuses counts all requests; 0 is for those without an answer.
 	Statuses map[int]int64
+	// Unsent are the requests of an open loop that were due, but no connection was
+	// free until the run ended. They are in no latency: it would be worse.
+	Unsent int64
 	// Latency of the requests that were answered with 202, in microseconds.
 	Latency *hdrhistogram.Histogram
 	// CPU is what this process used meanwhile.
@@ -107,6 +110,9 @@ func (r *Report) Write(w io.Writer) error {
 	line("events/s", "%.0f", r.EventsPerSecond())
 	line("requests/s", "%.0f", float64(r.Requests())/r.Elapsed.Seconds())
 	line("answers", "%s", r.Answers())
+	if r.Unsent > 0 {
+		line("not sent", "%d requests were due: the service does not keep up, and the latency flatters it", r.Unsent)
+	}
 	line("latency", "p50 %s, p90 %s, p99 %s, p99.9 %s, max %s",
 		r.Quantile(50), r.Quantile(90), r.Quantile(99), r.Quantile(99.9), time.Duration(r.Latency.Max())*time.Microsecond)
 	if r.Sent > 0 {

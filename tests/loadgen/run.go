@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -16,8 +15,8 @@ import (
 // Config of a run.
 type Config struct {
 	Client ClientConfig // its Connections are the run's
-	Stream StreamConfig // its Number is that of the first connection
-	Batch  int          // events in a request
+	Stream StreamConfig
+	Batch  int // events in a request
 	// Rate is of requests a second over all connections, sent at their times
 	// whether the service keeps up or not (open loop). 0 means that each
 	// connection sends again as soon as it was answered (closed loop).
@@ -63,22 +62,21 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 		ctx, cancel = context.WithTimeout(ctx, cfg.Duration)
 		defer cancel()
 	}
-	l := &load{pool: pool, cfg: cfg, client: client, total: newReport()}
+	stream, err := NewStream(pool, cfg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{pool: pool, cfg: cfg, client: client, stream: stream, total: newReport()}
 	cpu := ownCPU()
 	l.begin = time.Now()
 	var g errgroup.Group
-	for i := range cfg.Client.Connections {
-		stream := cfg.Stream
-		stream.Number += i
-		s, err := NewStream(pool, stream)
-		if err != nil {
-			return nil, errors.Join(err, g.Wait())
-		}
-		g.Go(func() error { return l.connection(ctx, s) })
+	for range cfg.Client.Connections {
+		g.Go(func() error { return l.connection(ctx) })
 	}
 	err = g.Wait()
 	l.total.Elapsed = time.Since(l.begin)
 	l.total.CPU = ownCPU() - cpu
+	l.total.Unsent = l.due() - l.total.Requests()
 	return l.total, errors.Join(err, l.total.check())
 }
 
@@ -88,16 +86,48 @@ type load struct {
 	cfg    Config
 	client *Client
 	begin  time.Time
-	turns  atomic.Int64 // requests that were begun
 
-	mu    sync.Mutex
-	total *Report
+	mu     sync.Mutex
+	stream *Stream
+	turns  int64 // requests that were given out
+	total  *Report
+}
+
+// next gives out one request: which it is, and its events in place of those of
+// the last. What it holds does not depend on the connection that sends it, so
+// that a seed tells all that a run sends.
+func (l *load) next(last []Sent) (turn int64, events []Sent) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	turn = l.turns
+	n := int64(l.cfg.Batch)
+	if l.cfg.Events > 0 {
+		n = max(0, min(n, l.cfg.Events-turn*n))
+	}
+	l.turns++
+	return turn, l.stream.Append(last[:0], int(n))
+}
+
+// due is how many requests should have been sent, once the run has ended.
+func (l *load) due() int64 {
+	if l.cfg.Rate == 0 {
+		return l.total.Requests()
+	}
+	lasted := l.total.Elapsed
+	if l.cfg.Duration > 0 {
+		lasted = min(lasted, l.cfg.Duration)
+	}
+	due := int64(lasted.Seconds() * l.cfg.Rate)
+	if batch := int64(l.cfg.Batch); l.cfg.Events > 0 {
+		due = min(due, (l.cfg.Events+batch-1)/batch)
+	}
+	return max(due, l.total.Requests())
 }
 
 // lostPause keeps a connection without a service from spinning.
 const lostPause = 100 * time.Millisecond
 
-func (l *load) connection(ctx context.Context, s *Stream) error {
+func (l *load) connection(ctx context.Context) error {
 	post, report := l.client.NewPost(), newReport()
 	defer func() {
 		l.mu.Lock()
@@ -107,16 +137,11 @@ func (l *load) connection(ctx context.Context, s *Stream) error {
 	var events []Sent
 	var body []byte
 	for {
-		turn := l.turns.Add(1) - 1
-		n := int64(l.cfg.Batch)
-		if l.cfg.Events > 0 {
-			n = min(n, l.cfg.Events-turn*int64(l.cfg.Batch))
-		}
-		if n <= 0 {
+		var turn int64
+		if turn, events = l.next(events); len(events) == 0 {
 			return nil
 		}
 		// The body is ready before its time has come.
-		events = s.Append(events[:0], int(n))
 		body = l.pool.Append(body[:0], events)
 		if err := post.SetBody(body); err != nil {
 			return err
@@ -134,7 +159,7 @@ func (l *load) connection(ctx context.Context, s *Stream) error {
 		if status == http.StatusAccepted && err != nil {
 			return err
 		}
-		report.record(status, n, answer, time.Since(start))
+		report.record(status, int64(len(events)), answer, time.Since(start))
 		if status == 0 && !waitUntil(ctx, time.Now().Add(lostPause)) {
 			return nil
 		}

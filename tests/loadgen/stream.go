@@ -13,18 +13,19 @@ import (
 type StreamConfig struct {
 	Seed uint64
 	// Number tells the streams of one seed apart: no two share an id.
-	Number int
+	Number uint64
 	// UUID is the version of the ids, 4 or 7. Defaults to 4.
 	UUID int
 	// Duplicates is the share of events, 0 to below 1, that the stream sent
-	// before: one of its last 4,096.
+	// before: in the older half of its last 65,536, so that most of them have
+	// been answered and not one request waits for the next.
 	Duplicates float64
 	// Clock gives the times in ids of version 7. Defaults to time.Now.
 	Clock func() time.Time
 }
 
 // history bounds how far back a duplicate's first sending is.
-const history = 4096
+const history = 1 << 16
 
 // Stream picks events of a pool and gives them ids. It is for one goroutine.
 type Stream struct {
@@ -52,7 +53,7 @@ func NewStream(pool *Pool, cfg StreamConfig) (*Stream, error) {
 	if cfg.Duplicates < 0 || cfg.Duplicates >= 1 {
 		return nil, fmt.Errorf("a share of %v duplicates is not from 0 to below 1", cfg.Duplicates)
 	}
-	r := newRand(cfg.Seed, uint64(cfg.Number))
+	r := newRand(cfg.Seed, cfg.Number)
 	return &Stream{
 		pool: pool, rand: r, clock: cfg.Clock, version: cfg.UUID, next: r.IntN(pool.Len()),
 		duplicates: share{rate: cfg.Duplicates},
@@ -67,7 +68,8 @@ func (s *Stream) Append(dst []Sent, n int) []Sent {
 	}
 	for range n {
 		if s.duplicates.next() && len(s.sent) > 0 {
-			dst = append(dst, s.sent[s.rand.IntN(len(s.sent))])
+			older := s.rand.IntN((len(s.sent) + 1) / 2)
+			dst = append(dst, s.sent[(s.oldest+older)%len(s.sent)])
 			continue
 		}
 		e := Sent{ID: s.id(milliseconds), Event: int32(s.next)}

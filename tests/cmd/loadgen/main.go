@@ -34,7 +34,7 @@ type cli struct {
 	Duplicates  float64   `help:"Share of events, 0 to below 1, that were sent before."`
 	Late        float64   `help:"Share of events, 0 to 1, that come 1 hour to 30 days late."`
 	UUID        int       `default:"4" enum:"4,7" help:"Version of the event ids: 4 (random) or 7 (by time)."`
-	Seed        uint64    `help:"The same seed gives the same ids and, with the same --until, the same events. Defaults to a random one: ids that are known are duplicates."`
+	Seed        uint64    `help:"The same seed gives the same ids (of version 4) and, with the same --until, the same events. Defaults to a random one: ids that are known are duplicates."`
 	Until       time.Time `help:"Time of the newest event, as 2006-01-02T15:04:05Z. Defaults to now."`
 	Compression string    `default:"none" enum:"none,gzip,zstd" help:"Of the bodies: none, gzip or zstd."`
 }
