@@ -52,9 +52,14 @@ func TestGroupJoinsWhatWaits(t *testing.T) {
 		defer g.mu.Unlock()
 		return len(g.waiting)
 	}
-	for range committers { // each is taken alone and blocks in commit
+	running := func() int {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return g.running
+	}
+	for i := range committers { // each is taken alone and blocks in commit
 		add()
-		require.Eventually(t, func() bool { return waiting() == 0 }, wait, tick)
+		require.Eventually(t, func() bool { return running() == i+1 && waiting() == 0 }, wait, tick)
 	}
 	const more = 50
 	for range more {
@@ -67,7 +72,7 @@ func TestGroupJoinsWhatWaits(t *testing.T) {
 	}
 	wg.Wait()
 	require.ElementsMatch(t, []int{1, 1, more}, sizes)
-	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return g.running == 0 }, wait, tick)
+	require.Eventually(t, func() bool { return running() == 0 }, wait, tick)
 }
 
 func TestGroupIsBounded(t *testing.T) {

@@ -126,10 +126,16 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 		u.out = Outcome{}
 	}
 	entries, repeats := distinct(uploads)
-	// The payload is written while Postgres inserts: nearly always all is new.
+	// The payload is encoded while Postgres inserts what is likely new: all, and
+	// once some are found to be known, all others.
 	ahead := encodeAhead(ctx, uploads, repeats, len(entries))
-	defer ahead.stop()
-	fresh, old, err := insert(ctx, tx, entries)
+	defer func() { ahead.stop() }()
+	likely := len(entries)
+	fresh, old, err := insert(ctx, tx, entries, func(old []known) {
+		ahead.stop()
+		likely = len(entries) - len(old)
+		ahead = encodeAhead(ctx, uploads, slices.Concat(old, repeats), likely)
+	})
 	if err != nil {
 		return err
 	}
@@ -141,7 +147,7 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 		uploads[k.upload].duplicate(k)
 	}
 	rows := ahead.rows
-	if len(old) > 0 {
+	if len(fresh) < likely {
 		rows = encode(uploads, duplicates)
 	}
 	last, err := appendAll(ctx, tx, rows)
