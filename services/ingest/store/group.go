@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,7 +43,8 @@ type group struct {
 // member of a group.
 type member struct {
 	upload
-	taken bool // by a committer; guarded by group.mu
+	ctx   context.Context // its request's, for what it carries
+	taken bool            // by a committer; guarded by group.mu
 	done  chan struct{}
 	err   error
 }
@@ -51,7 +53,7 @@ type member struct {
 // batch is taken has stored nothing; after that it waits for the outcome, which
 // is bounded by commitTimeout.
 func (g *group) add(ctx context.Context, project int64, batch *event.Batch) (Outcome, error) {
-	m := &member{upload: upload{project: project, batch: batch}, done: make(chan struct{})}
+	m := &member{upload: upload{project: project, batch: batch}, ctx: ctx, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, m)
 	idle := g.running < committers
@@ -60,8 +62,7 @@ func (g *group) add(ctx context.Context, project int64, batch *event.Batch) (Out
 	}
 	g.mu.Unlock()
 	if idle {
-		// Whoever's request it was: the others' events must not hang on its life.
-		go g.run(context.WithoutCancel(ctx))
+		go g.run()
 	}
 	select {
 	case <-m.done:
@@ -80,22 +81,15 @@ func (g *group) withdraw(m *member) bool {
 	if m.taken {
 		return false
 	}
-	for i, w := range g.waiting {
-		if w == m {
-			g.waiting = append(g.waiting[:i], g.waiting[i+1:]...)
-			break
-		}
-	}
+	at := slices.Index(g.waiting, m)
+	g.waiting = slices.Delete(g.waiting, at, at+1)
 	return true
 }
 
-func (g *group) run(ctx context.Context) {
-	for {
-		members := g.take()
-		if members == nil {
-			return
-		}
-		g.commit(ctx, members)
+func (g *group) run() {
+	for members := g.take(); members != nil; members = g.take() {
+		// The first one's trace shows the commit; its end must not be the others'.
+		g.commit(context.WithoutCancel(members[0].ctx), members)
 	}
 }
 
@@ -113,8 +107,8 @@ func (g *group) take() []*member {
 		events += len(g.waiting[n].batch.Events)
 		n++
 	}
-	members := g.waiting[:n:n]
-	g.waiting = g.waiting[n:]
+	members := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n) // holds on to none
 	return members
 }
 
@@ -123,7 +117,7 @@ func (g *group) take() []*member {
 // with one, or makes it wait, is not the others' matter. When the connection
 // broke, nobody knows the outcome, and each learns that.
 func (s *Store) commit(ctx context.Context, members []*member) {
-	err := s.store(ctx, members)
+	err := s.together(ctx, members)
 	var pg *pgconn.PgError
 	if len(members) == 1 || !errors.As(err, &pg) {
 		for _, m := range members {
@@ -134,13 +128,14 @@ func (s *Store) commit(ctx context.Context, members []*member) {
 	}
 	for _, m := range members {
 		go func() {
-			m.err = s.store(ctx, []*member{m})
+			m.err = s.together(ctx, []*member{m})
 			close(m.done)
 		}()
 	}
 }
 
-func (s *Store) store(ctx context.Context, members []*member) error {
+// together stores members in one transaction.
+func (s *Store) together(ctx context.Context, members []*member) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	uploads := make([]*upload, len(members))

@@ -15,7 +15,7 @@ import (
 )
 
 func newMember(project int64, events ...event.Event) *member {
-	return &member{upload: upload{project: project, batch: newBatch(events...)}, done: make(chan struct{})}
+	return &member{upload: upload{project: project, batch: newBatch(events...)}, ctx: context.Background(), done: make(chan struct{})}
 }
 
 func outcomes(t *testing.T, members ...*member) {

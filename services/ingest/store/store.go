@@ -70,21 +70,20 @@ func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atom
 // AddIn is Add inside a transaction of the caller. It counts once that commits.
 func AddIn(ctx context.Context, tx pgx.Tx, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
 	u := &upload{project: project, batch: batch}
-	var err error
-	switch {
-	case atomic: // a savepoint: a conflict undoes the events, not what the caller did
-		err = pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-			if err := write(ctx, tx, []*upload{u}); err != nil {
-				return err
-			}
-			if len(u.out.Conflicts) > 0 {
-				return ErrConflict
-			}
-			return nil
-		})
-	default:
-		err = write(ctx, tx, []*upload{u})
+	if !atomic {
+		err := write(ctx, tx, []*upload{u})
+		return u.out, err
 	}
+	// A savepoint: a conflict undoes the events, not what the caller did.
+	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
+		if err := write(ctx, tx, []*upload{u}); err != nil {
+			return err
+		}
+		if len(u.out.Conflicts) > 0 {
+			return ErrConflict
+		}
+		return nil
+	})
 	return u.out, err
 }
 
