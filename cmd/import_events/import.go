@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"text/tabwriter"
+	"time"
+
+	"eventanalytics/cmd/import_events/checkpoint"
+	"eventanalytics/cmd/import_events/pipeline"
+	"eventanalytics/cmd/import_events/progress"
+	"eventanalytics/cmd/import_events/reject"
+	"eventanalytics/cmd/import_events/source"
+	"eventanalytics/cmd/import_events/upload"
+)
+
+// importFile imports the file from where an earlier run stopped, and says
+// whether rows were rejected.
+func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.File) (rejected bool, err error) {
+	begun := time.Now()
+	state, err := begin(o)
+	if err != nil {
+		return false, err
+	}
+	before := state.Records
+	src, err := source.Open(o.File)
+	if err != nil {
+		return false, err
+	}
+	defer src.Close()
+	if err := src.Skip(state.Records); err != nil {
+		return false, err
+	}
+	rejects, err := reject.Open(o.Rejects, state.RejectBytes)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, rejects.Close()) }()
+
+	var shown *progress.Progress
+	if !o.Quiet {
+		at, of := src.Progress()
+		shown = progress.New(stderr, before, at, of)
+		if before > 0 {
+			shown.Note("going on after %d events", before)
+		}
+	}
+	cfg := pipeline.Config{
+		Source:      src,
+		BatchEvents: o.Batch, BatchBytes: batchBytes, Parallel: o.Parallel,
+		NotBefore: time.Unix(0, 0), NotAfter: begun.Add(time.Hour), // the service's defaults
+		Confirm: func(b pipeline.Batch) (err error) {
+			if state.RejectBytes, err = rejects.Append(b.Rejects); err != nil {
+				return err
+			}
+			add(&state, b)
+			shown.Done(state.Records, b.Progress)
+			if o.DryRun {
+				return nil
+			}
+			return state.Save(o.Checkpoint)
+		},
+	}
+	if !o.DryRun {
+		cfg.NotBefore, cfg.NotAfter = time.Time{}, time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // the service knows
+		cfg.Client, err = upload.New(upload.Config{
+			URL: o.URL, Username: o.Username, Password: o.Password, APIKey: o.APIKey, Project: o.Project,
+			Compression: o.Compression, KeyPrefix: state.Import.String(), RetryFor: o.RetryFor, Connections: o.Parallel,
+			OnRetry: func(err error, after time.Duration) {
+				shown.Note("%v; trying again in %s", err, after.Round(time.Second/10))
+			},
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	err = pipeline.Run(ctx, cfg)
+	shown.Close()
+	summarize(stdout, o, state, state.Records-before, time.Since(begun))
+	if err != nil {
+		return false, fmt.Errorf("after %d events: %w%s", state.Records, err, advice(o))
+	}
+	if !o.DryRun {
+		if err := os.Remove(o.Checkpoint); err != nil {
+			return false, fmt.Errorf("removing the checkpoint: %w", err)
+		}
+	}
+	if state.Totals.Rejected > 0 && !o.Quiet {
+		fmt.Fprintf(stderr, "rejected rows are in %s\n", o.Rejects)
+	}
+	return state.Totals.Rejected > 0, nil
+}
+
+func advice(o options) string {
+	if o.DryRun {
+		return ""
+	}
+	return "; run the same command again to go on from there"
+}
+
+// begin finds the state that an earlier run left, or makes one and saves it
+// before anything is sent.
+func begin(o options) (checkpoint.State, error) {
+	file, err := checkpoint.Identify(o.File)
+	if err != nil {
+		return checkpoint.State{}, err
+	}
+	target := checkpoint.Target{URL: o.URL, Username: o.Username, Project: o.Project}
+	if o.DryRun {
+		return checkpoint.New(file, target), nil
+	}
+	state, found, err := checkpoint.Load(o.Checkpoint)
+	if err != nil {
+		return checkpoint.State{}, err
+	}
+	if found {
+		err = state.Check(file, target)
+	}
+	// Nothing is lost of an import that got nowhere, perhaps for a wrong address.
+	if !found || err != nil && state.Records == 0 {
+		state = checkpoint.New(file, target)
+		return state, state.Save(o.Checkpoint)
+	}
+	if err != nil {
+		return checkpoint.State{}, fmt.Errorf("%w; to begin anew, remove %s", err, o.Checkpoint)
+	}
+	if _, err := os.Stat(o.Rejects); state.RejectBytes > 0 && errors.Is(err, fs.ErrNotExist) {
+		return checkpoint.State{}, fmt.Errorf("the reject file %s of the interrupted import is gone; to begin anew, remove %s", o.Rejects, o.Checkpoint)
+	}
+	return state, nil
+}
+
+func add(s *checkpoint.State, b pipeline.Batch) {
+	s.Records += int64(b.Records)
+	s.Totals.Sent += int64(b.Sent)
+	s.Totals.Accepted += int64(b.Accepted)
+	s.Totals.Rejected += int64(len(b.Rejects))
+	s.Totals.Duplicates += int64(b.Records - b.Accepted - len(b.Rejects))
+}
+
+// summarize prints the totals over all runs; time and rate are of this one.
+func summarize(w io.Writer, o options, s checkpoint.State, records int64, took time.Duration) {
+	t := s.Totals
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.TabIndent)
+	row := func(name string, value any) { fmt.Fprintf(table, "%v\t %s\n", value, name) }
+	if o.DryRun {
+		row("valid", s.Records-t.Rejected)
+	} else {
+		row("sent", t.Sent)
+		row("accepted", t.Accepted)
+		row("duplicates", t.Duplicates)
+	}
+	row("rejected", t.Rejected)
+	row("seconds", fmt.Sprintf("%.2f", took.Seconds()))
+	row("events/s", fmt.Sprintf("%.0f", float64(records)/max(took.Seconds(), 1e-9)))
+	table.Flush()
+}

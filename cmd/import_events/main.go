@@ -1,0 +1,147 @@
+// Command import_events brings events from a file into the service, over its
+// HTTP API: what the API refuses, it refuses, and what was imported before, or
+// in part, may be imported again.
+//
+// Exit status: 0 when every event of the file is stored, 1 when the import
+// failed or was stopped (run it again to go on), 2 for a wrong command line, 3
+// when it finished and rows were rejected.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"eventanalytics/cmd/import_events/upload"
+)
+
+// Exit status of the program.
+const (
+	exitStored   = 0
+	exitFailed   = 1
+	exitUsage    = 2
+	exitRejected = 3
+)
+
+const description = `Brings events from a file into the service, over its HTTP API.
+
+The file is .csv, .ndjson or .jsonl, each perhaps with .gz or .zst behind, or .parquet, with the columns (or members) event_id, occurred_at, user_id, event_type and properties_json.
+
+Run it again after an interruption: it goes on where it was. Events that are stored already do no harm.
+
+Exit status: 0 every event is stored; 1 failed or stopped, run it again to go on; 2 the command line is wrong; 3 finished, but rows were rejected.`
+
+type options struct {
+	File string `arg:"" type:"existingfile" help:"File with the events."`
+
+	URL      string `name:"url" env:"ANALYTICS_URL" default:"http://localhost:5066" help:"Address of the service."`
+	Username string `env:"ANALYTICS_USERNAME" help:"Name of the account; give it with a password, or give an API key."`
+	Password string `env:"ANALYTICS_PASSWORD" help:"Password of the account; others on this machine see it unless it comes from the environment."`
+	APIKey   string `name:"api-key" env:"ANALYTICS_API_KEY" help:"API key with the scope ingest; better from the environment, too."`
+	Project  int64  `help:"Number of the project, instead of the account's own."`
+
+	Batch       int           `default:"10000" help:"Most events of one request; 8 MiB of the file end a request as well."`
+	Parallel    int           `default:"4" help:"Requests at once."`
+	Compression string        `enum:"zstd,gzip,none" default:"zstd" help:"Compression of requests: zstd, gzip or none."`
+	RetryFor    time.Duration `default:"15m" help:"How long to try a request again while the service is away or busy."`
+
+	Checkpoint string `type:"path" help:"File that remembers how far the import is; by default the file's name with .checkpoint behind, in the working directory. It is removed at the end."`
+	Rejects    string `type:"path" help:"CSV file for rows that were not imported; by default the file's name with .rejects.csv behind (.dry-run.rejects.csv for a dry run), in the working directory. It is written anew."`
+	DryRun     bool   `help:"Check the whole file as the service would, write the reject file, and send nothing."`
+	Quiet      bool   `help:"Show no progress."`
+}
+
+// batchBytes of the file end a batch, far below the service's default of 64 MiB
+// so that a request is soon answered.
+const batchBytes = 8 << 20
+
+// Validate reports everything that is wrong with the options (for kong).
+func (o *options) Validate() error {
+	var errs []error
+	if o.Batch < 1 || o.Parallel < 1 {
+		errs = append(errs, errors.New("--batch and --parallel must be positive"))
+	}
+	if o.Project < 0 {
+		errs = append(errs, errors.New("--project must be positive"))
+	}
+	if o.RetryFor <= 0 {
+		errs = append(errs, errors.New("--retry-for must be positive"))
+	}
+	if o.DryRun {
+		return errors.Join(errs...)
+	}
+	if err := upload.CheckURL(o.URL); err != nil {
+		errs = append(errs, fmt.Errorf("--url: %w", err))
+	}
+	switch account := o.Username != "" || o.Password != ""; {
+	case account && o.APIKey != "":
+		errs = append(errs, errors.New("give either --username and --password or --api-key"))
+	case account && (o.Username == "" || o.Password == ""), !account && o.APIKey == "":
+		errs = append(errs, errors.New("give --username and --password, or --api-key"))
+	case o.APIKey != "" && o.Project != 0:
+		errs = append(errs, errors.New("--project goes with --username: an API key belongs to one project"))
+	}
+	return errors.Join(errs...)
+}
+
+// name fills in the names of the files that were not given.
+func (o *options) name() error {
+	base := filepath.Base(o.File)
+	if o.Checkpoint == "" {
+		o.Checkpoint = base + ".checkpoint"
+	}
+	if o.Rejects == "" {
+		o.Rejects = base + ".rejects.csv"
+		if o.DryRun { // those of an interrupted import are still needed
+			o.Rejects = base + ".dry-run.rejects.csv"
+		}
+	}
+	input, err := os.Stat(o.File)
+	if err != nil {
+		return fmt.Errorf("looking at the file: %w", err)
+	}
+	for _, path := range []string{o.Checkpoint, o.Rejects} {
+		if other, err := os.Stat(path); err == nil && os.SameFile(input, other) {
+			return fmt.Errorf("%s is the file to be imported", path)
+		}
+	}
+	if o.Checkpoint == o.Rejects {
+		return fmt.Errorf("%s cannot be both the checkpoint and the reject file", o.Rejects)
+	}
+	return nil
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func run(args []string, stdout io.Writer, stderr *os.File) int {
+	var o options
+	parser := kong.Must(&o, kong.Name("import_events"), kong.Description(description), kong.Writers(stdout, stderr))
+	_, err := parser.Parse(args)
+	if err == nil {
+		err = o.name()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "import_events:", err)
+		return exitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	rejected, err := importFile(ctx, o, stdout, stderr)
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "import_events:", err)
+		return exitFailed
+	case rejected:
+		return exitRejected
+	}
+	return exitStored
+}

@@ -1,0 +1,208 @@
+// Package pipeline takes events from a file to the service: one goroutine reads
+// batches, several check and upload them, and one confirms them in the order of
+// the file.
+package pipeline
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/cmd/import_events/reject"
+	"eventanalytics/cmd/import_events/source"
+	"eventanalytics/cmd/import_events/upload"
+)
+
+// Config of a run.
+type Config struct {
+	Source source.Source
+	// Client uploads; nil makes a dry run.
+	Client *upload.Client
+	// BatchEvents and BatchBytes bound a batch, whichever comes first. A batch
+	// has an event at least.
+	BatchEvents, BatchBytes int
+	Parallel                int // uploads at once
+	// NotBefore and NotAfter bound occurred_at as checked here.
+	NotBefore, NotAfter time.Time
+	// Confirm is called for each batch, in the order of the file, when all before
+	// it are confirmed.
+	Confirm func(Batch) error
+}
+
+// Batch is a piece of the file of which all is known.
+type Batch struct {
+	Records  int          // how many it has
+	Sent     int          // of them, to the service
+	Accepted int          // of them
+	Rejects  []reject.Row // in the order of the file
+	Progress int64        // of the source, behind it
+}
+
+// job is a batch on its way.
+type job struct {
+	number  int
+	records []source.Record
+	batch   Batch
+}
+
+// ErrStopped is returned by Run when ctx ended before the file did.
+var ErrStopped = errors.New("stopped")
+
+// Run imports what the source still has. When ctx ends or a batch fails, uploads
+// under way are finished and confirmed as far as nothing is missing before them.
+func Run(ctx context.Context, cfg Config) error {
+	g, running := errgroup.WithContext(ctx)
+	// A batch that is slow holds the others' confirmation up; they may not pile up.
+	window := make(chan struct{}, 2*cfg.Parallel)
+	jobs, done := make(chan *job), make(chan *job, 2*cfg.Parallel)
+
+	// A file that breaks off is imported as far as it can be read.
+	var broken error
+	g.Go(func() error {
+		defer close(jobs)
+		broken = read(running, cfg, window, jobs)
+		return nil
+	})
+	var uploads sync.WaitGroup
+	for range cfg.Parallel {
+		uploads.Add(1)
+		g.Go(func() error {
+			defer uploads.Done()
+			for j := range jobs {
+				if running.Err() != nil {
+					return nil
+				}
+				if err := work(running, cfg, j); err != nil {
+					return err
+				}
+				done <- j
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		uploads.Wait()
+		close(done)
+		return nil
+	})
+	g.Go(func() error { return confirm(cfg, window, done) })
+
+	err := g.Wait()
+	if ctx.Err() != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		return ErrStopped
+	}
+	if err != nil {
+		return err
+	}
+	return broken
+}
+
+// read cuts the source into batches.
+func read(ctx context.Context, cfg Config, window chan<- struct{}, jobs chan<- *job) error {
+	for number := 0; ; number++ {
+		select {
+		case window <- struct{}{}:
+		case <-ctx.Done():
+			return nil
+		}
+		j := &job{number: number}
+		err := j.fill(cfg)
+		if len(j.records) > 0 {
+			select {
+			case jobs <- j:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if len(j.records) == 0 {
+			return nil
+		}
+	}
+}
+
+func (j *job) fill(cfg Config) error {
+	defer func() {
+		j.batch.Records = len(j.records)
+		j.batch.Progress, _ = cfg.Source.Progress()
+	}()
+	for size := 0; len(j.records) < cfg.BatchEvents && size < cfg.BatchBytes; {
+		r, err := cfg.Source.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		j.records = append(j.records, r)
+		size += len(r.Text) + 1
+	}
+	return nil
+}
+
+// work finds out what becomes of a batch.
+func work(ctx context.Context, cfg Config, j *job) error {
+	type rejected struct {
+		record int
+		reject.Fault
+	}
+	var rejects []rejected
+	var events [][]byte
+	var records []int // of the events
+	for i, r := range j.records {
+		fault := r.Fault
+		if fault == nil {
+			fault = check(r.Event, cfg.NotBefore, cfg.NotAfter)
+		}
+		if fault != nil {
+			rejects = append(rejects, rejected{i, *fault})
+			continue
+		}
+		events, records = append(events, r.Event), append(records, i)
+	}
+	if cfg.Client != nil && len(events) > 0 {
+		result, err := cfg.Client.Send(ctx, events)
+		if err != nil {
+			return err
+		}
+		j.batch.Sent, j.batch.Accepted = len(events), result.Accepted
+		for _, e := range result.Errors {
+			rejects = append(rejects, rejected{records[e.Index], reject.Fault{Column: e.Field, Code: e.Code, Reason: e.Message}})
+		}
+	}
+	slices.SortFunc(rejects, func(a, b rejected) int { return cmp.Compare(a.record, b.record) })
+	for _, r := range rejects {
+		from := j.records[r.record]
+		j.batch.Rejects = append(j.batch.Rejects, reject.Row{Line: from.Line, Fault: r.Fault, Text: from.Text})
+	}
+	j.records = nil // a batch that waits for its turn needs them no more
+	return nil
+}
+
+// confirm confirms batches in order.
+func confirm(cfg Config, window <-chan struct{}, done <-chan *job) error {
+	waiting := map[int]*job{}
+	var failed error
+	next := 0
+	for j := range done {
+		waiting[j.number] = j
+		for failed == nil && waiting[next] != nil {
+			failed = cfg.Confirm(waiting[next].batch)
+			delete(waiting, next)
+			next++
+			<-window
+		}
+		if failed != nil {
+			return failed
+		}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"eventanalytics/cmd/import_events/reject"
+)
+
+const properties = "properties_json"
+
+// required and optional columns of a table.
+var (
+	required = []string{"event_id", "occurred_at", "user_id", "event_type"}
+	optional = []string{properties}
+)
+
+// checkColumns refuses a table from which no event can be made, and one with
+// columns that would be lost.
+func checkColumns(names []string) error {
+	for i, name := range names {
+		if !slices.Contains(required, name) && !slices.Contains(optional, name) {
+			return fmt.Errorf("%w: the column %q is not of an event", ErrFormat, name)
+		}
+		if slices.Contains(names[:i], name) {
+			return fmt.Errorf("%w: the column %q is there twice", ErrFormat, name)
+		}
+	}
+	for _, name := range required {
+		if !slices.Contains(names, name) {
+			return fmt.Errorf("%w: there is no column %q (columns: %s)", ErrFormat, name, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}
+
+// cell of a table; a null one is left out of the event.
+type cell struct {
+	column string
+	text   string
+	null   bool
+}
+
+// event makes an event of a table's row. All but the properties becomes JSON
+// strings: to the API 42 and "42" are the same user.
+func event(row []cell) ([]byte, *reject.Fault) {
+	size := 2
+	for _, c := range row {
+		size += len(c.column) + len(c.text) + 8
+	}
+	b := append(make([]byte, 0, size), '{')
+	for _, c := range row {
+		if c.null {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, '"'), c.column...), '"', ':')
+		if c.column == properties {
+			// Looked at by itself, lest it end the event and begin another.
+			if fault := checkJSON(jsontext.Value(c.text)); fault != nil {
+				fault.Column = properties
+				return nil, fault
+			}
+			b = append(b, c.text...)
+			continue
+		}
+		var err error
+		if b, err = jsontext.AppendQuote(b, c.text); err != nil {
+			return nil, &reject.Fault{Column: c.column, Code: "invalid-utf8", Reason: "must be UTF-8"}
+		}
+	}
+	return append(b, '}'), nil
+}
+
+// checkJSON refuses what is not one JSON value in the API's strict sense.
+func checkJSON(v jsontext.Value) *reject.Fault {
+	switch {
+	case v.IsValid():
+		return nil
+	case v.IsValid(jsontext.AllowDuplicateNames(true)):
+		return &reject.Fault{Code: "duplicate-key", Reason: "the same key twice in one object"}
+	}
+	return &reject.Fault{Code: "malformed-json", Reason: "must be one valid JSON value in UTF-8"}
+}
+
+// plain shows a row of which no event can be made: all its cells as strings.
+func plain(row []cell) []byte {
+	b := []byte{'{'}
+	for _, c := range row {
+		if c.null {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, c.column)
+		b, _ = jsontext.AppendQuote(append(b, ':'), c.text) // what is not UTF-8 is replaced
+	}
+	return append(b, '}')
+}

@@ -1,0 +1,109 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Result of an upload. What is neither Accepted nor in Errors was stored before.
+type Result struct {
+	Accepted int
+	Errors   []EventError // in the order of the events
+}
+
+// EventError says why an event is not stored.
+type EventError struct {
+	Index                int // of the event in the upload, from 0
+	Field, Code, Message string
+}
+
+// answer is of /api/events: the receipt of 202, or the problem of 422.
+type answer struct {
+	Accepted int
+	Errors   []struct {
+		Index                *int
+		Field, Code, Message string
+	}
+	Omitted int `json:"errors_omitted"`
+}
+
+// Send posts events and tells of each what became of it. The service lists a
+// hundred errors at most: when there are more, halves of the events are sent
+// again until each is told. What is already stored only counts as a duplicate
+// then.
+func (c *Client) Send(ctx context.Context, events [][]byte) (Result, error) {
+	r, err := c.post(ctx, append(bytes.Join(events, []byte("\n")), '\n'))
+	if err != nil {
+		return Result{}, err
+	}
+	if r.status == http.StatusRequestEntityTooLarge {
+		if len(events) > 1 {
+			return c.halves(ctx, events)
+		}
+		return Result{Errors: []EventError{{Code: "too-large", Message: r.refusal().Detail}}}, nil
+	}
+	a, err := read(r, len(events))
+	if err != nil {
+		return Result{}, err
+	}
+	if a.Omitted > 0 {
+		told, err := c.halves(ctx, events)
+		told.Accepted += a.Accepted
+		return told, err
+	}
+	result := Result{Accepted: a.Accepted}
+	for _, e := range a.Errors {
+		result.Errors = append(result.Errors, EventError{*e.Index, e.Field, e.Code, e.Message})
+	}
+	return result, nil
+}
+
+func (c *Client) halves(ctx context.Context, events [][]byte) (Result, error) {
+	half := len(events) / 2
+	first, err := c.Send(ctx, events[:half])
+	if err != nil {
+		return Result{}, err
+	}
+	second, err := c.Send(ctx, events[half:])
+	if err != nil {
+		return Result{}, err
+	}
+	first.Accepted += second.Accepted
+	for _, e := range second.Errors {
+		e.Index += half
+		first.Errors = append(first.Errors, e)
+	}
+	return first, nil
+}
+
+// read takes an answer that says what became of each of n events.
+func read(r *response, n int) (answer, error) {
+	if r.status != http.StatusAccepted && r.status != http.StatusUnprocessableEntity {
+		return answer{}, r.refusal()
+	}
+	var a answer
+	if err := json.Unmarshal(r.body, &a); err != nil {
+		return answer{}, fmt.Errorf("reading the answer: %w", err)
+	}
+	if a.Omitted > 0 && n == 1 {
+		return answer{}, errors.New("the service tells more errors than there are events")
+	}
+	if r.status == http.StatusUnprocessableEntity && len(a.Errors) == 0 {
+		return answer{}, r.refusal()
+	}
+	last := -1
+	for _, e := range a.Errors {
+		switch {
+		case e.Index == nil: // it is not about the events
+			return answer{}, r.refusal()
+		case *e.Index <= last || *e.Index >= n:
+			return answer{}, fmt.Errorf("the service tells an error of event %d of %d", *e.Index, n)
+		}
+		last = *e.Index
+	}
+	return a, nil
+}
