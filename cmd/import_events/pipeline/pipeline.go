@@ -113,18 +113,16 @@ func read(ctx context.Context, cfg Config, window chan<- struct{}, jobs chan<- *
 		}
 		j := &job{number: number}
 		err := j.fill(cfg)
-		if len(j.records) > 0 {
-			select {
-			case jobs <- j:
-			case <-ctx.Done():
-				return nil
-			}
+		if j.batch.Records == 0 {
+			return err
+		}
+		select {
+		case jobs <- j: // from here on it is the worker's
+		case <-ctx.Done():
+			return nil
 		}
 		if err != nil {
 			return err
-		}
-		if len(j.records) == 0 {
-			return nil
 		}
 	}
 }

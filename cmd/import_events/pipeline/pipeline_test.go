@@ -1,0 +1,151 @@
+package pipeline_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/cmd/import_events/pipeline"
+	"eventanalytics/cmd/import_events/source"
+	"eventanalytics/cmd/import_events/upload"
+)
+
+// file opens n events, one a line; what fault returns replaces one.
+func file(t *testing.T, n int, fault func(i int) string) source.Source {
+	t.Helper()
+	var b strings.Builder
+	for i := range n {
+		line := ""
+		if fault != nil {
+			line = fault(i)
+		}
+		if line == "" {
+			line = fmt.Sprintf(`{"event_id":"%s","occurred_at":"2025-08-01T00:00:00Z","user_id":%d,"event_type":"view"}`, uuid.New(), i)
+		}
+		b.WriteString(line + "\n")
+	}
+	path := filepath.Join(t.TempDir(), "events.ndjson")
+	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
+	s, err := source.Open(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	return s
+}
+
+// configure uploads to a service that accepts everything unless answer does
+// otherwise, and collects what is confirmed.
+func configure(t *testing.T, s source.Source, answer func(w http.ResponseWriter, body []byte) bool) (pipeline.Config, *[]pipeline.Batch) {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if answer != nil && answer(w, body) {
+			return
+		}
+		w.WriteHeader(http.StatusAccepted)
+		fmt.Fprintf(w, `{"accepted": %d, "errors": []}`, bytes.Count(body, []byte("\n")))
+	}))
+	t.Cleanup(server.Close)
+	client, err := upload.New(upload.Config{URL: server.URL, APIKey: "key", Compression: "none", RetryFor: time.Minute, Connections: 3})
+	require.NoError(t, err)
+	var confirmed []pipeline.Batch
+	return pipeline.Config{
+		Source: s, Client: client, BatchEvents: 10, BatchBytes: 1 << 20, Parallel: 3,
+		NotAfter: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		Confirm:  func(b pipeline.Batch) error { confirmed = append(confirmed, b); return nil },
+	}, &confirmed
+}
+
+func TestRunConfirmsInOrder(t *testing.T) {
+	t.Parallel()
+	s := file(t, 95, func(i int) string {
+		return map[int]string{3: "{", 17: `{"event_id":1}`, 18: "[]", 94: `{"a":1}{}`}[i]
+	})
+	cfg, confirmed := configure(t, s, nil)
+	require.NoError(t, pipeline.Run(t.Context(), cfg))
+	require.Len(t, *confirmed, 10)
+	var rejects []string
+	last := int64(0)
+	for i, b := range *confirmed {
+		require.Equal(t, min(10, 95-10*i), b.Records)
+		require.Equal(t, b.Records-len(b.Rejects), b.Accepted)
+		require.Equal(t, b.Accepted, b.Sent)
+		require.GreaterOrEqual(t, b.Progress, last)
+		last = b.Progress
+		for _, r := range b.Rejects {
+			rejects = append(rejects, fmt.Sprint(r.Line, " ", r.Column, " ", r.Code, " ", string(r.Text)))
+		}
+	}
+	require.Equal(t, []string{
+		"4  malformed-json {", `18 event_id invalid-uuid {"event_id":1}`, "19  not-an-object []", `95  malformed-json {"a":1}{}`,
+	}, rejects)
+}
+
+func TestADryRunSendsNothing(t *testing.T) {
+	t.Parallel()
+	late := `{"event_id":"` + uuid.NewString() + `","occurred_at":"2026-08-01T00:00:00Z","user_id":1,"event_type":"view"}`
+	s := file(t, 25, func(i int) string { return map[int]string{24: late}[i] })
+	cfg, confirmed := configure(t, s, func(http.ResponseWriter, []byte) bool { t.Error("a request was sent"); return false })
+	cfg.Client = nil
+	require.NoError(t, pipeline.Run(t.Context(), cfg))
+	require.Len(t, *confirmed, 3)
+	require.Equal(t, "timestamp-in-future", (*confirmed)[2].Rejects[0].Code)
+}
+
+func TestBytesBoundABatch(t *testing.T) {
+	t.Parallel()
+	cfg, confirmed := configure(t, file(t, 30, nil), nil)
+	cfg.BatchBytes = 1
+	require.NoError(t, pipeline.Run(t.Context(), cfg))
+	require.Len(t, *confirmed, 30)
+}
+
+// TestAFailureKeepsThePrefix refuses the fourth batch: the three before it are
+// confirmed, none behind it is.
+func TestAFailureKeepsThePrefix(t *testing.T) {
+	t.Parallel()
+	cfg, confirmed := configure(t, file(t, 200, nil), func(w http.ResponseWriter, body []byte) bool {
+		if !bytes.Contains(body, []byte(`"user_id":35,`)) {
+			return false
+		}
+		w.WriteHeader(http.StatusForbidden)
+		return true
+	})
+	err := pipeline.Run(t.Context(), cfg)
+	var refused *upload.StatusError
+	require.ErrorAs(t, err, &refused)
+	require.LessOrEqual(t, len(*confirmed), 3)
+}
+
+func TestStopFinishesWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	ctx, stop := context.WithCancel(t.Context())
+	cfg, confirmed := configure(t, file(t, 1000, nil), func(_ http.ResponseWriter, body []byte) bool {
+		if bytes.Contains(body, []byte(`"user_id":0,`)) {
+			stop()
+		}
+		return false
+	})
+	require.ErrorIs(t, pipeline.Run(ctx, cfg), pipeline.ErrStopped)
+	require.NotEmpty(t, *confirmed, "the first batch was under way")
+	require.Less(t, len(*confirmed), 100)
+}
+
+func TestAFailedConfirmationEndsTheRun(t *testing.T) {
+	t.Parallel()
+	cfg, _ := configure(t, file(t, 1000, nil), nil)
+	full := errors.New("the disk is full")
+	cfg.Confirm = func(pipeline.Batch) error { return full }
+	require.ErrorIs(t, pipeline.Run(t.Context(), cfg), full)
+}
