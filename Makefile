@@ -11,9 +11,9 @@ GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 # is for editors. What links DuckDB is tested without the race detector: each of
 # these test binaries takes 10 s and more to link as it is.
 DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
-RACE_MODULES := migrations pkg services/ingest
+RACE_MODULES := migrations pkg services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
-SOURCES := migrations pkg services tests
+SOURCES := migrations pkg services cmd tests
 BINARIES := ingest syncworker stats standalone
 
 .PHONY: help
@@ -34,17 +34,22 @@ services: install-test ## Run the services one by one behind nginx, as operators
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|compose|watch|deployments)$$')
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./watch ./deployments
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|exactness|compose|watch|deployments)$$')
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./exactness ./watch ./deployments
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
 	@docker compose version >/dev/null || { echo "Docker with its compose plugin is needed" >&2; exit 1; }
 	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./compose
 
+.PHONY: bench-ingest
+bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
+	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
+
 .PHONY: build
 build: go ## Build the binaries into bin/
 	@for name in $(BINARIES); do GOWORK=off $(GO) build -C services/$$name -o "$(CURDIR)/bin/" ./cmd/$$name; done
+	@GOWORK=off $(GO) build -C cmd/import_events -o "$(CURDIR)/bin/" .
 
 .PHONY: lint
 lint: go $(GOLANGCI) ## Check the code with golangci-lint
