@@ -46,6 +46,10 @@ compose-test: go ## Scale, kill, roll out, back up and restore with docker compo
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
 	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
 
+.PHONY: loadgen
+loadgen: go ## Post made-up events at a running service (LOAD="--api-key=… --connections=64 --batch=1 --duration=30s")
+	@GOWORK=off $(GO) run -C tests ./cmd/loadgen $(LOAD)
+
 .PHONY: build
 build: go ## Build the binaries into bin/
 	@for name in $(BINARIES); do GOWORK=off $(GO) build -C services/$$name -o "$(CURDIR)/bin/" ./cmd/$$name; done

@@ -43,18 +43,8 @@ func largeLedger(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	requestsHeading(fmt.Sprintf("Many requests, ledger of %d ids", b.Ledger))
-	for _, group := range []string{"true", "false"} {
-		if err := b.serve(ctx, "GROUP_COMMIT="+group); err != nil {
-			return err
-		}
-		for _, s := range []shape{{1, 256}, {100, 64}} {
-			if err := b.requests(ctx, s, group); err != nil {
-				return err
-			}
-		}
-	}
-	return b.serve(ctx)
+	asItIs := func(context.Context) error { return nil }
+	return b.groupCommits(ctx, fmt.Sprintf("Many requests, ledger of %d ids", b.Ledger), []shape{{1, 256}, {100, 64}}, asItIs)
 }
 
 // fillLedger adds random ids in their order, which is quick.

@@ -18,6 +18,7 @@ func heading(title string, columns ...string) {
 
 func row(cells ...string) { fmt.Println("| " + strings.Join(cells, " | ") + " |") }
 
+// median is the upper of the two in the middle of an even number.
 func median[T cmp.Ordered](of []T) T {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[len(sorted)/2]
