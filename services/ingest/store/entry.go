@@ -32,10 +32,17 @@ type known struct {
 // byKey is the order of the ledger's primary key. Equal keys are in the order of
 // their arrival.
 func byKey(a, b entry) int {
+	if c := compareKeys(a, b); c != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.upload, b.upload), cmp.Compare(a.at, b.at))
+}
+
+func compareKeys(a, b entry) int {
 	if c := bytes.Compare(a.id[:], b.id[:]); c != 0 {
 		return c
 	}
-	return cmp.Or(cmp.Compare(a.project, b.project), cmp.Compare(a.upload, b.upload), cmp.Compare(a.at, b.at))
+	return cmp.Compare(a.project, b.project)
 }
 
 func sameKey(a, b entry) bool { return a.id == b.id && a.project == b.project }

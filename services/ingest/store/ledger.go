@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -122,28 +123,29 @@ func (s *copyStream) fill() {
 	s.buffer = b
 }
 
-// The look-up is one index probe for each id, whatever the planner thinks of an
-// array of unknown length: OFFSET 0 keeps it from reading the whole ledger for a
-// hash join.
+// One scan of the index finds sorted ids in two thirds of the time that a join
+// with them takes. With several projects it may find an id of another of them:
+// the key tells them apart.
 const lookUpSQL = `
-SELECT e.n, l.content
-FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS e (id, project, n)
-CROSS JOIN LATERAL (
-    SELECT content FROM analytics.event_ids WHERE event_id = e.id AND project_id = e.project OFFSET 0
-) AS l`
+SELECT event_id, project_id, content FROM analytics.event_ids
+WHERE event_id = ANY ($1::uuid[]) AND project_id = ANY ($2::bigint[])`
 
-// lookUp tells which of entries are in the ledger.
+// lookUp tells which of entries, sorted and of distinct keys, are in the ledger.
 func lookUp(ctx context.Context, tx pgx.Tx, entries []entry) (missing []entry, found []known, err error) {
 	ids, projects, _ := columns(entries)
-	rows, err := tx.Query(ctx, lookUpSQL, ids, projects)
+	slices.Sort(projects)
+	rows, err := tx.Query(ctx, lookUpSQL, ids, slices.Compact(projects))
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking event ids up: %w", err)
 	}
 	in := make([]bool, len(entries))
-	var n, content int64
-	if _, err = pgx.ForEachRow(rows, []any{&n, &content}, func() error {
-		in[n-1] = true
-		found = append(found, known{entry: entries[n-1], first: content})
+	var id pgtype.UUID
+	var project, content int64
+	if _, err = pgx.ForEachRow(rows, []any{&id, &project, &content}, func() error {
+		if n, ok := slices.BinarySearchFunc(entries, entry{id: id.Bytes, project: project}, compareKeys); ok {
+			in[n] = true
+			found = append(found, known{entry: entries[n], first: content})
+		}
 		return nil
 	}); err != nil {
 		return nil, nil, fmt.Errorf("looking event ids up: %w", err)
