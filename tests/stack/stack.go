@@ -146,11 +146,19 @@ func Build(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(root, "bin")+"/", "./cmd/"+name)
 		cmd.Dir = filepath.Join(root, "services", name)
+		if tool := filepath.Join(root, "cmd", name); exists(tool) { // not a service: a module for itself
+			cmd.Args[len(cmd.Args)-1], cmd.Dir = ".", tool
+		}
 		if out, err := cmd.CombinedOutput(); err != nil {
 			return fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}
 	}
 	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // binary returns the path of a binary Build made.
