@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -109,7 +110,7 @@ func begin(o options) (checkpoint.State, error) {
 	if err != nil {
 		return checkpoint.State{}, err
 	}
-	target := checkpoint.Target{URL: o.URL, Username: o.Username, Project: o.Project}
+	target := checkpoint.Target{URL: strings.TrimRight(o.URL, "/"), Username: o.Username, Project: o.Project}
 	if o.DryRun {
 		return checkpoint.New(file, target), nil
 	}

@@ -89,6 +89,15 @@ func (i importer) rejects(t *testing.T) [][]string {
 	return all[1:]
 }
 
+// reject adds a line to the reject file, as an import does before it is killed.
+func (i importer) reject(t *testing.T, line string) {
+	t.Helper()
+	f, err := os.OpenFile(i.rejectFile(), os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(line)
+	require.NoError(t, errors.Join(err, f.Close()))
+}
+
 // imports requires that the account has these events and no others.
 func imports(t *testing.T, c *client, events []sample.Event) {
 	t.Helper()
@@ -266,6 +275,7 @@ func TestImportGoesOn(t *testing.T) {
 		require.Equal(t, -1, ended.ExitCode(), "it was killed")
 		killed := i.records(t)
 		require.Less(t, killed, count)
+		i.reject(t, "7,,written,behind the checkpoint,\n")
 
 		info, err := os.Stat(path)
 		require.NoError(t, err)

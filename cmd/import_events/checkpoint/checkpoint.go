@@ -64,6 +64,17 @@ type Target struct {
 	Project  int64  `json:"project,omitempty"`  // 0 for that of the account or key
 }
 
+func (t Target) String() string {
+	text := t.URL
+	if t.Username != "" {
+		text += " as " + t.Username
+	}
+	if t.Project != 0 {
+		text += fmt.Sprintf(", project %d", t.Project)
+	}
+	return text
+}
+
 const version = 1
 
 // State of an import.
@@ -98,7 +109,7 @@ func (s State) Check(file Identity, target Target) error {
 			ErrChanged, s.File.Size, s.File.Modified.Format(time.RFC3339Nano))
 	}
 	if s.Target != target {
-		return fmt.Errorf("%w: it went to %+v", ErrChanged, s.Target)
+		return fmt.Errorf("%w: it went to %s", ErrChanged, s.Target)
 	}
 	return nil
 }
