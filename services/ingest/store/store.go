@@ -105,6 +105,21 @@ func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
 	return err
 }
 
+// repeatsOf makes repeats of ids that were stored before differ from what was
+// stored, not from the first in the request.
+func repeatsOf(old, repeats []known) {
+	if len(repeats) == 0 {
+		return
+	}
+	slices.SortFunc(old, func(a, b known) int { return byKey(a.entry, b.entry) })
+	for i := range repeats {
+		r := &repeats[i]
+		if n, ok := slices.BinarySearchFunc(old, r.entry, func(k known, e entry) int { return compareKeys(k.entry, e) }); ok {
+			r.first = old[n].first
+		}
+	}
+}
+
 // upload is a batch and what becomes of it.
 type upload struct {
 	project int64
@@ -141,6 +156,7 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, e := range fresh {
 		uploads[e.upload].out.Accepted++
 	}
+	repeatsOf(old, repeats)
 	duplicates := slices.Concat(old, repeats)
 	for _, k := range duplicates {
 		uploads[k.upload].duplicate(k)

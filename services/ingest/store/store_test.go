@@ -139,6 +139,12 @@ func TestStoreTellsConflicts(t *testing.T) {
 	require.Equal(t, 3, out.Duplicates)
 	require.Equal(t, []int32{2, 3}, out.Conflicts)
 	require.ElementsMatch(t, []event.Event{a, b}, logged(t, pool, project), "the first content stays")
+
+	// What is stored counts, not what stands first in the request.
+	out, err = storeBatch(t, pool, project, newBatch(other, a, other), false)
+	require.NoError(t, err)
+	require.Equal(t, 3, out.Duplicates)
+	require.Equal(t, []int32{0, 2}, out.Conflicts)
 }
 
 func TestAtomicConflictStoresNothing(t *testing.T) {
