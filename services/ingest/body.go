@@ -28,6 +28,7 @@ type body struct {
 	budget   *budget
 	paid     int64 // bytes taken from the budget
 	read     int64
+	err      error // of Read
 	maxBytes int64
 	maxRatio int64
 	sum      hash.Hash // over all that is read; nil unless the digest is asked for
@@ -103,7 +104,12 @@ func (b *body) openZstd() error {
 	return nil
 }
 
+// Read fails for good with its first error, without the bytes that came with it:
+// who reads in pieces may pass over an error that comes with data.
 func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
 	n, err := b.plain.Read(p)
 	if b.sum != nil {
 		b.sum.Write(p[:n])
@@ -111,13 +117,15 @@ func (b *body) Read(p []byte) (int, error) {
 	b.read += int64(n)
 	switch {
 	case b.read > b.maxBytes, b.read > ratioFloor && b.read > b.maxRatio*b.wire.n:
-		return n, errTooLarge
+		b.err = errTooLarge
 	case b.read > b.paid && !b.pay():
-		return n, errOverloaded
+		b.err = errOverloaded
 	case err == nil || err == io.EOF:
 		return n, err
+	default:
+		b.err = b.corrupt(err)
 	}
-	return n, b.corrupt(err)
+	return 0, b.err
 }
 
 // pay takes what was read from the budget, in steps: what a client says it will

@@ -45,6 +45,9 @@ func TestBodyFindsNoRoom(t *testing.T) {
 	require.NoError(t, err)
 	second, err := open(make([]byte, 1<<20), "")
 	require.ErrorIs(t, err, errOverloaded)
+	n, err := second.Read(make([]byte, 100))
+	require.Zero(t, n, "a reader that passed over the error gets nothing more")
+	require.ErrorIs(t, err, errOverloaded)
 	second.close()
 	// A zstd stream of a few bytes that asks for a window of 8 MiB.
 	var small bytes.Buffer
