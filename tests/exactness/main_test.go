@@ -150,16 +150,27 @@ const (
 // noDeadlocks reads Postgres's own count, which is complete when the sessions of
 // the services have ended.
 func noDeadlocks(ctx context.Context) error {
-	return poll(ctx, 30*time.Second, func() error {
-		var others, deadlocks int
-		if err := db.QueryRow(ctx, othersSQL).Scan(&others); err != nil || others > 0 {
-			return fmt.Errorf("waiting for %d sessions to end: %w", others, err)
+	err := poll(ctx, 30*time.Second, func() error {
+		var others int
+		if err := db.QueryRow(ctx, othersSQL).Scan(&others); err != nil {
+			return fmt.Errorf("looking for sessions: %w", err)
 		}
-		if err := db.QueryRow(ctx, deadlocksSQL).Scan(&deadlocks); err != nil || deadlocks > 0 {
-			return fmt.Errorf("Postgres counted %d deadlocks: %w", deadlocks, err)
+		if others > 0 {
+			return fmt.Errorf("%d sessions of the services have not ended", others)
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	var deadlocks int
+	if err := db.QueryRow(ctx, deadlocksSQL).Scan(&deadlocks); err != nil {
+		return fmt.Errorf("reading the statistics: %w", err)
+	}
+	if deadlocks > 0 {
+		return fmt.Errorf("Postgres broke %d deadlocks", deadlocks)
+	}
+	return nil
 }
 
 // poll asks until the answer is nil, and returns the last one when time is up.

@@ -3,6 +3,7 @@ package exactness
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,7 +28,7 @@ const (
 	inFlight   = 100 * mib // MAX_BYTES_IN_FLIGHT of the replica
 	wholeBody  = 64 * mib  // the most that one body may have
 	perByte    = 3         // bytes of memory that a byte of a body may take
-	ownMemory  = 64 * mib  // for connections and garbage, beside what an idle replica has
+	ownMemory  = 32 * mib  // for connections and garbage, beside what an idle replica has
 	bigUploads = 200
 )
 
@@ -150,7 +151,7 @@ func newMeasured(t *testing.T) *measured {
 			case <-tick.C:
 			}
 			if peak, err := peakOf(p.PID()); err != nil || peak > 2*m.bound(inFlight) {
-				cancel(fmt.Errorf("killed at %d MiB (%v)", peak/mib, err))
+				cancel(errors.Join(fmt.Errorf("killed at %d MiB", peak/mib), err))
 				return p.Kill()
 			}
 		}
