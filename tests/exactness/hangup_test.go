@@ -12,9 +12,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// hangUp sends the first n bytes of an upload's body over a connection of its own
-// and closes that without waiting for an answer. A chunked body lacks its end.
-func (c *caller) hangUp(ctx context.Context, base string, u upload, n int, chunked, reset bool) error {
+// broken is how an upload is broken off.
+type broken struct {
+	bytes   int             // of the body that are sent
+	chunked bool            // the body then lacks its end
+	reset   bool            // what the network still has of it is thrown away
+	until   <-chan struct{} // when to hang up; nil for at once
+}
+
+// hangUp sends an upload over a connection of its own and closes that without
+// waiting for an answer.
+func (c *caller) hangUp(ctx context.Context, base string, u upload, how broken) error {
 	where, err := url.Parse(base)
 	if err != nil {
 		return err
@@ -24,7 +32,7 @@ func (c *caller) hangUp(ctx context.Context, base string, u upload, n int, chunk
 		return err
 	}
 	defer conn.Close()
-	if reset {
+	if how.reset {
 		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
 			return err
 		}
@@ -34,13 +42,20 @@ func (c *caller) hangUp(ctx context.Context, base string, u upload, n int, chunk
 	for name, value := range u.header {
 		fmt.Fprintf(&head, "%s: %s\r\n", name, value)
 	}
-	if chunked { // one whole chunk, and no other
-		fmt.Fprintf(&head, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", n, u.body[:n])
+	if how.chunked { // one whole chunk, and no other
+		fmt.Fprintf(&head, "Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n", how.bytes, u.body[:how.bytes])
 	} else {
-		fmt.Fprintf(&head, "Content-Length: %d\r\n\r\n%s", len(u.body), u.body[:n])
+		fmt.Fprintf(&head, "Content-Length: %d\r\n\r\n%s", len(u.body), u.body[:how.bytes])
 	}
-	_, err = conn.Write([]byte(head.String()))
-	return err
+	if _, err := conn.Write([]byte(head.String())); err != nil || how.until == nil {
+		return err
+	}
+	select {
+	case <-how.until:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // TestHangUpMidBody breaks uploads off in the middle: nothing of them is stored,
@@ -62,7 +77,7 @@ func TestHangUpMidBody(t *testing.T) {
 		g.Go(func() error {
 			for _, reset := range []bool{false, true} {
 				for _, chunked := range []bool{false, true} {
-					if err := c.hangUp(ctx, replicas[i%2], u, n, chunked, reset); err != nil {
+					if err := c.hangUp(ctx, replicas[i%2], u, broken{bytes: n, chunked: chunked, reset: reset}); err != nil {
 						return fmt.Errorf("hanging up: %w", err)
 					}
 				}
@@ -81,22 +96,35 @@ func TestHangUpMidBody(t *testing.T) {
 // TestHangUpBeforeAnswer has clients who send everything and do not wait for the
 // answer, beside others who do and must get theirs.
 func TestHangUpBeforeAnswer(t *testing.T) {
-	rng := newRand(t, 0)
+	const clients = 32 // half of them hang up
 	c := newCaller(t)
-	facts := newFacts(rng, 8_000)
-	for _, n := range []int{1, 1, 1, 10, 10, 10, 300, 300, 5_000} {
-		const clients = 32
-		uploads := make([]upload, clients)
-		for i := range uploads {
-			uploads[i] = jsonUpload(pick(rng, facts[:min(20*n, len(facts))], n, order(i%int(orders))))
-		}
+	facts := newFacts(newRand(t, 0), 8_000)
+	for round, x := range []struct{ events, uploads int }{{1, 40}, {10, 15}, {300, 2}, {5_000, 1}} {
+		// Some hang up when another is answered, some at once: their own uploads are
+		// then at any stage.
+		answered := make(chan struct{}, clients*x.uploads)
+		some := facts[:min(20*x.events, len(facts))]
 		atOnce(t, clients, func(ctx context.Context, client int) error {
-			u, base := uploads[client], replicas[client/2%2]
-			if client%2 == 0 {
-				return c.hangUp(ctx, base, u, len(u.body), false, client%4 == 0 && n < 1_000)
+			rng := newRand(t, 1+round*clients+client)
+			for i := range x.uploads {
+				base := replicas[rng.IntN(2)]
+				u := jsonUpload(pick(rng, some, x.events, order(i%int(orders))))
+				if client%2 == 0 {
+					if _, err := c.mustPost(ctx, base, u, x.events); err != nil {
+						return err
+					}
+					answered <- struct{}{}
+					continue
+				}
+				until := answered
+				if rng.IntN(4) == 0 {
+					until = nil
+				}
+				if err := c.hangUp(ctx, base, u, broken{bytes: len(u.body), until: until}); err != nil {
+					return fmt.Errorf("hanging up: %w", err)
+				}
 			}
-			_, err := c.mustPost(ctx, base, u, n)
-			return err
+			return nil
 		})
 	}
 	_, err := c.mustPost(t.Context(), gateway, jsonUpload(facts), len(facts))
