@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -259,4 +260,12 @@ func TestIdempotencyKeyUnderConcurrency(t *testing.T) {
 	}
 	wg.Wait()
 	require.Equal(t, map[string]int{"": 1, "true": 7}, replayed)
+}
+
+// A client that hangs up is no error of the service.
+func TestHangingUpIsNoServerError(t *testing.T) {
+	t.Parallel()
+	var p *problem.Error
+	require.ErrorAs(t, asProblem(fmt.Errorf("waiting: %w", context.Canceled)), &p)
+	require.Equal(t, 499, p.Status)
 }

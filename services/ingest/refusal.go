@@ -103,6 +103,10 @@ const retryAfter = 2 * time.Second
 // upload takes about that long.
 const overloadRetryAfter = time.Second
 
+// statusClientClosed is what nginx logs when a client hangs up: no error of ours
+// that an alert should count.
+const statusClientClosed = 499
+
 // asProblem gives the reasons why nothing was stored their HTTP form.
 func asProblem(err error) error {
 	var p *problem.Error
@@ -114,6 +118,8 @@ func asProblem(err error) error {
 		return problem.New(http.StatusBadRequest, request.Code, request.Message)
 	case errors.Is(err, event.ErrTooManyEvents), errors.Is(err, event.ErrEventTooLarge), errors.Is(err, errTooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "too-large", err.Error()).WithHeader("Connection", "close")
+	case errors.Is(err, context.Canceled): // only a request's context is cancelled
+		return problem.New(statusClientClosed, "client-closed-request", "the client hung up; nobody reads this")
 	case errors.Is(err, errOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
 		return p.WithHeader("Connection", "close")
