@@ -27,6 +27,7 @@ type body struct {
 	closers  []func()
 	budget   *budget
 	paid     int64 // bytes taken from the budget
+	bulk     bool  // finds no room in what is kept for small bodies
 	read     int64
 	err      error // of Read
 	maxBytes int64
@@ -38,12 +39,14 @@ type body struct {
 // at.
 const ratioFloor = 1 << 20
 
-// newBody opens the body of a request with the given Content-Encoding headers.
-// What is read of it counts against budget until close.
-func newBody(r io.Reader, encodings []string, cfg Limits, budget *budget) (*body, error) {
+// newBody opens the body of a request with the given length, negative when it is
+// not known, and Content-Encoding headers. What is read of it counts against
+// budget until close.
+func newBody(r io.Reader, length int64, encodings []string, cfg Limits, budget *budget) (*body, error) {
 	b := &body{
 		wire:     &counter{r: r, max: cfg.MaxBodyBytes},
 		budget:   budget,
+		bulk:     length < 0 || length > smallBody,
 		maxBytes: cfg.MaxBodyBytes,
 		maxRatio: cfg.MaxRatio,
 	}
@@ -92,7 +95,7 @@ func (b *body) openZstd() error {
 	if window > maxWindow && !head.SingleSegment || window > uint64(b.maxBytes) {
 		return errTooLarge
 	}
-	if !b.budget.take(int64(window), window > smallBody) {
+	if !b.budget.take(int64(window), b.bulk || window > smallBody) {
 		return errOverloaded
 	}
 	b.closers = append(b.closers, func() { b.budget.give(int64(window)) })
@@ -132,7 +135,7 @@ func (b *body) Read(p []byte) (int, error) {
 // send costs nothing until it does.
 func (b *body) pay() bool {
 	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
-	if !b.budget.take(step, b.read > smallBody) {
+	if !b.budget.take(step, b.bulk || b.read > smallBody) {
 		return false
 	}
 	b.paid += step

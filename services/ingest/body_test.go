@@ -42,7 +42,7 @@ func TestBodyDecompresses(t *testing.T) {
 	for encoding, wire := range map[string][]byte{
 		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "zstd": zstded(t, text),
 	} {
-		b, err := newBody(bytes.NewReader(wire), []string{encoding}, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
+		b, err := newBody(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
 		require.NoError(t, err)
 		defer b.close()
 		b.hash()
@@ -84,7 +84,7 @@ func TestBodyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := newBody(tc.wire, tc.encodings, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
+			b, err := newBody(tc.wire, -1, tc.encodings, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
 			if err == nil {
 				defer b.close()
 				_, err = io.Copy(io.Discard, b)

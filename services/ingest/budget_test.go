@@ -19,7 +19,7 @@ func TestBodyTakesFromTheBudget(t *testing.T) {
 	text := bytes.Repeat([]byte("0a9s8d7f"), size/8)
 	for encoding, wire := range map[string][]byte{"": text, "gzip": gzipped(t, text), "zstd": zstded(t, text)} {
 		budget := newBudget(16<<20, prometheus.NewRegistry())
-		b, err := newBody(bytes.NewReader(wire), []string{encoding}, Limits{MaxBodyBytes: size, MaxRatio: 1e6}, budget)
+		b, err := newBody(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, Limits{MaxBodyBytes: size, MaxRatio: 1e6}, budget)
 		require.NoError(t, err, encoding)
 		_, err = io.Copy(io.Discard, b)
 		require.NoError(t, err, encoding)
@@ -35,14 +35,14 @@ func TestBodyFindsNoRoom(t *testing.T) {
 	budget := newBudget(4<<20, prometheus.NewRegistry())
 	limits := Limits{MaxBodyBytes: 4 << 20, MaxRatio: 1e6}
 	open := func(wire []byte, encoding string) (*body, error) {
-		b, err := newBody(bytes.NewReader(wire), []string{encoding}, limits, budget)
+		b, err := newBody(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, budget)
 		if err == nil {
 			_, err = io.Copy(io.Discard, b)
 		}
 		return b, err
 	}
-	first, err := open(make([]byte, 3<<20), "")
-	require.NoError(t, err)
+	const taken = 7 << 19 // all but an eighth
+	require.True(t, budget.take(taken, true))
 	second, err := open(make([]byte, 1<<20), "")
 	require.ErrorIs(t, err, errOverloaded)
 	n, err := second.Read(make([]byte, 100))
@@ -62,7 +62,14 @@ func TestBodyFindsNoRoom(t *testing.T) {
 	third, err := open([]byte("{}"), "")
 	require.NoError(t, err, "an eighth is kept for small bodies")
 	third.close()
-	first.close()
+	for length, room := range map[int64]bool{2: true, -1: false, 3 << 20: false} {
+		b, err := newBody(strings.NewReader("{}"), length, nil, limits, budget)
+		require.NoError(t, err)
+		_, err = io.ReadAll(b)
+		require.Equal(t, room, err == nil, "a body of %d bytes: who sends many is bulk from the first", length)
+		b.close()
+	}
+	budget.give(taken)
 	require.Zero(t, budget.used.Load())
 }
 

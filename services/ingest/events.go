@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -45,6 +46,7 @@ type postEvents struct {
 	start       time.Time
 	contentType string
 	encodings   []string
+	length      int64 // of raw, in bytes; negative when it is not known
 	raw         io.Reader
 }
 
@@ -53,6 +55,10 @@ func (in *postEvents) Resolve(ctx huma.Context) []error {
 	in.start = time.Now()
 	in.raw = ctx.BodyReader()
 	in.contentType = ctx.Header("Content-Type")
+	in.length = -1
+	if n, err := strconv.ParseInt(ctx.Header("Content-Length"), 10, 64); err == nil {
+		in.length = n
+	}
 	ctx.EachHeader(func(name, value string) {
 		if http.CanonicalHeaderKey(name) == "Content-Encoding" {
 			in.encodings = append(in.encodings, value)
@@ -123,7 +129,7 @@ func (s *Service) answer(ctx context.Context, caller auth.Principal, in *postEve
 	if err != nil {
 		return nil, err
 	}
-	body, err := newBody(in.raw, in.encodings, s.cfg.Limits, s.budget)
+	body, err := newBody(in.raw, in.length, in.encodings, s.cfg.Limits, s.budget)
 	if err != nil {
 		return nil, err
 	}
