@@ -44,9 +44,7 @@ SELECT incarnation, xid::text::bigint, seq, version, complete_until,
        system_identifier = (pg_control_system()).system_identifier
 FROM analytics.sync_state`
 
-const segmentsSQL = `
-SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
-FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id`
+const segmentsSQL = "SELECT " + SegmentColumns + " FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id"
 
 const projectVersionsSQL = "SELECT project_id, version FROM analytics.project_versions"
 
@@ -89,15 +87,4 @@ func readSnapshot(ctx context.Context, tx pgx.Tx, known *Snapshot) (*Snapshot, e
 		return nil, err
 	}
 	return NewSnapshot(s.Version, s.Position, s.CompleteUntil.UTC(), segments, versions), nil
-}
-
-// ScanSegment reads a segment from a row with the columns id, project_id, path,
-// events, bytes, sha256, min_at, max_at, level and epoch of analytics.segments.
-func ScanSegment(row pgx.CollectableRow) (Segment, error) {
-	var s Segment
-	var sum []byte
-	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch)
-	copy(s.SHA256[:], sum)
-	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
-	return s, err
 }

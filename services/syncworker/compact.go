@@ -31,7 +31,7 @@ WITH small AS (
 ), fullest AS (
     SELECT project_id, level FROM small WHERE n >= $2 ORDER BY n DESC, project_id, level LIMIT 1
 )
-SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
+SELECT ` + warehouse.SegmentColumns + `
 FROM (
     SELECT s.*, sum(events) OVER (ORDER BY id) AS total_events, sum(bytes) OVER (ORDER BY id) AS total_bytes,
            row_number() OVER (ORDER BY id) AS n

@@ -22,9 +22,7 @@ type Verified struct {
 	Replaced int64
 }
 
-const liveSegmentsSQL = `
-SELECT id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch
-FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id`
+const liveSegmentsSQL = "SELECT " + warehouse.SegmentColumns + " FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id"
 
 // Verify compares every live segment of the manifest with its file: size, hash
 // and number of events, or with quick its size alone. It calls report for each
