@@ -1,0 +1,294 @@
+package rollup
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"unsafe"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// File is the roll-up of one segment. It does not change: any number of
+// questions may use it at the same time.
+type File struct {
+	Project int64
+	Events  uint64
+
+	types   []string
+	entries []entry // by day, then all before the types
+	days    []ref   // in order
+	users   []byte
+	maxKey  uint32
+
+	quartersAt int64 // in the file
+	size       int64
+	source     Source
+}
+
+// Source is where the file is; it is opened anew whenever quarters are needed.
+type Source interface {
+	Open() (ReadAtCloser, error)
+}
+
+// ReadAtCloser is an open file.
+type ReadAtCloser interface {
+	io.ReaderAt
+	io.Closer
+}
+
+// Read reads the part of a roll-up of size bytes that stays in memory. The error
+// is ErrFormat when it is none. It does not check hashes: do that before.
+func Read(source Source, size int64) (_ *File, err error) {
+	r, err := source.Open()
+	if err != nil {
+		return nil, fmt.Errorf("opening a roll-up: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	header := make([]byte, headerSize)
+	if _, err := r.ReadAt(header, 0); err != nil {
+		return nil, fmt.Errorf("%w: reading its header: %w", ErrFormat, err)
+	}
+	if string(header[:len(magic)]) != magic {
+		return nil, fmt.Errorf("%w: it begins with %q", ErrFormat, header[:len(magic)])
+	}
+	number := func(i int) uint64 { return binary.LittleEndian.Uint64(header[len(magic)+8*i:]) }
+	indexLen, usersLen := number(1), number(2)
+	if indexLen > uint64(size) || usersLen > uint64(size) || int64(headerSize)+int64(indexLen+usersLen) > size {
+		return nil, fmt.Errorf("%w: sections of %d and %d bytes in %d", ErrFormat, indexLen, usersLen, size)
+	}
+	f := &File{Project: int64(number(0)), source: source, size: size, quartersAt: int64(headerSize) + int64(indexLen+usersLen)}
+	index := make([]byte, indexLen)
+	f.users = make([]byte, usersLen)
+	sections := io.NewSectionReader(r, int64(headerSize), int64(indexLen+usersLen))
+	for _, section := range [][]byte{index, f.users} {
+		if _, err := io.ReadFull(sections, section); err != nil {
+			return nil, fmt.Errorf("%w: reading its index and users: %w", ErrFormat, err)
+		}
+	}
+	return f, f.decode(index)
+}
+
+// Memory returns about how many bytes the file takes.
+func (f *File) Memory() int64 {
+	n := int64(len(f.users)) + int64(len(f.entries))*int64(unsafe.Sizeof(entry{})) + int64(len(f.days))*int64(unsafe.Sizeof(ref{}))
+	for _, name := range f.types {
+		n += int64(len(name)) + int64(unsafe.Sizeof(name))
+	}
+	return n
+}
+
+// Users returns one more than the highest user key.
+func (f *File) Users() uint64 { return uint64(f.maxKey) + 1 }
+
+// decoder reads varints; bad is set when there are not enough, or too large.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) uvarint(most uint64) uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || v > most {
+		d.bad = true
+		d.rest = nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) varint() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.bad = true
+		d.rest = nil
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) text() string {
+	n := d.uvarint(uint64(len(d.rest)))
+	if d.bad || n > uint64(len(d.rest)) {
+		d.bad = true
+		return ""
+	}
+	s := string(d.rest[:n])
+	d.rest = d.rest[n:]
+	return s
+}
+
+func (f *File) decode(index []byte) error {
+	d := decoder{rest: index}
+	f.maxKey = uint32(d.uvarint(math.MaxUint32))
+	f.types = make([]string, d.uvarint(uint64(len(index))))
+	for i := range f.types {
+		f.types[i] = d.text()
+	}
+	f.entries = make([]entry, d.uvarint(uint64(len(index))))
+	day, quartersAt := int64(0), uint64(0)
+	for i := range f.entries {
+		day += d.varint()
+		x := entry{day: int32(day), eventType: uint32(d.uvarint(uint64(len(f.types)))), events: d.uvarint(math.MaxInt64)}
+		x.users = uint32(d.uvarint(math.MaxUint32))
+		x.first = int64(d.uvarint(dayMicros)) + day*dayMicros
+		x.last = int64(d.uvarint(dayMicros)) + x.first
+		x.usersAt = d.uvarint(uint64(len(f.users)))
+		x.usersLen = uint32(d.uvarint(uint64(len(f.users)) - x.usersAt))
+		x.quartersAt, x.quartersLen = quartersAt, uint32(d.uvarint(math.MaxUint32))
+		if quartersAt += uint64(x.quartersLen); quartersAt > uint64(f.size) {
+			d.bad = true
+		}
+		if x.eventType == 0 {
+			f.Events += x.events
+		}
+		if day != int64(x.day) || i > 0 && f.entries[i-1].day > x.day || (i == 0 || f.entries[i-1].day < x.day) != (x.eventType == 0) {
+			d.bad = true
+		}
+		f.entries[i] = x
+	}
+	if d.bad || len(d.rest) > 0 {
+		return fmt.Errorf("%w: its index is damaged", ErrFormat)
+	}
+	for from := 0; from < len(f.entries); {
+		to := from + 1
+		for to < len(f.entries) && f.entries[to].day == f.entries[from].day {
+			to++
+		}
+		f.days = append(f.days, ref{f, from, to})
+		from = to
+	}
+	return nil
+}
+
+// bitmap returns the users of an entry; it must not be changed.
+func (f *File) bitmap(x *entry) (*roaring.Bitmap, error) {
+	users := roaring.New()
+	if _, err := users.FromBuffer(f.users[x.usersAt : x.usersAt+uint64(x.usersLen)]); err != nil {
+		return nil, fmt.Errorf("%w: the users of day %d: %w", ErrFormat, x.day, err)
+	}
+	return users, nil
+}
+
+// ref is a day of a file: its entry for all types, then those of the types.
+type ref struct {
+	file     *File
+	from, to int
+}
+
+func (r ref) all() *entry     { return &r.file.entries[r.from] }
+func (r ref) types() []entry { return r.file.entries[r.from+1 : r.to] }
+
+// block has the quarters of a day of a file.
+type block struct {
+	at    uint64
+	bytes []byte
+}
+
+// quarters reads the quarters of all types of a day.
+func (r ref) quarters() (block, error) { return r.file.read(r.types()) }
+
+// read reads the quarters of entries that follow each other.
+func (f *File) read(entries []entry) (b block, err error) {
+	if len(entries) == 0 {
+		return b, nil
+	}
+	last := entries[len(entries)-1]
+	b.at = entries[0].quartersAt
+	b.bytes = make([]byte, last.quartersAt+uint64(last.quartersLen)-b.at)
+	r, err := f.source.Open()
+	if err != nil {
+		return b, fmt.Errorf("opening a roll-up: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if _, err := r.ReadAt(b.bytes, f.quartersAt+int64(b.at)); err != nil {
+		return b, fmt.Errorf("%w: reading the quarters of day %d: %w", ErrFormat, last.day, err)
+	}
+	return b, nil
+}
+
+// quarterUsers is one quarter of an hour of an entry.
+type quarterUsers struct {
+	quarter uint8 // of the day
+	events  uint64
+	users   uint64
+	keys    []byte
+}
+
+// each calls f for the quarters [from, to) of the day in an entry.
+func (b block) each(x entry, from, to int, f func(quarterUsers) error) error {
+	at := x.quartersAt - b.at
+	d := decoder{rest: b.bytes[at : at+uint64(x.quartersLen)]}
+	n := d.uvarint(quartersOfDay)
+	directory := d
+	if n == 0 {
+		return damagedQuarters(x)
+	}
+	for range 4 * n { // the keys begin behind it
+		d.uvarint(math.MaxInt64)
+	}
+	if d.bad {
+		return damagedQuarters(x)
+	}
+	keys := d.rest
+	for range n {
+		q := quarterUsers{quarter: uint8(directory.uvarint(quartersOfDay - 1)), events: directory.uvarint(math.MaxInt64), users: directory.uvarint(math.MaxUint32)}
+		size := directory.uvarint(uint64(len(keys)))
+		if directory.bad || q.users == 0 || q.users > q.events {
+			return damagedQuarters(x)
+		}
+		q.keys, keys = keys[:size], keys[size:]
+		if int(q.quarter) < from || int(q.quarter) >= to {
+			continue
+		}
+		if err := f(q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func damagedQuarters(x entry) error {
+	return fmt.Errorf("%w: the quarters of day %d are damaged", ErrFormat, x.day)
+}
+
+var errKeys = fmt.Errorf("%w: the users of a quarter are damaged", ErrFormat)
+
+// appendTo appends a pair of the quarter of the day and the user for each user.
+func (q quarterUsers) appendTo(pairs []uint64) ([]uint64, error) {
+	key, rest := uint64(0), q.keys
+	for range q.users {
+		difference, n := binary.Uvarint(rest)
+		if key += difference; n <= 0 || key > math.MaxUint32 {
+			return pairs, errKeys
+		}
+		pairs = append(pairs, uint64(q.quarter)<<32|key)
+		rest = rest[n:]
+	}
+	return pairs, nil
+}
+
+// mark sets the bit of each user.
+func (q quarterUsers) mark(set []uint64) error {
+	key, keys := uint64(0), q.keys
+	for i := 0; i < len(keys); {
+		difference := uint64(keys[i])
+		i++
+		if difference >= 0x80 { // of more than a byte
+			v, n := binary.Uvarint(keys[i-1:])
+			if n <= 0 {
+				return errKeys
+			}
+			difference, i = v, i-1+n
+		}
+		if key += difference; key>>6 >= uint64(len(set)) {
+			return errKeys
+		}
+		set[key>>6] |= 1 << (key & 63)
+	}
+	return nil
+}

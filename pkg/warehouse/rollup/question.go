@@ -1,0 +1,374 @@
+package rollup
+
+import (
+	"context"
+	"math/bits"
+
+	"github.com/RoaringBitmap/roaring/v2"
+)
+
+// Period is the time [From, To). Those of one question must not overlap.
+type Period struct{ From, To Quarter }
+
+// Always is all time.
+var Always = Period{minQuarter, maxQuarter}
+
+// Days fit into 32 bits.
+const minQuarter, maxQuarter = -quartersOfDay << 31, quartersOfDay << 31
+
+// Question asks a view about some event types. It is for one goroutine.
+type Question struct {
+	view  *View
+	match func(eventType string) bool
+	known map[*File][]bool // by type, for files that have types that do not match
+
+	set    []uint64 // scratch: a bit for each user
+	blocks map[ref]block
+	last   int32 // the day read last: blocks has it and the one before
+}
+
+// Ask begins a question about the event types that match; nil is for all.
+func (v *View) Ask(match func(eventType string) bool) *Question {
+	return &Question{view: v, match: match, known: map[*File][]bool{}, blocks: map[ref]block{}}
+}
+
+// matching returns which types of a file match, nil for all.
+func (q *Question) matching(f *File) []bool {
+	if q.match == nil {
+		return nil
+	}
+	matching, ok := q.known[f]
+	if ok {
+		return matching
+	}
+	matching = make([]bool, len(f.types))
+	all := true
+	for i, name := range f.types {
+		matching[i] = q.match(name)
+		all = all && matching[i]
+	}
+	if all {
+		matching = nil
+	}
+	q.known[f] = matching
+	return matching
+}
+
+// types returns the matching types of a day of a file.
+func (q *Question) types(r ref) []entry {
+	matching := q.matching(r.file)
+	if matching == nil {
+		return r.types()
+	}
+	var types []entry
+	for _, x := range r.types() {
+		if matching[x.eventType-1] {
+			types = append(types, x)
+		}
+	}
+	return types
+}
+
+// piece is a part of a day.
+type piece struct {
+	*day
+	from, to int // quarters of the day
+}
+
+func (p piece) whole() bool { return p.from == 0 && p.to == quartersOfDay }
+
+// pieces cuts periods at midnight UTC.
+func (q *Question) pieces(periods []Period) []piece {
+	var pieces []piece
+	for _, p := range periods {
+		from, to := max(p.From, minQuarter), min(p.To, maxQuarter)
+		if from >= to {
+			continue
+		}
+		for _, d := range q.view.between(int32(floorDiv(int64(from), quartersOfDay)), int32(floorDiv(int64(to-1), quartersOfDay))) {
+			midnight := Quarter(d.day) * quartersOfDay
+			pieces = append(pieces, piece{d, int(max(from-midnight, 0)), int(min(to-midnight, quartersOfDay))})
+		}
+	}
+	return pieces
+}
+
+// CountUsers returns the number of distinct users in periods.
+func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, error) {
+	pieces := q.pieces(periods)
+	switch {
+	case len(pieces) == 0:
+		return 0, nil
+	case len(pieces) == 1 && pieces[0].whole():
+		return q.countDay(pieces[0].day)
+	}
+	whole, parts, err := q.gather(ctx, pieces)
+	if err != nil {
+		return 0, err
+	}
+	if len(whole) == 0 {
+		n := 0
+		for _, word := range q.set {
+			n += bits.OnesCount64(word)
+		}
+		return uint64(n), nil
+	}
+	return count(append(whole, parts...)), nil
+}
+
+// Users returns the distinct users in periods. The set must not be changed.
+func (q *Question) Users(ctx context.Context, periods ...Period) (*roaring.Bitmap, error) {
+	whole, parts, err := q.gather(ctx, q.pieces(periods))
+	if err != nil {
+		return nil, err
+	}
+	return union(append(whole, parts...)), nil
+}
+
+func union(sets []*roaring.Bitmap) *roaring.Bitmap {
+	if len(sets) == 1 {
+		return sets[0]
+	}
+	return roaring.FastOr(sets...)
+}
+
+func count(sets []*roaring.Bitmap) uint64 {
+	if len(sets) == 2 {
+		return sets[0].OrCardinality(sets[1])
+	}
+	return union(sets).GetCardinality()
+}
+
+// gather returns the sets of whole days, and of the other pieces one more if
+// there are any; it is in q.set, too.
+func (q *Question) gather(ctx context.Context, pieces []piece) (whole, parts []*roaring.Bitmap, err error) {
+	cleared := false
+	for _, p := range pieces {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		if p.whole() {
+			if whole, err = q.sets(p.day, whole); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if !cleared {
+			q.clear()
+			cleared = true
+		}
+		if err := q.mark(p); err != nil {
+			return nil, nil, err
+		}
+	}
+	if cleared {
+		parts = append(parts, roaring.FromDense(q.set, true))
+	}
+	return whole, parts, nil
+}
+
+func (q *Question) clear() {
+	if q.set == nil {
+		q.set = make([]uint64, q.view.users/64+1)
+		return
+	}
+	clear(q.set)
+}
+
+// sets appends the sets whose union are a day's users.
+func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
+	for _, r := range d.refs {
+		if q.matching(r.file) == nil {
+			users, err := r.file.bitmap(r.all())
+			if err != nil {
+				return nil, err
+			}
+			sets = append(sets, users)
+			continue
+		}
+		types := q.types(r)
+		for i := range types {
+			users, err := r.file.bitmap(&types[i])
+			if err != nil {
+				return nil, err
+			}
+			sets = append(sets, users)
+		}
+	}
+	return sets, nil
+}
+
+// countDay counts a whole day's users, and remembers the number if it is of all
+// types or of one.
+func (q *Question) countDay(d *day) (uint64, error) {
+	name, one := q.only(d)
+	if one {
+		d.mu.Lock()
+		n, known := d.users[name]
+		d.mu.Unlock()
+		if known {
+			return n, nil
+		}
+	}
+	sets, err := q.sets(d, nil)
+	if err != nil {
+		return 0, err
+	}
+	n := count(sets)
+	if one {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		if d.users == nil {
+			d.users = map[string]uint64{}
+		}
+		d.users[name] = n
+	}
+	return n, nil
+}
+
+// only returns the one type of a day that the question is about, or "" when it is
+// about all.
+func (q *Question) only(d *day) (name string, ok bool) {
+	if q.match == nil {
+		return "", true
+	}
+	for _, r := range d.refs {
+		for _, x := range q.types(r) {
+			found := r.file.types[x.eventType-1]
+			if name != "" && name != found {
+				return "", false
+			}
+			name = found
+		}
+	}
+	return name, name != ""
+}
+
+// mark sets the bits of the users of a part of a day.
+func (q *Question) mark(p piece) error {
+	return q.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error { return users.mark(q.set) })
+}
+
+func (q *Question) eachQuarter(p piece, f func(*File, entry, quarterUsers) error) error {
+	for _, r := range p.refs {
+		types := q.types(r)
+		if len(types) == 0 {
+			continue
+		}
+		b, err := q.block(r, types)
+		if err != nil {
+			return err
+		}
+		for _, x := range types {
+			err := b.each(x, p.from, p.to, func(users quarterUsers) error { return f(r.file, x, users) })
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// block reads the quarters of a day of a file, from the first of types to the
+// last. It keeps those of two days: where days are cut off UTC each is asked for
+// twice.
+func (q *Question) block(r ref, types []entry) (block, error) {
+	if b, ok := q.blocks[r]; ok {
+		return b, nil
+	}
+	if d := r.all().day; d != q.last {
+		for old := range q.blocks {
+			if old.all().day != q.last {
+				delete(q.blocks, old)
+			}
+		}
+		q.last = d
+	}
+	first := int(types[0].quartersAt)
+	all := r.types()
+	from := 0
+	for int(all[from].quartersAt) != first {
+		from++
+	}
+	to := from + 1
+	for all[to-1].eventType != types[len(types)-1].eventType {
+		to++
+	}
+	b, err := r.file.read(all[from:to])
+	if err == nil {
+		q.blocks[r] = b
+	}
+	return b, err
+}
+
+// Total is what there is of an event type.
+type Total struct {
+	Events uint64
+	// First and Last are the times of the first and the last event in
+	// microseconds since 1970 UTC. They are right only for whole days.
+	First, Last int64
+}
+
+// Totals returns what there is of each type in periods.
+func (q *Question) Totals(ctx context.Context, periods ...Period) (map[string]Total, error) {
+	totals := map[string]Total{}
+	add := func(f *File, x entry, events uint64) {
+		name := f.types[x.eventType-1]
+		t, ok := totals[name]
+		if !ok {
+			t.First, t.Last = x.first, x.last
+		}
+		totals[name] = Total{t.Events + events, min(t.First, x.first), max(t.Last, x.last)}
+	}
+	for _, p := range q.pieces(periods) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if p.whole() {
+			for _, r := range p.refs {
+				for _, x := range q.types(r) {
+					add(r.file, x, x.events)
+				}
+			}
+			continue
+		}
+		err := q.eachQuarter(p, func(f *File, x entry, users quarterUsers) error {
+			add(f, x, users.events)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return totals, nil
+}
+
+// Events returns the number of events in periods.
+func (q *Question) Events(ctx context.Context, periods ...Period) (uint64, error) {
+	var n uint64
+	for _, p := range q.pieces(periods) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		if !p.whole() {
+			err := q.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error {
+				n += users.events
+				return nil
+			})
+			if err != nil {
+				return 0, err
+			}
+			continue
+		}
+		for _, r := range p.refs {
+			if q.matching(r.file) == nil {
+				n += r.all().events
+				continue
+			}
+			for _, x := range q.types(r) {
+				n += x.events
+			}
+		}
+	}
+	return n, nil
+}

@@ -1,0 +1,75 @@
+package rollup
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+)
+
+// View is the roll-up of a project: of all its live segments together. It does
+// not change: any number of questions may be asked at the same time.
+type View struct {
+	days  []*day // in order
+	users uint64 // one more than the highest user key
+}
+
+// day is a day (UTC) of a view.
+type day struct {
+	day  int32 // since 1970-01-01
+	refs []ref
+
+	mu sync.Mutex
+	// users has the distinct users by event type, under "" those of all, once
+	// they were asked for.
+	users map[string]uint64
+}
+
+// NewView makes the view of the roll-ups of one project. previous, which may be
+// nil, is the project's view before: what it knows of days that stayed the same
+// is taken over.
+func NewView(previous *View, files []*File) (*View, error) {
+	v := &View{}
+	var refs []ref
+	for _, f := range files {
+		if f.Project != files[0].Project {
+			return nil, fmt.Errorf("roll-ups of projects %d and %d in one view", files[0].Project, f.Project)
+		}
+		refs = append(refs, f.days...)
+		v.users = max(v.users, f.Users())
+	}
+	slices.SortStableFunc(refs, func(a, b ref) int { return int(a.all().day) - int(b.all().day) })
+	var known []*day
+	if previous != nil {
+		known = previous.days
+	}
+	for len(refs) > 0 {
+		d := &day{day: refs[0].all().day}
+		n := 1
+		for n < len(refs) && refs[n].all().day == d.day {
+			n++
+		}
+		d.refs, refs = refs[:n:n], refs[n:]
+		for len(known) > 0 && known[0].day < d.day {
+			known = known[1:]
+		}
+		if len(known) > 0 && known[0].day == d.day && slices.Equal(known[0].refs, d.refs) {
+			d = known[0]
+		}
+		v.days = append(v.days, d)
+	}
+	return v, nil
+}
+
+// between returns the days [first, last] that have events.
+func (v *View) between(first, last int32) []*day {
+	search := func(d int32) int {
+		i, _ := slices.BinarySearchFunc(v.days, d, func(x *day, d int32) int { return int(x.day) - int(d) })
+		return i
+	}
+	from := search(first)
+	to := from
+	for to < len(v.days) && v.days[to].day <= last {
+		to++
+	}
+	return v.days[from:to]
+}
