@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +56,7 @@ func TestLoadsProjectsApart(t *testing.T) {
 	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, leader.position, s.Position)
+	require.Equal(t, 2, value[int](t, pool, "SELECT count(*) FROM analytics.user_keys WHERE user_id = 'u' AND user_key = 0"))
 
 	before := s.ProjectVersion(2)
 	leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
@@ -145,7 +147,8 @@ func TestPoisonGoesToDeadLetters(t *testing.T) {
 	good, more := someEvents(100, 1), someEvents(7, 1)
 	poison := event.Event{ID: uuid.New(), OccurredAt: math.MaxInt64, UserID: "u", Type: "t"}
 	appendTo(t, pool, 1, append(append(append([]event.Event{}, good[:60]...), poison), good[60:]...)...)
-	appendTo(t, pool, 2, poison)
+	long := event.Event{ID: uuid.New(), UserID: strings.Repeat("🙂", 201), Type: "t"}
+	appendTo(t, pool, 2, poison, long)
 	exec(t, pool, "INSERT INTO analytics.outbox (project_id, events, payload) VALUES (1, 3, $1)",
 		outbox.Encode(more[:1])+"garbage\n"+outbox.Encode(more[1:2]))
 	exec(t, pool, "INSERT INTO analytics.outbox (project_id, events, payload) VALUES (1, 9, $1)", outbox.Encode(more[2:4]))
@@ -153,12 +156,13 @@ func TestPoisonGoesToDeadLetters(t *testing.T) {
 
 	require.Equal(t, ids(good, more), visible(t, cfg, pool, 1))
 	require.Empty(t, visible(t, cfg, pool, 2))
-	require.Equal(t, 4, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters"))
+	require.Equal(t, 5, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters"))
 	require.NoError(t, leader.observeOnce(t.Context()))
 	w := httptest.NewRecorder()
 	leader.Server().Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	require.Contains(t, w.Body.String(), "analytics_sync_dead_letter_rows 4\n")
+	require.Contains(t, w.Body.String(), "analytics_sync_dead_letter_rows 5\n")
 	require.Equal(t, 2, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE payload = $1 AND reason LIKE '%occurred_at%'", outbox.Encode([]event.Event{poison})))
+	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE payload = $1 AND reason LIKE 'user_id%'", outbox.Encode([]event.Event{long})))
 	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters AS d JOIN analytics.outbox AS o USING (xid, seq) WHERE d.payload = E'garbage\\n' AND o.events = 3"))
 	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE reason = 'the row has 2 lines for 9 events'"))
 }

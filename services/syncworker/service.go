@@ -22,6 +22,7 @@ import (
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/server"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/syncworker/userkey"
 )
 
 // Config of the sync worker.
@@ -34,6 +35,7 @@ type Config struct {
 	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Least time from one load to the next while there is no backlog: rarer loads make larger segments"`
 	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Most outbox rows of one load"`
 	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Most events of one load"`
+	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Users whose keys the worker remembers; a million take about 100 MiB"`
 	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"Segments of one project and level that are merged when so many have gathered"`
 	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Most events of a merged segment, unless a single day has more"`
 	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; whole days, UTC, are dropped"`
@@ -50,6 +52,9 @@ func (c *Config) Validate() error {
 	}
 	if c.LoadRows < 1 || c.LoadEvents < 1 || c.SegmentEvents < 1 {
 		errs = append(errs, errors.New("WORKER_LOAD_ROWS, WORKER_LOAD_EVENTS and WORKER_SEGMENT_EVENTS must be positive"))
+	}
+	if c.UserCache < 1 {
+		errs = append(errs, errors.New("WORKER_USER_CACHE must be positive"))
 	}
 	if c.CompactSegments < 4 {
 		errs = append(errs, errors.New("WORKER_COMPACT_SEGMENTS must be at least 4: fewer may merge into as many again"))
@@ -71,6 +76,7 @@ type Deps struct {
 type Service struct {
 	cfg     Config
 	pool    *pgxpool.Pool
+	keys    *userkey.Keys
 	log     *zap.Logger
 	server  *server.Server
 	metrics syncMetrics
@@ -109,7 +115,7 @@ func Prepare(cfg Config, deps Deps) (*Service, error) {
 		return nil, fmt.Errorf("naming the worker: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, pool: deps.Pool, log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
+		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
 		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(), now: time.Now,
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
 	}

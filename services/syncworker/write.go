@@ -1,6 +1,7 @@
 package syncworker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/syncworker/userkey"
 )
 
 // written is a batch on disk: segments nobody knows yet, and what could not
@@ -35,6 +37,7 @@ type deadLetter struct {
 type group struct {
 	project int64
 	events  []event.Event
+	keys    []uint32 // of each event's user
 	rows    []*outbox.Row
 	ends    []int // of each row: the index in events after its last
 }
@@ -57,6 +60,11 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 	g.SetLimit(parallelWrites)
 	for _, group := range groups {
 		g.Go(func() error {
+			keys, err := t.keys.Of(ctx, group.project, group.events)
+			if err != nil {
+				return err
+			}
+			group.keys = keys
 			segments, dead, err := t.writeGroup(ctx, group, 0, len(group.events))
 			if err != nil {
 				return fmt.Errorf("writing events of project %d: %w", group.project, err)
@@ -142,7 +150,7 @@ func decodeRow(row *outbox.Row) ([]event.Event, []deadLetter) {
 		bury("", fmt.Errorf("the row has %d lines for %d events", n, row.Events))
 	}
 	events = slices.DeleteFunc(events, func(e event.Event) bool {
-		err := warehouse.Check(e)
+		err := cmp.Or(warehouse.Check(e), userkey.Check(e))
 		if err != nil {
 			bury(outbox.Encode([]event.Event{e}), err)
 		}
