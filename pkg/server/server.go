@@ -45,6 +45,7 @@ type Server struct {
 	log     *zap.Logger
 	metrics requestMetrics
 	checks  map[string]Check
+	states  map[string]func() string
 
 	draining atomic.Bool
 }
@@ -61,7 +62,7 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 		HTTPErrorHandler: writeError,
 		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
 	})
-	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}}
+	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}}
 	if tracing.On() {
 		e.Use(spans())
 	}
@@ -86,6 +87,9 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 	return s, nil
 }
 
+// AddState has /readyz show what state returns under name.
+func (s *Server) AddState(name string, state func() string) { s.states[name] = state }
+
 // AddCheck makes /readyz depend on check.
 func (s *Server) AddCheck(name string, check Check) { s.checks[name] = check }
 
@@ -107,6 +111,9 @@ func (s *Server) ready(c *echo.Context) error {
 			states[name] = "unavailable"
 			status = http.StatusServiceUnavailable
 		}
+	}
+	for name, state := range s.states {
+		states[name] = state()
 	}
 	if s.draining.Load() {
 		states["server"] = "draining"

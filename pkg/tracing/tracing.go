@@ -29,6 +29,7 @@ const (
 	RequestID   = "analytics.request_id"
 	ProjectID   = "analytics.project_id"
 	Metric      = "analytics.metric" // by its name; never what was asked of it
+	Source      = "analytics.source" // of an answer: rollup or raw
 	Rows        = "analytics.rows"   // of the outbox, or of an answer
 	Events      = "analytics.events"
 	Segments    = "analytics.segments"     // written

@@ -11,8 +11,10 @@ import (
 	"unicode/utf8"
 
 	"github.com/duckdb/duckdb-go/v2"
+	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 // ErrRefused is returned for events that cannot become part of a segment, no
@@ -24,7 +26,7 @@ const tmpDir = "tmp"
 
 // order of the events in a segment. A query over some days, one event type or
 // one user then reads few row groups, and equal values compress well.
-const order = "ORDER BY occurred_at::DATE, event_type, user_id, occurred_at"
+const order = "ORDER BY occurred_at::DATE, event_type, user_key, occurred_at"
 
 // Builder writes segments. Its methods may be called at the same time.
 type Builder struct {
@@ -87,17 +89,19 @@ CREATE OR REPLACE TEMP TABLE staged (
     event_id    UUID NOT NULL,
     occurred_at TIMESTAMPTZ NOT NULL,
     user_id     VARCHAR NOT NULL,
+    user_key    INTEGER NOT NULL,
     event_type  VARCHAR NOT NULL,
     properties  VARCHAR
 )`
 
 // Write makes a segment of a project's events, of which there must be one at
-// least. When it returns, the file survives a crash of the machine. epoch is
-// that of the writer's lease and becomes part of the name. The error is
-// ErrRefused when the events are at fault, not the surroundings.
-func (b *Builder) Write(ctx context.Context, project int64, events []event.Event, epoch int64) (Segment, error) {
-	if len(events) == 0 {
-		return Segment{}, errors.New("writing a segment of no events")
+// least; keys are those of their users, in the same order. When it returns, the
+// files survive a crash of the machine. epoch is that of the writer's lease and
+// becomes part of the name. The error is ErrRefused when the events are at fault,
+// not the surroundings.
+func (b *Builder) Write(ctx context.Context, project int64, events []event.Event, keys []uint32, epoch int64) (Segment, error) {
+	if len(events) == 0 || len(keys) != len(events) {
+		return Segment{}, fmt.Errorf("writing a segment of %d events with %d user keys", len(events), len(keys))
 	}
 	segment := Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch}
 	first, last := events[0].OccurredAt, events[0].OccurredAt
@@ -109,35 +113,46 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	}
 	segment.MinAt, segment.MaxAt = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
 
+	var rollUp rollup.Builder
+	for i, e := range events {
+		rollUp.Add(e.OccurredAt, e.Type, keys[i])
+	}
+	return b.publish(segment, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+		return b.copyStaged(ctx, segment, events, keys, tmp)
+	})
+}
+
+// copyStaged writes events into a Parquet file.
+func (b *Builder) copyStaged(ctx context.Context, segment Segment, events []event.Event, keys []uint32, tmp string) error {
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
-		return Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
+		return fmt.Errorf("connecting to DuckDB: %w", err)
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, stageSQL); err != nil {
-		return Segment{}, fmt.Errorf("making the staging table: %w", err)
+		return fmt.Errorf("making the staging table: %w", err)
 	}
 	// The events must not stay in memory until the connection is used again.
 	defer conn.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS staged") //nolint:errcheck // replaced next time
-	err = conn.Raw(func(driverConn any) error { return stage(ctx, driverConn, project, events) })
+	err = conn.Raw(func(driverConn any) error { return stage(ctx, driverConn, segment.ProjectID, events, keys) })
 	if err != nil {
-		return Segment{}, classify(ctx, fmt.Errorf("staging events: %w", err))
+		return classify(ctx, fmt.Errorf("staging events: %w", err))
 	}
-	return b.publish(ctx, conn, segment, "FROM staged")
+	return copyTo(ctx, conn, segment, "FROM staged", tmp)
 }
 
-func stage(ctx context.Context, driverConn any, project int64, events []event.Event) (err error) {
+func stage(ctx context.Context, driverConn any, project int64, events []event.Event, keys []uint32) (err error) {
 	appender, err := duckdb.NewAppender(driverConn.(*duckdb.Conn), "temp", "main", "staged")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, appender.CloseWithCancel(ctx)) }()
-	for _, e := range events {
+	for i, e := range events {
 		var properties any
 		if e.Properties != "" {
 			properties = e.Properties
 		}
-		err := appender.AppendRow(project, duckdb.UUID(e.ID), e.Time(), e.UserID, e.Type, properties)
+		err := appender.AppendRow(project, duckdb.UUID(e.ID), e.Time(), e.UserID, int32(keys[i]), e.Type, properties)
 		if err != nil {
 			return err
 		}
@@ -145,21 +160,55 @@ func stage(ctx context.Context, driverConn any, project int64, events []event.Ev
 	return nil
 }
 
-// publish copies a relation into a temporary file and makes it the segment's.
-func (b *Builder) publish(ctx context.Context, conn *sql.Conn, segment Segment, from string) (Segment, error) {
-	name := newName(segment.ProjectID, segment.Epoch)
-	tmp := filepath.Join(b.dir, tmpDir, filepath.Base(name))
-	defer os.Remove(tmp)
-	result, err := conn.ExecContext(ctx, "COPY (SELECT project_id, event_id, occurred_at, user_id, event_type, properties "+
+// copyTo writes a relation's events into a Parquet file.
+func copyTo(ctx context.Context, conn *sql.Conn, segment Segment, from, tmp string) error {
+	result, err := conn.ExecContext(ctx, "COPY (SELECT project_id, event_id, occurred_at, user_id, user_key, event_type, properties "+
 		from+" "+order+") TO "+quote(tmp)+" (FORMAT parquet, COMPRESSION zstd)")
 	if err != nil {
-		return Segment{}, classify(ctx, fmt.Errorf("writing %s: %w", name, err))
+		return classify(ctx, fmt.Errorf("writing events of project %d: %w", segment.ProjectID, err))
 	}
 	if n, err := result.RowsAffected(); err != nil || n != segment.Events {
-		return Segment{}, errors.Join(fmt.Errorf("writing %s: %d events became %d", name, segment.Events, n), err)
+		return errors.Join(fmt.Errorf("writing events of project %d: %d became %d", segment.ProjectID, segment.Events, n), err)
 	}
-	segment.Path = name
-	return segment, seal(b.dir, tmp, &segment)
+	return nil
+}
+
+// publish makes a segment's two files: the roll-up of the bytes that rollUp
+// returns, and the one that events writes. Each is whole and on disk before it
+// gets its name.
+func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events func(tmp string) error) (Segment, error) {
+	segment.Path = newName(segment.ProjectID, segment.Epoch)
+	segment.RollUp = &RollUpFile{}
+	if err := makeFolder(filepath.Join(b.dir, filepath.Dir(segment.Path))); err != nil {
+		return Segment{}, err
+	}
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		tmp := filepath.Join(b.dir, tmpDir, filepath.Base(segment.RollUpPath()))
+		defer os.Remove(tmp)
+		data, err := rollUp()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(tmp, data, 0o600); err != nil {
+			return fmt.Errorf("writing a roll-up: %w", err)
+		}
+		segment.RollUp.Bytes, segment.RollUp.SHA256, err = seal(tmp, filepath.Join(b.dir, segment.RollUpPath()))
+		return err
+	})
+	g.Go(func() (err error) {
+		tmp := filepath.Join(b.dir, tmpDir, filepath.Base(segment.Path))
+		defer os.Remove(tmp)
+		if err := events(tmp); err != nil {
+			return err
+		}
+		segment.Bytes, segment.SHA256, err = seal(tmp, filepath.Join(b.dir, segment.Path))
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return Segment{}, err
+	}
+	return segment, syncFolder(filepath.Join(b.dir, filepath.Dir(segment.Path)))
 }
 
 // classify marks errors that come from the data itself.

@@ -30,7 +30,7 @@ func TestWriteThenQuery(t *testing.T) {
 		{ID: uuid.New(), OccurredAt: at.UnixMicro(), UserID: "Ünï'; --", Type: "view", Properties: `{"a": 1.10}`},
 		{ID: uuid.New(), OccurredAt: at.UnixMicro() + 1, UserID: "2", Type: "view"},
 	}
-	segment, err := b.Write(ctx, 7, want, 3)
+	segment, err := b.Write(ctx, 7, want, keysOf(want), 3)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, segment.Events)
 	require.Equal(t, at, segment.MinAt)
@@ -112,7 +112,7 @@ func TestWriteRefusesBadEvents(t *testing.T) {
 	} {
 		bad := good
 		spoil(&bad)
-		_, err := b.Write(t.Context(), 1, []event.Event{good, bad}, 1)
+		_, err := b.Write(t.Context(), 1, []event.Event{good, bad}, []uint32{1, 1}, 1)
 		require.ErrorIs(t, err, ErrRefused, name)
 	}
 	for _, at := range []int64{minAt, maxAt} {
@@ -120,7 +120,7 @@ func TestWriteRefusesBadEvents(t *testing.T) {
 		segment := write(t, b, good)
 		require.EqualValues(t, at, segment.MinAt.UnixMicro())
 	}
-	_, err := b.Write(t.Context(), 1, nil, 1)
+	_, err := b.Write(t.Context(), 1, nil, nil, 1)
 	require.Error(t, err)
 }
 
@@ -195,7 +195,7 @@ func TestMergeRefusesDamage(t *testing.T) {
 	wrong := good
 	wrong.Events++
 	_, err = b.Merge(t.Context(), []Segment{wrong}, 1000, 1)
-	require.ErrorContains(t, err, "1 events are missing")
+	require.ErrorContains(t, err, "it is of 50 events")
 	wrong = good
 	wrong.ProjectID = 2
 	_, err = b.Merge(t.Context(), []Segment{good, wrong}, 1000, 1)

@@ -13,6 +13,7 @@ import (
 type Config struct {
 	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read)"`
 	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Most memory DuckDB takes in one process"`
+	RollUpBytes  int64         `env:"WAREHOUSE_ROLLUP_BYTES" envDefault:"1073741824" doc:"Most memory that roll-ups take in a stats replica, beside DuckDB's; projects that no longer fit are answered from their events, slower"`
 	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads DuckDB works with; 0: one for each CPU"`
 	MaxQueries   int           `env:"WAREHOUSE_MAX_QUERIES" envDefault:"2" doc:"Queries that run at a time; others wait. Two raw queries saturate two CPUs"`
 	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Longest a query may wait, and longest it may run"`
@@ -33,6 +34,9 @@ func (c *Config) Validate() error {
 	}
 	if c.Threads < 0 || c.MaxQueries < 1 {
 		errs = append(errs, errors.New("WAREHOUSE_THREADS must not be negative, WAREHOUSE_MAX_QUERIES at least 1"))
+	}
+	if c.RollUpBytes < 0 {
+		errs = append(errs, errors.New("WAREHOUSE_ROLLUP_BYTES must not be negative"))
 	}
 	if c.QueryTimeout <= 0 || c.PollInterval <= 0 {
 		errs = append(errs, errors.New("WAREHOUSE_QUERY_TIMEOUT and WAREHOUSE_POLL_INTERVAL must be positive"))

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"time"
@@ -32,8 +33,10 @@ var (
 type DB struct {
 	db      *sql.DB
 	dir     string
-	slots   chan struct{}
+	slots   chan struct{} // of queries
+	working chan struct{} // what Do runs
 	timeout time.Duration
+	files   *integrity
 }
 
 // Open makes a DB over the folder cfg.Dir, which must exist.
@@ -46,7 +49,10 @@ func Open(cfg Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), timeout: cfg.QueryTimeout}, nil
+	return &DB{
+		db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), working: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		timeout: cfg.QueryTimeout, files: newIntegrity(dir),
+	}, nil
 }
 
 // Close ends all queries.
@@ -81,24 +87,42 @@ const placeholder = "{{events}}"
 // at most QueryTimeout (ErrTimeout); the end of ctx cancels either.
 func (db *DB) Run(ctx context.Context, s *Snapshot, q Query, scan func(*sql.Rows) error) error {
 	segments := s.Segments(q.Project, q.From, q.To)
-	for _, segment := range segments {
-		if reason := s.damaged[segment.Path]; reason != nil {
-			return reason
-		}
-	}
 	args := append([]any{sql.Named("project", q.Project)}, q.Args...)
 	if err := checkNames(q.SQL, args); err != nil {
 		return err
 	}
 	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To))
 
-	if err := db.enter(ctx); err != nil {
+	err := db.limit(ctx, db.slots, func(ctx context.Context) error {
+		if err := db.check(ctx, segments); err != nil {
+			return err
+		}
+		return db.query(ctx, text, args, scan)
+	})
+	switch kind(err) {
+	case duckdb.ErrorTypeOutOfMemory:
+		return fmt.Errorf("%w: %w", ErrMemory, err)
+	case duckdb.ErrorTypeIO:
+		return errors.Join(err, db.missing(segments))
+	}
+	return err
+}
+
+// Do runs f, which computes without DuckDB, under the same limits as Run: as many
+// at a time as there are CPUs.
+func (db *DB) Do(ctx context.Context, f func(context.Context) error) error {
+	return db.limit(ctx, db.working, f)
+}
+
+// limit runs f when there is a place in slots, for QueryTimeout at most.
+func (db *DB) limit(ctx context.Context, slots chan struct{}, f func(context.Context) error) error {
+	if err := db.enter(ctx, slots); err != nil {
 		return err
 	}
-	defer func() { <-db.slots }()
+	defer func() { <-slots }()
 	limited, cancel := context.WithTimeoutCause(ctx, db.timeout, ErrTimeout)
 	defer cancel()
-	err := db.query(limited, text, args, scan)
+	err := f(limited)
 	switch {
 	case err == nil:
 		return nil
@@ -106,19 +130,28 @@ func (db *DB) Run(ctx context.Context, s *Snapshot, q Query, scan func(*sql.Rows
 		return ctx.Err()
 	case errors.Is(context.Cause(limited), ErrTimeout):
 		return ErrTimeout
-	case kind(err) == duckdb.ErrorTypeOutOfMemory:
-		return fmt.Errorf("%w: %w", ErrMemory, err)
-	case kind(err) == duckdb.ErrorTypeIO:
-		return errors.Join(err, db.missing(segments))
 	}
 	return err
 }
 
-func (db *DB) enter(ctx context.Context) error {
+// check hashes the files that nobody needed before.
+func (db *DB) check(ctx context.Context, segments []Segment) error {
+	for _, segment := range segments {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := db.files.checkEvents(segment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) enter(ctx context.Context, slots chan struct{}) error {
 	waited := time.NewTimer(db.timeout)
 	defer waited.Stop()
 	select {
-	case db.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -14,8 +14,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// A segment's file is <project>/<epoch>-<id>.parquet; the ids rise with time.
-var pathPattern = regexp.MustCompile(`^[0-9]+/([0-9]+)-[0-9a-f]{32}\.parquet$`)
+// A segment's files are <project>/<epoch>-<id>.parquet and .rollup; the ids rise
+// with time.
+var pathPattern = regexp.MustCompile(`^[0-9]+/([0-9]+)-[0-9a-f]{32}\.(parquet|rollup)$`)
 
 func newName(project, epoch int64) string {
 	id := strings.ReplaceAll(uuid.Must(uuid.NewV7()).String(), "-", "")
@@ -33,36 +34,30 @@ func EpochOf(path string) (int64, bool) {
 	return epoch, err == nil
 }
 
-// seal makes a complete temporary file the segment's file, so that it is either
-// there as a whole after a crash or not at all, and notes its size and hash.
-// DuckDB does not fsync.
-func seal(dir, tmp string, segment *Segment) (err error) {
+// seal makes a complete temporary file the one at path, so that it is either
+// there as a whole after a crash or not at all, and returns its size and hash.
+// The name survives a crash once the folder is synced. DuckDB does not fsync.
+func seal(tmp, path string) (size int64, sum [32]byte, err error) {
 	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
 	if err != nil {
-		return fmt.Errorf("sealing a segment: %w", err)
+		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("sealing a segment: %w", err)
+		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
 	if err := f.Sync(); err != nil {
-		return fmt.Errorf("sealing a segment: %w", err)
+		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
 	h := sha256.New()
-	if segment.Bytes, err = io.Copy(h, f); err != nil {
-		return fmt.Errorf("hashing a segment: %w", err)
+	if size, err = io.Copy(h, f); err != nil {
+		return 0, sum, fmt.Errorf("hashing a segment: %w", err)
 	}
-	h.Sum(segment.SHA256[:0])
-
-	path := filepath.Join(dir, segment.Path)
-	folder := filepath.Dir(path)
-	if err := makeFolder(folder); err != nil {
-		return err
-	}
+	h.Sum(sum[:0])
 	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("publishing a segment: %w", err)
+		return 0, sum, fmt.Errorf("publishing a segment: %w", err)
 	}
-	return syncFolder(folder)
+	return size, sum, nil
 }
 
 // makeFolder makes a project's folder so that it survives a crash.

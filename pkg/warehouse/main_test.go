@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func testConfig(t testing.TB) Config {
 	return Config{
 		Dir: t.TempDir(), MemoryLimit: "512MiB", Threads: 2, MaxQueries: 2,
-		QueryTimeout: 30 * time.Second, PollInterval: 20 * time.Millisecond, GracePeriod: time.Hour,
+		RollUpBytes: 64 << 20, QueryTimeout: 30 * time.Second, PollInterval: 20 * time.Millisecond, GracePeriod: time.Hour,
 	}
 }
 
@@ -40,9 +40,20 @@ func newDB(t testing.TB, cfg Config) *DB {
 // write makes a segment of project 1.
 func write(t testing.TB, b *Builder, events ...event.Event) Segment {
 	t.Helper()
-	segment, err := b.Write(t.Context(), 1, events, 1)
+	segment, err := b.Write(t.Context(), 1, events, keysOf(events), 1)
 	require.NoError(t, err)
 	return segment
+}
+
+// keysOf gives the users of someEvents keys.
+func keysOf(events []event.Event) []uint32 {
+	keys := make([]uint32, len(events))
+	for i, e := range events {
+		if e.UserID != "" {
+			keys[i] = uint32(e.UserID[0])
+		}
+	}
+	return keys
 }
 
 func snapshot(segments ...Segment) *Snapshot {

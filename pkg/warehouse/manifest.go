@@ -3,6 +3,8 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -87,4 +89,58 @@ func readSnapshot(ctx context.Context, tx pgx.Tx, known *Snapshot) (*Snapshot, e
 		return nil, err
 	}
 	return NewSnapshot(s.Version, s.Position, s.CompleteUntil.UTC(), segments, versions), nil
+}
+
+// SegmentColumns are the columns of analytics.segments that ScanSegment reads.
+const SegmentColumns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded"
+
+// ScanSegment reads a segment from a row of SegmentColumns.
+func ScanSegment(row pgx.CollectableRow) (Segment, error) {
+	var s Segment
+	var sum, rollUpSum []byte
+	var rollUpBytes *int64
+	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
+		&rollUpBytes, &rollUpSum, &s.Shredded)
+	copy(s.SHA256[:], sum)
+	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
+	if rollUpBytes != nil {
+		s.RollUp = &RollUpFile{Bytes: *rollUpBytes}
+		copy(s.RollUp.SHA256[:], rollUpSum)
+	}
+	return s, err
+}
+
+const insertSegmentsSQL = `
+INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
+                                rollup_bytes, rollup_sha256, shredded)
+SELECT project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
+       rollup_bytes, rollup_sha256, string_to_array(shredded, chr(1))
+FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
+            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
+  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded)`
+
+// shreddedSeparator joins the names of a segment's columns, for lack of arrays of
+// arrays of different lengths. No column's name has it.
+const shreddedSeparator = "\x01"
+
+// InsertSegments lists new segments in the manifest.
+func InsertSegments(ctx context.Context, tx pgx.Tx, segments []Segment) error {
+	n := len(segments)
+	projects, paths, events, bytes, sums := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
+	first, last, levels, epochs := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
+	rollUpBytes, rollUpSums, shredded := make([]*int64, n), make([][]byte, n), make([]string, n)
+	for i, s := range segments {
+		projects[i], paths[i], events[i], bytes[i], sums[i] = s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:]
+		first[i], last[i], levels[i], epochs[i] = s.MinAt, s.MaxAt, int32(s.Level), s.Epoch
+		if s.RollUp != nil {
+			rollUpBytes[i], rollUpSums[i] = &s.RollUp.Bytes, s.RollUp.SHA256[:]
+		}
+		shredded[i] = strings.Join(s.Shredded, shreddedSeparator)
+	}
+	_, err := tx.Exec(ctx, insertSegmentsSQL, projects, paths, events, bytes, sums, first, last, levels, epochs,
+		rollUpBytes, rollUpSums, shredded)
+	if err != nil {
+		return fmt.Errorf("listing segments in the manifest: %w", err)
+	}
+	return nil
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 // Merge writes the events of one project's segments anew, sorted over all of
@@ -35,10 +37,14 @@ func (b *Builder) Merge(ctx context.Context, in []Segment, targetEvents int64, e
 	if err != nil {
 		return nil, err
 	}
+	rollUps, err := b.rollUps(in)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]Segment, 0, len(spans))
 	for _, s := range spans {
 		segment := Segment{ProjectID: in[0].ProjectID, Events: s.events, MinAt: s.first, MaxAt: s.last, Level: level, Epoch: epoch}
-		segment, err := b.write(ctx, segment, in)
+		segment, err := b.write(ctx, segment, in, rollUps)
 		if err != nil {
 			return nil, err
 		}
@@ -85,18 +91,39 @@ func (b *Builder) spans(ctx context.Context, in []Segment, target int64) ([]span
 	return spans, nil
 }
 
-func (b *Builder) write(ctx context.Context, segment Segment, in []Segment) (Segment, error) {
+// rollUps reads the roll-ups of segments, which must all have one.
+func (b *Builder) rollUps(segments []Segment) ([]*rollup.File, error) {
+	files := make([]*rollup.File, len(segments))
+	for i, segment := range segments {
+		if err := VerifyRollUp(b.dir, segment); err != nil {
+			return nil, err
+		}
+		f, err := readRollUp(b.dir, segment)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = f
+	}
+	return files, nil
+}
+
+func (b *Builder) write(ctx context.Context, segment Segment, in []Segment, rollUps []*rollup.File) (Segment, error) {
 	var needed []Segment
 	for _, s := range in {
 		if !s.MaxAt.Before(segment.MinAt) && !s.MinAt.After(segment.MaxAt) {
 			needed = append(needed, s)
 		}
 	}
-	conn, err := b.db.Conn(ctx)
-	if err != nil {
-		return Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
+	merge := func() ([]byte, error) {
+		return rollup.Merge(segment.ProjectID, rollUps, rollup.DayOf(segment.MinAt), rollup.DayOf(segment.MaxAt))
 	}
-	defer conn.Close()
-	return b.publish(ctx, conn, segment, fmt.Sprintf("FROM %s WHERE project_id = %d AND occurred_at BETWEEN %s AND %s",
-		readParquet(b.dir, needed), segment.ProjectID, instant(segment.MinAt), instant(segment.MaxAt)))
+	return b.publish(segment, merge, func(tmp string) error {
+		conn, err := b.db.Conn(ctx)
+		if err != nil {
+			return fmt.Errorf("connecting to DuckDB: %w", err)
+		}
+		defer conn.Close()
+		return copyTo(ctx, conn, segment, fmt.Sprintf("FROM %s WHERE project_id = %d AND occurred_at BETWEEN %s AND %s",
+			readParquet(b.dir, needed), segment.ProjectID, instant(segment.MinAt), instant(segment.MaxAt)), tmp)
+	})
 }

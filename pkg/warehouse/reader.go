@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -24,17 +22,17 @@ var (
 	ErrStale = errors.New("the manifest could not be read for too long")
 )
 
-// Reader follows the manifest: it holds the newest snapshot whose files it has
-// checked and never goes back to an older one.
+// Reader follows the manifest: it holds the newest snapshot with its roll-ups and
+// never goes back to an older one. Files of events are checked when a question
+// needs them, and beside that one after the other.
 type Reader struct {
-	dir      string
 	manifest *Manifest
+	files    *integrity
+	rollUps  *rollUps // Run only
 	poll     time.Duration
 	maxAge   time.Duration
 	log      *zap.Logger
 	now      func() time.Time
-	verified map[string]bool   // paths with the right hash; Run only
-	damaged  map[string]damage // by path; Run only
 
 	mu      sync.Mutex
 	current *Snapshot
@@ -42,27 +40,21 @@ type Reader struct {
 	swapped chan struct{} // closed when current changes
 }
 
-// damage is a file that is not what the manifest says, as it was looked at.
-type damage struct {
-	reason error
-	size   int64
-	at     time.Time
-}
-
 // NewReader makes a Reader of the segments in db's folder.
 func NewReader(db *DB, m *Manifest, cfg Config, log *zap.Logger) *Reader {
 	return &Reader{
-		dir: db.dir, manifest: m, poll: cfg.PollInterval, maxAge: cfg.GracePeriod / 2, log: log, now: time.Now,
-		verified: map[string]bool{}, damaged: map[string]damage{}, swapped: make(chan struct{}),
+		manifest: m, files: db.files, rollUps: newRollUps(db.dir, db.files, cfg.RollUpBytes, log),
+		poll: cfg.PollInterval, maxAge: cfg.GracePeriod / 2, log: log, now: time.Now, swapped: make(chan struct{}),
 	}
 }
 
 // Run follows the manifest until ctx ends. It outlives failures of Postgres.
 func (r *Reader) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
-	var listener sync.WaitGroup
-	defer listener.Wait()
-	listener.Go(func() {
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	beside.Go(func() { r.inspect(ctx) })
+	beside.Go(func() {
 		postgres.Listen(ctx, r.manifest.pool, Channel, r.log, func() {
 			select {
 			case wake <- struct{}{}:
@@ -151,12 +143,12 @@ func (r *Reader) refresh(ctx context.Context) error {
 		}
 	}
 	changed := current == nil || next.Version != current.Version || next.Position != current.Position
-	if changed || len(r.damaged) > 0 {
-		damaged, err := r.inspect(ctx, next)
+	if changed || r.rollUps.damaged() {
+		rollUps, err := r.rollUps.follow(ctx, next)
 		if err != nil {
 			return err
 		}
-		next = next.without(damaged)
+		next = next.with(rollUps)
 	}
 
 	r.mu.Lock()
@@ -181,58 +173,72 @@ func notBefore(next, current *Snapshot) error {
 	return nil
 }
 
-// inspect hashes the files not seen before and returns those that must not be
-// read. A damaged file is looked at again when it changes.
-func (r *Reader) inspect(ctx context.Context, s *Snapshot) (map[string]error, error) {
+// Quarantined returns the number of files that are known not to be what the
+// manifest says. Questions that need one of events are refused; without a roll-up
+// they are answered from the events.
+func (r *Reader) Quarantined() int { return r.files.damaged() }
+
+// RollUpBytes returns about how much memory the roll-ups take.
+func (r *Reader) RollUpBytes() int64 { return r.rollUps.bytes.Load() }
+
+// RollUpBudget returns how much they may take.
+func (r *Reader) RollUpBudget() int64 { return r.rollUps.budget }
+
+// inspect looks at the files of each new snapshot until ctx ends, so that damage
+// is known before a question meets it.
+func (r *Reader) inspect(ctx context.Context) {
+	reported := map[string]bool{}
+	ticker := time.NewTicker(r.poll)
+	defer ticker.Stop()
+	for {
+		r.mu.Lock()
+		current, swapped := r.current, r.swapped
+		r.mu.Unlock()
+		if current != nil {
+			r.inspectAll(ctx, current, reported)
+		}
+		again := ticker.C
+		if len(reported) == 0 {
+			again = nil
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-swapped:
+		case <-again:
+		}
+	}
+}
+
+func (r *Reader) inspectAll(ctx context.Context, s *Snapshot, reported map[string]bool) {
 	live := map[string]bool{}
-	damaged := map[string]error{}
+	report := func(segment Segment, path string, reason error) {
+		live[path] = true
+		fields := []zap.Field{zap.String(logging.Segment, path), zap.Int64(logging.ProjectID, segment.ProjectID)}
+		switch {
+		case reason != nil && !reported[path]:
+			reported[path] = true
+			r.log.Error("segment is quarantined", append(fields, zap.Error(reason))...)
+		case reason == nil && reported[path]:
+			delete(reported, path)
+			r.log.Info("segment is whole again", fields...)
+		}
+	}
 	for _, segments := range s.segments {
 		for _, segment := range segments {
-			if err := ctx.Err(); err != nil {
-				return nil, err
+			if ctx.Err() != nil {
+				return
 			}
-			live[segment.Path] = true
-			if r.verified[segment.Path] {
-				continue
-			}
-			if err := r.check(segment); err != nil {
-				damaged[segment.Path] = err
+			report(segment, segment.Path, r.files.checkEvents(segment))
+			if segment.RollUp != nil {
+				report(segment, segment.RollUpPath(), r.files.checkRollUp(segment))
 			}
 		}
 	}
-	forget(r.verified, live)
-	forget(r.damaged, live)
-	return damaged, nil
-}
-
-func (r *Reader) check(segment Segment) error {
-	var now damage
-	if info, err := os.Stat(filepath.Join(r.dir, segment.Path)); err == nil {
-		now.size, now.at = info.Size(), info.ModTime()
-	}
-	before, seen := r.damaged[segment.Path]
-	if seen && before.size == now.size && before.at.Equal(now.at) {
-		return before.reason
-	}
-	if now.reason = Verify(r.dir, segment); now.reason != nil {
-		r.damaged[segment.Path] = now
-		r.log.Error("segment is quarantined", zap.String(logging.Segment, segment.Path),
-			zap.Int64(logging.ProjectID, segment.ProjectID), zap.Error(now.reason))
-		return now.reason
-	}
-	if seen {
-		r.log.Info("segment is whole again", zap.String(logging.Segment, segment.Path))
-	}
-	delete(r.damaged, segment.Path)
-	r.verified[segment.Path] = true
-	return nil
-}
-
-// forget drops the paths that are in no snapshot any more.
-func forget[V any](paths map[string]V, live map[string]bool) {
-	for path := range paths {
+	r.files.forget(func(path string) bool { return live[path] })
+	for path := range reported {
 		if !live[path] {
-			delete(paths, path)
+			delete(reported, path)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -20,11 +21,9 @@ import (
 // list puts a segment into the manifest and moves the position to (xid, 1).
 func list(t *testing.T, pool *pgxpool.Pool, s Segment, xid int) {
 	t.Helper()
-	_, err := pool.Exec(t.Context(), `
-		INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:], s.MinAt, s.MaxAt, s.Level, s.Epoch)
-	require.NoError(t, err)
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		return InsertSegments(t.Context(), tx, []Segment{s})
+	}))
 	move(t, pool, fmt.Sprintf("version = version + 1, xid = '%d', seq = 1", xid))
 }
 
@@ -71,7 +70,7 @@ func TestReaderFollows(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, pos, s.Position)
 	require.EqualValues(t, 1, s.ProjectVersion(1))
-	segment.ID = s.Segments(1, time.Time{}, time.Time{})[0].ID
+	segment.ID, segment.Shredded = s.Segments(1, time.Time{}, time.Time{})[0].ID, []string{}
 	require.Equal(t, []Segment{segment}, s.Segments(1, time.Time{}, time.Time{}))
 
 	short, cancelShort := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -8,8 +8,6 @@ package warehouse
 import (
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Segment is one immutable Parquet file: events of one project, sorted by day
@@ -42,22 +40,3 @@ type RollUpFile struct {
 
 // RollUpPath returns where the segment's roll-up is, below the warehouse folder.
 func (s Segment) RollUpPath() string { return strings.TrimSuffix(s.Path, ".parquet") + ".rollup" }
-
-// SegmentColumns are the columns of analytics.segments that ScanSegment reads.
-const SegmentColumns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded"
-
-// ScanSegment reads a segment from a row of SegmentColumns.
-func ScanSegment(row pgx.CollectableRow) (Segment, error) {
-	var s Segment
-	var sum, rollUpSum []byte
-	var rollUpBytes *int64
-	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
-		&rollUpBytes, &rollUpSum, &s.Shredded)
-	copy(s.SHA256[:], sum)
-	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
-	if rollUpBytes != nil {
-		s.RollUp = &RollUpFile{Bytes: *rollUpBytes}
-		copy(s.RollUp.SHA256[:], rollUpSum)
-	}
-	return s, err
-}

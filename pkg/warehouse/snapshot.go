@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 // Snapshot is one version of the manifest. It does not change: any number of
@@ -20,7 +21,7 @@ type Snapshot struct {
 
 	segments map[int64][]Segment // live ones by project, in the order of their ids
 	versions map[int64]int64     // by project
-	damaged  map[string]error    // by path: segments that must not be read
+	rollUps  map[int64]*rollup.View
 }
 
 // NewSnapshot makes a snapshot of live segments. projectVersions has the
@@ -63,8 +64,17 @@ func (s *Snapshot) Live() int {
 	return n
 }
 
-// Quarantined returns the number of segments that must not be read.
-func (s *Snapshot) Quarantined() int { return len(s.damaged) }
+// RollUp returns the roll-up of a project's events, or nil when there is none to
+// be had: because a file is damaged, memory is short or a segment has none.
+func (s *Snapshot) RollUp(project int64) *rollup.View {
+	if len(s.segments[project]) == 0 {
+		return &rollup.View{}
+	}
+	return s.rollUps[project]
+}
+
+// WithoutRollUp returns the number of projects with events and without a roll-up.
+func (s *Snapshot) WithoutRollUp() int { return len(s.segments) - len(s.rollUps) }
 
 // at returns the same segments with another completeness.
 func (s *Snapshot) at(completeUntil time.Time) *Snapshot {
@@ -73,9 +83,9 @@ func (s *Snapshot) at(completeUntil time.Time) *Snapshot {
 	return &later
 }
 
-// without returns the same snapshot with damaged segments quarantined.
-func (s *Snapshot) without(damaged map[string]error) *Snapshot {
-	marked := *s
-	marked.damaged = damaged
-	return &marked
+// with returns the same snapshot with roll-ups.
+func (s *Snapshot) with(rollUps map[int64]*rollup.View) *Snapshot {
+	full := *s
+	full.rollUps = rollUps
+	return &full
 }

@@ -7,13 +7,27 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
-// Verify reads a segment's file below the warehouse folder dir and compares it
-// with the manifest. The error is ErrQuarantined when the file is missing (then
-// it is fs.ErrNotExist, too) or differs.
+// Verify reads a segment's Parquet file below the warehouse folder dir and
+// compares it with the manifest. The error is ErrQuarantined when the file is
+// missing (then it is fs.ErrNotExist, too) or differs.
 func Verify(dir string, segment Segment) error {
-	f, err := openWhole(dir, segment)
+	return verify(dir, segment.Path, segment.Bytes, segment.SHA256)
+}
+
+// VerifyRollUp is Verify of a segment's roll-up. Segments without one pass.
+func VerifyRollUp(dir string, segment Segment) error {
+	if segment.RollUp == nil {
+		return nil
+	}
+	return verify(dir, segment.RollUpPath(), segment.RollUp.Bytes, segment.RollUp.SHA256)
+}
+
+func verify(dir, path string, size int64, sum [32]byte) error {
+	f, err := openWhole(dir, path, size)
 	if err != nil {
 		return err
 	}
@@ -22,34 +36,40 @@ func Verify(dir string, segment Segment) error {
 	if _, err := io.Copy(h, f); err != nil {
 		return fmt.Errorf("%w: %w", ErrQuarantined, err)
 	}
-	if [32]byte(h.Sum(nil)) != segment.SHA256 {
-		return fmt.Errorf("%w: the hash of %s is not the manifest's", ErrQuarantined, segment.Path)
+	if [32]byte(h.Sum(nil)) != sum {
+		return fmt.Errorf("%w: the hash of %s is not the manifest's", ErrQuarantined, path)
 	}
 	return nil
 }
 
-// VerifySize is Verify without reading the file: it finds those that are missing
-// or cut short.
+// VerifySize is Verify and VerifyRollUp without reading the files: it finds
+// those that are missing or cut short.
 func VerifySize(dir string, segment Segment) error {
-	f, err := openWhole(dir, segment)
+	f, err := openWhole(dir, segment.Path, segment.Bytes)
 	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil || segment.RollUp == nil {
+		return err
+	}
+	if f, err = openWhole(dir, segment.RollUpPath(), segment.RollUp.Bytes); err != nil {
 		return err
 	}
 	return f.Close()
 }
 
 // openWhole opens a segment's file when it has the right size.
-func openWhole(dir string, segment Segment) (*os.File, error) {
-	if _, ok := EpochOf(segment.Path); !ok {
-		return nil, fmt.Errorf("%w: %q is not a segment's path", ErrQuarantined, segment.Path)
+func openWhole(dir, path string, size int64) (*os.File, error) {
+	if _, ok := EpochOf(path); !ok {
+		return nil, fmt.Errorf("%w: %q is not a segment's path", ErrQuarantined, path)
 	}
-	f, err := os.Open(filepath.Join(dir, segment.Path))
+	f, err := os.Open(filepath.Join(dir, path))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrQuarantined, err)
 	}
 	info, err := f.Stat()
-	if err == nil && info.Size() != segment.Bytes {
-		err = fmt.Errorf("%s has %d bytes, the manifest says %d", segment.Path, info.Size(), segment.Bytes)
+	if err == nil && info.Size() != size {
+		err = fmt.Errorf("%s has %d bytes, the manifest says %d", path, info.Size(), size)
 	}
 	if err != nil {
 		_ = f.Close() // nothing was written
@@ -57,6 +77,25 @@ func openWhole(dir string, segment Segment) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// readRollUp reads a segment's roll-up, which was verified before.
+func readRollUp(dir string, segment Segment) (*rollup.File, error) {
+	if segment.RollUp == nil {
+		return nil, fmt.Errorf("segment %s has no roll-up", segment.Path)
+	}
+	f, err := rollup.Read(rollUpSource(filepath.Join(dir, segment.RollUpPath())), segment.RollUp.Bytes)
+	if err == nil && (f.Project != segment.ProjectID || f.Events != uint64(segment.Events)) {
+		err = fmt.Errorf("%w: it is of %d events of project %d", rollup.ErrFormat, f.Events, f.Project)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrQuarantined, segment.RollUpPath(), err)
+	}
+	return f, nil
+}
+
+type rollUpSource string
+
+func (s rollUpSource) Open() (rollup.ReadAtCloser, error) { return os.Open(string(s)) }
 
 // VerifyEvents compares the number of events that a segment's file has by its
 // footer with the manifest. It is no substitute for Verify.

@@ -30,7 +30,7 @@ type Meta struct {
 	Position      string    `json:"position" doc:"Position of the data, to be sent as min_position"`
 	CompleteUntil time.Time `json:"complete_until" doc:"Every event acknowledged before this instant is counted"`
 	Stale         bool      `json:"stale" doc:"There may be newer data that could not be read"`
-	Source        string    `json:"source" doc:"What the answer was computed from" enum:"raw"`
+	Source        string    `json:"source" doc:"What the answer was computed from: the sums that are kept of events, or the events themselves; the rows are the same" enum:"rollup,raw"`
 	Rows          int       `json:"rows" doc:"How many rows data has"`
 }
 
@@ -78,19 +78,19 @@ func (s *Service) respond(ctx context.Context, p params) (*response, error) {
 		s.answers.WithLabelValues(query.Name(), "not_modified").Inc()
 		return r, nil
 	}
-	rows, err := s.rows(ctx, tag, query, metric.Source{DB: s.db, Snapshot: snapshot, Project: project, Now: now})
+	got, err := s.rows(ctx, tag, query, metric.Source{DB: s.db, Snapshot: snapshot, Project: project, Now: now})
 	if err != nil {
 		return nil, asProblem(ctx, err)
 	}
-	n := reflect.ValueOf(rows).Len()
+	n := reflect.ValueOf(got.rows).Len()
 	if _, one := query.(metric.OneEvent); one && n == 0 {
 		return nil, problem.NotFound("there is no such event, or it is not visible yet")
 	}
 	r.Body, err = f.encode(answer{
-		Data: rows,
+		Data: got.rows,
 		Meta: Meta{
 			Timezone: resolved.Timezone, Position: s.tokens.Encode(project, snapshot.Position),
-			CompleteUntil: snapshot.CompleteUntil.UTC(), Stale: stale, Source: "raw", Rows: n,
+			CompleteUntil: snapshot.CompleteUntil.UTC(), Stale: stale, Source: got.from, Rows: n,
 		},
 		Query: resolved, ResponseTimeSec: time.Since(began).Seconds(),
 	})
@@ -173,27 +173,33 @@ func matches(ifNoneMatch, tag string) bool {
 	return false
 }
 
+// computed are the rows of an answer and what they were computed from.
+type computed struct {
+	rows any
+	from string
+}
+
 // rows computes the rows, together with whoever asks for the same meanwhile: the
 // tag tells all that rows depend on. The span is in the trace of the first.
-func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metric.Source) (any, error) {
+func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metric.Source) (computed, error) {
 	source := "shared"
-	rows, err := s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
+	answer, err := s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
 		source = "computed"
 		ctx, span := s.tracer.Start(ctx, "metric "+q.Name(), trace.WithAttributes(attribute.String(tracing.Metric, q.Name())))
 		began := time.Now()
-		rows, err := q.Rows(ctx, src)
+		rows, from, err := metric.Answer(ctx, q, src)
 		if err == nil {
-			span.SetAttributes(attribute.Int(tracing.Rows, reflect.ValueOf(rows).Len()))
-			s.seconds.WithLabelValues(q.Name()).Observe(time.Since(began).Seconds())
+			span.SetAttributes(attribute.Int(tracing.Rows, reflect.ValueOf(rows).Len()), attribute.String(tracing.Source, from))
+			s.seconds.WithLabelValues(q.Name(), from).Observe(time.Since(began).Seconds())
 		}
 		tracing.End(span, err)
-		return rows, err
+		return computed{rows, from}, err
 	})
 	if err != nil {
-		return nil, err // source may still be written to: the computation can outlive this caller
+		return computed{}, err // source may still be written to: the computation can outlive this caller
 	}
 	s.answers.WithLabelValues(q.Name(), source).Inc()
-	return rows, nil
+	return answer.(computed), nil
 }
 
 // statusClientGone is what the log shows for a client that hung up; nobody

@@ -5,6 +5,7 @@ package stats
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"time"
 
@@ -90,6 +91,9 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	openapi.Register(srv.Echo())
 	srv.AddCheck("postgres", deps.Pool.Ping)
 	srv.AddCheck("manifest", func(context.Context) error { _, err := s.reader.Current(); return err })
+	srv.AddState("rollups", func() string {
+		return fmt.Sprintf("%d of %d bytes", s.reader.RollUpBytes(), s.reader.RollUpBudget())
+	})
 	return s, nil
 }
 
@@ -105,9 +109,9 @@ func (s *Service) Close() error { return s.db.Close() }
 func (s *Service) measure(registry prometheus.Registerer) {
 	f := promauto.With(registry)
 	s.seconds = f.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer, waiting for a place included.",
-		Buckets: []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
-	}, []string{"metric"})
+		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups or raw events, waiting for a place included.",
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"metric", "source"})
 	s.answers = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_stats_answers_total",
 		Help: "Answers given, by how they came about: computed, shared with another request, or not_modified because the client had them.",
@@ -134,8 +138,14 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		func(v *warehouse.Snapshot) float64 { return float64(v.Version) })
 	gauge("analytics_stats_segments", "Segments in the version that questions are answered from.",
 		func(v *warehouse.Snapshot) float64 { return float64(v.Live()) })
-	gauge("analytics_stats_quarantined_segments", "Segments that are not what the manifest says; questions that need them are refused.",
-		func(v *warehouse.Snapshot) float64 { return float64(v.Quarantined()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_quarantined_segments", Help: "Files of segments that are not what the manifest says; questions that need the events in them are refused.",
+	}, func() float64 { return float64(s.reader.Quarantined()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_rollup_bytes", Help: "Memory that roll-ups take; WAREHOUSE_ROLLUP_BYTES bounds it.",
+	}, func() float64 { return float64(s.reader.RollUpBytes()) })
+	gauge("analytics_stats_projects_without_rollup", "Projects that are answered from their events alone, because memory is short, a roll-up is damaged or a segment has none.",
+		func(v *warehouse.Snapshot) float64 { return float64(v.WithoutRollUp()) })
 	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
 		func(v *warehouse.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
 }

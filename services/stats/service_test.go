@@ -120,10 +120,31 @@ func (a *api) accounts(t *testing.T) {
 	}
 }
 
+// userKeys are the same in all projects, which is harmless.
+var userKeys = struct {
+	sync.Mutex
+	keys map[string]uint32
+}{keys: map[string]uint32{}}
+
+func keysOf(events []event.Event) []uint32 {
+	userKeys.Lock()
+	defer userKeys.Unlock()
+	keys := make([]uint32, len(events))
+	for i, e := range events {
+		key, ok := userKeys.keys[e.UserID]
+		if !ok {
+			key = uint32(len(userKeys.keys))
+			userKeys.keys[e.UserID] = key
+		}
+		keys[i] = key
+	}
+	return keys
+}
+
 // publish adds events to a project as the sync worker does.
 func (a *api) publish(t *testing.T, project int64, events ...event.Event) {
 	t.Helper()
-	s, err := a.builder.Write(t.Context(), project, events, 1)
+	s, err := a.builder.Write(t.Context(), project, events, keysOf(events), 1)
 	require.NoError(t, err)
 	a.position.XID += 10
 	tx, err := a.pool.Begin(t.Context())
@@ -133,8 +154,7 @@ func (a *api) publish(t *testing.T, project int64, events ...event.Event) {
 		_, err := tx.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
-	exec(`INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, epoch) VALUES ($1, $2, $3, $4, $5, $6, $7, 1)`,
-		project, s.Path, s.Events, s.Bytes, s.SHA256[:], s.MinAt, s.MaxAt)
+	require.NoError(t, warehouse.InsertSegments(t.Context(), tx, []warehouse.Segment{s}))
 	exec(`UPDATE analytics.sync_state SET version = version + 1, xid = $1::text::xid8, complete_until = $2`,
 		fmt.Sprint(a.position.XID), a.now())
 	exec(`INSERT INTO analytics.project_versions SELECT $1, version FROM analytics.sync_state

@@ -8,14 +8,16 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse"
 )
 
 const expireSQL = `
 DELETE FROM analytics.segments WHERE replaced_at < clock_timestamp() - $1::interval RETURNING path`
 
+// The manifest names a roll-up by the segment it lies beside.
 const unreferencedSQL = `
 SELECT f.path FROM unnest($1::text[]) AS f (path)
-WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = f.path)`
+WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = regexp_replace(f.path, '\.rollup$', '.parquet'))`
 
 // collect deletes files that no reader can need any more: those of segments
 // replaced a grace period ago, those a crash left behind, and old temporary
@@ -72,8 +74,13 @@ func (t *term) expire(ctx context.Context) (paths []string, held bool, err error
 		if err != nil {
 			return err
 		}
-		paths, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
+		if paths, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+			return err
+		}
+		for _, path := range paths {
+			paths = append(paths, warehouse.Segment{Path: path}.RollUpPath())
+		}
+		return nil
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("dropping replaced segments from the manifest: %w", err)

@@ -150,7 +150,7 @@ func (t *term) replace(ctx context.Context, in, out []warehouse.Segment) error {
 		if int(tag.RowsAffected()) != len(in) {
 			return fmt.Errorf("retiring segments: %d of %d are live", tag.RowsAffected(), len(in))
 		}
-		if err := insertSegments(ctx, tx, out); err != nil {
+		if err := warehouse.InsertSegments(ctx, tx, out); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, bumpSQL, t.epoch); err != nil {

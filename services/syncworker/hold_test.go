@@ -21,7 +21,7 @@ func litter(t *testing.T, cfg Config, pool *pgxpool.Pool, leader *term) (live in
 	}
 	require.NoError(t, leader.compact(t.Context()))
 	exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
-	_, err := leader.builder.Write(t.Context(), 1, someEvents(1, 1), leader.epoch)
+	_, err := leader.builder.Write(t.Context(), 1, someEvents(1, 1), []uint32{0}, leader.epoch)
 	require.NoError(t, err)
 	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
 	old, left := time.Now().Add(-2*cfg.Warehouse.GracePeriod), leftover(cfg)

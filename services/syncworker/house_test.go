@@ -103,7 +103,7 @@ func TestGarbageOfHigherEpochStays(t *testing.T) {
 	stale := newTerm(t, cfg, pool)
 	expireLease(t, pool)
 	next := newTerm(t, cfg, pool)
-	_, err := next.builder.Write(t.Context(), 1, someEvents(1, 1), next.epoch)
+	_, err := next.builder.Write(t.Context(), 1, someEvents(1, 1), []uint32{0}, next.epoch)
 	require.NoError(t, err)
 	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
 	orphans, err := stale.orphans(t.Context())
@@ -111,7 +111,7 @@ func TestGarbageOfHigherEpochStays(t *testing.T) {
 	require.Empty(t, orphans)
 	orphans, err = next.orphans(t.Context())
 	require.NoError(t, err)
-	require.Len(t, orphans, 1)
+	require.Len(t, orphans, 2, "the events and their roll-up")
 }
 
 // Nor may it take a file of a load that is about to be committed.

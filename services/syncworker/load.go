@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -119,19 +118,6 @@ SET xid = $2::text::xid8, seq = $3, version = version + 1, complete_until = grea
 WHERE epoch = $1
 RETURNING version`
 
-const insertSegmentsSQL = `
-INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-                                rollup_bytes, rollup_sha256, shredded)
-SELECT project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-       rollup_bytes, rollup_sha256, string_to_array(shredded, chr(1))
-FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
-            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
-  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded)`
-
-// shreddedSeparator joins the names of a segment's columns, for lack of arrays of
-// arrays of different lengths. No column's name has it.
-const shreddedSeparator = "\x01"
-
 const projectVersionsSQL = `
 INSERT INTO analytics.project_versions (project_id, version)
 SELECT DISTINCT unnest($1::bigint[]), $2::bigint
@@ -157,7 +143,7 @@ func (t *term) publish(ctx context.Context, b written, batch outbox.Batch) error
 		if err != nil {
 			return fmt.Errorf("moving the position: %w", err)
 		}
-		if err := insertSegments(ctx, tx, b.segments); err != nil {
+		if err := warehouse.InsertSegments(ctx, tx, b.segments); err != nil {
 			return err
 		}
 		if err := insertDeadLetters(ctx, tx, b.dead); err != nil {
@@ -187,27 +173,6 @@ func instant(at time.Time) time.Time {
 		return time.Unix(0, 0)
 	}
 	return at
-}
-
-func insertSegments(ctx context.Context, tx pgx.Tx, segments []warehouse.Segment) error {
-	n := len(segments)
-	projects, paths, events, bytes, sums := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
-	first, last, levels, epochs := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
-	rollUpBytes, rollUpSums, shredded := make([]*int64, n), make([][]byte, n), make([]string, n)
-	for i, s := range segments {
-		projects[i], paths[i], events[i], bytes[i], sums[i] = s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:]
-		first[i], last[i], levels[i], epochs[i] = s.MinAt, s.MaxAt, int32(s.Level), s.Epoch
-		if s.RollUp != nil {
-			rollUpBytes[i], rollUpSums[i] = &s.RollUp.Bytes, s.RollUp.SHA256[:]
-		}
-		shredded[i] = strings.Join(s.Shredded, shreddedSeparator)
-	}
-	_, err := tx.Exec(ctx, insertSegmentsSQL, projects, paths, events, bytes, sums, first, last, levels, epochs,
-		rollUpBytes, rollUpSums, shredded)
-	if err != nil {
-		return fmt.Errorf("listing segments in the manifest: %w", err)
-	}
-	return nil
 }
 
 const notifySQL = "SELECT pg_notify($1, '')"

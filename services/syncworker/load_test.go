@@ -174,7 +174,7 @@ func TestBisection(t *testing.T) {
 	leader := newTerm(t, cfg, pool)
 	events := someEvents(50, 1)
 	rows := []outbox.Row{{Position: outbox.Position{XID: 1, Seq: 1}}, {Position: outbox.Position{XID: 1, Seq: 2}}}
-	g := &group{project: 1, events: events, rows: []*outbox.Row{&rows[0], &rows[1]}, ends: []int{20, 50}}
+	g := &group{project: 1, events: events, keys: make([]uint32, 50), rows: []*outbox.Row{&rows[0], &rows[1]}, ends: []int{20, 50}}
 	for _, i := range []int{0, 19, 20, 49} {
 		events[i].UserID = ""
 	}

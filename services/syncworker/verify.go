@@ -38,7 +38,7 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick
 		return Verified{}, err
 	}
 	v, err := verify(ctx, pool, func(s warehouse.Segment) error {
-		if err := warehouse.Verify(cfg.Dir, s); err != nil {
+		if err := errors.Join(warehouse.Verify(cfg.Dir, s), warehouse.VerifyRollUp(cfg.Dir, s)); err != nil {
 			return err
 		}
 		return db.VerifyEvents(ctx, s)

@@ -85,7 +85,7 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 // writeGroup writes the events from index from up to to. When the warehouse
 // refuses them it halves them until the culprit stands alone.
 func (t *term) writeGroup(ctx context.Context, g *group, from, to int) ([]warehouse.Segment, []deadLetter, error) {
-	segment, err := t.builder.Write(ctx, g.project, g.events[from:to], t.epoch)
+	segment, err := t.builder.Write(ctx, g.project, g.events[from:to], g.keys[from:to], t.epoch)
 	switch {
 	case err == nil:
 		return []warehouse.Segment{segment}, nil, nil

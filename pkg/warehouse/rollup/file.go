@@ -180,7 +180,7 @@ type ref struct {
 	from, to int
 }
 
-func (r ref) all() *entry     { return &r.file.entries[r.from] }
+func (r ref) all() *entry    { return &r.file.entries[r.from] }
 func (r ref) types() []entry { return r.file.entries[r.from+1 : r.to] }
 
 // block has the quarters of a day of a file.

@@ -12,7 +12,10 @@
 // roll-ups of a project's live segments.
 package rollup
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // ErrFormat is returned for bytes that are no roll-up.
 var ErrFormat = errors.New("not a roll-up file")
@@ -33,6 +36,9 @@ const (
 func QuarterAt(us int64) (q Quarter, ok bool) {
 	return Quarter(floorDiv(us, QuarterMicros)), us%QuarterMicros == 0
 }
+
+// DayOf returns the day (UTC) of an instant, counted since 1970-01-01.
+func DayOf(at time.Time) int32 { return int32(floorDiv(at.UnixMicro(), dayMicros)) }
 
 func floorDiv(a, b int64) int64 {
 	q := a / b

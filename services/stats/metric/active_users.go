@@ -6,7 +6,10 @@ import (
 	_ "embed"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 //go:embed active_users.sql
@@ -60,4 +63,52 @@ func (q ActiveUsers) Rows(ctx context.Context, src Source) (any, error) {
 		}
 	}
 	return rows, nil
+}
+
+// A window is the end of one block of as many days and the beginning of the next:
+// with the unions from each day to its block's end, and from the block's begin to
+// each day, it takes one more union, however long it is.
+func (q ActiveUsers) sums(ctx context.Context, view *rollup.View, _ Source) (any, bool, error) {
+	first := q.From - calendar.Date(q.Window-1)
+	question, slots, ok := q.ask(view, Range{first, q.To}, calendar.Day)
+	if !ok {
+		return nil, false, nil
+	}
+	periods := map[calendar.Date][]rollup.Period{}
+	for _, b := range byBucket(slots) {
+		periods[calendar.Date(b.bucket)] = b.periods
+	}
+	users := func(d calendar.Date) (*roaring.Bitmap, error) { return question.Users(ctx, periods[d]...) }
+
+	rows := []ActiveUsersRow{}
+	var ends []*roaring.Bitmap // of the block that the window begins in, by day
+	var begin *roaring.Bitmap  // of the block that the window ends in
+	for d := first; d <= q.To-calendar.Date(q.Window-1); d++ {
+		at := int(d-first) % q.Window
+		if at == 0 {
+			ends = make([]*roaring.Bitmap, q.Window)
+			for i := q.Window - 1; i >= 0; i-- {
+				day, err := users(d + calendar.Date(i))
+				if err != nil {
+					return nil, true, err
+				}
+				if ends[i] = day; i+1 < q.Window {
+					ends[i] = roaring.Or(day, ends[i+1])
+				}
+			}
+			begin = roaring.New()
+		} else {
+			day, err := users(d + calendar.Date(q.Window-1))
+			if err != nil {
+				return nil, true, err
+			}
+			begin.Or(day)
+		}
+		last := d + calendar.Date(q.Window-1)
+		n := ends[at].OrCardinality(begin)
+		if len(periods[last]) > 0 && (n > 0 || q.Fill) {
+			rows = append(rows, ActiveUsersRow{last.String(), int64(n)})
+		}
+	}
+	return rows, true, nil
 }

@@ -46,7 +46,7 @@ func benchmark(b *testing.B, q func(Scope, Range) Query) {
 	filter, err := ParseFilter("properties.price<99")
 	require.NoError(b, err)
 	r := Range{calendar.DateOf(start.AddDate(0, 0, 30)), calendar.DateOf(start.AddDate(0, 0, 59))}
-	src := w.source(1, start.AddDate(1, 0, 0))
+	src := w.source(b, 1, start.AddDate(1, 0, 0))
 	for name, scope := range map[string]Scope{"plain": {Zone: zone}, "filtered": {Zone: zone, Filters: []Filter{filter}}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {

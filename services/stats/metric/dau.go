@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 //go:embed dau.sql
@@ -45,6 +46,24 @@ func (q DAU) Rows(ctx context.Context, src Source) (any, error) {
 	}
 	return fill(rows, func(r DAURow) string { return r.Date }, q.Zone.Dates(calendar.Day, q.From, q.To),
 		func(d calendar.Date) DAURow { return DAURow{Date: d.String()} }), nil
+}
+
+func (q DAU) sums(ctx context.Context, view *rollup.View, _ Source) (any, bool, error) {
+	question, slots, ok := q.ask(view, q.Range, calendar.Day)
+	if !ok {
+		return nil, false, nil
+	}
+	rows := []DAURow{}
+	for _, b := range byBucket(slots) {
+		users, err := question.CountUsers(ctx, b.periods...)
+		if err != nil {
+			return nil, true, err
+		}
+		if users > 0 || q.Fill {
+			rows = append(rows, DAURow{calendar.Date(b.bucket).String(), int64(users)})
+		}
+	}
+	return rows, true, nil
 }
 
 // fill returns a row for each of dates: the one there is, or an empty one.

@@ -4,6 +4,10 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"maps"
+	"slices"
+
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 //go:embed event_types.sql
@@ -30,4 +34,20 @@ func (q EventTypes) Rows(ctx context.Context, src Source) (any, error) {
 		row.FirstSeen, row.LastSeen = q.Zone.Format(first), q.Zone.Format(last)
 		return row, err
 	})
+}
+
+func (q EventTypes) sums(ctx context.Context, view *rollup.View, _ Source) (any, bool, error) {
+	match, ok := q.types()
+	if !ok {
+		return nil, false, nil
+	}
+	totals, err := view.Ask(match).Totals(ctx, rollup.Always)
+	if err != nil {
+		return nil, true, err
+	}
+	rows := make([]EventTypesRow, 0, len(totals))
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		rows = append(rows, EventTypesRow{name, q.Zone.Format(totals[name].First), q.Zone.Format(totals[name].Last)})
+	}
+	return rows, true, nil
 }

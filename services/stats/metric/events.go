@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	_ "embed"
+	"maps"
 	"slices"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 //go:embed events.sql
@@ -61,6 +63,18 @@ func (q Events) Rows(ctx context.Context, src Source) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return q.rows(counts)
+}
+
+// rows makes the rows of the buckets with events.
+func (q Events) rows(counts []eventCount) (any, error) {
+	if q.Fill {
+		full, err := q.fill(counts)
+		if err != nil {
+			return nil, err
+		}
+		counts = full
+	}
 	labels := map[int64]string{}
 	label := func(bucket int64) string {
 		if _, ok := labels[bucket]; !ok {
@@ -92,14 +106,55 @@ func (q Events) counts(ctx context.Context, src Source) ([]eventCount, error) {
 		eventType = "event_type"
 	}
 	st := q.statement(eventsSQL, p, "{{bucket}}", bucketSQL[q.Interval], "{{event_type}}", eventType)
-	counts, err := collect(ctx, src, st, func(r *sql.Rows) (c eventCount, err error) {
+	return collect(ctx, src, st, func(r *sql.Rows) (c eventCount, err error) {
 		err = r.Scan(&c.bucket, &c.eventType, &c.events, &c.users)
 		return c, err
 	})
-	if err != nil || !q.Fill {
-		return counts, err
+}
+
+func (q Events) sums(ctx context.Context, view *rollup.View, _ Source) (any, bool, error) {
+	question, slots, ok := q.ask(view, q.Range, q.Interval)
+	if !ok {
+		return nil, false, nil
 	}
-	return q.fill(counts)
+	counts, err := q.sumBuckets(ctx, view, question, byBucket(slots))
+	if err != nil {
+		return nil, true, err
+	}
+	rows, err := q.rows(counts)
+	return rows, true, err
+}
+
+func (q Events) sumBuckets(ctx context.Context, view *rollup.View, all *rollup.Question, buckets []bucketPeriods) ([]eventCount, error) {
+	counts := []eventCount{}
+	questions := map[string]*rollup.Question{"": all} // by type
+	for _, b := range buckets {
+		totals, err := all.Totals(ctx, b.periods...)
+		if err != nil {
+			return nil, err
+		}
+		if !q.ByType && len(totals) > 0 {
+			var sum rollup.Total
+			for _, total := range totals {
+				sum.Events += total.Events
+			}
+			totals = map[string]rollup.Total{"": sum}
+		}
+		for _, name := range slices.Sorted(maps.Keys(totals)) {
+			if questions[name] == nil {
+				questions[name] = view.Ask(only(name))
+			}
+			users, err := questions[name].CountUsers(ctx, b.periods...)
+			if err != nil {
+				return nil, err
+			}
+			if len(counts) == MaxRows {
+				return nil, ErrTooManyRows
+			}
+			counts = append(counts, eventCount{b.bucket, name, int64(totals[name].Events), int64(users)})
+		}
+	}
+	return counts, nil
 }
 
 // fill adds what is missing of every bucket and every type.

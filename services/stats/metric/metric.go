@@ -1,10 +1,13 @@
-// Package metric computes the answers of the stats service: each metric is a
+// Package metric computes the answers of the stats service. Each metric has a
 // file of SQL, run by DuckDB over the events of one project, and the Go beside
-// it that binds its values and turns its result into rows.
+// it that binds its values and turns its result into rows. Most have a second
+// way, to the same rows: from the project's roll-up, when the question asks for
+// no more than that has.
 //
 // The events of a question come from one place, local.sql: it cuts the time
 // range, gives each event its local date and keeps those that hold under all
-// filters.
+// filters. What is asked of a roll-up comes from one place, too: slots.go cuts
+// time into the periods of buckets.
 package metric
 
 import (
@@ -13,20 +16,55 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"strings"
 	"time"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 // Query is one question with every parameter resolved.
 type Query interface {
 	// Name is the metric's, for logs and measurements.
 	Name() string
-	// Rows answers with a slice of structs with json tags, never nil.
+	// Rows answers from the events with a slice of structs with json tags, never
+	// nil.
 	Rows(ctx context.Context, src Source) (any, error)
+}
+
+// summed is a Query that a roll-up can answer.
+type summed interface {
+	// sums answers with the rows that Rows would answer with. ok is false when the
+	// question asks for more than a roll-up has.
+	sums(ctx context.Context, view *rollup.View, src Source) (rows any, ok bool, err error)
+}
+
+// What an answer was computed from.
+const (
+	FromRollUp = "rollup"
+	FromEvents = "raw"
+)
+
+// Answer returns the rows of a question and what they were computed from. The
+// rows are the same either way.
+func Answer(ctx context.Context, q Query, src Source) (rows any, from string, err error) {
+	s, ok := q.(summed)
+	view := src.Snapshot.RollUp(src.Project)
+	if ok && view != nil {
+		err = src.DB.Do(ctx, func(ctx context.Context) (err error) {
+			rows, ok, err = s.sums(ctx, view, src)
+			return err
+		})
+		// A roll-up whose file was lost meanwhile costs time, not the answer.
+		if ok && !errors.Is(err, rollup.ErrFormat) && !errors.Is(err, fs.ErrNotExist) {
+			return rows, FromRollUp, err
+		}
+	}
+	rows, err = q.Rows(ctx, src)
+	return rows, FromEvents, err
 }
 
 // Source says from what a question is answered.

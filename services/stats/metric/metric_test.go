@@ -31,8 +31,10 @@ type world struct {
 	db       *warehouse.DB
 	builder  *warehouse.Builder
 	events   map[int64][]event.Event
+	keys     map[string]uint32 // of users
 	segments []warehouse.Segment
 	complete time.Time
+	answers  map[string]int // compared, by what they came from
 }
 
 func newWorld(t testing.TB) *world {
@@ -45,7 +47,20 @@ func newWorld(t testing.TB) *world {
 	builder, err := warehouse.NewBuilder(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{db: db, builder: builder, events: map[int64][]event.Event{}}
+	return &world{db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}}
+}
+
+func (w *world) keysOf(events []event.Event) []uint32 {
+	keys := make([]uint32, len(events))
+	for i, e := range events {
+		key, ok := w.keys[e.UserID]
+		if !ok {
+			key = uint32(len(w.keys))
+			w.keys[e.UserID] = key
+		}
+		keys[i] = key
+	}
+	return keys
 }
 
 // add writes events as one segment.
@@ -53,17 +68,17 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 	if len(events) == 0 {
 		return
 	}
-	s, err := w.builder.Write(t.Context(), project, events, 1)
+	s, err := w.builder.Write(t.Context(), project, events, w.keysOf(events), 1)
 	require.NoError(t, err)
 	w.segments = append(w.segments, s)
 	w.events[project] = append(w.events[project], events...)
 }
 
-func (w *world) source(project int64, now time.Time) Source {
-	return Source{
-		DB: w.db, Project: project, Now: now,
-		Snapshot: warehouse.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}),
-	}
+func (w *world) source(t testing.TB, project int64, now time.Time) Source {
+	snapshot, err := w.db.WithRollUps(t.Context(),
+		warehouse.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}))
+	require.NoError(t, err)
+	return Source{DB: w.db, Project: project, Now: now, Snapshot: snapshot}
 }
 
 func seeded(t testing.TB, seed uint64) generator {
@@ -75,8 +90,9 @@ func seeded(t testing.TB, seed uint64) generator {
 	return generator{rand.New(rand.NewPCG(seed, 0))}
 }
 
-// TestMetrics compares every metric with the naive model, on random events of
-// several projects, written in several segments in any order.
+// TestMetrics compares every metric with the naive model, from the events and from
+// roll-ups, on random events of several projects, written in several segments in
+// any order.
 func TestMetrics(t *testing.T) {
 	g := seeded(t, uint64(time.Now().UnixNano()))
 	w := newWorld(t)
@@ -101,6 +117,9 @@ func TestMetrics(t *testing.T) {
 			}
 		})
 	}
+	t.Log("answers", w.answers)
+	require.Greater(t, w.answers[FromRollUp], 50)
+	require.Greater(t, w.answers[FromEvents], 50)
 }
 
 // comparison asks the same of the metrics and of the model.
@@ -122,7 +141,7 @@ func newComparison(t *testing.T, g generator, w *world, s scene, project int64) 
 	return &comparison{
 		g: g, w: w, scene: s, zone: zone,
 		whole: naive{events: w.events[project], loc: loc},
-		src:   w.source(project, time.Time{}),
+		src:   w.source(t, project, time.Time{}),
 	}
 }
 
@@ -206,9 +225,10 @@ func (c *comparison) retention(t *testing.T, about string, scope Scope, r Range,
 	src := c.src
 	src.Now = c.scene.at().Add(time.Duration(c.g.Int64N(int64(60*24*time.Hour)) - int64(10*24*time.Hour)))
 	c.w.complete = src.Now.Add(-time.Duration(c.g.Int64N(int64(5 * 24 * time.Hour))))
-	src.Snapshot = c.w.source(src.Project, src.Now).Snapshot
+	src.Snapshot = c.w.source(t, src.Project, src.Now).Snapshot
 	got, err := q.Rows(t.Context(), src)
 	require.NoError(t, err)
+	c.fromRollUp(t, fmt.Sprintf("%s %+v", about, q), q, got, src)
 	var text []string
 	for v := reflect.ValueOf(got); len(text) < v.Len(); {
 		row, fields := v.Index(len(text)), []any{}
@@ -231,6 +251,17 @@ func (c *comparison) equal(t *testing.T, about string, q Query, want any) {
 	got, err := q.Rows(t.Context(), c.src)
 	require.NoError(t, err, "%s %s", q.Name(), about)
 	require.Equal(t, want, got, "%s %s", q.Name(), about)
+	c.fromRollUp(t, about, q, got, c.src)
+}
+
+// fromRollUp compares with the answer from the roll-up, if there is one, and
+// counts it.
+func (c *comparison) fromRollUp(t *testing.T, about string, q Query, want any, src Source) {
+	t.Helper()
+	got, from, err := Answer(t.Context(), q, src)
+	require.NoError(t, err, "%s %s", q.Name(), about)
+	require.Equal(t, want, got, "%s %s from %s", q.Name(), about, from)
+	c.w.answers[from]++
 }
 
 func TestQueriesEndWithTheirContext(t *testing.T) {
@@ -240,7 +271,7 @@ func TestQueriesEndWithTheirContext(t *testing.T) {
 	cancel()
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
-	_, err = EventTypes{Scope{Zone: zone}}.Rows(ctx, w.source(1, time.Time{}))
+	_, err = EventTypes{Scope{Zone: zone}}.Rows(ctx, w.source(t, 1, time.Time{}))
 	require.ErrorIs(t, err, context.Canceled)
 }
 
@@ -265,7 +296,7 @@ func TestClocksThatGoBackOverMidnight(t *testing.T) {
 	scope := Scope{Zone: zone}
 	r := Range{calendar.Date(13449), calendar.Date(13450)}
 	require.Equal(t, "2006-10-28 2006-10-29", r.From.String()+" "+r.To.String())
-	src := w.source(1, time.UnixMicro(at("2006-12-01T00:00:00Z")))
+	src := w.source(t, 1, time.UnixMicro(at("2006-12-01T00:00:00Z")))
 	src.Snapshot.CompleteUntil = src.Now
 
 	rows, err := DAU{scope, r, false}.Rows(t.Context(), src)

@@ -5,10 +5,15 @@ import (
 	"database/sql"
 	_ "embed"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 //go:embed retention.sql
@@ -87,6 +92,11 @@ func (q Retention) Rows(ctx context.Context, src Source) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	return q.rows(src, counts)
+}
+
+// rows makes the rows of the cohorts and windows with users.
+func (q Retention) rows(src Source, counts []cohortWindow) (any, error) {
 	switch q.Unit {
 	case calendar.Day:
 		return retentionRows(q, src, counts, func(w window) DayRetentionRow {
@@ -103,15 +113,26 @@ func (q Retention) Rows(ctx context.Context, src Source) (any, error) {
 	}
 }
 
-// counts returns the users of each cohort and window that has any, in order:
-// window 0 has the members.
-func (q Retention) counts(ctx context.Context, src Source) ([]cohortWindow, error) {
-	firstCohort, lastCohort := q.Unit.Floor(q.From), q.Unit.Floor(q.To)
-	first := firstCohort
+// cohorts returns the buckets of the first and the last cohort.
+func (q Retention) cohorts() (first, last calendar.Date) {
+	return q.Unit.Floor(q.From), q.Unit.Floor(q.To)
+}
+
+// period is from the first event that can found a cohort that counts to the end
+// of the last window.
+func (q Retention) period() (period, bool) {
+	first, last := q.cohorts()
 	if q.InPeriod {
 		first = q.From
 	}
-	p, ok := q.days(first, q.Unit.Add(lastCohort, q.Windows)-1)
+	return q.days(first, q.Unit.Add(last, q.Windows)-1)
+}
+
+// counts returns the users of each cohort and window that has any, in order:
+// window 0 has the members.
+func (q Retention) counts(ctx context.Context, src Source) ([]cohortWindow, error) {
+	firstCohort, lastCohort := q.cohorts()
+	p, ok := q.period()
 	if !ok {
 		return nil, nil
 	}
@@ -130,6 +151,99 @@ func (q Retention) counts(ctx context.Context, src Source) ([]cohortWindow, erro
 		c.cohort = calendar.DateOf(d)
 		return c, err
 	})
+}
+
+func (q Retention) sums(ctx context.Context, view *rollup.View, src Source) (any, bool, error) {
+	match, ok := q.types()
+	p, _ := q.period()
+	if !q.InPeriod {
+		p.first = firstDate // what comes before the first cohort founds none, but counts as earlier
+	}
+	slots, aligned := slotsOf(p, q.Unit)
+	if !ok || !aligned {
+		return nil, false, nil
+	}
+	founding := view.Ask(both(match, q.Founding))
+	cohorts, err := q.found(ctx, founding, slots)
+	if err != nil {
+		return nil, true, err
+	}
+	returning := founding
+	if q.Returning != q.Founding {
+		returning = view.Ask(both(match, q.Returning))
+	}
+	counts, err := q.follow(ctx, returning, cohorts, byBucket(slots))
+	if err != nil {
+		return nil, true, err
+	}
+	rows, err := q.rows(src, counts)
+	return rows, true, err
+}
+
+// found returns the members of each cohort: those that no earlier slot has. Slots
+// are in the order of time, which is not always that of dates.
+func (q Retention) found(ctx context.Context, founding *rollup.Question, slots []slot) (map[calendar.Date]*roaring.Bitmap, error) {
+	first, last := q.cohorts()
+	cohorts := map[calendar.Date]*roaring.Bitmap{}
+	known := roaring.New()
+	if !q.InPeriod && len(slots) > 0 {
+		before, err := founding.Users(ctx, rollup.Period{From: rollup.Always.From, To: slots[0].period.From})
+		if err != nil {
+			return nil, err
+		}
+		known.Or(before)
+	}
+	counts := func(s slot) bool { return calendar.Date(s.bucket) <= last }
+	for len(slots) > 0 && !counts(slots[len(slots)-1]) {
+		slots = slots[:len(slots)-1] // nothing that counts comes after it
+	}
+	for _, s := range slots {
+		bucket := calendar.Date(s.bucket)
+		users, err := founding.Users(ctx, s.period)
+		if err != nil {
+			return nil, err
+		}
+		if bucket >= first && counts(s) {
+			if cohorts[bucket] == nil {
+				cohorts[bucket] = roaring.New()
+			}
+			cohorts[bucket].Or(roaring.AndNot(users, known))
+		}
+		known.Or(users)
+	}
+	return cohorts, nil
+}
+
+// follow counts the members of each cohort in each window.
+func (q Retention) follow(ctx context.Context, returning *rollup.Question, cohorts map[calendar.Date]*roaring.Bitmap, buckets []bucketPeriods) ([]cohortWindow, error) {
+	periods := map[calendar.Date][]rollup.Period{}
+	for _, b := range buckets {
+		periods[calendar.Date(b.bucket)] = b.periods
+	}
+	active := map[calendar.Date]*roaring.Bitmap{} // of the windows of one cohort
+	var counts []cohortWindow
+	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {
+		delete(active, cohort)
+		members := cohorts[cohort]
+		if members.IsEmpty() {
+			continue
+		}
+		counts = append(counts, cohortWindow{cohort, 0, int64(members.GetCardinality())})
+		for k := 1; k < q.Windows; k++ {
+			bucket := q.Unit.Add(cohort, k)
+			if active[bucket] == nil {
+				users, err := returning.Users(ctx, periods[bucket]...)
+				if err != nil {
+					return nil, err
+				}
+				active[bucket] = users
+			}
+			if n := members.AndCardinality(active[bucket]); n > 0 {
+				counts = append(counts, cohortWindow{cohort, k, int64(n)})
+			}
+		}
+	}
+	return counts, nil
 }
 
 // window is one row, whatever its granularity.

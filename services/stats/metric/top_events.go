@@ -1,9 +1,14 @@
 package metric
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	_ "embed"
+	"slices"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/rollup"
 )
 
 var (
@@ -57,4 +62,36 @@ func (q TopEvents) Rows(ctx context.Context, src Source) (any, error) {
 		err = r.Scan(&row.EventType, &row.TotalCount)
 		return row, err
 	})
+}
+
+func (q TopEvents) sums(ctx context.Context, view *rollup.View, _ Source) (any, bool, error) {
+	question, slots, ok := q.ask(view, q.Range, calendar.Month)
+	if !ok {
+		return nil, false, nil
+	}
+	periods := periodsOf(slots)
+	totals, err := question.Totals(ctx, periods...)
+	if err != nil {
+		return nil, true, err
+	}
+	rows := make([]TopEventsRow, 0, len(totals))
+	for name, total := range totals {
+		rows = append(rows, TopEventsRow{name, int64(total.Events)})
+	}
+	slices.SortFunc(rows, func(a, b TopEventsRow) int {
+		return cmp.Or(cmp.Compare(b.TotalCount, a.TotalCount), cmp.Compare(a.EventType, b.EventType))
+	})
+	rows = rows[:min(q.Limit, len(rows))]
+	if !q.Users {
+		return rows, true, nil
+	}
+	withUsers := make([]TopEventsUsersRow, 0, len(rows))
+	for _, row := range rows {
+		users, err := view.Ask(only(row.EventType)).CountUsers(ctx, periods...)
+		if err != nil {
+			return nil, true, err
+		}
+		withUsers = append(withUsers, TopEventsUsersRow{row.EventType, row.TotalCount, int64(users)})
+	}
+	return withUsers, true, nil
 }
