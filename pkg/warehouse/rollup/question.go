@@ -102,27 +102,35 @@ func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, e
 	case len(pieces) == 1 && pieces[0].whole():
 		return q.countDay(pieces[0].day)
 	}
-	whole, parts, err := q.gather(ctx, pieces)
+	sets, marked, err := q.gather(ctx, pieces)
 	if err != nil {
 		return 0, err
 	}
-	if len(whole) == 0 {
-		n := 0
-		for _, word := range q.set {
-			n += bits.OnesCount64(word)
-		}
-		return uint64(n), nil
+	if len(sets) > 0 {
+		return count(q.withMarked(sets, marked)), nil
 	}
-	return count(append(whole, parts...)), nil
+	n := 0
+	for _, word := range q.set {
+		n += bits.OnesCount64(word)
+	}
+	return uint64(n), nil
 }
 
 // Users returns the distinct users in periods. The set must not be changed.
 func (q *Question) Users(ctx context.Context, periods ...Period) (*roaring.Bitmap, error) {
-	whole, parts, err := q.gather(ctx, q.pieces(periods))
+	sets, marked, err := q.gather(ctx, q.pieces(periods))
 	if err != nil {
 		return nil, err
 	}
-	return union(append(whole, parts...)), nil
+	return union(q.withMarked(sets, marked)), nil
+}
+
+// withMarked adds the users that are marked, if there are any, to sets.
+func (q *Question) withMarked(sets []*roaring.Bitmap, marked bool) []*roaring.Bitmap {
+	if !marked {
+		return sets
+	}
+	return append(sets, roaring.FromDense(q.set, true))
 }
 
 func union(sets []*roaring.Bitmap) *roaring.Bitmap {
@@ -139,32 +147,28 @@ func count(sets []*roaring.Bitmap) uint64 {
 	return union(sets).GetCardinality()
 }
 
-// gather returns the sets of whole days, and of the other pieces one more if
-// there are any; it is in q.set, too.
-func (q *Question) gather(ctx context.Context, pieces []piece) (whole, parts []*roaring.Bitmap, err error) {
-	cleared := false
+// gather returns the sets of whole days, and marks the users of the other pieces
+// in q.set if there are any.
+func (q *Question) gather(ctx context.Context, pieces []piece) (sets []*roaring.Bitmap, marked bool, err error) {
 	for _, p := range pieces {
 		if err := ctx.Err(); err != nil {
-			return nil, nil, err
+			return nil, false, err
 		}
 		if p.whole() {
-			if whole, err = q.sets(p.day, whole); err != nil {
-				return nil, nil, err
+			if sets, err = q.sets(p.day, sets); err != nil {
+				return nil, false, err
 			}
 			continue
 		}
-		if !cleared {
+		if !marked {
 			q.clear()
-			cleared = true
+			marked = true
 		}
 		if err := q.mark(p); err != nil {
-			return nil, nil, err
+			return nil, false, err
 		}
 	}
-	if cleared {
-		parts = append(parts, roaring.FromDense(q.set, true))
-	}
-	return whole, parts, nil
+	return sets, marked, nil
 }
 
 func (q *Question) clear() {
