@@ -184,16 +184,11 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 	}
 	var g errgroup.Group
 	g.Go(func() (err error) {
-		tmp := filepath.Join(b.dir, tmpDir, filepath.Base(segment.RollUpPath()))
-		defer os.Remove(tmp)
 		data, err := rollUp()
 		if err != nil {
 			return err
 		}
-		if err := os.WriteFile(tmp, data, 0o600); err != nil {
-			return fmt.Errorf("writing a roll-up: %w", err)
-		}
-		segment.RollUp.Bytes, segment.RollUp.SHA256, err = seal(tmp, filepath.Join(b.dir, segment.RollUpPath()))
+		segment.RollUp.Bytes, segment.RollUp.SHA256, err = b.writeRollUp(segment, data)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -209,6 +204,16 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 		return Segment{}, err
 	}
 	return segment, syncFolder(filepath.Join(b.dir, filepath.Dir(segment.Path)))
+}
+
+// writeRollUp makes the file of a segment's roll-up.
+func (b *Builder) writeRollUp(segment Segment, data []byte) (size int64, sum [32]byte, err error) {
+	tmp := filepath.Join(b.dir, tmpDir, filepath.Base(segment.RollUpPath()))
+	defer os.Remove(tmp)
+	if err := os.WriteFile(tmp, data, 0o600); err != nil {
+		return 0, sum, fmt.Errorf("writing a roll-up: %w", err)
+	}
+	return seal(tmp, filepath.Join(b.dir, segment.RollUpPath()))
 }
 
 // classify marks errors that come from the data itself.

@@ -13,10 +13,15 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// open makes an in-memory DuckDB that can read and write below dir only and
-// whose settings cannot be changed any more. spill is a folder below dir for
-// what does not fit into memory; when empty, such statements fail instead.
-func open(cfg Config, dir, spill string) (*sql.DB, error) {
+// open makes an in-memory DuckDB that can read and write below dir and the others
+// only and whose settings cannot be changed any more. spill is a folder below one
+// of these for what does not fit into memory; when empty, such statements fail
+// instead.
+func open(cfg Config, dir, spill string, others ...string) (*sql.DB, error) {
+	var allowed []string
+	for _, folder := range append([]string{dir}, others...) {
+		allowed = append(allowed, quote(folder+"/"))
+	}
 	threads := cfg.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -36,7 +41,7 @@ func open(cfg Config, dir, spill string) (*sql.DB, error) {
 	for _, setting := range []string{
 		"SET GLOBAL TimeZone = 'UTC'",
 		"SET parquet_metadata_cache = true",
-		"SET allowed_directories = [" + quote(dir+"/") + "]",
+		"SET allowed_directories = [" + strings.Join(allowed, ", ") + "]",
 		"SET enable_external_access = false",
 		"SET lock_configuration = true", // last: it forbids the others
 	} {

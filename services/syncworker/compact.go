@@ -27,7 +27,7 @@ const candidatesSQL = `
 WITH small AS (
     SELECT project_id, level, count(*) OVER (PARTITION BY project_id, level) AS n
     FROM analytics.segments
-    WHERE replaced_at IS NULL AND events < $1::bigint / 2 AND id <> ALL ($5::bigint[])
+    WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND events < $1::bigint / 2 AND id <> ALL ($5::bigint[])
 ), fullest AS (
     SELECT project_id, level FROM small WHERE n >= $2 ORDER BY n DESC, project_id, level LIMIT 1
 )
@@ -37,7 +37,7 @@ FROM (
            row_number() OVER (ORDER BY id) AS n
     FROM analytics.segments AS s
     JOIN fullest USING (project_id, level)
-    WHERE s.replaced_at IS NULL AND s.events < $1::bigint / 2 AND s.id <> ALL ($5::bigint[])
+    WHERE s.replaced_at IS NULL AND s.rollup_bytes IS NOT NULL AND s.events < $1::bigint / 2 AND s.id <> ALL ($5::bigint[])
 ) AS s
 WHERE total_events <= 2 * $1::bigint AND (total_bytes <= $3 OR n <= 2) AND n <= $4
 ORDER BY id`

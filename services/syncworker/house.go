@@ -33,7 +33,7 @@ func (t *term) keepHouse(ctx context.Context) error {
 		}
 		return nil
 	}
-	err := errors.Join(work("collecting garbage", t.collect), work("dropping old outbox partitions", t.dropPartitions))
+	err := errors.Join(work("upgrading old segments", t.upgrade), work("collecting garbage", t.collect), work("dropping old outbox partitions", t.dropPartitions))
 	for err == nil {
 		select {
 		case <-ctx.Done():

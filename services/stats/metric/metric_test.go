@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 
 // world is a warehouse with events of some projects.
 type world struct {
+	dir      string
 	db       *warehouse.DB
 	builder  *warehouse.Builder
 	events   map[int64][]event.Event
@@ -47,7 +49,7 @@ func newWorld(t testing.TB) *world {
 	builder, err := warehouse.NewBuilder(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}}
+	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {
@@ -308,4 +310,26 @@ func TestClocksThatGoBackOverMidnight(t *testing.T) {
 		{"2006-10-28", 0, 1, 1, 1, false}, {"2006-10-28", 1, 1, 1, 1, false},
 		{"2006-10-29", 0, 1, 1, 1, false}, {"2006-10-29", 1, 1, 0, 0, false},
 	}, rows)
+}
+
+// TestLostRollUp: where days are cut off UTC, quarters are read from the file. When
+// it is gone the answer is the same, from the events.
+func TestLostRollUp(t *testing.T) {
+	g := seeded(t, 4)
+	w := newWorld(t)
+	w.add(t, 1, g.events(scenes[0], 300))
+	zone, err := calendar.Load("Asia/Kathmandu")
+	require.NoError(t, err)
+	at := calendar.DateOf(scenes[0].at())
+	q := DAU{Scope{Zone: zone}, Range{at - 30, at + 30}, false}
+	src := w.source(t, 1, time.Time{})
+	want, from, err := Answer(t.Context(), q, src)
+	require.NoError(t, err)
+	require.Equal(t, FromRollUp, from)
+	require.NotEmpty(t, want)
+	require.NoError(t, os.Remove(filepath.Join(w.dir, w.segments[0].RollUpPath())))
+	got, from, err := Answer(t.Context(), q, src)
+	require.NoError(t, err)
+	require.Equal(t, FromEvents, from)
+	require.Equal(t, want, got)
 }

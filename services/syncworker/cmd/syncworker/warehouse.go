@@ -17,6 +17,8 @@ import (
 )
 
 type warehouseCommands struct {
+	Rebuild rebuild `cmd:"" help:"Make every roll-up again from its segment's events and say whether it was equal; put right what was not. Services may run."`
+	Export  export  `cmd:"" help:"Write the events of a project into a new .parquet or .csv file."`
 	Verify  verify  `cmd:"" help:"Compare every segment of the manifest with its file; exit with 1 when one is missing or damaged."`
 	Hold    hold    `cmd:"" help:"Keep garbage collection from deleting files while a backup is made."`
 	Release release `cmd:"" help:"End the hold; exit with 1 when it had ended before."`
@@ -68,6 +70,65 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 	}
 	say("%d segments, %d events, %d bytes: %s", seen.Segments, seen.Events, seen.Bytes, state)
 	return damage
+}
+
+type rebuild struct{}
+
+func (rebuild) Run(ctx context.Context, k *kong.Context) error {
+	cfg, err := config.Load[verifySettings]()
+	if err != nil {
+		return err
+	}
+	pool, err := open(ctx, cfg.Postgres, "syncworker-rebuild")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) }
+	r, err := syncworker.Rebuild(ctx, pool, cfg.Warehouse, func(s warehouse.Segment, fate warehouse.Rebuilt) {
+		say("%s: %s of project %d", fate, s.RollUpPath(), s.ProjectID)
+	})
+	if err != nil {
+		return err
+	}
+	if r.Outdated > 0 {
+		say("note: %d segments are of an older version; the running worker makes them anew", r.Outdated)
+	}
+	say("%d roll-ups made again from %d events: %d equal, %d restored, %d replaced",
+		r.Equal+r.Restored+r.Replaced, r.Events, r.Equal, r.Restored, r.Replaced)
+	return nil
+}
+
+type export struct {
+	Project int64     `required:"" help:"Number of the project."`
+	From    time.Time `format:"2006-01-02" help:"First day, UTC, as 2025-08-01; all by default."`
+	To      time.Time `format:"2006-01-02" help:"Last day, UTC, inclusive; all by default."`
+	File    string    `arg:"" help:"The file to make, .parquet or .csv; import_events reads both."`
+}
+
+func (e export) Run(ctx context.Context, k *kong.Context) error {
+	cfg, err := config.Load[verifySettings]()
+	if err != nil {
+		return err
+	}
+	pool, err := open(ctx, cfg.Postgres, "syncworker-export")
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	snapshot, err := warehouse.NewManifest(pool).Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	if !e.To.IsZero() {
+		e.To = e.To.AddDate(0, 0, 1)
+	}
+	n, err := warehouse.Export(ctx, cfg.Warehouse, snapshot, e.Project, e.From, e.To, e.File)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(k.Stdout, "%d events of project %d written to %s\n", n, e.Project, e.File)
+	return err
 }
 
 type hold struct {

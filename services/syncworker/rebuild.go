@@ -1,0 +1,107 @@
+package syncworker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse"
+)
+
+// RebuildResult counts what Rebuild found.
+type RebuildResult struct {
+	Events                              int64
+	Equal, Restored, Replaced, Outdated int
+}
+
+// Rebuild makes the roll-up of every live segment again from its events and
+// compares it with the one there is. What is missing or damaged is put back; what
+// differs is replaced, in the manifest too. It calls report for each segment that
+// was not as it should be. Services may run meanwhile.
+func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(warehouse.Segment, warehouse.Rebuilt)) (r RebuildResult, err error) {
+	if err := outbox.CheckIdentity(ctx, pool); err != nil {
+		return r, err
+	}
+	rows, err := pool.Query(ctx, liveSegmentsSQL)
+	if err != nil {
+		return r, fmt.Errorf("reading the manifest: %w", err)
+	}
+	segments, err := pgx.CollectRows(rows, warehouse.ScanSegment)
+	if err != nil {
+		return r, fmt.Errorf("reading the manifest: %w", err)
+	}
+	builder, err := warehouse.NewBuilder(cfg)
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, builder.Close()) }()
+	for _, segment := range segments {
+		if err := rebuild(ctx, pool, builder, segment, &r, report); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+func rebuild(ctx context.Context, pool *pgxpool.Pool, builder *warehouse.Builder, segment warehouse.Segment, r *RebuildResult, report func(warehouse.Segment, warehouse.Rebuilt)) error {
+	if segment.RollUp == nil { // no user keys: the worker makes it anew
+		r.Outdated++
+		return nil
+	}
+	made, fate, err := builder.Rebuild(ctx, segment)
+	if err != nil {
+		replaced, again := isReplaced(ctx, pool, segment)
+		if replaced && again == nil {
+			return nil // a compaction was faster
+		}
+		return err
+	}
+	switch fate {
+	case warehouse.RollUpEqual:
+		r.Equal++
+	case warehouse.RollUpRestored:
+		r.Restored++
+		report(segment, fate)
+	case warehouse.RollUpReplaced:
+		swapped, err := swap(ctx, pool, segment, made)
+		if err != nil || !swapped {
+			return err
+		}
+		r.Replaced++
+		report(segment, fate)
+	}
+	r.Events += segment.Events
+	return nil
+}
+
+const lockStateSQL = "SELECT FROM analytics.sync_state FOR UPDATE"
+
+const raiseVersionSQL = "UPDATE analytics.sync_state SET version = version + 1"
+
+// swap puts a segment into the manifest in place of another, unless that went out
+// of it meanwhile.
+func swap(ctx context.Context, pool *pgxpool.Pool, from, to warehouse.Segment) (swapped bool, err error) {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, lockStateSQL); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, retireSQL, []int64{from.ID})
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if err := warehouse.InsertSegments(ctx, tx, []warehouse.Segment{to}); err != nil {
+			return err
+		}
+		swapped = true
+		_, err = tx.Exec(ctx, raiseVersionSQL)
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("replacing a segment: %w", err)
+	}
+	return swapped, nil
+}
