@@ -59,7 +59,8 @@ func collect(events *[]event.Event) func(*sql.Rows) error {
 		var e event.Event
 		var properties sql.NullString
 		var at time.Time
-		err := rows.Scan(&e.ID, &at, &e.OccurredAt, &e.UserID, &e.Type, &properties)
+		var key any
+		err := rows.Scan(&e.ID, &at, &e.OccurredAt, &e.UserID, &key, &e.Type, &properties)
 		e.Properties = properties.String
 		if at.UnixMicro() != e.OccurredAt {
 			return fmt.Errorf("us is %d for %s", e.OccurredAt, at)
@@ -234,4 +235,43 @@ func TestTemporaryFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	require.Equal(t, 2, entries(), "its own folder and the young file stay")
+}
+
+// outdated makes a segment as workers did that knew no user keys.
+func outdated(t testing.TB, b *Builder, events ...event.Event) Segment {
+	t.Helper()
+	old := write(t, b, events...)
+	tmp := filepath.Join(b.dir, tmpDir, "old")
+	_, err := b.db.ExecContext(t.Context(), "COPY (SELECT * EXCLUDE user_key FROM "+readParquet(b.dir, []Segment{old})+") TO "+quote(tmp)+" (FORMAT parquet)")
+	require.NoError(t, err)
+	old.Path, old.RollUp = newName(1, 1), nil
+	old.Bytes, old.SHA256, err = seal(tmp, filepath.Join(b.dir, old.Path))
+	require.NoError(t, err)
+	return old
+}
+
+func TestOldSegmentsAreRead(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	b, db := newBuilder(t, cfg), newDB(t, cfg)
+	r := rand.New(rand.NewPCG(3, 3))
+	events := someEvents(r, 200, 3)
+	old, young := outdated(t, b, events[:100]...), write(t, b, events[100:]...)
+	require.Equal(t, sorted(events), all(t, db, old, young))
+	users := map[string]bool{}
+	for _, e := range events {
+		users[e.UserID] = true
+	}
+	n, err := count(t, db, snapshot(old, young), Query{Project: 1, SQL: "SELECT count(DISTINCT user_key) FROM {{events}}"})
+	require.NoError(t, err)
+	require.Len(t, users, n)
+
+	var read []event.Event
+	require.NoError(t, b.Events(t.Context(), old, func(e event.Event) error {
+		read = append(read, e)
+		return nil
+	}))
+	require.Equal(t, sorted(events[:100]), sorted(read))
+	_, err = b.Merge(t.Context(), []Segment{old, young}, 1000, 1)
+	require.Error(t, err)
 }

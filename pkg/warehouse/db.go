@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,8 +73,9 @@ type Query struct {
 	From, To time.Time
 	// SQL reads {{events}}, a relation of the project's events with the columns
 	// event_id UUID, occurred_at TIMESTAMPTZ, us BIGINT (occurred_at in
-	// microseconds since 1970 UTC), user_id VARCHAR, event_type VARCHAR and
-	// properties VARCHAR (JSON as sent, or NULL).
+	// microseconds since 1970 UTC), user_id VARCHAR, user_key (of some type that
+	// tells users apart), event_type VARCHAR and properties VARCHAR (JSON as sent,
+	// or NULL).
 	SQL string
 	// Args are sql.Named values for the $name in SQL. The name "project" is
 	// taken.
@@ -183,10 +185,14 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 func (db *DB) events(segments []Segment, from, to time.Time) string {
 	if len(segments) == 0 {
 		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
-			NULL::VARCHAR AS user_id, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
+			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
 	}
 	var b strings.Builder
-	b.WriteString("(SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, event_type, properties FROM ")
+	key := "user_key"
+	if slices.ContainsFunc(segments, func(s Segment) bool { return s.RollUp == nil }) {
+		key = "user_id AS user_key" // those of older workers have no keys
+	}
+	b.WriteString("(SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, " + key + ", event_type, properties FROM ")
 	b.WriteString(readParquet(db.dir, segments))
 	b.WriteString(" WHERE project_id = $project")
 	if !from.IsZero() {

@@ -54,9 +54,9 @@ func TestReaderFollows(t *testing.T) {
 	require.NoError(t, r.Wait(waiting, outbox.Position{Incarnation: 1}))
 
 	segment := write(t, b, someEvents(rand.New(rand.NewPCG(1, 1)), 10, 2)...)
-	list(t, pool, segment, 7)
 	_, err = pool.Exec(ctx, "INSERT INTO analytics.project_versions VALUES (1, 1)")
 	require.NoError(t, err)
+	list(t, pool, segment, 7)
 	require.Eventually(t, func() bool { // until the reader listens
 		_, err := pool.Exec(ctx, "SELECT pg_notify($1, '')", Channel)
 		require.NoError(t, err)

@@ -2,11 +2,11 @@
 -- until the next such day, which counts for itself. The changes of that number,
 -- summed up, are the answer.
 WITH active AS (
-    SELECT DISTINCT day, user_id FROM {{local}}
+    SELECT DISTINCT day, user_key FROM {{local}}
 ), stays AS (
     SELECT day AS begins,
            least(day + $window::INTEGER,
-                 coalesce(lead(day) OVER (PARTITION BY user_id ORDER BY day), $last_date::DATE + $window::INTEGER)) AS ends
+                 coalesce(lead(day) OVER (PARTITION BY user_key ORDER BY day), $last_date::DATE + $window::INTEGER)) AS ends
     FROM active
 ), changes AS (
     SELECT begins AS day, count(*) AS change FROM stays GROUP BY begins

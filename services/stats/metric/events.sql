@@ -1,6 +1,6 @@
 SELECT bucket, event_type, sum(events)::BIGINT, count(*) AS users
 FROM (
-    SELECT {{bucket}} AS bucket, {{event_type}} AS event_type, user_id, count(*) AS events
+    SELECT {{bucket}} AS bucket, {{event_type}} AS event_type, user_key, count(*) AS events
     FROM {{local}}
     GROUP BY ALL
 )
