@@ -71,7 +71,7 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 		cors, err := middleware.CORSConfig{
 			AllowOrigins:  cfg.CORSOrigins,
 			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodDelete},
-			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
 			ExposeHeaders: []string{"ETag", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"},
 			MaxAge:        600,
 		}.ToMiddleware()

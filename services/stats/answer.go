@@ -78,7 +78,9 @@ func (s *Service) respond(ctx context.Context, p params) (*response, error) {
 		s.answers.WithLabelValues(query.Name(), "not_modified").Inc()
 		return r, nil
 	}
-	got, err := s.rows(ctx, tag, query, metric.Source{DB: s.db, Snapshot: snapshot, Project: project, Now: now})
+	caching := asked.caching
+	caching.keep = caching.keep && !stale
+	got, err := s.rows(ctx, tag, caching, query, metric.Source{DB: s.db, Snapshot: snapshot, Project: project, Now: now})
 	if err != nil {
 		return nil, asProblem(ctx, err)
 	}
@@ -179,9 +181,16 @@ type computed struct {
 	from string
 }
 
-// rows computes the rows, together with whoever asks for the same meanwhile: the
-// tag tells all that rows depend on. The span is in the trace of the first.
-func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metric.Source) (computed, error) {
+// rows takes the rows from the cache or computes them, together with whoever asks
+// for the same meanwhile: the tag tells all that rows depend on. The span is in
+// the trace of the first, who also decides whether they are kept.
+func (s *Service) rows(ctx context.Context, tag string, c caching, q metric.Query, src metric.Source) (computed, error) {
+	if c.take {
+		if kept, ok := s.cache.get(tag); ok {
+			s.answers.WithLabelValues(q.Name(), "cached").Inc()
+			return kept, nil
+		}
+	}
 	source := "shared"
 	answer, err := s.shared.do(ctx, tag, func(ctx context.Context) (any, error) {
 		source = "computed"
@@ -191,6 +200,9 @@ func (s *Service) rows(ctx context.Context, tag string, q metric.Query, src metr
 		if err == nil {
 			span.SetAttributes(attribute.Int(tracing.Rows, reflect.ValueOf(rows).Len()), attribute.String(tracing.Source, from))
 			s.seconds.WithLabelValues(q.Name(), from).Observe(time.Since(began).Seconds())
+			if c.keep {
+				s.cache.keep(tag, computed{rows, from})
+			}
 		}
 		tracing.End(span, err)
 		return computed{rows, from}, err

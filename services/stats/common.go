@@ -52,6 +52,7 @@ type Answering struct {
 	Wait        string `query:"wait" json:"wait,omitempty" default:"5s" minLength:"1" doc:"How long to wait for min_position, at most 30s" example:"5s"`
 
 	accept, ifNoneMatch string
+	caching             caching
 }
 
 func (a *Answering) answering() *Answering { return a }
@@ -60,6 +61,7 @@ func (a *Answering) answering() *Answering { return a }
 // parameter twice, an empty one and a query that cannot be decoded.
 func (a *Answering) Resolve(ctx huma.Context) []error {
 	a.accept, a.ifNoneMatch = ctx.Header("Accept"), ctx.Header("If-None-Match")
+	a.caching = requested(ctx.Header("Cache-Control"))
 	address := ctx.URL()
 	query, err := url.ParseQuery(address.RawQuery)
 	if err != nil {

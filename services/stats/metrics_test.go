@@ -34,7 +34,7 @@ func TestAnswersAreCountedBySource(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, err := a.rows(t.Context(), "tag", q, metric.Source{Snapshot: &warehouse.Snapshot{}}); err != nil {
+			if _, err := a.rows(t.Context(), "tag", caching{}, q, metric.Source{Snapshot: &warehouse.Snapshot{}}); err != nil {
 				t.Error(err)
 			}
 		})

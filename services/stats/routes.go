@@ -81,7 +81,7 @@ func (s *Service) operation(api huma.API, op huma.Operation, rows []any) huma.Op
 		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: doc}}
 	}
 	op.Responses = map[string]*huma.Response{
-		"200": {Description: "The rows", Content: map[string]*huma.MediaType{
+		"200": {Description: "The rows; they are computed afresh when the request has Cache-Control: no-cache or no-store", Content: map[string]*huma.MediaType{
 			"application/json":            {Schema: answerSchema(schemas, rows)},
 			formats["csv"].contentType:    text("The rows, with a header line"),
 			formats["ndjson"].contentType: text("A JSON object a line for each row"),

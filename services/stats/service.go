@@ -5,6 +5,7 @@ package stats
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -33,6 +34,16 @@ type Config struct {
 	Redis     ratelimit.RedisConfig
 	Rates     ratelimit.Config
 	Warehouse warehouse.Config
+
+	CacheBytes int64 `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Most memory for answers that are kept until their project's data change; 0 keeps none"`
+}
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	if c.CacheBytes < 0 {
+		return errors.New("STATS_CACHE_BYTES must not be negative")
+	}
+	return nil
 }
 
 // Deps are what the service needs from outside.
@@ -50,6 +61,7 @@ type Service struct {
 	reader  *warehouse.Reader
 	tokens  outbox.Tokens
 	now     func() time.Time
+	cache   *cache
 	shared  flight
 	seconds *prometheus.HistogramVec
 	tracer  trace.Tracer
@@ -71,6 +83,10 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	cache, err := newCache(cfg.CacheBytes)
+	if err != nil {
+		return nil, err
+	}
 	db, err := warehouse.Open(cfg.Warehouse)
 	if err != nil {
 		return nil, err
@@ -78,7 +94,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		server: srv, db: db,
 		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
-		tokens: outbox.NewTokens(positionKey), now: time.Now,
+		tokens: outbox.NewTokens(positionKey), now: time.Now, cache: cache,
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)
@@ -114,8 +130,14 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}, []string{"metric", "source"})
 	s.answers = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_stats_answers_total",
-		Help: "Answers given, by how they came about: computed, shared with another request, or not_modified because the client had them.",
+		Help: "Answers given, by how they came about: computed, shared with another request, cached, or not_modified because the client had them.",
 	}, []string{"metric", "source"})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_cache_answers", Help: "Answers kept in memory.",
+	}, func() float64 { answers, _ := s.cache.held(); return float64(answers) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_cache_bytes", Help: "Estimated memory of the answers kept.",
+	}, func() float64 { _, bytes := s.cache.held(); return float64(bytes) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_manifest_age_seconds", Help: "Time since the manifest was last looked at with success, +Inf before the first time.",
 	}, func() float64 {

@@ -50,10 +50,13 @@ type api struct {
 	position outbox.Position
 }
 
+// cacheBytes are few, so that a test can fill the cache.
+const cacheBytes = 64 << 10
+
 // Three projects, so that one can stay idle.
 var projects = []int64{1, 2, 3}
 
-func newAPI(t *testing.T) *api {
+func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	t.Helper()
 	a := &api{pool: pgtest.New(t), dir: t.TempDir(), keys: map[int64]string{}, position: outbox.Position{Incarnation: 1}}
 	a.clock = time.Date(2025, 9, 10, 12, 0, 0, 0, time.UTC) // a Wednesday
@@ -67,6 +70,10 @@ func newAPI(t *testing.T) *api {
 			Dir: a.dir, MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: 20 * time.Second,
 			PollInterval: 2 * time.Second, GracePeriod: time.Hour,
 		},
+		CacheBytes: cacheBytes,
+	}
+	for _, change := range changes {
+		change(&cfg)
 	}
 	redis, err := ratelimit.NewRedis(cfg.Redis) // nobody there: limits are kept in the process
 	require.NoError(t, err)

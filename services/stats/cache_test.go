@@ -1,0 +1,233 @@
+package stats
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/stats/metric"
+)
+
+// cameFrom returns how many answers of a metric were computed and cached.
+func (a *api) cameFrom(name string) (counts string) {
+	for _, source := range []string{"computed", "cached", "not_modified"} {
+		_, after, _ := strings.Cut(a.metrics(), fmt.Sprintf("analytics_stats_answers_total{metric=%q,source=%q} ", name, source))
+		n, _, _ := strings.Cut(after, "\n")
+		if n != "" {
+			counts += source + " " + n + ", "
+		}
+	}
+	return strings.TrimSuffix(counts, ", ")
+}
+
+func TestAnswersAreKept(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	a.publish(t, 1, august()...)
+	a.visible(t)
+	const path, dau = "/api/stats/dau", "/api/stats/dau?from=2025-08-04&to=2025-08-06"
+	first := a.get(t, 1, dau).ok(t)
+	require.Equal(t, "computed 1", a.cameFrom("dau"))
+	require.Equal(t, first["data"], a.get(t, 1, dau).ok(t)["data"])
+	require.Equal(t, first["data"], a.post(t, 1, path, `{"from_date":"2025-08-04","to":"2025-08-06"}`).ok(t)["data"])
+	require.Equal(t, "computed 1, cached 2", a.cameFrom("dau"))
+	for range 2 {
+		require.Equal(t, "date,dau\n2025-08-04,2\n2025-08-06,1\n", string(a.get(t, 1, dau+"&format=csv").body))
+	}
+	require.Equal(t, "computed 2, cached 3", a.cameFrom("dau"), "a format is computed by itself")
+	require.Empty(t, a.get(t, 3, dau).ok(t)["data"], "another project's")
+	require.Equal(t, "computed 3, cached 3", a.cameFrom("dau"))
+	require.Regexp(t, `analytics_stats_cache_answers 3\n`, a.metrics())
+	require.Regexp(t, `analytics_stats_cache_bytes [1-9]\d+\n`, a.metrics())
+
+	a.publish(t, 2, august()...)
+	a.visible(t)
+	later := a.get(t, 1, dau).ok(t)
+	require.Equal(t, "computed 3, cached 4", a.cameFrom("dau"), "others' load changes nothing")
+	position, err := a.tokens.Decode(1, later["meta"].(map[string]any)["position"].(string))
+	require.NoError(t, err)
+	require.Equal(t, a.position, position, "the rows are kept, not what is said of them")
+
+	a.publish(t, 1, event.Event{ID: id(77), OccurredAt: at("2025-08-06T00:00:00Z"), UserID: "late", Type: "x"})
+	a.visible(t)
+	require.Contains(t, string(a.get(t, 1, dau).body), `{"date":"2025-08-06","dau":2}`)
+	require.Equal(t, "computed 4, cached 4", a.cameFrom("dau"))
+}
+
+func TestKeptAnswersGoWithTheClock(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	a.publish(t, 1, august()...)
+	a.visible(t)
+	const retention = "/api/stats/retention?start_date=2025-08-01&end_date=2025-08-31&windows=52"
+	first := a.get(t, 1, retention).ok(t)["data"]
+	require.Equal(t, first, a.get(t, 1, retention).ok(t)["data"])
+	require.Equal(t, "computed 1, cached 1", a.cameFrom("retention"))
+	a.mu.Lock()
+	a.clock = a.clock.AddDate(0, 0, 7)
+	a.mu.Unlock()
+	require.Greater(t, len(a.get(t, 1, retention).ok(t)["data"].([]any)), len(first.([]any)), "another week has begun")
+}
+
+func TestCacheControl(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	a.publish(t, 1, august()...)
+	a.visible(t)
+	const dau = "/api/stats/dau?from=2025-08-04&to=2025-08-06"
+	tag := a.get(t, 1, dau, "Cache-Control", "no-store").Header.Get("ETag")
+	rows := func() *metric.DAURow {
+		kept, ok := a.cache.get(tag)
+		if !ok {
+			return nil
+		}
+		return &kept.rows.([]metric.DAURow)[0]
+	}
+	require.Nil(t, rows(), "no-store")
+	a.get(t, 1, dau, "Cache-Control", "max-age=0")
+	first := rows()
+	require.NotNil(t, first)
+	require.Equal(t, "computed 2", a.cameFrom("dau"))
+	a.get(t, 1, dau, "Cache-Control", "max-age=0")
+	require.Equal(t, "computed 2, cached 1", a.cameFrom("dau"))
+
+	require.Contains(t, string(a.get(t, 1, dau, "Cache-Control", "no-store").body), `"dau":2`)
+	require.Equal(t, "computed 3, cached 1", a.cameFrom("dau"))
+	require.Same(t, first, rows(), "no-store changes nothing")
+	require.Contains(t, string(a.get(t, 1, dau, "Cache-Control", "max-age=0, No-Cache").body), `"dau":2`)
+	require.Equal(t, "computed 4, cached 1", a.cameFrom("dau"))
+	second := rows()
+	require.NotSame(t, first, second, "what was computed afresh is kept")
+
+	require.Equal(t, http.StatusNotModified, a.get(t, 1, dau, "Cache-Control", "no-cache", "If-None-Match", tag).StatusCode)
+	require.Equal(t, "computed 4, cached 1, not_modified 1", a.cameFrom("dau"))
+
+	for header, want := range map[string]caching{
+		"": {true, true}, "max-age=0": {true, true}, "no-cache": {false, true}, "max-age=0 ,NO-CACHE": {false, true},
+		"no-store": {}, "no-store, no-cache": {}, "no-cache,no-store": {}, "no-cached": {true, true}, "x=no-cache": {true, true},
+	} {
+		require.Equal(t, want, requested(header), header)
+	}
+}
+
+func TestWhatIsNotKept(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(c *Config) { c.Warehouse.PollInterval = 20 * time.Millisecond }).run(t)
+	a.publish(t, 1, august()...)
+	a.visible(t)
+	failing := failingQuery{errors.New("no")}
+	for range 2 {
+		_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, failing, metric.Source{Snapshot: &warehouse.Snapshot{}})
+		require.ErrorIs(t, err, failing.err)
+	}
+	none := failingQuery{}
+	_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, none, metric.Source{Snapshot: &warehouse.Snapshot{}})
+	require.NoError(t, err)
+	require.Equal(t, "computed 1", a.cameFrom("failing"))
+	answers, _ := a.cache.held()
+	require.Equal(t, 1, answers)
+
+	// From now on the manifest cannot be read.
+	_, err = a.pool.Exec(t.Context(), "ALTER TABLE analytics.sync_state RENAME TO away")
+	require.NoError(t, err)
+	require.Eventually(t, a.reader.Stale, 10*time.Second, time.Millisecond)
+	for range 2 {
+		whole := a.get(t, 1, "/api/stats/event-types").ok(t)
+		require.Equal(t, true, whole["meta"].(map[string]any)["stale"])
+		require.Len(t, whole["data"], 2)
+	}
+	require.Equal(t, "computed 2", a.cameFrom("event-types"))
+}
+
+type failingQuery struct{ err error }
+
+func (failingQuery) Name() string { return "failing" }
+
+func (q failingQuery) Rows(context.Context, metric.Source) (any, error) {
+	return []metric.DAURow{}, q.err
+}
+
+func TestNothingIsKeptWithoutMemory(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(c *Config) { c.CacheBytes = 0 }).run(t)
+	a.publish(t, 1, august()...)
+	a.visible(t)
+	for range 2 {
+		require.Len(t, a.get(t, 1, "/api/stats/event-types").ok(t)["data"], 2)
+	}
+	require.Equal(t, "computed 2", a.cameFrom("event-types"))
+	require.Error(t, (&Config{CacheBytes: -1}).Validate())
+	require.NoError(t, (&Config{}).Validate())
+}
+
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	event := func(properties int) metric.EventRow {
+		return metric.EventRow{EventID: "12", UserID: "345", Properties: metric.JSON(strings.Repeat("x", properties))}
+	}
+	rows := []metric.EventRow{event(1000), event(0)}
+	require.EqualValues(t, 2*5*16+2*5+1000, sizeOf(rows))
+	require.EqualValues(t, 3*24, sizeOf(make([]metric.DAURow, 1, 3)))
+	require.EqualValues(t, 24, sizeOf([]*int64{new(int64), nil}))
+
+	size := keptSize + sizeOf(rows)
+	c, err := newCache(5*size + 1)
+	require.NoError(t, err)
+	has := func(tags ...string) (has []string) {
+		for _, tag := range tags {
+			if _, ok := c.get(tag); ok {
+				has = append(has, tag)
+			}
+		}
+		return has
+	}
+	for _, tag := range []string{"a", "b", "c", "d", "e"} {
+		c.keep(tag, computed{rows: slices.Clip(rows)})
+	}
+	require.Len(t, has("b", "c", "d", "e", "a"), 5)
+	c.keep("f", computed{rows: rows})
+	require.Equal(t, []string{"a", "c", "d", "e", "f"}, has("a", "b", "c", "d", "e", "f"), "b was not asked for the longest")
+	c.keep("f", computed{rows: rows[:1:1]})
+	c.keep("f", computed{rows: rows})
+	answers, bytes := c.held()
+	require.Equal(t, 5, answers)
+	require.Equal(t, 5*size, bytes)
+
+	c.keep("large", computed{rows: []metric.EventRow{event(int(size) + 1000)}})
+	require.Empty(t, has("large"), "more than a quarter")
+	c.keep("small", computed{rows: []metric.EventRow{}})
+	require.Equal(t, []string{"c", "d", "e", "f", "small"}, has("a", "c", "d", "e", "f", "small"))
+	_, bytes = c.held()
+	require.Equal(t, 4*size+keptSize, bytes)
+}
+
+// TestWritingChangesNoRows: answers given at the same time share their rows.
+func TestWritingChangesNoRows(t *testing.T) {
+	t.Parallel()
+	rows := func() []metric.EventRow {
+		return []metric.EventRow{{EventID: "1", UserID: `a"<b`, Properties: `{"x": "<&>" }`}, {EventID: "2", Properties: ""}}
+	}
+	shared := rows()
+	var writers sync.WaitGroup
+	for _, f := range formats {
+		for range 2 {
+			writers.Go(func() {
+				if _, err := f.encode(answer{Data: shared}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	writers.Wait()
+	require.Equal(t, rows(), shared)
+}
