@@ -183,12 +183,13 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 		return Segment{}, err
 	}
 	var g errgroup.Group
+	named := segment // segment itself is written to meanwhile
 	g.Go(func() (err error) {
 		data, err := rollUp()
 		if err != nil {
 			return err
 		}
-		segment.RollUp.Bytes, segment.RollUp.SHA256, err = b.writeRollUp(segment, data)
+		segment.RollUp.Bytes, segment.RollUp.SHA256, err = b.writeRollUp(named, data)
 		return err
 	})
 	g.Go(func() (err error) {
