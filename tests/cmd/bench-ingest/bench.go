@@ -13,6 +13,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 	"eventanalytics/tests/stack"
 )
 
@@ -67,7 +68,7 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 		return nil, err
 	}
 	b.stops = append(b.stops, b.stack.Stop)
-	if b.postgres, err = postmaster(filepath.Join(dir, "postgres", "data")); err != nil {
+	if b.postgres, err = measure.Postmaster(filepath.Join(dir, "postgres", "data")); err != nil {
 		return nil, err
 	}
 	if b.conn, err = pgx.Connect(ctx, b.stack.DatabaseURL); err != nil {

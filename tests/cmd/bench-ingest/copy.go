@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 )
 
 // The limit: what Postgres can do with the same rows when nobody asks for
@@ -56,8 +57,8 @@ func (b *bench) needCopyRate(ctx context.Context) error {
 		}
 		walls = append(walls, c.wall)
 	}
-	b.setCopyRate(median(walls))
-	fmt.Printf("\nCOPY of %d rows as sent, median of %d: %s ms\n", b.Events, b.Rounds, milliseconds(median(walls)))
+	b.setCopyRate(measure.Median(walls))
+	fmt.Printf("\nCOPY of %d rows as sent, median of %d: %s ms\n", b.Events, b.Rounds, measure.Milliseconds(measure.Median(walls)))
 	return nil
 }
 

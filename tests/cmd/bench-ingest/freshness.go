@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 	"eventanalytics/tests/stack"
 )
 
@@ -35,7 +36,7 @@ func freshness(ctx context.Context, b *bench) error {
 		}
 		started = append(started, p)
 	}
-	heading("From POST to visible in /api/stats/dau, while 100-event requests are posted", "load", "connections", "events/s",
+	measure.Heading("From POST to visible in /api/stats/dau, while 100-event requests are posted", "load", "connections", "events/s",
 		"202: p50 ms", "p99 ms", "samples", "visible: p50 ms", "p99 ms", "max ms")
 	for _, load := range []struct {
 		name string
@@ -90,10 +91,10 @@ func (b *bench) fresh(ctx context.Context, name string, rate float64) error {
 		return err
 	}
 	at := func(q float64) string {
-		return milliseconds(time.Duration(seen.ValueAtQuantile(q)) * time.Microsecond)
+		return measure.Milliseconds(time.Duration(seen.ValueAtQuantile(q)) * time.Microsecond)
 	}
-	row(name, fmt.Sprint(s.connections), fmt.Sprintf("%.0f", report.EventsPerSecond()),
-		milliseconds(report.Quantile(50)), milliseconds(report.Quantile(99)),
+	measure.Row(name, fmt.Sprint(s.connections), fmt.Sprintf("%.0f", report.EventsPerSecond()),
+		measure.Milliseconds(report.Quantile(50)), measure.Milliseconds(report.Quantile(99)),
 		fmt.Sprint(seen.TotalCount()), at(50), at(99), at(100))
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 )
 
 // shape of many requests at once.
@@ -46,7 +47,7 @@ func (b *bench) groupCommits(ctx context.Context, title string, shapes []shape, 
 }
 
 func requestsHeading(title string) {
-	heading(title, "events a request", "connections", "GROUP_COMMIT", "events/s", "of COPY's (a)", "p50 ms", "p99 ms", "p99.9 ms",
+	measure.Heading(title, "events a request", "connections", "GROUP_COMMIT", "events/s", "of COPY's (a)", "p50 ms", "p99 ms", "p99.9 ms",
 		"CPU ms per 100,000 events: client", "service", "Postgres", "WAL bytes per event", "checkpoints", "peak RSS of the service, MB", "answers")
 }
 
@@ -57,7 +58,7 @@ func (b *bench) requests(ctx context.Context, s shape, group string) error {
 	if _, err := b.load(ctx, s, 0, b.duration()/4); err != nil {
 		return err
 	}
-	if err := b.forgetPeak(); err != nil {
+	if err := measure.ForgetPeak(b.service.PID()); err != nil {
 		return err
 	}
 	var report *loadgen.Report
@@ -68,16 +69,16 @@ func (b *bench) requests(ctx context.Context, s shape, group string) error {
 	if err != nil {
 		return err
 	}
-	_, peak, err := b.memory()
+	_, peak, err := measure.Memory(b.service.PID())
 	if err != nil {
 		return err
 	}
-	cpu := func(d time.Duration) string { return milliseconds(per(d, report.Sent, 100_000)) }
-	row(fmt.Sprint(s.batch), fmt.Sprint(s.connections), group,
+	cpu := func(d time.Duration) string { return measure.Milliseconds(measure.Per(d, report.Sent, 100_000)) }
+	measure.Row(fmt.Sprint(s.batch), fmt.Sprint(s.connections), group,
 		fmt.Sprintf("%.0f", report.EventsPerSecond()), fmt.Sprintf("%.3f", report.EventsPerSecond()/b.copyRate),
-		milliseconds(report.Quantile(50)), milliseconds(report.Quantile(99)), milliseconds(report.Quantile(99.9)),
+		measure.Milliseconds(report.Quantile(50)), measure.Milliseconds(report.Quantile(99)), measure.Milliseconds(report.Quantile(99.9)),
 		cpu(c.client), cpu(c.service), cpu(c.postgres),
-		fmt.Sprint(c.wal/report.Sent), fmt.Sprint(c.checkpoints), megabytes(peak), report.Answers())
+		fmt.Sprint(c.wal/report.Sent), fmt.Sprint(c.checkpoints), measure.Megabytes(peak), report.Answers())
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/tests/measure"
 )
 
 // How the original service stored events: a statement for each, properties as
@@ -52,11 +54,11 @@ func rowByRow(ctx context.Context, b *bench) error {
 		}
 		walls, postgres = append(walls, c.wall), append(postgres, c.postgres)
 	}
-	rate := float64(n) / median(walls).Seconds()
-	heading(fmt.Sprintf("Row by row, %d events in one transaction", n), "", fmt.Sprintf("ms for %d", b.Events), "events/s", "÷ (a)", "CPU s per million events: Postgres")
-	row("INSERT … ON CONFLICT DO NOTHING for each, jsonb and an index",
-		milliseconds(time.Duration(float64(b.Events)/rate*float64(time.Second))), fmt.Sprintf("%.0f", rate),
-		fmt.Sprintf("%.2f", b.copyRate/rate), fmt.Sprintf("%.2f", per(median(postgres), int64(n), 1e6).Seconds()))
+	rate := float64(n) / measure.Median(walls).Seconds()
+	measure.Heading(fmt.Sprintf("Row by row, %d events in one transaction", n), "", fmt.Sprintf("ms for %d", b.Events), "events/s", "÷ (a)", "CPU s per million events: Postgres")
+	measure.Row("INSERT … ON CONFLICT DO NOTHING for each, jsonb and an index",
+		measure.Milliseconds(time.Duration(float64(b.Events)/rate*float64(time.Second))), fmt.Sprintf("%.0f", rate),
+		fmt.Sprintf("%.2f", b.copyRate/rate), fmt.Sprintf("%.2f", measure.Per(measure.Median(postgres), int64(n), 1e6).Seconds()))
 	return nil
 }
 

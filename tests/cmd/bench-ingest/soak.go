@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 )
 
 const soakEvery = 30 * time.Second
@@ -23,7 +24,7 @@ func soak(ctx context.Context, b *bench) error {
 		return err
 	}
 	s := shape{batch: 100, connections: 64}
-	heading(fmt.Sprintf("Full load for %s, %d events a request on %d connections", b.Soak, s.batch, s.connections),
+	measure.Heading(fmt.Sprintf("Full load for %s, %d events a request on %d connections", b.Soak, s.batch, s.connections),
 		"s", "RSS of the service, MB", "peak since the last, MB")
 	done := make(chan error, 1)
 	var report *loadgen.Report
@@ -37,7 +38,7 @@ func soak(ctx context.Context, b *bench) error {
 	defer ticker.Stop()
 	var peaks []uint64
 	for {
-		if err := b.forgetPeak(); err != nil {
+		if err := measure.ForgetPeak(b.service.PID()); err != nil {
 			return err
 		}
 		select {
@@ -45,16 +46,16 @@ func soak(ctx context.Context, b *bench) error {
 			if err != nil {
 				return err
 			}
-			fmt.Printf("\n%.0f events/s, p99 %s ms. %s\n", report.EventsPerSecond(), milliseconds(report.Quantile(99)), flatness(peaks))
+			fmt.Printf("\n%.0f events/s, p99 %s ms. %s\n", report.EventsPerSecond(), measure.Milliseconds(report.Quantile(99)), flatness(peaks))
 			return nil
 		case <-ticker.C:
 		}
-		now, peak, err := b.memory()
+		now, peak, err := measure.Memory(b.service.PID())
 		if err != nil {
 			return err
 		}
 		peaks = append(peaks, peak)
-		row(fmt.Sprintf("%.0f", time.Since(start).Seconds()), megabytes(now), megabytes(peak))
+		measure.Row(fmt.Sprintf("%.0f", time.Since(start).Seconds()), measure.Megabytes(now), measure.Megabytes(peak))
 	}
 }
 
@@ -68,5 +69,5 @@ func flatness(peaks []uint64) string {
 	third := max(1, len(peaks)/3)
 	first, last := slices.Max(peaks[:third]), slices.Max(peaks[len(peaks)-third:])
 	return fmt.Sprintf("Highest peak of RSS in the first third %s MB, in the last %s MB: %+.0f %%.",
-		megabytes(first), megabytes(last), 100*(float64(last)/float64(first)-1))
+		measure.Megabytes(first), measure.Megabytes(last), 100*(float64(last)/float64(first)-1))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
 )
 
 // upload is one way of bringing Events events into Postgres.
@@ -94,14 +95,14 @@ func (b *bench) compare(ctx context.Context, title string, all []*upload) error 
 		progress("%s, round %d of %d", title, round+1, b.Rounds)
 		for i := range all {
 			u := all[(round+i)%len(all)]
-			if err := b.forgetPeak(); err != nil {
+			if err := measure.ForgetPeak(b.service.PID()); err != nil {
 				return err
 			}
 			c, err := u.once(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", u.name, err)
 			}
-			_, peak, err := b.memory()
+			_, peak, err := measure.Memory(b.service.PID())
 			if err != nil {
 				return err
 			}
@@ -111,12 +112,12 @@ func (b *bench) compare(ctx context.Context, title string, all []*upload) error 
 	limit := all[0].median(func(c cost) time.Duration { return c.wall })
 	b.setCopyRate(limit)
 
-	heading(title, "", "ms", "events/s", "÷ (a)", "min–max ms", "CPU s per million events: client", "service", "Postgres",
+	measure.Heading(title, "", "ms", "events/s", "÷ (a)", "min–max ms", "CPU s per million events: client", "service", "Postgres",
 		"WAL bytes per event", "checkpoints", "peak RSS of the service, MB")
 	for _, u := range all {
 		wall := u.median(func(c cost) time.Duration { return c.wall })
 		perMillion := func(of func(cost) time.Duration) string {
-			return fmt.Sprintf("%.2f", per(u.median(of), int64(b.Events), 1e6).Seconds())
+			return fmt.Sprintf("%.2f", measure.Per(u.median(of), int64(b.Events), 1e6).Seconds())
 		}
 		var wals []int64
 		var walls []time.Duration
@@ -124,16 +125,16 @@ func (b *bench) compare(ctx context.Context, title string, all []*upload) error 
 		for _, c := range u.costs {
 			wals, walls, checkpoints = append(wals, c.wal), append(walls, c.wall), checkpoints+c.checkpoints
 		}
-		service, peak := perMillion(func(c cost) time.Duration { return c.service }), megabytes(slices.Max(u.peaks))
+		service, peak := perMillion(func(c cost) time.Duration { return c.service }), measure.Megabytes(slices.Max(u.peaks))
 		if u.copied() {
 			service, peak = "–", "–"
 		}
-		row(u.name, milliseconds(wall), fmt.Sprintf("%.0f", float64(b.Events)/wall.Seconds()),
+		measure.Row(u.name, measure.Milliseconds(wall), fmt.Sprintf("%.0f", float64(b.Events)/wall.Seconds()),
 			fmt.Sprintf("%.2f", wall.Seconds()/limit.Seconds()),
-			milliseconds(slices.Min(walls))+"–"+milliseconds(slices.Max(walls)),
+			measure.Milliseconds(slices.Min(walls))+"–"+measure.Milliseconds(slices.Max(walls)),
 			perMillion(func(c cost) time.Duration { return c.client }), service,
 			perMillion(func(c cost) time.Duration { return c.postgres }),
-			fmt.Sprint(median(wals)/int64(b.Events)), fmt.Sprint(checkpoints), peak)
+			fmt.Sprint(measure.Median(wals)/int64(b.Events)), fmt.Sprint(checkpoints), peak)
 	}
 	return nil
 }
@@ -145,5 +146,5 @@ func (u *upload) median(of func(cost) time.Duration) time.Duration {
 	for i, c := range u.costs {
 		all[i] = of(c)
 	}
-	return median(all)
+	return measure.Median(all)
 }

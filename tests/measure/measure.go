@@ -1,0 +1,48 @@
+// Package measure is what the benchmark commands share: CPU and memory of
+// processes as Linux tells them in /proc, and tables in Markdown.
+package measure
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Heading begins a table; Row adds to it at once, since a long run is read while
+// it goes on.
+func Heading(title string, columns ...string) {
+	fmt.Printf("\n### %s\n\n", title)
+	Row(columns...)
+	fmt.Println(strings.Repeat("|---", len(columns)) + "|")
+}
+
+// Row prints one row.
+func Row(cells ...string) { fmt.Println("| " + strings.Join(cells, " | ") + " |") }
+
+// Median is the upper of the two in the middle of an even number.
+func Median[T cmp.Ordered](of []T) T {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[len(sorted)/2]
+}
+
+// Milliseconds writes a duration without its unit, below 10 with a decimal.
+func Milliseconds(d time.Duration) string {
+	ms := float64(d) / float64(time.Millisecond)
+	if ms < 10 {
+		return fmt.Sprintf("%.1f", ms)
+	}
+	return fmt.Sprintf("%.0f", ms)
+}
+
+// Megabytes writes a size in 10⁶ bytes without its unit.
+func Megabytes(bytes uint64) string { return fmt.Sprintf("%.0f", float64(bytes)/1e6) }
+
+// Per scales a cost to so many events.
+func Per(d time.Duration, events int64, scale float64) time.Duration {
+	if events == 0 {
+		return 0
+	}
+	return time.Duration(float64(d) / float64(events) * scale)
+}

@@ -1,0 +1,28 @@
+package measure
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Backends that ended count: each connection is a process of its own.
+func TestFamilyCountsChildrenThatEnded(t *testing.T) {
+	before, err := FamilyCPU(os.Getpid())
+	require.NoError(t, err)
+	child := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+	require.NoError(t, child.Run())
+	after, err := FamilyCPU(os.Getpid())
+	require.NoError(t, err)
+	used := child.ProcessState.UserTime() + child.ProcessState.SystemTime()
+	require.GreaterOrEqual(t, after-before, used-4*ticks(1)) // four counters, cut to ticks
+	require.Greater(t, used, 5*ticks(1), "the child is too quick to tell")
+}
+
+func TestMedian(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, 2, Median([]int{9, 1, 2}))
+	require.Equal(t, 5, Median([]int{5}))
+}
