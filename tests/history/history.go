@@ -31,12 +31,14 @@ type Config struct {
 const (
 	// Types of events; the k-th is about k times rarer than the first.
 	Types = 50
-	// Late is the share of events that come up to LateDays late; the others are
-	// at most three seconds old when they arrive.
-	Late     = 0.02
+	// Late is the share of late events; the others are at most three seconds old
+	// when they arrive.
+	Late = 0.02
+	// LateDays is the most that late events are late.
 	LateDays = 30
 	// Rare is the share of events with the property RareKey.
-	Rare    = 0.005
+	Rare = 0.005
+	// RareKey is the name of a property that few events have.
 	RareKey = "coupon"
 )
 

@@ -91,7 +91,7 @@ func awaitReady(ctx context.Context, url string, processes ...*Process) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("waiting for %s: %w (last: %w)%s", url, ctx.Err(), last, logs(processes))
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }

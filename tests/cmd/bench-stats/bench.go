@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/tests/history"
+	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/measure"
+	"eventanalytics/tests/stack"
+)
+
+// bench is what the sections share.
+type bench struct {
+	options
+	data      *dataset
+	stack     *stack.Stack
+	conn      *pgx.Conn
+	postgres  int // process number of the server
+	services  map[string]*stack.Process
+	live      []string // files of the data set
+	compared  map[string]*baseline
+	questions []*question
+	streams   uint64 // that were given numbers
+
+	project            int64
+	ingestKey, readKey string
+
+	stops []func() error
+}
+
+// rates are the limits during the run: none of them may be what is measured.
+var rates = []string{
+	"RATE_LIMIT_INGEST=1000000/s burst 1000000",
+	"RATE_LIMIT_STATS=1000000/s burst 1000000",
+}
+
+const username, password = "bench", "correct horse battery staple"
+
+// serve starts Postgres and Redis on the run's folder, and ingest.
+func serve(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
+	b := &bench{options: o, data: d, services: map[string]*stack.Process{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+		}
+	}()
+	if b.stack, err = stack.Servers(ctx, d.path("run"), slices.Concat(rates, o.Environment)...); err != nil {
+		return nil, err
+	}
+	b.stops = append(b.stops, b.stack.Stop)
+	if b.postgres, err = measure.Postmaster(d.path("run", "postgres", "data")); err != nil {
+		return nil, err
+	}
+	if b.conn, err = pgx.Connect(ctx, b.stack.DatabaseURL); err != nil {
+		return nil, fmt.Errorf("connecting to Postgres: %w", err)
+	}
+	b.stops = append(b.stops, func() error { return b.conn.Close(context.WithoutCancel(ctx)) })
+	return b, b.startServices(ctx, "ingest")
+}
+
+// start serves the data set from a copy.
+func start(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
+	if err := d.copy(ctx); err != nil {
+		return nil, err
+	}
+	b, err := serve(ctx, o, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.stop())
+		}
+	}()
+	b.stops = append([]func() error{d.clearRun}, b.stops...)
+	b.questions = questions(o.history())
+	rows, err := b.conn.Query(ctx, `SELECT path FROM analytics.segments WHERE replaced_at IS NULL ORDER BY min_at, id`)
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	if b.live, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	if err := b.makeKeys(ctx); err != nil {
+		return nil, err
+	}
+	return b, b.startServices(ctx, "syncworker", "stats")
+}
+
+// stop ends everything, once.
+func (b *bench) stop() error {
+	var errs []error
+	for len(b.stops) > 0 {
+		last := len(b.stops) - 1
+		errs = append(errs, b.stops[last]())
+		b.stops = b.stops[:last]
+	}
+	return errors.Join(errs...)
+}
+
+// startServices starts each in place of the one that runs.
+func (b *bench) startServices(ctx context.Context, names ...string) error {
+	for _, name := range names {
+		if running := b.services[name]; running != nil {
+			if err := running.Stop(); err != nil {
+				return err
+			}
+		}
+		p, err := b.stack.StartService(ctx, name)
+		if err != nil {
+			return err
+		}
+		b.services[name] = p
+	}
+	return nil
+}
+
+func (b *bench) url(service string) string { return "http://" + b.stack.Addresses[service] }
+
+func (b *bench) warehouse() string { return b.data.path("run", "warehouse") }
+
+// register makes the account whose project gets the events.
+func (b *bench) register(ctx context.Context) error {
+	var user struct {
+		Project int64 `json:"project_id"`
+	}
+	err := loadgen.PostJSON(ctx, b.url("ingest")+"/api/auth/register", "", map[string]string{"username": username, "password": password}, &user)
+	b.project = user.Project
+	return err
+}
+
+// makeKeys logs in to the account of the data set.
+func (b *bench) makeKeys(ctx context.Context) error {
+	if err := b.conn.QueryRow(ctx, `SELECT project_id FROM analytics.project_versions`).Scan(&b.project); err != nil {
+		return fmt.Errorf("looking for the project: %w", err)
+	}
+	token, err := loadgen.Login(ctx, b.url("ingest"), username, password)
+	if err != nil {
+		return err
+	}
+	keys := fmt.Sprintf("%s/api/projects/%d/keys", b.url("ingest"), b.project)
+	for scope, into := range map[string]*string{"ingest": &b.ingestKey, "read": &b.readKey} {
+		var made struct{ Key string }
+		if err := loadgen.PostJSON(ctx, keys, "Bearer "+token, map[string]string{"name": scope, "scope": scope}, &made); err != nil {
+			return err
+		}
+		*into = made.Key
+	}
+	return nil
+}
+
+func (b *bench) exec(ctx context.Context, statements ...string) error {
+	for _, sql := range statements {
+		if _, err := b.conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return nil
+}
+
+// printEnvironment says under what conditions the figures hold.
+func (b *bench) printEnvironment(ctx context.Context) error {
+	postgres, err := measure.Postgres(ctx, b.conn)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n- Machine: %s; client, services, Postgres and the DuckDB that is compared share it\n", measure.Machine())
+	fmt.Printf("- %s\n", postgres)
+	fmt.Printf("- Commit %s, %s; the services' settings are the defaults but for %s; reached without a gateway, by API key\n",
+		commit(ctx), runtime.Version(), strings.Join(slices.Concat(rates, b.Environment), ", "))
+	fmt.Printf("- Events: %d of about %d users over %d days up to %s, %d types, one project; 2 %% late; %d live segments\n",
+		b.Events, b.Users, b.Days, lastDay.Format("2006-01-02"), history.Types, len(b.live))
+	fmt.Print("- The page cache is warm: it cannot be dropped on every machine\n")
+	return nil
+}
+
+// files counts the warehouse's.
+func (b *bench) files() (raw, rollUps int, err error) {
+	err = filepath.WalkDir(b.warehouse(), func(path string, _ os.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, os.ErrNotExist): // deleted meanwhile
+			return nil
+		case err != nil:
+			return err
+		case strings.HasSuffix(path, ".parquet"):
+			raw++
+		case strings.HasSuffix(path, ".rollup"):
+			rollUps++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, 0, fmt.Errorf("listing the warehouse: %w", err)
+	}
+	return raw, rollUps, nil
+}

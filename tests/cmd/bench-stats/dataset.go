@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"eventanalytics/tests/history"
+	"eventanalytics/tests/stack"
+)
+
+// A data set is made once and never changed. Each run works on a copy, in which
+// the warehouse's files are hard links: they are never written again.
+//
+//	<dir>/<parameters>/made/   postgres, warehouse, made.json; whole when it is there
+//	<dir>/<parameters>/run/    the copy of the run, or what a killed one left
+//	<dir>/<parameters>/native.duckdb, baselines.json
+type dataset struct {
+	folder string
+	made   made
+}
+
+// made is what is known of a finished data set.
+type made struct {
+	History history.Config
+	At      time.Time
+	Commit  string // of the worker that loaded it
+	Costs   generated
+}
+
+func (d *dataset) path(names ...string) string {
+	return filepath.Join(append([]string{d.folder}, names...)...)
+}
+
+// openDataset returns the data set of the options, and makes it unless it is
+// there.
+func openDataset(ctx context.Context, o options) (*dataset, error) {
+	dir, err := filepath.Abs(o.Directory)
+	if err != nil {
+		return nil, fmt.Errorf("finding the data folder: %w", err)
+	}
+	d := &dataset{folder: filepath.Join(dir, fmt.Sprintf("events%d-users%d-days%d-seed%d", o.Events, o.Users, o.Days, o.Seed))}
+	if err := os.MkdirAll(d.folder, 0o755); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	if err := d.clearRun(); err != nil {
+		return nil, err
+	}
+	if err := stack.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+		return nil, err
+	}
+	if o.Fresh {
+		for _, name := range []string{"made", "native.duckdb", "baselines.json"} {
+			if err := os.RemoveAll(d.path(name)); err != nil {
+				return nil, fmt.Errorf("removing the old events: %w", err)
+			}
+		}
+	}
+	text, err := os.ReadFile(d.path("made", "made.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return d, d.make(ctx, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what is known of the events: %w", err)
+	}
+	if err := json.Unmarshal(text, &d.made); err != nil {
+		return nil, fmt.Errorf("reading what is known of the events: %w", err)
+	}
+	if d.made.History != o.history() {
+		return nil, fmt.Errorf("%s has events of %+v: make them again with --fresh", d.folder, d.made.History)
+	}
+	progress("the events are there, made %s", d.made.At.Format(time.DateOnly))
+	return d, nil
+}
+
+// finish turns the run's folder into the data set, once all in it has stopped.
+func (d *dataset) finish() error {
+	text, err := json.MarshalIndent(d.made, "", "  ")
+	if err == nil {
+		err = os.WriteFile(d.path("run", "made.json"), text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(d.path("run"), d.path("made"))
+	}
+	if err != nil {
+		return fmt.Errorf("keeping the events: %w", err)
+	}
+	return nil
+}
+
+// copy prepares the run's folder.
+func (d *dataset) copy(ctx context.Context) error {
+	if err := os.MkdirAll(d.path("run"), 0o755); err != nil {
+		return fmt.Errorf("copying the events: %w", err)
+	}
+	for _, args := range [][]string{
+		{"-a", d.path("made", "postgres"), d.path("run")}, // with its owner: Postgres may be another user
+		{"-al", d.path("made", "warehouse"), d.path("run")},
+	} {
+		if out, err := exec.CommandContext(ctx, "cp", args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("copying the events: %w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// clearRun removes what a run left, which may have been killed: then its
+// services are still there, and all of them work below the run's folder.
+func (d *dataset) clearRun() error {
+	run := d.path("run")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		left, err := workingBelow(run)
+		if err != nil {
+			return err
+		}
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v of an earlier run do not end", left)
+		}
+		for _, pid := range left {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("ending process %d of an earlier run: %w", pid, err)
+			}
+		}
+	}
+	if err := os.RemoveAll(run); err != nil {
+		return fmt.Errorf("removing what an earlier run left: %w", err)
+	}
+	return nil
+}
+
+// workingBelow lists the processes whose working directory is dir or below it.
+func workingBelow(dir string) ([]int, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("looking for an earlier run: %w", err)
+	}
+	if resolved, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = resolved
+	}
+	all, err := procfs.AllProcs()
+	if err != nil {
+		return nil, fmt.Errorf("looking for an earlier run: %w", err)
+	}
+	var found []int
+	for _, p := range all {
+		cwd, err := p.Cwd()
+		if err == nil && strings.HasPrefix(cwd+"/", dir+"/") {
+			found = append(found, p.PID)
+		}
+	}
+	return found, nil
+}

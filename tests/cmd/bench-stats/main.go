@@ -1,0 +1,126 @@
+// Command bench-stats measures how fast questions are answered over the events
+// of one large project, beside DuckDB on a table of its own with the same events,
+// and fails when the answers differ. It prints tables in Markdown, and runs on
+// Linux: CPU and memory are read from /proc.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"syscall"
+	"time"
+
+	_ "time/tzdata" // the zones of some questions
+
+	"github.com/alecthomas/kong"
+
+	"eventanalytics/tests/history"
+)
+
+type options struct {
+	Events int64  `default:"1000000" help:"Events of the project."`
+	Users  int64  `help:"About how many users they have. Defaults to a hundredth of the events, at least 10000."`
+	Days   int    `default:"365" help:"Days the events arrive over; at least 120."`
+	Seed   uint64 `default:"1" help:"Seed of the events."`
+
+	Directory string `name:"dir" help:"Folder that keeps the events from run to run. Defaults to analytics-bench-stats in the system's temporary one."`
+	Fresh     bool   `help:"Make the events again, even if they are there."`
+	Ahead     int64  `default:"2000000" help:"Most events in the outbox that are not loaded yet, while the events are made."`
+
+	Rounds   int           `default:"7" help:"How often each question is asked where a table shows medians."`
+	Seconds  float64       `default:"3" help:"How long each question is asked by so many clients at once."`
+	Cap      time.Duration `default:"120s" help:"Longest a query of the comparison may take."`
+	Memory   string        `default:"8GB" help:"Most memory of the DuckDB that is compared with."`
+	LoadRate float64       `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
+	Soak     time.Duration `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
+
+	Only        *regexp.Regexp `help:"Run only the sections that match: generate, baselines, questions, load, ready, soak. Events that are missing are made in any case."`
+	Environment []string       `name:"env" help:"A setting of the services, NAME=value; it may be repeated."`
+}
+
+// lastDay of the events. It is in the past for all clocks, so that no bucket is
+// still to begin.
+var lastDay = time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC)
+
+func (o *options) history() history.Config {
+	return history.Config{Seed: o.Seed, Events: o.Events, Users: o.Users, Days: o.Days, End: lastDay.AddDate(0, 0, 1)}
+}
+
+// AfterApply fills in what depends on other options.
+func (o *options) AfterApply() error {
+	if o.Users == 0 {
+		o.Users = max(10_000, o.Events/100)
+	}
+	if o.Directory == "" {
+		o.Directory = filepath.Join(os.TempDir(), "analytics-bench-stats")
+	}
+	if o.Days < 120 || o.Rounds < 1 {
+		return fmt.Errorf("%d days, %d rounds: the questions need 120 days and one round", o.Days, o.Rounds)
+	}
+	return nil
+}
+
+func (o *options) wants(section string) bool { return o.Only == nil || o.Only.MatchString(section) }
+
+func (o *options) duration() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
+
+// sections in the order they run. Those that post events come last: from then on
+// the answers are others.
+var sections = []struct {
+	name string
+	run  func(context.Context, *bench) error
+}{
+	{"baselines", baselines},
+	{"ready", readiness},
+	{"questions", questionsIdle},
+	{"load", questionsLoaded},
+	{"soak", soak},
+}
+
+func main() {
+	var o options
+	k := kong.Parse(&o, kong.Name("bench-stats"),
+		kong.Description("Measures how fast questions are answered, beside DuckDB on a table of its own."))
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	k.FatalIfErrorf(run(ctx, o))
+}
+
+func run(ctx context.Context, o options) (err error) {
+	d, err := openDataset(ctx, o)
+	if err != nil {
+		return err
+	}
+	if o.wants("generate") {
+		d.print()
+	}
+	var b *bench
+	for _, s := range sections {
+		if !o.wants(s.name) {
+			continue
+		}
+		if b == nil { // the first that needs the services
+			if b, err = start(ctx, o, d); err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, b.stop()) }()
+			if err := b.printEnvironment(ctx); err != nil {
+				return err
+			}
+		}
+		if err := s.run(ctx, b); err != nil {
+			return fmt.Errorf("section %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+// progress is for people who wait.
+func progress(format string, values ...any) {
+	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", values...)
+}
