@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
 )
@@ -24,6 +25,22 @@ type Config struct {
 	MemoryLimit string
 	// Spill is a folder for what does not fit. Defaults to one beside the file.
 	Spill string
+	// SpillLimit is the most that goes there, such as 20GB. Defaults to DuckDB's
+	// own, 90 % of the free disk.
+	SpillLimit string
+}
+
+// ErrMemory is returned when a statement needs more than MemoryLimit and
+// SpillLimit.
+var ErrMemory = errors.New("statement needs too much memory")
+
+// Classify returns err as ErrMemory when it is DuckDB's error for that.
+func Classify(err error) error {
+	var e *duckdb.Error
+	if errors.As(err, &e) && e.Type == duckdb.ErrorTypeOutOfMemory {
+		return fmt.Errorf("%w: %w", ErrMemory, err)
+	}
+	return err
 }
 
 // Open makes or opens a database whose sessions are in UTC. It may read all
@@ -47,8 +64,14 @@ func Open(ctx context.Context, cfg Config) (*sql.DB, error) {
 		return nil, fmt.Errorf("opening %s: %w", cfg.Path, err)
 	}
 	db := sql.OpenDB(connector)
-	if _, err := db.ExecContext(ctx, "SET GLOBAL TimeZone = 'UTC'"); err != nil {
-		return nil, errors.Join(fmt.Errorf("configuring %s: %w", cfg.Path, err), db.Close())
+	settings := []string{"SET GLOBAL TimeZone = 'UTC'"}
+	if cfg.SpillLimit != "" { // DuckDB shows but does not obey it as an option
+		settings = append(settings, "SET GLOBAL max_temp_directory_size = '"+strings.ReplaceAll(cfg.SpillLimit, "'", "''")+"'")
+	}
+	for _, setting := range settings {
+		if _, err := db.ExecContext(ctx, setting); err != nil {
+			return nil, errors.Join(fmt.Errorf("configuring %s: %s: %w", cfg.Path, setting, err), db.Close())
+		}
 	}
 	return db, nil
 }

@@ -27,6 +27,7 @@ type baseline struct {
 type timing struct {
 	Median     time.Duration
 	Unfinished bool // within the cap, which is Median then
+	NoMemory   bool // there was not enough, even with the disk; Median is how long it took
 	Runs       int  // 0: there is no such statement
 }
 
@@ -34,6 +35,8 @@ func (t timing) String() string {
 	switch {
 	case t.Runs == 0:
 		return "–"
+	case t.NoMemory:
+		return fmt.Sprintf("out of memory after %.0f s", t.Median.Seconds())
 	case t.Unfinished:
 		return fmt.Sprintf("did not finish in %.0f s", t.Median.Seconds())
 	}
@@ -43,7 +46,7 @@ func (t timing) String() string {
 // over tells how many times longer it takes than d.
 func (t timing) over(d time.Duration) string {
 	switch {
-	case t.Runs == 0 || d == 0:
+	case t.Runs == 0 || t.NoMemory || d == 0:
 		return "–"
 	case t.Unfinished:
 		return "> " + factor(t.Median, d)
@@ -131,8 +134,8 @@ func (b *bench) baseline(ctx context.Context, db *sql.DB, q *question) (l *basel
 	if l.Best, l.Rows, err = b.time(ctx, db, q.best); err != nil {
 		return nil, err
 	}
-	if l.Best.Unfinished {
-		return nil, fmt.Errorf("the best SQL did not finish in %s", b.Cap)
+	if l.Best.Unfinished || l.Best.NoMemory {
+		return nil, fmt.Errorf("the best SQL: %s", l.Best)
 	}
 	if len(l.Rows) == 0 {
 		return nil, errors.New("the answer is empty")
@@ -149,7 +152,7 @@ func (b *bench) baseline(ctx context.Context, db *sql.DB, q *question) (l *basel
 		if *other.timing, rows, err = b.time(ctx, db, other.text); err != nil {
 			return nil, err
 		}
-		if !other.differs && !other.timing.Unfinished {
+		if !other.differs && !other.timing.Unfinished && !other.timing.NoMemory {
 			if err := equal(l.Rows, rows); err != nil {
 				return nil, fmt.Errorf("%s: %w", other.name, err)
 			}
@@ -173,6 +176,9 @@ func (b *bench) time(ctx context.Context, db *sql.DB, text string) (t timing, ro
 		if cancelled && ctx.Err() == nil {
 			return timing{Median: b.Cap, Unfinished: true, Runs: 1}, nil, nil
 		}
+		if errors.Is(err, native.ErrMemory) {
+			return timing{Median: time.Since(began), NoMemory: true, Runs: 1}, nil, nil
+		}
 		if err != nil {
 			return t, nil, err
 		}
@@ -190,7 +196,7 @@ func (b *bench) time(ctx context.Context, db *sql.DB, text string) (t timing, ro
 func lines(ctx context.Context, db *sql.DB, text string) ([]string, error) {
 	rows, err := db.QueryContext(ctx, text)
 	if err != nil {
-		return nil, fmt.Errorf("asking DuckDB: %w: %s", err, text)
+		return nil, fmt.Errorf("asking DuckDB: %w: %s", native.Classify(err), text)
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
@@ -216,7 +222,7 @@ func lines(ctx context.Context, db *sql.DB, text string) ([]string, error) {
 		all = append(all, strings.Join(parts, "|"))
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading what DuckDB answers: %w", err)
+		return nil, fmt.Errorf("reading what DuckDB answers: %w", native.Classify(err))
 	}
 	slices.Sort(all)
 	return all, nil
@@ -239,8 +245,11 @@ func equal(want, got []string) error {
 	return nil
 }
 
+// spillLimit leaves room on the disk for Postgres.
+const spillLimit = "20GB"
+
 func (b *bench) nativeConfig(path string) native.Config {
-	return native.Config{Path: path, MemoryLimit: b.Memory, Spill: b.data.path("run", "spill")}
+	return native.Config{Path: path, MemoryLimit: b.Memory, Spill: b.data.path("run", "spill"), SpillLimit: spillLimit}
 }
 
 // makeNative copies the events out of the segments into a DuckDB file, once. The

@@ -179,6 +179,8 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 		commit(ctx), runtime.Version(), strings.Join(slices.Concat(rates, b.Environment), ", "))
 	fmt.Printf("- Events: %d of about %d users over %d days up to %s, %d types, one project; 2 %% late; %d live segments\n",
 		b.Events, b.Users, b.Days, lastDay.Format("2006-01-02"), history.Types, len(b.live))
+	fmt.Printf("- DuckDB is asked in the own process, the service over HTTP. Clients that ask at once ask %d variants of a question, with the range moved by a day each, "+
+		"so that no two share an answer; uncached: with Cache-Control: no-cache\n", variants)
 	fmt.Print("- The page cache is warm: it cannot be dropped on every machine\n")
 	return nil
 }

@@ -100,8 +100,9 @@ func run(ctx context.Context, o options) (err error) {
 		d.print()
 	}
 	var b *bench
+	var failed []error
 	for _, s := range sections {
-		if !o.wants(s.name) {
+		if !o.wants(s.name) || ctx.Err() != nil {
 			continue
 		}
 		if b == nil { // the first that needs the services
@@ -113,11 +114,13 @@ func run(ctx context.Context, o options) (err error) {
 				return err
 			}
 		}
+		// The others are worth their while all the same.
 		if err := s.run(ctx, b); err != nil {
-			return fmt.Errorf("section %s: %w", s.name, err)
+			fmt.Printf("\nFAILED: section %s\n", s.name)
+			failed = append(failed, fmt.Errorf("section %s: %w", s.name, err))
 		}
 	}
-	return nil
+	return errors.Join(append(failed, ctx.Err())...)
 }
 
 // progress is for people who wait.
