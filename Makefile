@@ -46,6 +46,11 @@ compose-test: go ## Scale, kill, roll out, back up and restore with docker compo
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
 	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
 
+.PHONY: bench-stats
+bench-stats: install-test ## Measure questions beside DuckDB on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/bench-stats
+	@bin/bench-stats $(BENCH)
+
 .PHONY: loadgen
 loadgen: go ## Post made-up events at a running service (LOAD="--api-key=… --connections=64 --batch=1 --duration=30s")
 	@GOWORK=off $(GO) run -C tests ./cmd/loadgen $(LOAD)
