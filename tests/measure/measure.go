@@ -27,13 +27,17 @@ func Median[T cmp.Ordered](of []T) T {
 	return sorted[len(sorted)/2]
 }
 
-// Milliseconds writes a duration without its unit, below 10 with a decimal.
+// Milliseconds writes a duration without its unit, below 10 with a decimal and
+// below 1 with two.
 func Milliseconds(d time.Duration) string {
-	ms := float64(d) / float64(time.Millisecond)
-	if ms < 10 {
+	switch ms := float64(d) / float64(time.Millisecond); {
+	case ms < 1:
+		return fmt.Sprintf("%.2f", ms)
+	case ms < 10:
 		return fmt.Sprintf("%.1f", ms)
+	default:
+		return fmt.Sprintf("%.0f", ms)
 	}
-	return fmt.Sprintf("%.0f", ms)
 }
 
 // Megabytes writes a size in 10⁶ bytes without its unit.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -25,4 +26,13 @@ func TestMedian(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, 2, Median([]int{9, 1, 2}))
 	require.Equal(t, 5, Median([]int{5}))
+}
+
+func TestMilliseconds(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		0: "0.00", 218 * time.Microsecond: "0.22", 1500 * time.Microsecond: "1.5", 12_600 * time.Microsecond: "13",
+	} {
+		require.Equal(t, want, Milliseconds(d))
+	}
 }

@@ -24,10 +24,11 @@ import (
 //
 //	<dir>/<parameters>/made/   postgres, warehouse, made.json; whole when it is there
 //	<dir>/<parameters>/run/    the copy of the run, or what a killed one left
-//	<dir>/<parameters>/native.duckdb, baselines.json
+//	<dir>/<parameters>/native.duckdb, baselines.json, lock
 type dataset struct {
 	folder string
 	made   made
+	lock   *os.File
 }
 
 // made is what is known of a finished data set.
@@ -52,6 +53,9 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 	d := &dataset{folder: filepath.Join(dir, fmt.Sprintf("events%d-users%d-days%d-seed%d", o.Events, o.Users, o.Days, o.Seed))}
 	if err := os.MkdirAll(d.folder, 0o755); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	if err := d.own(); err != nil {
+		return nil, err
 	}
 	if err := d.clearRun(); err != nil {
 		return nil, err
@@ -79,8 +83,19 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 	if d.made.History != o.history() {
 		return nil, fmt.Errorf("%s has events of %+v: make them again with --fresh", d.folder, d.made.History)
 	}
-	progress("the events are there, made %s", d.made.At.Format(time.DateOnly))
+	progress("the events are there, made %s at commit %s; --fresh makes them again", d.made.At.Format(time.DateOnly), d.made.Commit)
 	return d, nil
+}
+
+// own keeps other runs away from the data set until this process ends.
+func (d *dataset) own() (err error) {
+	if d.lock, err = os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return fmt.Errorf("locking the data folder: %w", err)
+	}
+	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another run is at work in %s: %w", d.folder, err)
+	}
+	return nil
 }
 
 // finish turns the run's folder into the data set, once all in it has stopped.
