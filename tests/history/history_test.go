@@ -42,7 +42,7 @@ func TestASeedGivesTheSameEvents(t *testing.T) {
 
 func TestSomeEventsAreLate(t *testing.T) {
 	t.Parallel()
-	const n = 100_000
+	const n = 50_000
 	cfg := config(n)
 	late, ids := 0, map[string]bool{}
 	for i, e := range events(t, cfg) {
@@ -63,7 +63,7 @@ func TestSomeEventsAreLate(t *testing.T) {
 
 func TestActivityFallsAsZipfSays(t *testing.T) {
 	t.Parallel()
-	const n = 200_000
+	const n = 60_000
 	cfg := config(n)
 	types, users := map[string]int{}, map[string]int{}
 	rare, bytes := 0, 0

@@ -37,6 +37,10 @@ func (b *bench) compareAnswers(ctx context.Context) error {
 	for _, q := range b.questions {
 		progress("one client: %s", q.name)
 		l := b.compared[q.name]
+		if l == nil {
+			failed = append(failed, fmt.Errorf("%s: there is nothing to compare with", q.name))
+			continue
+		}
 		cells, err := b.compareAnswer(ctx, q, l)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -82,16 +82,25 @@ func baselines(ctx context.Context, b *bench) (err error) {
 	measure.Heading(fmt.Sprintf("DuckDB on a table of its own, memory limit %s, median ms of %d", b.Memory, b.Rounds),
 		"question", "the original's SQL", "put right (retention)", "best SQL", "original ÷ best", "rows")
 	found := map[string]*baseline{}
+	var failed []error
 	for _, q := range b.questions {
 		progress("DuckDB: %s", q.name)
 		l, err := b.baseline(ctx, db, q)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", q.name, err)
+			failed = append(failed, fmt.Errorf("%s: %w", q.name, err))
+			measure.Row(q.name, "FAILED", "", "", "", "")
+			continue
 		}
 		found[q.name] = l
 		measure.Row(q.name, l.Original.String(), l.Corrected.String(), l.Best.String(), l.Original.over(l.Best.Median), fmt.Sprint(len(l.Rows)))
 	}
 	b.compared = found
+	if len(failed) > 0 {
+		return errors.Join(failed...)
+	}
 	text, err := json.MarshalIndent(storedBaselines{time.Now().UTC(), commit(ctx), found}, "", "  ")
 	if err == nil {
 		err = os.WriteFile(b.data.path("baselines.json"), text, 0o600)
