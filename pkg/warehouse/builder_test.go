@@ -196,11 +196,19 @@ func TestMergeRefusesDamage(t *testing.T) {
 	wrong := good
 	wrong.Events++
 	_, err = b.Merge(t.Context(), []Segment{wrong}, 1000, 1)
-	require.ErrorContains(t, err, "it is of 50 events")
+	require.ErrorContains(t, err, "has 50 events of the project, the manifest says 51")
 	wrong = good
 	wrong.ProjectID = 2
 	_, err = b.Merge(t.Context(), []Segment{good, wrong}, 1000, 1)
 	require.Error(t, err)
+
+	// A roll-up is made again from the events.
+	out, err := b.Merge(t.Context(), []Segment{good}, 1000, 1)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, good.RollUpPath())))
+	again, err := b.Merge(t.Context(), []Segment{good}, 1000, 1)
+	require.NoError(t, err)
+	require.Equal(t, out[0].RollUp, again[0].RollUp)
 }
 
 // flip changes one bit in the middle of a segment's file.

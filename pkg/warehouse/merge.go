@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"eventanalytics/pkg/warehouse/rollup"
 )
 
 // Merge writes the events of one project's segments anew, sorted over all of
-// them, and returns segments of at most targetEvents each, cut at midnight UTC:
-// small days go together, a day with more stands alone. They have exactly the
-// events of in; their level is one above the highest.
+// them, and returns segments of at most targetEvents each, cut at midnight UTC as
+// Cut says. They have exactly the events of in; their level is one above the
+// highest.
 //
 // The input is checked against its hashes first: a flipped bit must not get a
 // new hash. The error is ErrQuarantined for a damaged input. When it fails,
@@ -33,17 +32,18 @@ func (b *Builder) Merge(ctx context.Context, in []Segment, targetEvents int64, e
 		total += segment.Events
 		level = max(level, segment.Level+1)
 	}
-	spans, err := b.spans(ctx, in, targetEvents)
+	days, err := b.days(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	rollUps, err := b.rollUps(in)
+	spans := Cut(days, targetEvents)
+	rollUps, err := b.rollUps(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Segment, 0, len(spans))
 	for _, s := range spans {
-		segment := Segment{ProjectID: in[0].ProjectID, Events: s.events, MinAt: s.first, MaxAt: s.last, Level: level, Epoch: epoch}
+		segment := Segment{ProjectID: in[0].ProjectID, Events: s.Events, MinAt: s.First, MaxAt: s.Last, Level: level, Epoch: epoch}
 		segment, err := b.write(ctx, segment, in, rollUps)
 		if err != nil {
 			return nil, err
@@ -57,52 +57,51 @@ func (b *Builder) Merge(ctx context.Context, in []Segment, targetEvents int64, e
 	return out, nil
 }
 
-// span is what goes into one segment.
-type span struct {
-	first, last time.Time // inclusive
-	events      int64
-}
-
-// spans cuts the events at midnight so that no span but that of a single day
-// has more than target.
-func (b *Builder) spans(ctx context.Context, in []Segment, target int64) ([]span, error) {
+// days counts the events of segments by day.
+func (b *Builder) days(ctx context.Context, in []Segment) ([]Span, error) {
 	rows, err := b.db.QueryContext(ctx, "SELECT min(occurred_at), max(occurred_at), count(*) FROM "+readParquet(b.dir, in)+
 		" WHERE project_id = $1 GROUP BY occurred_at::DATE ORDER BY 1", in[0].ProjectID)
 	if err != nil {
 		return nil, fmt.Errorf("counting events to merge: %w", err)
 	}
 	defer rows.Close()
-	var spans []span
+	var days []Span
 	for rows.Next() {
-		var day span
-		if err := rows.Scan(&day.first, &day.last, &day.events); err != nil {
+		var day Span
+		if err := rows.Scan(&day.First, &day.Last, &day.Events); err != nil {
 			return nil, fmt.Errorf("counting events to merge: %w", err)
 		}
-		day.first, day.last = day.first.UTC(), day.last.UTC()
-		if n := len(spans); n > 0 && spans[n-1].events+day.events <= target {
-			spans[n-1].last, spans[n-1].events = day.last, spans[n-1].events+day.events
-		} else {
-			spans = append(spans, day)
-		}
+		day.First, day.Last = day.First.UTC(), day.Last.UTC()
+		days = append(days, day)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("counting events to merge: %w", err)
 	}
-	return spans, nil
+	return days, nil
 }
 
-// rollUps reads the roll-ups of segments, which must all have one.
-func (b *Builder) rollUps(segments []Segment) ([]*rollup.File, error) {
+// rollUps reads the roll-ups of segments, which must all have one. One that is
+// damaged is made again from its events.
+func (b *Builder) rollUps(ctx context.Context, segments []Segment) ([]*rollup.File, error) {
 	files := make([]*rollup.File, len(segments))
 	for i, segment := range segments {
-		if err := VerifyRollUp(b.dir, segment); err != nil {
-			return nil, err
+		if segment.RollUp == nil {
+			return nil, fmt.Errorf("segment %s has no roll-up", segment.Path)
 		}
-		f, err := readRollUp(b.dir, segment)
+		err := VerifyRollUp(b.dir, segment)
+		if err == nil {
+			files[i], err = readRollUp(b.dir, segment)
+		}
+		if err == nil {
+			continue
+		}
+		data, err := b.sum(ctx, segment)
 		if err != nil {
 			return nil, err
 		}
-		files[i] = f
+		if files[i], err = rollup.Read(rollUpBytes(data), int64(len(data))); err != nil {
+			return nil, err
+		}
 	}
 	return files, nil
 }

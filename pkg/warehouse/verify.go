@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -42,17 +43,23 @@ func verify(dir, path string, size int64, sum [32]byte) error {
 	return nil
 }
 
-// VerifySize is Verify and VerifyRollUp without reading the files: it finds
-// those that are missing or cut short.
+// VerifySize is Verify without reading the file: it finds those that are missing
+// or cut short.
 func VerifySize(dir string, segment Segment) error {
-	f, err := openWhole(dir, segment.Path, segment.Bytes)
+	return verifySize(dir, segment.Path, segment.Bytes)
+}
+
+// VerifyRollUpSize is VerifySize of a segment's roll-up.
+func VerifyRollUpSize(dir string, segment Segment) error {
+	if segment.RollUp == nil {
+		return nil
+	}
+	return verifySize(dir, segment.RollUpPath(), segment.RollUp.Bytes)
+}
+
+func verifySize(dir, path string, size int64) error {
+	f, err := openWhole(dir, path, size)
 	if err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil || segment.RollUp == nil {
-		return err
-	}
-	if f, err = openWhole(dir, segment.RollUpPath(), segment.RollUp.Bytes); err != nil {
 		return err
 	}
 	return f.Close()
@@ -96,6 +103,16 @@ func readRollUp(dir string, segment Segment) (*rollup.File, error) {
 type rollUpSource string
 
 func (s rollUpSource) Open() (rollup.ReadAtCloser, error) { return os.Open(string(s)) }
+
+// rollUpBytes is a roll-up without a file.
+type rollUpBytes []byte
+
+func (s rollUpBytes) Open() (rollup.ReadAtCloser, error) {
+	return struct {
+		*bytes.Reader
+		io.Closer
+	}{bytes.NewReader(s), io.NopCloser(nil)}, nil
+}
 
 // VerifyEvents compares the number of events that a segment's file has by its
 // footer with the manifest. It is no substitute for Verify.

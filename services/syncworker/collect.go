@@ -94,10 +94,11 @@ func (t *term) orphans(ctx context.Context) ([]string, error) {
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}
-	// A load that was under way when the files were listed has ended, one way or
-	// the other, when the lock is had. Compaction runs in this same goroutine.
-	t.loading.Lock()
-	defer t.loading.Unlock()
+	// A load or early merge that was under way when the files were listed has ended,
+	// one way or the other, when the lock is had. Other merges run in this same
+	// goroutine.
+	t.writing.Lock()
+	defer t.writing.Unlock()
 	return unreferenced(ctx, t.pool, files)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"go.opentelemetry.io/otel/attribute"
@@ -19,38 +20,58 @@ import (
 // much passes through memory or its spill folder.
 const maxMergeBytes = 256 << 20
 
-// Segments of half the target and more are finished. Merging those below halves
-// their number at least: of two neighbours in the output at most one can be below
-// half, or they would be one. A merge takes no more than twice the target, so
-// that it ends soon; four of the smaller ones always fit.
-const candidatesSQL = `
-WITH small AS (
-    SELECT project_id, level, count(*) OVER (PARTITION BY project_id, level) AS n
-    FROM analytics.segments
-    WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND events < $1::bigint / 2 AND id <> ALL ($5::bigint[])
-), fullest AS (
-    SELECT project_id, level FROM small WHERE n >= $2 ORDER BY n DESC, project_id, level LIMIT 1
-)
-SELECT ` + warehouse.SegmentColumns + `
-FROM (
-    SELECT s.*, sum(events) OVER (ORDER BY id) AS total_events, sum(bytes) OVER (ORDER BY id) AS total_bytes,
-           row_number() OVER (ORDER BY id) AS n
-    FROM analytics.segments AS s
-    JOIN fullest USING (project_id, level)
-    WHERE s.replaced_at IS NULL AND s.rollup_bytes IS NOT NULL AND s.events < $1::bigint / 2 AND s.id <> ALL ($5::bigint[])
-) AS s
-WHERE total_events <= 2 * $1::bigint AND (total_bytes <= $3 OR n <= 2) AND n <= $4
-ORDER BY id`
-
 // maxMergeFiles bounds the files one merge holds open.
 const maxMergeFiles = 256
 
-// compact merges until no project has enough segments of one level. Loads go on
-// meanwhile.
-func (t *term) compact(ctx context.Context) error {
+// lane is a part of the merges. Both run at the same time and have no segment in
+// common.
+type lane struct {
+	name string
+	// early merges are those of small loads. They take a fraction of a second, so
+	// that a question never meets many such segments while others, of seconds, are
+	// under way.
+	early bool
+}
+
+var earlyLane, mainLane = lane{"early", true}, lane{"main", false}
+
+// earlyEvents is the most events of a segment of the early lane. While there is a
+// backlog loads have more; then they are merged with the rest.
+const earlyEvents = 50_000
+
+// Segments of one project and level are merged when enough have gathered: each
+// event is written anew once for each level, and levels are as few as the logarithm
+// of the events. Those of half the target and more are finished.
+//
+// A merge takes at most twice the target, so that it ends soon; four of the smaller
+// ones always fit. They become less: any two neighbours that Cut leaves have more
+// than the target together, so there are three at most, of which two are small, and
+// one of late events.
+const candidatesSQL = `
+WITH small AS (
+    SELECT id, project_id, level, events, bytes
+    FROM analytics.segments
+    WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND events * 2 < $1::bigint AND id <> ALL ($5::bigint[])
+      AND (level = 0 AND events <= $6) = $7
+), fullest AS (
+    SELECT project_id, level FROM small GROUP BY project_id, level HAVING count(*) >= $2
+    ORDER BY count(*) DESC, project_id, level LIMIT 1
+), taken AS (
+    SELECT id, sum(events) OVER w AS total_events, sum(bytes) OVER w AS total_bytes, row_number() OVER w AS n
+    FROM small JOIN fullest USING (project_id, level)
+    WINDOW w AS (ORDER BY id)
+)
+SELECT ` + warehouse.SegmentColumns + `
+FROM analytics.segments JOIN taken USING (id)
+WHERE total_events <= 2 * $1::bigint AND (total_bytes <= $3 OR n <= 4) AND n <= $4
+ORDER BY id`
+
+// compact merges the segments of a lane until no project has enough of one level.
+// Loads go on meanwhile.
+func (t *term) compact(ctx context.Context, l lane) error {
 	var damage []error
 	for ctx.Err() == nil {
-		more, err := t.compactOnce(ctx)
+		more, err := t.compactOnce(ctx, l)
 		if err != nil && !more {
 			return errors.Join(append(damage, err)...)
 		}
@@ -64,10 +85,31 @@ func (t *term) compact(ctx context.Context) error {
 	return errors.Join(damage...)
 }
 
+// compactEarly is the early lane.
+func (t *term) compactEarly(ctx context.Context) error {
+	every := time.NewTicker(compactEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.loaded:
+		case <-every.C:
+		}
+		if err := t.work(ctx, "compacting small loads", func(ctx context.Context) error { return t.compact(ctx, earlyLane) }); err != nil {
+			return err
+		}
+	}
+}
+
 // compactOnce reports whether it makes sense to try for more.
-func (t *term) compactOnce(ctx context.Context) (more bool, err error) {
+func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 	began := t.now()
-	in, err := t.candidates(ctx)
+	if l.early { // the main lane takes turns with garbage collection
+		t.writing.RLock()
+		defer t.writing.RUnlock()
+	}
+	in, err := t.candidates(ctx, l)
 	if err != nil || len(in) < 2 {
 		return false, err
 	}
@@ -93,6 +135,8 @@ func (t *term) compactOnce(ctx context.Context) (more bool, err error) {
 	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, events(out)))
 	took := t.now().Sub(began)
 	t.metrics.compactions.Observe(took.Seconds())
+	t.metrics.compacted.Add(float64(events(out)))
+	signal(t.compactable) // the next level may be full
 	t.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
 		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
 	return true, nil
@@ -108,17 +152,19 @@ func events(segments []warehouse.Segment) (n int64) {
 // setAside keeps damaged segments out of further merges of this term, so that
 // they do not hold up the others. It returns whether there were any.
 func (t *term) setAside(in []warehouse.Segment) bool {
-	before := len(t.damaged)
+	found := false
 	for _, segment := range in {
 		if err := warehouse.Verify(t.cfg.Warehouse.Dir, segment); err != nil {
-			t.damaged = append(t.damaged, segment.ID)
+			t.damaged.add(segment.ID)
+			found = true
 		}
 	}
-	return len(t.damaged) > before
+	return found
 }
 
-func (t *term) candidates(ctx context.Context) ([]warehouse.Segment, error) {
-	rows, err := t.pool.Query(ctx, candidatesSQL, t.cfg.SegmentEvents, t.cfg.CompactSegments, maxMergeBytes, maxMergeFiles, t.damaged)
+func (t *term) candidates(ctx context.Context, l lane) ([]warehouse.Segment, error) {
+	rows, err := t.pool.Query(ctx, candidatesSQL, t.cfg.SegmentEvents, t.cfg.CompactSegments, maxMergeBytes, maxMergeFiles,
+		t.damaged.list(), earlyEvents, l.early)
 	if err != nil {
 		return nil, fmt.Errorf("looking for segments to merge: %w", err)
 	}

@@ -19,7 +19,7 @@ func litter(t *testing.T, cfg Config, pool *pgxpool.Pool, leader *term) (live in
 	for range cfg.CompactSegments {
 		leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
 	}
-	require.NoError(t, leader.compact(t.Context()))
+	require.NoError(t, leader.compactAll(t.Context()))
 	exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
 	_, err := leader.builder.Write(t.Context(), 1, someEvents(1, 1), []uint32{0}, leader.epoch)
 	require.NoError(t, err)
@@ -85,8 +85,8 @@ func TestHoldWaitsForTheCollectionUnderWay(t *testing.T) {
 	all := len(files(t, cfg))
 	collected, held := make(chan error, 1), make(chan error, 1)
 
-	leader.loading.Lock() // the collection stops before it looks for orphans
-	goOn := sync.OnceFunc(leader.loading.Unlock)
+	leader.writing.Lock() // the collection stops before it looks for orphans
+	goOn := sync.OnceFunc(leader.writing.Unlock)
 	defer goOn()
 	go func() { collected <- leader.collect(t.Context()) }()
 	require.Eventually(t, func() bool { return len(files(t, cfg)) < all }, 30*time.Second, 5*time.Millisecond)

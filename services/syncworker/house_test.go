@@ -37,16 +37,16 @@ func TestCompactionPreservesEvents(t *testing.T) {
 		leader.loadAll(t, last)
 		switch r.IntN(6) {
 		case 0:
-			require.NoError(t, leader.compact(t.Context()))
+			require.NoError(t, leader.compactAll(t.Context()))
 		case 1:
 			require.NoError(t, leader.collect(t.Context()))
 		case 2: // the merged files are there, but nobody was told
 			leader.beforeCommit = func(context.Context, []warehouse.Segment) error { return errors.New("crash") }
-			_, _ = leader.compactOnce(t.Context())
+			_, _ = leader.compactOnce(t.Context(), earlyLane)
 			leader.beforeCommit = nil
 		}
 	}
-	require.NoError(t, leader.compact(t.Context()))
+	require.NoError(t, leader.compactAll(t.Context()))
 	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
 	require.NoError(t, err)
 	for project, events := range want {
@@ -83,7 +83,7 @@ func TestCompactionKeepsProjectVersion(t *testing.T) {
 	}
 	before, err := warehouse.NewManifest(pool).Snapshot(t.Context())
 	require.NoError(t, err)
-	require.NoError(t, leader.compact(t.Context()))
+	require.NoError(t, leader.compactAll(t.Context()))
 	after, err := warehouse.NewManifest(pool).Snapshot(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, before.ProjectVersion(1), after.ProjectVersion(1))
@@ -155,12 +155,12 @@ func TestCompactionRefusesDamage(t *testing.T) {
 	content[len(content)/2] ^= 4
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 	fill(2)
-	require.ErrorIs(t, leader.compact(t.Context()), warehouse.ErrQuarantined)
+	require.ErrorIs(t, leader.compactAll(t.Context()), warehouse.ErrQuarantined)
 	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
 	require.NoError(t, err)
 	require.Len(t, s.Segments(1, time.Time{}, time.Time{}), cfg.CompactSegments)
 	require.Len(t, s.Segments(2, time.Time{}, time.Time{}), 1)
-	require.NoError(t, leader.compact(t.Context()), "it is set aside")
+	require.NoError(t, leader.compactAll(t.Context()), "it is set aside")
 }
 
 func TestOldPartitionsAreDropped(t *testing.T) {

@@ -29,12 +29,32 @@ type term struct {
 	position outbox.Position // where the load loop stands
 	complete completeness
 
-	// loading is held from the first file of a load to the end of its
-	// transaction: garbage collection must not take those files for orphans.
-	loading sync.Mutex
-	// compactable has a token when a load may have made work for compaction.
-	compactable chan struct{}
-	damaged     []int64 // ids of segments that compaction leaves alone
+	// writing is held, shared, from the first file of a load or an early merge to
+	// the end of its transaction: garbage collection must not take those files for
+	// orphans.
+	writing sync.RWMutex
+	// loaded and compactable have a token when there may be work for the early and
+	// the main lane of compaction.
+	loaded, compactable chan struct{}
+	damaged             idSet // of segments that compaction leaves alone
+}
+
+// idSet may be used by several goroutines.
+type idSet struct {
+	mu  sync.Mutex
+	ids []int64
+}
+
+func (s *idSet) add(id int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids = append(s.ids, id)
+}
+
+func (s *idSet) list() []int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]int64{}, s.ids...)
 }
 
 const leaseFreeSQL = `
@@ -76,7 +96,7 @@ func (s *Service) tryAcquire(ctx context.Context) (*term, error) {
 	if !free {
 		return nil, nil
 	}
-	t := &term{Service: s, compactable: make(chan struct{}, 1), damaged: []int64{}}
+	t := &term{Service: s, loaded: make(chan struct{}, 1), compactable: make(chan struct{}, 1)}
 	var xid int64
 	err := s.pool.QueryRow(ctx, acquireSQL, s.name, s.cfg.Lease).Scan(&t.epoch, &t.position.Incarnation, &xid, &t.position.Seq)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -94,8 +94,8 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	ctx, span := t.span(ctx, "load", began)
 	defer func() { tracing.End(span, err) }()
 	span.SetAttributes(attribute.Int(tracing.Rows, len(batch.Rows)))
-	t.loading.Lock()
-	defer t.loading.Unlock()
+	t.writing.RLock()
+	defer t.writing.RUnlock()
 	b, err := t.write(ctx, batch.Rows)
 	if err != nil {
 		return false, err
@@ -108,6 +108,7 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	took := t.now().Sub(began)
 	t.metrics.loaded(b, took)
 	t.log.Debug("loaded", zap.Int(logging.Events, b.events), zap.Int(logging.Segments, len(b.segments)), zap.Duration(logging.Duration, took))
+	signal(t.loaded)
 	signal(t.compactable)
 	return batch.Drained, nil
 }

@@ -1,6 +1,7 @@
 package syncworker
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"os"
@@ -33,7 +34,7 @@ func testConfig(t *testing.T) Config {
 			PollInterval: 50 * time.Millisecond, GracePeriod: time.Hour,
 		},
 		Lease: time.Minute, PollInterval: 20 * time.Millisecond, LoadInterval: time.Millisecond, LoadRows: 1000, LoadEvents: 10_000, UserCache: 1000,
-		CompactSegments: 8, SegmentEvents: 1000, OutboxRetention: 7 * 24 * time.Hour,
+		CompactSegments: 8, SegmentEvents: 1000, CollectInterval: 10 * time.Minute, OutboxRetention: 7 * 24 * time.Hour,
 	}
 }
 
@@ -165,4 +166,9 @@ func age(t *testing.T, cfg Config, by time.Duration) {
 			}
 		}
 	}
+}
+
+// compactAll merges whatever there is to merge.
+func (t *term) compactAll(ctx context.Context) error {
+	return errors.Join(t.compact(ctx, earlyLane), t.compact(ctx, mainLane))
 }

@@ -15,8 +15,8 @@ import (
 type syncMetrics struct {
 	leader, lagRows, lagSeconds, incomplete prometheus.Gauge
 	segments, transactionAge, partitions    prometheus.Gauge
-	held                                    prometheus.Gauge
-	events, written, deadLetters            prometheus.Counter
+	held, small                             prometheus.Gauge
+	events, written, deadLetters, compacted prometheus.Counter
 	loads, compactions                      prometheus.Histogram
 	collected                               *prometheus.CounterVec
 }
@@ -46,6 +46,8 @@ func newMetrics(registry prometheus.Registerer) syncMetrics {
 		events:         counter("events_total", "Events loaded."),
 		written:        counter("segments_total", "Segments written by loads."),
 		deadLetters:    counter("dead_letters_total", "Pieces of the outbox that could not be loaded."),
+		compacted:      counter("compacted_events_total", "Events that compaction wrote anew; divided by analytics_sync_events_total it is how often each is written beside its load."),
+		small:          gauge("unmerged_segments", "Segments of loads that were not merged yet, of the project with the most."),
 		loads:          histogram("load_seconds", "Time of one load, from the outbox to the manifest."),
 		compactions:    histogram("compaction_seconds", "Time of one compaction."),
 		collected: f.NewCounterVec(prometheus.CounterOpts{
@@ -77,7 +79,9 @@ SELECT s.incarnation, s.xid::text::bigint, s.seq,
        coalesce((SELECT max(to_date(right(c.relname, 8), 'YYYYMMDD')) - (clock_timestamp() AT TIME ZONE 'UTC')::date
                  FROM pg_catalog.pg_inherits AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
                  WHERE i.inhparent = 'analytics.outbox'::regclass), 0)::float8,
-       greatest(extract(epoch FROM s.hold_until - clock_timestamp()), 0)::float8
+       greatest(extract(epoch FROM s.hold_until - clock_timestamp()), 0)::float8,
+       coalesce((SELECT max(n) FROM (SELECT count(*) AS n FROM analytics.segments
+                 WHERE replaced_at IS NULL AND level = 0 GROUP BY project_id) AS unmerged), 0)::float8
 FROM analytics.sync_state AS s`
 
 // observe keeps the gauges of the hand-off current, leading or not: with no
@@ -96,8 +100,8 @@ func (s *Service) observe(ctx context.Context) error {
 func (s *Service) observeOnce(ctx context.Context) error {
 	var p outbox.Position
 	var xid, segments int64
-	var lag, incomplete, transaction, partitions, held float64
-	err := s.pool.QueryRow(ctx, observeSQL).Scan(&p.Incarnation, &xid, &p.Seq, &lag, &incomplete, &segments, &transaction, &partitions, &held)
+	var lag, incomplete, transaction, partitions, held, small float64
+	err := s.pool.QueryRow(ctx, observeSQL).Scan(&p.Incarnation, &xid, &p.Seq, &lag, &incomplete, &segments, &transaction, &partitions, &held, &small)
 	if err != nil {
 		return fmt.Errorf("reading the sync state: %w", err)
 	}
@@ -113,5 +117,6 @@ func (s *Service) observeOnce(ctx context.Context) error {
 	s.metrics.transactionAge.Set(transaction)
 	s.metrics.partitions.Set(partitions)
 	s.metrics.held.Set(held)
+	s.metrics.small.Set(small)
 	return s.observeStorage(ctx)
 }

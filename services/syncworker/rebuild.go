@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
 )
 
@@ -21,11 +20,9 @@ type RebuildResult struct {
 // Rebuild makes the roll-up of every live segment again from its events and
 // compares it with the one there is. What is missing or damaged is put back; what
 // differs is replaced, in the manifest too. It calls report for each segment that
-// was not as it should be. Services may run meanwhile.
+// was not as it should be. Services may run meanwhile; the database may be one that
+// waits for Restore.
 func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(warehouse.Segment, warehouse.Rebuilt)) (r RebuildResult, err error) {
-	if err := outbox.CheckIdentity(ctx, pool); err != nil {
-		return r, err
-	}
 	rows, err := pool.Query(ctx, liveSegmentsSQL)
 	if err != nil {
 		return r, fmt.Errorf("reading the manifest: %w", err)

@@ -88,14 +88,14 @@ func TestOldSegmentsAreUpgraded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, r.Outdated)
 	exec(t, pool, "UPDATE analytics.segments SET level = 0")
-	require.NoError(t, leader.compact(t.Context()))
+	require.NoError(t, leader.compactAll(t.Context()))
 	require.Len(t, live(t, leader), cfg.CompactSegments, "too few to be merged")
 
 	require.NoError(t, leader.upgrade(t.Context()))
 	for _, s := range live(t, leader) {
 		require.NotNil(t, s.RollUp)
 	}
-	require.NoError(t, leader.compact(t.Context()))
+	require.NoError(t, leader.compactAll(t.Context()))
 	require.Len(t, live(t, leader), 1)
 	require.EqualValues(t, len(want), live(t, leader)[0].Events)
 }

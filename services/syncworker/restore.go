@@ -49,9 +49,9 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log 
 	if err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}
-	_, err = Verify(ctx, pool, cfg, false, func(segment warehouse.Segment, reason error) {
-		log.Error("segment is missing or damaged", zap.String(logging.Segment, segment.Path),
-			zap.Int64(logging.ProjectID, segment.ProjectID), zap.Error(reason))
+	_, err = Verify(ctx, pool, cfg, false, func(d Damage) {
+		log.Error("segment is missing or damaged", zap.String(logging.Segment, d.Path),
+			zap.Int64(logging.ProjectID, d.ProjectID), zap.Error(d.Reason))
 	})
 	if err != nil {
 		return fmt.Errorf("restoring: %w", err)

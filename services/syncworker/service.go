@@ -38,6 +38,7 @@ type Config struct {
 	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Users whose keys the worker remembers; a million take about 100 MiB"`
 	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"Segments of one project and level that are merged when so many have gathered"`
 	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Most events of a merged segment, unless a single day has more"`
+	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files are deleted that were replaced a WAREHOUSE_GRACE_PERIOD ago"`
 	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; whole days, UTC, are dropped"`
 }
 
@@ -58,6 +59,9 @@ func (c *Config) Validate() error {
 	}
 	if c.CompactSegments < 4 {
 		errs = append(errs, errors.New("WORKER_COMPACT_SEGMENTS must be at least 4: fewer may merge into as many again"))
+	}
+	if c.CollectInterval <= 0 {
+		errs = append(errs, errors.New("WORKER_COLLECT_INTERVAL must be positive"))
 	}
 	if c.OutboxRetention < 24*time.Hour {
 		errs = append(errs, errors.New("OUTBOX_RETENTION must be at least 24h"))
@@ -166,6 +170,7 @@ func (s *Service) lead(ctx context.Context, t *term) (err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.renew(ctx) })
 	g.Go(func() error { return t.load(ctx) })
+	g.Go(func() error { return t.compactEarly(ctx) })
 	g.Go(func() error { return t.keepHouse(ctx) })
 	return g.Wait()
 }

@@ -25,7 +25,7 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NULL AND id <> ALL ($1::bigint[]) 
 // alone until then.
 func (t *term) upgrade(ctx context.Context) error {
 	for ctx.Err() == nil {
-		rows, err := t.pool.Query(ctx, outdatedSQL, t.damaged)
+		rows, err := t.pool.Query(ctx, outdatedSQL, t.damaged.list())
 		if err != nil {
 			return fmt.Errorf("looking for old segments: %w", err)
 		}

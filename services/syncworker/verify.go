@@ -24,31 +24,52 @@ type Verified struct {
 
 const liveSegmentsSQL = "SELECT " + warehouse.SegmentColumns + " FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id"
 
-// Verify compares every live segment of the manifest with its file: size, hash
-// and number of events, or with quick its size alone. It calls report for each
-// that is missing or damaged and then returns an error that is
+// Verify compares every live segment of the manifest with its files: size, hash
+// and number of events, or with quick their sizes alone. It calls report for each
+// file that is missing or damaged and then returns an error that is
 // warehouse.ErrQuarantined. Services may run meanwhile; the database may be one
 // that waits for Restore.
-func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(warehouse.Segment, error)) (Verified, error) {
+func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (Verified, error) {
 	if quick {
-		return verify(ctx, pool, func(s warehouse.Segment) error { return warehouse.VerifySize(cfg.Dir, s) }, report)
+		return verify(ctx, pool, func(s warehouse.Segment) []Damage {
+			return damages(s, warehouse.VerifySize(cfg.Dir, s), warehouse.VerifyRollUpSize(cfg.Dir, s))
+		}, report)
 	}
 	db, err := warehouse.Open(cfg)
 	if err != nil {
 		return Verified{}, err
 	}
-	v, err := verify(ctx, pool, func(s warehouse.Segment) error {
-		if err := errors.Join(warehouse.Verify(cfg.Dir, s), warehouse.VerifyRollUp(cfg.Dir, s)); err != nil {
-			return err
+	v, err := verify(ctx, pool, func(s warehouse.Segment) []Damage {
+		events := warehouse.Verify(cfg.Dir, s)
+		if events == nil {
+			events = db.VerifyEvents(ctx, s)
 		}
-		return db.VerifyEvents(ctx, s)
+		return damages(s, events, warehouse.VerifyRollUp(cfg.Dir, s))
 	}, report)
 	return v, errors.Join(err, db.Close())
 }
 
+// Damage is a file that is missing or not what the manifest says.
+type Damage struct {
+	ProjectID int64
+	Path      string // below the warehouse folder
+	Reason    error  // fs.ErrNotExist when the file is missing
+}
+
+// damages returns what is wrong with a segment's two files.
+func damages(s warehouse.Segment, events, rollUp error) (damages []Damage) {
+	if events != nil {
+		damages = append(damages, Damage{s.ProjectID, s.Path, events})
+	}
+	if rollUp != nil {
+		damages = append(damages, Damage{s.ProjectID, s.RollUpPath(), rollUp})
+	}
+	return damages
+}
+
 // verify checks one snapshot of the manifest, which it holds in memory as every
 // replica does.
-func verify(ctx context.Context, db outbox.Querier, check func(warehouse.Segment) error, report func(warehouse.Segment, error)) (v Verified, err error) {
+func verify(ctx context.Context, db outbox.Querier, check func(warehouse.Segment) []Damage, report func(Damage)) (v Verified, err error) {
 	rows, err := db.Query(ctx, liveSegmentsSQL)
 	if err != nil {
 		return Verified{}, fmt.Errorf("reading the manifest: %w", err)
@@ -61,7 +82,7 @@ func verify(ctx context.Context, db outbox.Querier, check func(warehouse.Segment
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
-		if reason := check(segment); reason != nil {
+		if damaged := check(segment); len(damaged) > 0 {
 			replaced, err := isReplaced(ctx, db, segment)
 			if err != nil {
 				return v, err
@@ -71,11 +92,16 @@ func verify(ctx context.Context, db outbox.Querier, check func(warehouse.Segment
 				continue
 			}
 			v.Damaged++
-			report(segment, reason)
+			for _, d := range damaged {
+				report(d)
+			}
 		}
 		v.Segments++
 		v.Events += segment.Events
 		v.Bytes += segment.Bytes
+		if segment.RollUp != nil {
+			v.Bytes += segment.RollUp.Bytes
+		}
 	}
 	if v.Damaged > 0 {
 		return v, fmt.Errorf("%w: %d of %d are missing or not what the manifest says", warehouse.ErrQuarantined, v.Damaged, v.Segments)

@@ -20,7 +20,7 @@ import (
 // found collects what Verify reports, by path.
 type found map[string]error
 
-func (f found) report(s warehouse.Segment, reason error) { f[s.Path] = reason }
+func (f found) report(d Damage) { f[d.Path] = d.Reason }
 
 func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	t.Parallel()
@@ -34,7 +34,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 		v, err := Verify(t.Context(), pool, cfg.Warehouse, quick, whole.report)
 		require.NoError(t, err)
 		require.Empty(t, whole)
-		require.Equal(t, Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes)::bigint FROM analytics.segments")}, v)
+		require.Equal(t, Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes + rollup_bytes)::bigint FROM analytics.segments")}, v)
 	}
 
 	path := func(project int64) string {
@@ -44,20 +44,23 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(cfg.Warehouse.Dir, path(2)), 100))
 	flip(t, filepath.Join(cfg.Warehouse.Dir, path(3)))
 	exec(t, pool, "UPDATE analytics.segments SET events = 7 WHERE project_id = 4")
+	rollUp := warehouse.Segment{Path: path(5)}.RollUpPath()
+	require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, rollUp)))
 
 	quick := found{}
 	v, err := Verify(t.Context(), pool, cfg.Warehouse, true, quick.report)
 	require.ErrorIs(t, err, warehouse.ErrQuarantined)
-	require.ErrorContains(t, err, "2 of 5")
-	require.EqualValues(t, 2, v.Damaged)
-	require.Len(t, quick, 2)
+	require.ErrorContains(t, err, "3 of 5")
+	require.EqualValues(t, 3, v.Damaged)
+	require.Len(t, quick, 3)
+	require.ErrorIs(t, quick[rollUp], fs.ErrNotExist)
 	require.ErrorIs(t, quick[path(1)], fs.ErrNotExist)
 	require.ErrorContains(t, quick[path(2)], "has 100 bytes, the manifest says")
 
 	full := found{}
 	_, err = Verify(t.Context(), pool, cfg.Warehouse, false, full.report)
-	require.ErrorContains(t, err, "4 of 5")
-	require.Len(t, full, 4)
+	require.ErrorContains(t, err, "5 of 5")
+	require.Len(t, full, 5)
 	require.ErrorContains(t, full[path(3)], "hash")
 	require.ErrorContains(t, full[path(4)], "has 6 events, the manifest says 7")
 
@@ -66,7 +69,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	expireLease(t, pool)
 	core, logs := observer.New(zap.ErrorLevel)
 	require.ErrorIs(t, Restore(t.Context(), pool, cfg.Warehouse, zap.New(core)), warehouse.ErrQuarantined)
-	require.Equal(t, 4, logs.Len())
+	require.Equal(t, 5, logs.Len())
 	for project := range int64(4) {
 		require.Equal(t, 1, logs.FilterField(zap.String(logging.Segment, path(project+1))).Len())
 	}
@@ -92,13 +95,13 @@ func TestVerifyWhileSegmentsAreReplaced(t *testing.T) {
 	leader.loadAll(t, appendTo(t, pool, 2, someEvents(1, 1)...))
 	checked := 0
 	reports := found{}
-	v, err := verify(t.Context(), pool, func(s warehouse.Segment) error {
+	v, err := verify(t.Context(), pool, func(s warehouse.Segment) []Damage {
 		if checked++; checked == 1 {
-			require.NoError(t, leader.compact(t.Context()))
+			require.NoError(t, leader.compactAll(t.Context()))
 			exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
 			require.NoError(t, leader.collect(t.Context()))
 		}
-		return warehouse.Verify(cfg.Warehouse.Dir, s)
+		return damages(s, warehouse.Verify(cfg.Warehouse.Dir, s), nil)
 	}, reports.report)
 	require.NoError(t, err)
 	require.Empty(t, reports)
@@ -113,7 +116,7 @@ func TestUnlistedFiles(t *testing.T) {
 	for range cfg.CompactSegments {
 		leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
 	}
-	require.NoError(t, leader.compact(t.Context())) // the replaced ones have their grace period
+	require.NoError(t, leader.compactAll(t.Context())) // the replaced ones have their grace period
 	require.Empty(t, unlisted(t, cfg, pool))
 	var orphans []string
 	folder := filepath.Join(cfg.Warehouse.Dir, "7")

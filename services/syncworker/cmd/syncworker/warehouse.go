@@ -45,11 +45,11 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 	defer pool.Close()
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) } // the exit status counts
 
-	seen, damage := syncworker.Verify(ctx, pool, cfg.Warehouse, v.Quick, func(s warehouse.Segment, reason error) {
-		if errors.Is(reason, fs.ErrNotExist) {
-			say("missing: %s of project %d", s.Path, s.ProjectID)
+	seen, damage := syncworker.Verify(ctx, pool, cfg.Warehouse, v.Quick, func(d syncworker.Damage) {
+		if errors.Is(d.Reason, fs.ErrNotExist) {
+			say("missing: %s of project %d", d.Path, d.ProjectID)
 		} else {
-			say("damaged: %s of project %d: %v", s.Path, s.ProjectID, reason)
+			say("damaged: %s of project %d: %v", d.Path, d.ProjectID, d.Reason)
 		}
 	})
 	if damage != nil && !errors.Is(damage, warehouse.ErrQuarantined) {
