@@ -30,6 +30,10 @@ const order = "ORDER BY occurred_at::DATE, event_type, user_key, occurred_at"
 
 // Builder writes segments. Its methods may be called at the same time.
 type Builder struct {
+	// ShredFrom is the least events of a merged segment whose common properties get
+	// columns of their own. Tests lower it.
+	ShredFrom int64
+
 	db    *sql.DB
 	dir   string
 	spill string
@@ -55,7 +59,7 @@ func NewBuilder(cfg Config) (*Builder, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spill))
 	}
-	return &Builder{db: db, dir: dir, spill: spill}, nil
+	return &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill}, nil
 }
 
 // Close ends what is being written.
@@ -103,7 +107,7 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	if len(events) == 0 || len(keys) != len(events) {
 		return Segment{}, fmt.Errorf("writing a segment of %d events with %d user keys", len(events), len(keys))
 	}
-	segment := Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch}
+	segment := Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch, Shredded: []string{}}
 	first, last := events[0].OccurredAt, events[0].OccurredAt
 	for _, e := range events {
 		if err := Check(e); err != nil {
@@ -138,7 +142,7 @@ func (b *Builder) copyStaged(ctx context.Context, segment Segment, events []even
 	if err != nil {
 		return classify(ctx, fmt.Errorf("staging events: %w", err))
 	}
-	return copyTo(ctx, conn, segment, "FROM staged", tmp)
+	return copyTo(ctx, conn, segment, "staged", tmp)
 }
 
 func stage(ctx context.Context, driverConn any, project int64, events []event.Event, keys []uint32) (err error) {
@@ -161,9 +165,12 @@ func stage(ctx context.Context, driverConn any, project int64, events []event.Ev
 }
 
 // copyTo writes a relation's events into a Parquet file.
-func copyTo(ctx context.Context, conn *sql.Conn, segment Segment, from, tmp string) error {
-	result, err := conn.ExecContext(ctx, "COPY (SELECT project_id, event_id, occurred_at, user_id, user_key, event_type, properties "+
-		from+" "+order+") TO "+quote(tmp)+" (FORMAT parquet, COMPRESSION zstd)")
+func copyTo(ctx context.Context, conn *sql.Conn, segment Segment, relation, tmp string) error {
+	columns := "project_id, event_id, occurred_at, user_id, user_key, event_type, properties"
+	for _, name := range segment.Shredded {
+		columns += ", " + identifier(name)
+	}
+	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(tmp)+" (FORMAT parquet, COMPRESSION zstd)")
 	if err != nil {
 		return classify(ctx, fmt.Errorf("writing events of project %d: %w", segment.ProjectID, err))
 	}

@@ -77,9 +77,12 @@ type Query struct {
 	// tells users apart), event_type VARCHAR and properties VARCHAR (JSON as sent,
 	// or NULL).
 	SQL string
-	// Args are sql.Named values for the $name in SQL. The name "project" is
-	// taken.
+	// Args are sql.Named values for the $name in SQL. The names "project" and "w0",
+	// "w1" and so on are taken.
 	Args []any
+	// Where, if not nil, returns a condition that the events fulfil; it is asked for
+	// each set of columns that files have.
+	Where func(Columns) string
 }
 
 const placeholder = "{{events}}"
@@ -90,10 +93,20 @@ const placeholder = "{{events}}"
 func (db *DB) Run(ctx context.Context, s *Snapshot, q Query, scan func(*sql.Rows) error) error {
 	segments := s.Segments(q.Project, q.From, q.To)
 	args := append([]any{sql.Named("project", q.Project)}, q.Args...)
-	if err := checkNames(q.SQL, args); err != nil {
+	bound := map[any]string{}
+	bind := func(value any) string {
+		name, ok := bound[value]
+		if !ok {
+			name = fmt.Sprintf("w%d", len(bound))
+			bound[value] = name
+			args = append(args, sql.Named(name, value))
+		}
+		return "$" + name
+	}
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To, q.Where, bind))
+	if err := checkNames(text, args); err != nil {
 		return err
 	}
-	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To))
 
 	err := db.limit(ctx, db.slots, func(ctx context.Context) error {
 		if err := db.check(ctx, segments); err != nil {
@@ -182,27 +195,43 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 // events is the relation {{events}} stands for. File names are our own and the
 // bounds are numbers; nothing of a request becomes SQL. The bounds are
 // literals because DuckDB skips row groups by constants only.
-func (db *DB) events(segments []Segment, from, to time.Time) string {
+//
+// Files for which the condition reads the same columns are read together: each
+// file brings its own, and those that are not asked for do not matter.
+func (db *DB) events(segments []Segment, from, to time.Time, where func(Columns) string, bind func(any) string) string {
 	if len(segments) == 0 {
 		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
 			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
 	}
-	var b strings.Builder
 	key := "user_key"
 	if slices.ContainsFunc(segments, func(s Segment) bool { return s.RollUp == nil }) {
 		key = "user_id AS user_key" // those of older workers have no keys
 	}
-	b.WriteString("(SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, " + key + ", event_type, properties FROM ")
-	b.WriteString(readParquet(db.dir, segments))
-	b.WriteString(" WHERE project_id = $project")
+	bounds := "project_id = $project"
 	if !from.IsZero() {
-		b.WriteString(" AND occurred_at >= " + instant(from))
+		bounds += " AND occurred_at >= " + instant(from)
 	}
 	if !to.IsZero() {
-		b.WriteString(" AND occurred_at < " + instant(to.Add(time.Microsecond-1))) // rounded up
+		bounds += " AND occurred_at < " + instant(to.Add(time.Microsecond-1)) // rounded up
 	}
-	b.WriteString(")")
-	return b.String()
+	var conditions []string
+	files := map[string][]Segment{} // by condition
+	for _, segment := range segments {
+		condition := bounds
+		if where != nil {
+			condition += " AND (" + where(Columns{segment.Shredded, bind}) + ")"
+		}
+		if files[condition] == nil {
+			conditions = append(conditions, condition)
+		}
+		files[condition] = append(files[condition], segment)
+	}
+	var parts []string
+	for _, condition := range conditions {
+		parts = append(parts, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+key+", event_type, properties FROM "+
+			readParquet(db.dir, files[condition])+" WHERE "+condition)
+	}
+	return "(" + strings.Join(parts, " UNION ALL ") + ")"
 }
 
 // readParquet is the table function over the files of segments.

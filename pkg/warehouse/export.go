@@ -58,7 +58,7 @@ func Export(ctx context.Context, cfg Config, s *Snapshot, project int64, from, t
 		}
 	}
 	tmp := filepath.Join(spill, "events")
-	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to), "$project", fmt.Sprint(project))
+	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, nil), "$project", fmt.Sprint(project))
 	result, err := db.ExecContext(ctx, "COPY (SELECT event_id, occurred_at, user_id, event_type, properties AS properties_json FROM "+
 		relation+" ORDER BY occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
 	if err != nil {

@@ -116,13 +116,17 @@ func (b *Builder) write(ctx context.Context, segment Segment, in []Segment, roll
 	merge := func() ([]byte, error) {
 		return rollup.Merge(segment.ProjectID, rollUps, rollup.DayOf(segment.MinAt), rollup.DayOf(segment.MaxAt))
 	}
-	return b.publish(segment, merge, func(tmp string) error {
-		conn, err := b.db.Conn(ctx)
-		if err != nil {
-			return fmt.Errorf("connecting to DuckDB: %w", err)
-		}
-		defer conn.Close()
-		return copyTo(ctx, conn, segment, fmt.Sprintf("FROM %s WHERE project_id = %d AND occurred_at BETWEEN %s AND %s",
-			readParquet(b.dir, needed), segment.ProjectID, instant(segment.MinAt), instant(segment.MaxAt)), tmp)
-	})
+	conn, err := b.db.Conn(ctx)
+	if err != nil {
+		return Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
+	}
+	defer conn.Close()
+	relation := fmt.Sprintf("(SELECT * FROM %s WHERE project_id = %d AND occurred_at BETWEEN %s AND %s)",
+		readParquet(b.dir, needed), segment.ProjectID, instant(segment.MinAt), instant(segment.MaxAt))
+	properties, err := b.shred(ctx, conn, relation, segment.Events, needed)
+	if err != nil {
+		return Segment{}, err
+	}
+	segment.Shredded = properties.columns
+	return b.publish(segment, merge, func(tmp string) error { return copyTo(ctx, conn, segment, properties.relation, tmp) })
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"eventanalytics/pkg/warehouse"
 )
 
 // MaxFilter is the most code points of a filter as it is written.
@@ -179,19 +181,75 @@ func split(s string, separator byte) ([]string, error) {
 	return append(values, value.String()), nil
 }
 
-// sql returns the condition, never NULL; bind makes placeholders of values.
-func (f Filter) sql(bind func(any) string) string {
+// sql returns the condition, never NULL.
+func (f Filter) sql(columns warehouse.Columns) string {
 	if f.field != "properties" {
 		if f.op == "exists" {
 			return "true"
 		}
-		return f.any(func(value string) string { return textSQL(f.field, f.op, bind(value)) })
+		return f.any(func(value string) string { return textSQL(f.field, f.op, columns.Bind(value)) })
 	}
-	path := bind(f.pointer)
+	if condition, ok := f.shreddedSQL(columns); ok {
+		return "coalesce(" + condition + ", false)"
+	}
+	path := columns.Bind(f.pointer)
 	if f.op == "exists" {
 		return fmt.Sprintf("json_type(properties, %s) IS NOT NULL", path)
 	}
-	return "coalesce(" + f.any(func(value string) string { return f.propertySQL(path, value, bind) }) + ", false)"
+	return "coalesce(" + f.any(func(value string) string { return f.propertySQL(path, value, columns.Bind) }) + ", false)"
+}
+
+// shreddedSQL compares a property that has a column of its own, with the result of
+// propertySQL. ok is false where the column does not tell: of numbers with a
+// fraction or an exponent the text is only in JSON.
+func (f Filter) shreddedSQL(columns warehouse.Columns) (condition string, ok bool) {
+	key := strings.TrimPrefix(f.pointer, "/")
+	if strings.Contains(key, "/") {
+		return "", false // inside a property
+	}
+	column, kind, ok := columns.Shredded(strings.NewReplacer("~1", "/", "~0", "~").Replace(key))
+	if !ok {
+		return "", false
+	}
+	if f.op == "exists" {
+		return column + " IS NOT NULL", true
+	}
+	var conditions []string
+	for _, value := range f.values {
+		condition, ok := f.columnSQL(column, kind, value, columns.Bind)
+		if !ok {
+			return "", false
+		}
+		conditions = append(conditions, condition)
+	}
+	return "(" + strings.Join(conditions, " OR ") + ")", true
+}
+
+// exactFloat is up to where float64 has all integers.
+const exactFloat = 1 << 53
+
+func (f Filter) columnSQL(column, kind, value string, bind func(any) string) (condition string, ok bool) {
+	number, isNumber := f.number(value)
+	op := strings.Replace(f.op, "in", "=", 1)
+	switch {
+	case kind == warehouse.Text:
+		return textSQL(column, f.op, bind(value)), true
+	case kind == warehouse.Integer && !isNumber:
+		return textSQL(column+"::VARCHAR", f.op, bind(value)), true
+	case kind == warehouse.Integer && jsonInteger.MatchString(value):
+		return fmt.Sprintf("%s::HUGEINT %s %s::HUGEINT", column, op, bind(value)), true
+	case kind == warehouse.Integer:
+		return fmt.Sprintf("%s::DOUBLE %s %s::DOUBLE", column, op, bind(number)), true
+	case kind == warehouse.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) <= exactFloat):
+		return fmt.Sprintf("%s %s %s::DOUBLE", column, op, bind(number)), true
+	}
+	return "", false
+}
+
+// number returns a value that is compared as a number with numbers.
+func (f Filter) number(value string) (number float64, ok bool) {
+	number, err := strconv.ParseFloat(value, 64)
+	return number, f.op != "~" && jsonNumber.MatchString(value) && err == nil && !math.IsInf(number, 0)
 }
 
 // any joins the conditions of a filter's values.
@@ -229,8 +287,8 @@ func (f Filter) propertySQL(path, value string, bind func(any) string) string {
 		text   = fmt.Sprintf("CASE %s WHEN 'NULL' THEN 'null' ELSE %s END", kind, scalar)
 		asText = textSQL("("+text+")", f.op, bind(value))
 	)
-	number, err := strconv.ParseFloat(value, 64)
-	if f.op == "~" || !jsonNumber.MatchString(value) || err != nil || math.IsInf(number, 0) {
+	number, ok := f.number(value)
+	if !ok {
 		return asText
 	}
 	op := strings.Replace(f.op, "in", "=", 1)

@@ -44,7 +44,12 @@ func (s scene) at() time.Time {
 	return t
 }
 
-type generator struct{ *rand.Rand }
+type generator struct {
+	*rand.Rand
+	// kinds are the values that properties of the project at hand have, by key; all
+	// where it is nil.
+	kinds map[string][]value
+}
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }
 
@@ -114,22 +119,55 @@ var someValues = []value{
 // someKeys are keys of properties as JSON has them.
 var someKeys = []string{"country", "price", "a.b", "we ird", `q"uote`, "sl/ash", "til~de", `back\slash`, "*", "0", "in(", "ключ", "a=b"}
 
+// someKinds are the values of one kind each, some almost of one, for keys.
+func (g generator) someKinds() map[string][]value {
+	kinds := map[string][]value{}
+	for _, key := range someKeys {
+		var keep func(v value) bool
+		switch g.IntN(5) {
+		case 0, 1:
+			keep = func(v value) bool { return strings.HasPrefix(v.json, `"`) }
+		case 2:
+			keep = func(v value) bool { return v.number && !strings.ContainsAny(v.json, ".e") && len(v.json) < 18 }
+		case 3:
+			keep = func(v value) bool { return v.number && v.json != "9007199254740993" && len(v.json) < 18 }
+		default:
+			continue
+		}
+		for _, v := range someValues {
+			if keep(v) || g.IntN(200) == 0 {
+				kinds[key] = append(kinds[key], v)
+			}
+		}
+	}
+	return kinds
+}
+
 func (g generator) properties() string {
 	if g.IntN(8) == 0 {
 		return ""
 	}
-	object := func(keys []string, value func() string) string {
+	objectOf := func(keys []string, value func(key string) string) string {
 		var members []string
 		for _, k := range keys {
 			if g.IntN(2) == 0 {
 				quoted, _ := json.Marshal(k)
-				members = append(members, string(quoted)+pick(g, []string{":", ": ", " : "})+value())
+				members = append(members, string(quoted)+pick(g, []string{":", ": ", " : "})+value(k))
 			}
 		}
 		g.Shuffle(len(members), func(i, j int) { members[i], members[j] = members[j], members[i] })
 		return "{" + strings.Join(members, pick(g, []string{",", ", ", " ,\n"})) + "}"
 	}
+	object := func(keys []string, value func() string) string {
+		return objectOf(keys, func(string) string { return value() })
+	}
 	leaf := func() string { return pick(g, someValues).json }
+	leafOf := func(key string) string {
+		if values := g.kinds[key]; values != nil {
+			return pick(g, values).json
+		}
+		return leaf()
+	}
 	nested := func() string {
 		if g.IntN(3) == 0 {
 			return leaf()
@@ -141,7 +179,7 @@ func (g generator) properties() string {
 			return object([]string{"deep"}, leaf)
 		})
 	}
-	flat := object(someKeys, leaf)
+	flat := objectOf(someKeys, leafOf)
 	rest := object([]string{"n"}, nested)
 	switch {
 	case rest == "{}":

@@ -8,5 +8,4 @@
         WHERE us >= $from_us AND us < $to_us
     )
     WHERE day BETWEEN $first_date::DATE AND $last_date::DATE
-    AND {{filters}}
 )

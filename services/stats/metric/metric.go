@@ -5,8 +5,8 @@
 // no more than that has.
 //
 // The events of a question come from one place, local.sql: it cuts the time
-// range, gives each event its local date and keeps those that hold under all
-// filters. What is asked of a roll-up comes from one place, too: slots.go cuts
+// range and gives each event its local date; package warehouse reads only those
+// that hold under all filters. What is asked of a roll-up comes from one place, too: slots.go cuts
 // time into the periods of buckets.
 package metric
 
@@ -118,27 +118,21 @@ func always() period {
 
 // statement is SQL with its values, over the events of a period.
 type statement struct {
-	period period
-	text   string
-	args   []any
+	period  period
+	text    string
+	args    []any
+	filters []Filter
 }
 
 // statement replaces {{local}} in text by the events of a period. The other
 // markers stand for constants of this package.
 func (s Scope) statement(text string, p period, markers ...string) *statement {
-	st := &statement{period: p}
+	st := &statement{period: p, filters: s.Filters}
 	st.named("from_us", p.from)
 	st.named("to_us", p.to)
 	st.named("first_date", p.first.String())
 	st.named("last_date", p.last.String())
-	filters := []string{"true"}
-	for _, f := range s.Filters {
-		filters = append(filters, f.sql(st.bind))
-	}
-	local := strings.NewReplacer(
-		"{{offset}}", offsetSQL(p.spans, st.bind),
-		"{{filters}}", strings.Join(filters, "\n    AND "),
-	).Replace(localSQL)
+	local := strings.ReplaceAll(localSQL, "{{offset}}", offsetSQL(p.spans, st.bind))
 	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
 	return st
 }
@@ -158,6 +152,15 @@ func offsetSQL(spans []calendar.Span, bind func(any) string) string {
 	return b.String()
 }
 
+// where is the condition of all filters.
+func (st *statement) where(columns warehouse.Columns) string {
+	conditions := []string{"true"}
+	for _, f := range st.filters {
+		conditions = append(conditions, f.sql(columns))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
 // named adds a value under a name of its own.
 func (st *statement) named(name string, value any) *statement {
 	st.args = append(st.args, sql.Named(name, value))
@@ -173,7 +176,7 @@ func (st *statement) bind(value any) string {
 
 // collect runs a statement and scans each row with scan.
 func collect[T any](ctx context.Context, src Source, st *statement, scan func(*sql.Rows) (T, error)) ([]T, error) {
-	q := warehouse.Query{Project: src.Project, SQL: st.text, Args: st.args}
+	q := warehouse.Query{Project: src.Project, SQL: st.text, Args: st.args, Where: st.where}
 	if st.period.from != math.MinInt64 {
 		q.From = time.UnixMicro(st.period.from).UTC()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,7 +37,8 @@ type world struct {
 	keys     map[string]uint32 // of users
 	segments []warehouse.Segment
 	complete time.Time
-	answers  map[string]int // compared, by what they came from
+	answers  map[string]int      // compared, by what they came from
+	shredded map[string][]string // keys by kind
 }
 
 func newWorld(t testing.TB) *world {
@@ -48,8 +50,9 @@ func newWorld(t testing.TB) *world {
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
 	builder, err := warehouse.NewBuilder(cfg)
 	require.NoError(t, err)
+	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}}
+	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}, shredded: map[string][]string{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {
@@ -76,6 +79,29 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 	w.events[project] = append(w.events[project], events...)
 }
 
+// compact merges some of a project's segments, whose properties become columns
+// where they can.
+func (w *world) compact(t testing.TB, g generator, project int64) {
+	var in, rest []warehouse.Segment
+	g.Shuffle(len(w.segments), func(i, j int) { w.segments[i], w.segments[j] = w.segments[j], w.segments[i] })
+	for _, s := range w.segments {
+		if s.ProjectID == project && (len(in) == 0 || g.IntN(2) == 0) {
+			in = append(in, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	out, err := w.builder.Merge(t.Context(), in, int64(1+g.IntN(300)), 1)
+	require.NoError(t, err)
+	for _, s := range out {
+		for _, name := range s.Shredded {
+			kind, key, _ := strings.Cut(name, ":")
+			w.shredded[kind] = append(w.shredded[kind], key)
+		}
+	}
+	w.segments = append(rest, out...)
+}
+
 func (w *world) source(t testing.TB, project int64, now time.Time) Source {
 	snapshot, err := w.db.WithRollUps(t.Context(),
 		warehouse.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}))
@@ -89,7 +115,7 @@ func seeded(t testing.TB, seed uint64) generator {
 		require.NoError(t, err)
 	}
 	t.Logf("SEED=%d", seed)
-	return generator{rand.New(rand.NewPCG(seed, 0))}
+	return generator{Rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // TestMetrics compares every metric with the naive model, from the events and from
@@ -101,14 +127,21 @@ func TestMetrics(t *testing.T) {
 	for i, s := range scenes {
 		for p := range 2 {
 			project := int64(10*i + p)
+			g.kinds = g.someKinds()
 			events := g.events(s, 150+g.IntN(250))
 			for len(events) > 0 {
 				n := 1 + g.IntN(len(events))
 				w.add(t, project, events[:n])
 				events = events[n:]
 			}
+			for range g.IntN(4) {
+				w.compact(t, g, project)
+			}
 		}
 	}
+	require.NotEmpty(t, w.shredded[warehouse.Text])
+	require.NotEmpty(t, w.shredded[warehouse.Integer])
+	require.NotEmpty(t, w.shredded[warehouse.Number])
 	for i, s := range scenes {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			for p := range 2 {
