@@ -225,7 +225,7 @@ func (f Filter) shreddedSQL(columns warehouse.Columns) (condition string, ok boo
 	return "(" + strings.Join(conditions, " OR ") + ")", true
 }
 
-// exactFloat is up to where float64 has all integers.
+// exactFloat is the first integer that float64 cannot tell from the next.
 const exactFloat = 1 << 53
 
 func (f Filter) columnSQL(column, kind, value string, bind func(any) string) (condition string, ok bool) {
@@ -240,7 +240,7 @@ func (f Filter) columnSQL(column, kind, value string, bind func(any) string) (co
 		return fmt.Sprintf("%s::HUGEINT %s %s::HUGEINT", column, op, bind(value)), true
 	case kind == warehouse.Integer:
 		return fmt.Sprintf("%s::DOUBLE %s %s::DOUBLE", column, op, bind(number)), true
-	case kind == warehouse.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) <= exactFloat):
+	case kind == warehouse.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
 		return fmt.Sprintf("%s %s %s::DOUBLE", column, op, bind(number)), true
 	}
 	return "", false
