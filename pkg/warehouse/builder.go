@@ -30,8 +30,8 @@ const order = "ORDER BY occurred_at::DATE, event_type, user_key, occurred_at"
 
 // Builder writes segments. Its methods may be called at the same time.
 type Builder struct {
-	// ShredFrom is the least events of a merged segment whose common properties get
-	// columns of their own. Tests lower it.
+	// ShredFrom is the least events of a segment whose common properties get columns
+	// of their own. Tests lower it.
 	ShredFrom int64
 
 	db    *sql.DB
@@ -107,7 +107,7 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	if len(events) == 0 || len(keys) != len(events) {
 		return Segment{}, fmt.Errorf("writing a segment of %d events with %d user keys", len(events), len(keys))
 	}
-	segment := Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch, Shredded: []string{}}
+	segment := Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch}
 	first, last := events[0].OccurredAt, events[0].OccurredAt
 	for _, e := range events {
 		if err := Check(e); err != nil {
@@ -121,28 +121,28 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	for i, e := range events {
 		rollUp.Add(e.OccurredAt, e.Type, keys[i])
 	}
-	return b.publish(segment, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return b.copyStaged(ctx, segment, events, keys, tmp)
-	})
-}
-
-// copyStaged writes events into a Parquet file.
-func (b *Builder) copyStaged(ctx context.Context, segment Segment, events []event.Event, keys []uint32, tmp string) error {
 	conn, err := b.db.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("connecting to DuckDB: %w", err)
+		return Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, stageSQL); err != nil {
-		return fmt.Errorf("making the staging table: %w", err)
+		return Segment{}, fmt.Errorf("making the staging table: %w", err)
 	}
 	// The events must not stay in memory until the connection is used again.
 	defer conn.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS staged") //nolint:errcheck // replaced next time
-	err = conn.Raw(func(driverConn any) error { return stage(ctx, driverConn, segment.ProjectID, events, keys) })
+	err = conn.Raw(func(driverConn any) error { return stage(ctx, driverConn, project, events, keys) })
 	if err != nil {
-		return classify(ctx, fmt.Errorf("staging events: %w", err))
+		return Segment{}, classify(ctx, fmt.Errorf("staging events: %w", err))
 	}
-	return copyTo(ctx, conn, segment, "staged", tmp)
+	properties, err := b.shred(ctx, conn, "staged", segment.Events, nil)
+	if err != nil {
+		return Segment{}, classify(ctx, err)
+	}
+	segment.Shredded = properties.columns
+	return b.publish(segment, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+		return copyTo(ctx, conn, segment, properties.relation, tmp)
+	})
 }
 
 func stage(ctx context.Context, driverConn any, project int64, events []event.Event, keys []uint32) (err error) {

@@ -24,8 +24,8 @@ const (
 )
 
 const (
-	// shredFrom is the least events of a merged segment whose properties are
-	// shredded: to read JSON of fewer takes no time.
+	// shredFrom is the least events of a segment whose properties are shredded: to
+	// read the JSON of fewer takes no time, and small loads should take none either.
 	shredFrom = 20_000
 	// shredSample is how many events the keys are chosen from.
 	shredSample = 10_000
@@ -35,24 +35,24 @@ const (
 	maxShreddedBytes = 64 // of a key
 )
 
-// shredding is what becomes of properties in a merge.
+// shredding is what becomes of properties in a new segment.
 type shredding struct {
 	columns []string // kind:key, sorted; also the names of the columns
 	// relation is a subquery of the events with these columns.
 	relation string
 }
 
-// shred chooses the properties of a merge's events, given as a relation, that get
-// a column of their own: keys that many events have, whose values are of one kind,
-// and not nearly all different, as ids are. When all inputs have the same columns
-// they are kept.
+// shred chooses the properties of events, given as a relation, that get a column
+// of their own: keys that many events have, whose values are of one kind, and not
+// nearly all different, as ids are. When the events come from segments that all
+// have the same columns, these are kept.
 func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, events int64, in []Segment) (shredding, error) {
 	s := shredding{columns: []string{}, relation: relation}
 	if events < b.ShredFrom {
 		return s, nil
 	}
-	same := !slices.ContainsFunc(in, func(x Segment) bool { return !slices.Equal(x.Shredded, in[0].Shredded) })
-	if same && len(in[0].Shredded) > 0 {
+	other := func(x Segment) bool { return !slices.Equal(x.Shredded, in[0].Shredded) }
+	if len(in) > 0 && len(in[0].Shredded) > 0 && !slices.ContainsFunc(in, other) {
 		s.columns = in[0].Shredded
 		return s, nil
 	}
