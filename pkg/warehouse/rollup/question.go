@@ -202,6 +202,10 @@ func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, erro
 	return sets, nil
 }
 
+// maxRemembered bounds the types whose users a day remembers: applications make up
+// as many as they like.
+const maxRemembered = 256
+
 // countDay counts a whole day's users, and remembers the number if it is of all
 // types or of one.
 func (q *Question) countDay(d *day) (uint64, error) {
@@ -225,7 +229,9 @@ func (q *Question) countDay(d *day) (uint64, error) {
 		if d.users == nil {
 			d.users = map[string]uint64{}
 		}
-		d.users[name] = n
+		if len(d.users) < maxRemembered {
+			d.users[name] = n
+		}
 	}
 	return n, nil
 }
