@@ -39,6 +39,30 @@ func TestTopEvents(t *testing.T) {
 		oracle.TopEvents(events, "2025-08-04", "2025-08-04", time.UTC, 10), "equal counts go by name")
 }
 
+func TestTopEventsUsers(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []oracle.TypeUsers{{"view", 3, 2}, {"login", 2, 2}},
+		oracle.TopEventsUsers(events, "2025-08-04", "2025-08-25", time.UTC, 2))
+}
+
+func TestActiveUsers(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []oracle.DayActive{{"2025-08-10", 1}, {"2025-08-11", 1}, {"2025-08-12", 2}, {"2025-08-13", 2}, {"2025-08-14", 2}, {"2025-08-15", 1}},
+		oracle.ActiveUsers(events, "2025-08-09", "2025-08-20", time.UTC, 3))
+	require.Equal(t, []oracle.DayActive{{"2025-08-04", 1}, {"2025-08-05", 1}},
+		oracle.ActiveUsers(events, "2025-08-04", "2025-08-10", kyiv(t), 1), "the last view of the 4th is on the 5th in Kyiv")
+}
+
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "", 3, 2}, {"2025-08-11", "", 2, 2}, {"2025-08-25", "", 1, 1}},
+		oracle.Events(events, "2025-08-01", "2025-08-31", time.UTC, "week", false))
+	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "login", 1, 1}, {"2025-08-05", "view", 1, 1}},
+		oracle.Events(events, "2025-08-04", "2025-08-10", kyiv(t), "day", true))
+	require.Equal(t, []oracle.BucketCount{{"2025-08-01", "", 5, 3}},
+		oracle.Events(events, "2025-08-04", "2025-08-13", time.UTC, "month", false), "what lies in the range only")
+}
+
 func TestRetention(t *testing.T) {
 	t.Parallel()
 	weekly := oracle.Retention{

@@ -32,7 +32,7 @@ func (q Retention) Rows(events []Event) []CohortWindow {
 	start, end := q.day(q.Start), q.day(q.End)
 	first := map[string]time.Time{} // of each user's founding event
 	for _, e := range events {
-		if q.Founding != "" && e.Type != q.Founding || q.InPeriod && e.At.Before(start) {
+		if q.Founding != "" && e.Type != q.Founding || q.InPeriod && e.At.In(q.Zone).Format(layout) < q.Start {
 			continue
 		}
 		if at, seen := first[e.UserID]; !seen || e.At.Before(at) {
@@ -56,6 +56,7 @@ func (q Retention) Rows(events []Event) []CohortWindow {
 	}
 	slices.SortFunc(order, time.Time.Compare)
 
+	back := q.back(events)
 	var rows []CohortWindow
 	for _, bucket := range order {
 		for k := range q.Windows {
@@ -64,9 +65,10 @@ func (q Retention) Rows(events []Event) []CohortWindow {
 				break
 			}
 			row := CohortWindow{Cohort: bucket.Format(layout), Window: k, Size: len(cohorts[bucket]), Incomplete: to.After(q.Now)}
-			row.Retained = q.retained(events, cohorts[bucket], from, to)
-			if k == 0 {
-				row.Retained = row.Size
+			for user := range cohorts[bucket] {
+				if k == 0 || back[from][user] {
+					row.Retained++
+				}
 			}
 			row.Rate = float64(row.Retained) / float64(row.Size)
 			rows = append(rows, row)
@@ -75,18 +77,20 @@ func (q Retention) Rows(events []Event) []CohortWindow {
 	return rows
 }
 
-// retained counts the members with a returning event in [from, to).
-func (q Retention) retained(events []Event, members map[string]bool, from, to time.Time) int {
-	back := map[string]bool{}
+// back returns who has a returning event in each bucket.
+func (q Retention) back(events []Event) map[time.Time]map[string]bool {
+	users := map[time.Time]map[string]bool{}
 	for _, e := range events {
-		if e.At.Before(from) || !e.At.Before(to) || q.Returning != "" && e.Type != q.Returning {
+		if q.Returning != "" && e.Type != q.Returning {
 			continue
 		}
-		if members[e.UserID] {
-			back[e.UserID] = true
+		bucket := q.bucket(e.At)
+		if users[bucket] == nil {
+			users[bucket] = map[string]bool{}
 		}
+		users[bucket][e.UserID] = true
 	}
-	return len(back)
+	return users
 }
 
 func (q Retention) day(s string) time.Time {
@@ -97,16 +101,18 @@ func (q Retention) day(s string) time.Time {
 	return t
 }
 
-// bucket returns the local midnight the bucket of at begins with.
-func (q Retention) bucket(at time.Time) time.Time {
-	y, m, d := at.In(q.Zone).Date()
-	switch q.Granularity {
+func (q Retention) bucket(at time.Time) time.Time { return bucket(at, q.Granularity, q.Zone) }
+
+// bucket returns the local midnight the day, week or month of at begins with.
+func bucket(at time.Time, granularity string, zone *time.Location) time.Time {
+	y, m, d := at.In(zone).Date()
+	switch granularity {
 	case "month":
 		d = 1
 	case "week": // ISO: Monday is the first day
-		d -= (int(at.In(q.Zone).Weekday()) + 6) % 7
+		d -= (int(at.In(zone).Weekday()) + 6) % 7
 	}
-	return time.Date(y, m, d, 0, 0, 0, 0, q.Zone)
+	return time.Date(y, m, d, 0, 0, 0, 0, zone)
 }
 
 // step returns the k-th bucket after bucket.
