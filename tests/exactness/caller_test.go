@@ -29,17 +29,23 @@ type caller struct {
 
 func newCaller(t *testing.T) *caller {
 	t.Helper()
+	return newCallerAt(t, gateway)
+}
+
+// newCallerAt makes the user at another base than the gateway.
+func newCallerAt(t *testing.T, base string) *caller {
+	t.Helper()
 	name, c := "user-"+uuid.NewString(), &caller{}
 	const password = "correct horse battery staple"
 	var user struct {
 		Project int64 `json:"project_id"`
 	}
-	c.ask(t, http.MethodPost, "/api/auth/register", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password), &user)
+	c.askAt(t, base, http.MethodPost, "/api/auth/register", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password), &user)
 	c.project = user.Project
 	var tokens struct {
 		Access string `json:"access_token"`
 	}
-	c.ask(t, http.MethodPost, "/api/auth/token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password), &tokens)
+	c.askAt(t, base, http.MethodPost, "/api/auth/token", fmt.Sprintf(`{"username":%q,"password":%q}`, name, password), &tokens)
 	c.token = tokens.Access
 	return c
 }
@@ -47,7 +53,12 @@ func newCaller(t *testing.T) *caller {
 // ask asks the gateway for something that must succeed.
 func (c *caller) ask(t *testing.T, method, path, body string, into any) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, gateway+path, bytes.NewBufferString(body))
+	c.askAt(t, gateway, method, path, body, into)
+}
+
+func (c *caller) askAt(t *testing.T, base, method, path, body string, into any) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, base+path, bytes.NewBufferString(body))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
 	if c.token != "" {
