@@ -167,7 +167,23 @@ func sameRows[T any](t *testing.T, q *question, want []T, rows []byte) {
 func (e *equal) question(p *project) question {
 	zone := e.calmZone()
 	from, to := e.days(p, zone)
-	q := question{values: url.Values{"timezone": {zone.String()}}}
+	return e.questionOf(pickOne(e, []string{"dau", "top-events", "retention", "retention", "active-users", "events", "event-types"}), from, to, zone)
+}
+
+// askAround asks about the days of a change of clocks.
+func (e *equal) askAround(t *testing.T, p *project, c change) {
+	t.Helper()
+	zone := c.location()
+	for days := range 3 {
+		at := c.instant().In(zone).AddDate(0, 0, days-1)
+		for _, metric := range []string{"dau", "events", "retention", "retention", "retention", "retention"} {
+			e.ask(t, p, e.questionOf(metric, at.Format(time.DateOnly), at.AddDate(0, 0, e.rng.IntN(3)).Format(time.DateOnly), zone))
+		}
+	}
+}
+
+func (e *equal) questionOf(metric, from, to string, zone *time.Location) question {
+	q := question{metric: metric, values: url.Values{"timezone": {zone.String()}}}
 	q.cut = zone.String() == "America/St_Johns" && from < "2012-03-01" // with the windows before it
 	e.filter(&q)
 	typed := func(name string) string {
@@ -177,7 +193,7 @@ func (e *equal) question(p *project) question {
 		q.values.Set(name, pickOne(e, equalTypes))
 		return q.values.Get(name)
 	}
-	switch q.metric = pickOne(e, []string{"dau", "dau", "top-events", "retention", "retention", "active-users", "events", "event-types"}); q.metric {
+	switch metric {
 	case "retention":
 		e.retention(&q, from, to, zone, typed)
 		return q
@@ -186,7 +202,7 @@ func (e *equal) question(p *project) question {
 	}
 	q.values.Set("from", from)
 	q.values.Set("to", to)
-	switch q.metric {
+	switch metric {
 	case "dau":
 		q.want = func(t *testing.T, events []oracle.Event, rows []byte) {
 			sameRows(t, &q, oracle.DAU(events, from, to, zone), rows)
@@ -243,16 +259,19 @@ func (e *equal) calmZone() *time.Location {
 	}
 }
 
-// days are a range: around an event, of lately, or of years.
+// days are a range: of lately, around an event or a change of clocks, or of
+// years.
 func (e *equal) days(p *project, zone *time.Location) (from, to string) {
 	begin, length := time.Now().In(zone), e.rng.IntN(70)
-	switch e.rng.IntN(4) {
+	switch e.rng.IntN(5) {
 	case 0:
 		begin = begin.AddDate(0, 0, -length)
 	case 1:
 		begin = begin.AddDate(0, 0, -e.rng.IntN(70))
 	case 2:
 		begin, length = p.sent[e.rng.IntN(len(p.sent))].At.In(zone).AddDate(0, 0, -e.rng.IntN(3)), e.rng.IntN(5)
+	case 3:
+		begin, length = pickOne(e, changes).instant().In(zone).AddDate(0, 0, -e.rng.IntN(3)), e.rng.IntN(5)
 	default:
 		begin, length = begin.AddDate(-6, 0, e.rng.IntN(365)), e.rng.IntN(6*365)
 	}

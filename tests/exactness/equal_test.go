@@ -44,6 +44,11 @@ func TestAnswersAreEqual(t *testing.T) {
 	}
 	require.NoError(t, poll(t.Context(), time.Minute, func() error { return e.merged(t) }))
 	e.askAll(t, 10)
+	for _, p := range e.projects {
+		for _, c := range changes {
+			e.askAround(t, p, c)
+		}
+	}
 	require.Contains(t, e.command(t, "warehouse", "verify"), ": all whole")
 	require.Regexp(t, `: [1-9]\d* equal, 0 restored, 0 replaced`, e.command(t, "warehouse", "rebuild"))
 
@@ -153,14 +158,36 @@ func (e *equal) post(t *testing.T, uploads int) {
 var (
 	equalTypes = []string{"view", "buy", "login", "Купівля", "view item"}
 	equalZones = []string{"UTC", "Asia/Kathmandu", "America/St_Johns", "Europe/Kyiv", "Australia/Lord_Howe"}
-	// Instants at which clocks of these zones change.
-	changes = []string{
-		"2025-10-26T01:00:00Z", "2026-03-29T01:00:00Z", // Kyiv
-		"2026-03-08T05:30:00Z", "2025-11-02T04:30:00Z", // St. John's
-		"2006-10-29T02:31:00Z", "2010-03-14T03:31:00Z", // and back when they did so at a minute past midnight
-		"2025-10-04T15:30:00Z", "2026-04-04T15:00:00Z", // Lord Howe: half an hour
+	// Clocks change at these instants.
+	changes = []change{
+		{"Europe/Kyiv", "2025-10-26T01:00:00Z"},
+		{"Europe/Kyiv", "2026-03-29T01:00:00Z"},
+		{"America/St_Johns", "2025-11-02T04:30:00Z"},
+		{"America/St_Johns", "2006-10-29T02:31:00Z"},    // 00:01 becomes 23:01 of the day before
+		{"America/St_Johns", "2010-03-14T03:31:00Z"},    // 00:01 becomes 01:01
+		{"Australia/Lord_Howe", "2025-10-04T15:30:00Z"}, // half an hour is skipped
+		{"Australia/Lord_Howe", "2026-04-04T15:00:00Z"}, // half an hour comes twice
+		{"Antarctica/Casey", "2010-03-04T15:00:00Z"},    // 02:00 becomes 23:00 of the day before
 	}
 )
+
+type change struct{ zone, at string }
+
+func (c change) location() *time.Location {
+	zone, err := time.LoadLocation(c.zone)
+	if err != nil {
+		panic(err)
+	}
+	return zone
+}
+
+func (c change) instant() time.Time {
+	at, err := time.Parse(time.RFC3339, c.at)
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
 
 // facts makes events of one upload.
 func (e *equal) facts(p *project, n int) []fact {
@@ -202,7 +229,7 @@ func (e *equal) instant() time.Time {
 		y, m, d := ago(60 * day).Date()
 		at = beside(time.Date(y, m, d, 0, 0, 0, 0, e.zone()))
 	case 7: // at a change of clocks, or within a day of it
-		at = e.change()
+		at = pickOne(e, changes).instant()
 		if e.rng.IntN(2) == 0 {
 			at = beside(at)
 		} else {
@@ -215,21 +242,8 @@ func (e *equal) instant() time.Time {
 	return at.UTC()
 }
 
-func (e *equal) change() time.Time {
-	at, err := time.Parse(time.RFC3339, changes[e.rng.IntN(len(changes))])
-	if err != nil {
-		panic(err)
-	}
-	return at
-}
-
-func (e *equal) zone() *time.Location {
-	zone, err := time.LoadLocation(equalZones[e.rng.IntN(len(equalZones))])
-	if err != nil {
-		panic(err)
-	}
-	return zone
-}
+// zone is any of the zones.
+func (e *equal) zone() *time.Location { return change{zone: pickOne(e, equalZones)}.location() }
 
 // events are what was sent, as the model takes them.
 func (p *project) events() []oracle.Event {
