@@ -102,9 +102,10 @@ var equalSettings = append([]string{
 func newEqual(t *testing.T) *equal {
 	t.Helper()
 	e := &equal{rng: newRand(t, 0), sources: map[string]int{}, asked: map[string]int{}, done: map[string]int{}}
-	e.dir = filepath.Join(filepath.Dir(filepath.Dir(dbLog)), "equal")
-	require.NoError(t, os.Mkdir(e.dir, 0o755))
 	var err error
+	e.dir, err = os.MkdirTemp(filepath.Dir(filepath.Dir(dbLog)), "equal-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(e.dir, 0o755))
 	e.servers, err = stack.Servers(t.Context(), e.dir, equalSettings...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.servers.Stop()) })
