@@ -73,6 +73,7 @@ type equal struct {
 	stats    []replica
 	projects []*project
 	without  *project // one whose roll-up is damaged; mostly nil
+	healing  *project // one whose roll-up may be made again at any time; mostly nil
 
 	sources map[string]int // answers by meta.source
 	asked   map[string]int // questions by metric
