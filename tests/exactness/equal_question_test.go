@@ -53,7 +53,13 @@ func (e *equal) askAll(t *testing.T, n int) {
 	t.Helper()
 	for range n {
 		for _, p := range e.projects {
-			e.ask(t, p, e.question(p))
+			q := e.question(p)
+			e.ask(t, p, q)
+			if q.holds != nil { // and about all types, of which something may be remembered now
+				q.values, q.holds = maps.Clone(q.values), nil
+				q.values.Del("segment")
+				e.ask(t, p, q)
+			}
 		}
 	}
 }
