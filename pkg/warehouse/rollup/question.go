@@ -93,27 +93,53 @@ func (q *Question) pieces(periods []Period) []piece {
 	return pieces
 }
 
-// CountUsers returns the number of distinct users in periods.
+// CountUsers returns the number of distinct users in periods. Of a day, local ones
+// included, it is remembered until one of the segments with the day changes.
 func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, error) {
 	pieces := q.pieces(periods)
-	switch {
-	case len(pieces) == 0:
+	if len(pieces) == 0 {
 		return 0, nil
-	case len(pieces) == 1 && pieces[0].whole():
-		return q.countDay(pieces[0].day)
+	}
+	what, next, one := q.counted(pieces)
+	if one {
+		if users, ok := pieces[0].recall(what, next); ok {
+			return users, nil
+		}
 	}
 	sets, marked, err := q.gather(ctx, pieces)
 	if err != nil {
 		return 0, err
 	}
+	var users uint64
 	if len(sets) > 0 {
-		return count(q.withMarked(sets, marked)), nil
+		users = cardinality(q.withMarked(sets, marked))
+	} else {
+		for _, word := range q.set {
+			users += uint64(bits.OnesCount64(word))
+		}
 	}
-	n := 0
-	for _, word := range q.set {
-		n += bits.OnesCount64(word)
+	if one {
+		pieces[0].remember(what, count{next, users})
 	}
-	return uint64(n), nil
+	return users, nil
+}
+
+// counted says what pieces are when they are one day, or the end of one and the
+// begin of the next, of all types or of one.
+func (q *Question) counted(pieces []piece) (what counted, next uint64, ok bool) {
+	first, last := pieces[0], pieces[len(pieces)-1]
+	switch {
+	case len(pieces) == 1:
+	case len(pieces) == 2 && last.day.day == first.day.day+1 && first.to == quartersOfDay && last.from == 0:
+		next = last.id
+	default:
+		return what, 0, false
+	}
+	if what.eventType, ok = q.only(pieces); !ok {
+		return what, 0, false
+	}
+	what.from, what.to = first.from, last.to
+	return what, next, true
 }
 
 // Users returns the distinct users in periods. The set must not be changed.
@@ -140,7 +166,7 @@ func union(sets []*roaring.Bitmap) *roaring.Bitmap {
 	return roaring.FastOr(sets...)
 }
 
-func count(sets []*roaring.Bitmap) uint64 {
+func cardinality(sets []*roaring.Bitmap) uint64 {
 	if len(sets) == 2 {
 		return sets[0].OrCardinality(sets[1])
 	}
@@ -202,53 +228,21 @@ func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, erro
 	return sets, nil
 }
 
-// maxRemembered bounds the types whose users a day remembers: applications make up
-// as many as they like.
-const maxRemembered = 256
-
-// countDay counts a whole day's users, and remembers the number if it is of all
-// types or of one.
-func (q *Question) countDay(d *day) (uint64, error) {
-	name, one := q.only(d)
-	if one {
-		d.mu.Lock()
-		n, known := d.users[name]
-		d.mu.Unlock()
-		if known {
-			return n, nil
-		}
-	}
-	sets, err := q.sets(d, nil)
-	if err != nil {
-		return 0, err
-	}
-	n := count(sets)
-	if one {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.users == nil {
-			d.users = map[string]uint64{}
-		}
-		if len(d.users) < maxRemembered {
-			d.users[name] = n
-		}
-	}
-	return n, nil
-}
-
-// only returns the one type of a day that the question is about, or "" when it is
+// only returns the one type in pieces that the question is about, or "" when it is
 // about all.
-func (q *Question) only(d *day) (name string, ok bool) {
+func (q *Question) only(pieces []piece) (name string, ok bool) {
 	if q.match == nil {
 		return "", true
 	}
-	for _, r := range d.refs {
-		for _, x := range q.types(r) {
-			found := r.file.types[x.eventType-1]
-			if name != "" && name != found {
-				return "", false
+	for _, p := range pieces {
+		for _, r := range p.refs {
+			for _, x := range q.types(r) {
+				found := r.file.types[x.eventType-1]
+				if name != "" && name != found {
+					return "", false
+				}
+				name = found
 			}
-			name = found
 		}
 	}
 	return name, name != ""

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // View is the roll-up of a project: of all its live segments together. It does
@@ -15,14 +16,51 @@ type View struct {
 
 // day is a day (UTC) of a view.
 type day struct {
-	day  int32 // since 1970-01-01
+	id   uint64 // its own, in this process
+	day  int32  // since 1970-01-01
 	refs []ref
 
-	mu sync.Mutex
-	// users has the distinct users by event type, under "" those of all, once
-	// they were asked for.
-	users map[string]uint64
+	mu     sync.Mutex
+	counts map[counted]count // once they were asked for
 }
+
+// counted is what users were counted of: an event type, or all of them under "",
+// from a quarter of the day until one of the same day, or of the next.
+type counted struct {
+	eventType string
+	from, to  int
+}
+
+// count is a number of distinct users. It is right as long as next is the id of the
+// day that follows, 0 when none was needed. (By a pointer, days and files of long
+// ago would stay in memory.)
+type count struct{ next, users uint64 }
+
+// maxRemembered bounds what a day remembers: applications make up as many types as
+// they like.
+const maxRemembered = 256
+
+// recall returns a number that was counted before.
+func (d *day) recall(what counted, next uint64) (users uint64, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c, ok := d.counts[what]
+	return c.users, ok && c.next == next
+}
+
+// remember keeps a number for recall.
+func (d *day) remember(what counted, c count) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.counts == nil {
+		d.counts = map[counted]count{}
+	}
+	if _, known := d.counts[what]; known || len(d.counts) < maxRemembered {
+		d.counts[what] = c
+	}
+}
+
+var dayIDs atomic.Uint64
 
 // NewView makes the view of the roll-ups of one project. previous, which may be
 // nil, is the project's view before: what it knows of days that stayed the same
@@ -43,7 +81,7 @@ func NewView(previous *View, files []*File) (*View, error) {
 		known = previous.days
 	}
 	for len(refs) > 0 {
-		d := &day{day: refs[0].all().day}
+		d := &day{id: dayIDs.Add(1), day: refs[0].all().day}
 		n := 1
 		for n < len(refs) && refs[n].all().day == d.day {
 			n++

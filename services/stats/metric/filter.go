@@ -181,7 +181,7 @@ func split(s string, separator byte) ([]string, error) {
 	return append(values, value.String()), nil
 }
 
-// sql returns the condition, never NULL.
+// sql returns the condition; where it is NULL, it does not hold.
 func (f Filter) sql(columns warehouse.Columns) string {
 	if f.field != "properties" {
 		if f.op == "exists" {
@@ -189,8 +189,8 @@ func (f Filter) sql(columns warehouse.Columns) string {
 		}
 		return f.any(func(value string) string { return textSQL(f.field, f.op, columns.Bind(value)) })
 	}
-	if condition, ok := f.shreddedSQL(columns); ok {
-		return "coalesce(" + condition + ", false)"
+	if condition, ok := f.shreddedSQL(columns); ok { // NULL where the key is missing
+		return condition
 	}
 	path := columns.Bind(f.pointer)
 	if f.op == "exists" {
