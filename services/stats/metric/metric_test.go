@@ -356,15 +356,19 @@ func TestLostRollUp(t *testing.T) {
 	at := calendar.DateOf(scenes[0].at())
 	q := DAU{Scope{Zone: zone}, Range{at - 30, at + 30}, false}
 	src := w.source(t, 1, time.Time{})
-	want, from, err := Answer(t.Context(), q, src)
+	want, err := q.Rows(t.Context(), src)
 	require.NoError(t, err)
-	require.Equal(t, FromRollUp, from)
 	require.NotEmpty(t, want)
 	require.NoError(t, os.Remove(filepath.Join(w.dir, w.segments[0].RollUpPath())))
 	got, from, err := Answer(t.Context(), q, src)
 	require.NoError(t, err)
 	require.Equal(t, FromEvents, from)
 	require.Equal(t, want, got)
+	q.Zone, err = calendar.Load("UTC")
+	require.NoError(t, err)
+	_, from, err = Answer(t.Context(), q, src)
+	require.NoError(t, err)
+	require.Equal(t, FromRollUp, from, "whole days are in memory")
 }
 
 // TestShreddedNumbersAreExact pins what random filters hardly ever meet: integers
