@@ -41,6 +41,8 @@ func open(cfg Config, dir, spill string, others ...string) (*sql.DB, error) {
 	for _, setting := range []string{
 		"SET GLOBAL TimeZone = 'UTC'",
 		"SET parquet_metadata_cache = true",
+		// The page cache has the files: a second copy would only fill MemoryLimit.
+		"SET enable_external_file_cache = false",
 		"SET allowed_directories = [" + strings.Join(allowed, ", ") + "]",
 		"SET enable_external_access = false",
 		"SET lock_configuration = true", // last: it forbids the others
