@@ -40,9 +40,10 @@ func open(cfg Config, dir, spill string, others ...string) (*sql.DB, error) {
 	db := sql.OpenDB(connector)
 	for _, setting := range []string{
 		"SET GLOBAL TimeZone = 'UTC'",
-		"SET parquet_metadata_cache = true",
-		// The page cache has the files: a second copy would only fill MemoryLimit.
+		// The page cache has the files: a second copy would only fill MemoryLimit. A
+		// cache of footers would never forget those of merged segments.
 		"SET enable_external_file_cache = false",
+		"SET parquet_metadata_cache = false",
 		"SET allowed_directories = [" + strings.Join(allowed, ", ") + "]",
 		"SET enable_external_access = false",
 		"SET lock_configuration = true", // last: it forbids the others
