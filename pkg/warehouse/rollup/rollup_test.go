@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 )
@@ -240,6 +242,26 @@ func TestProjectsDoNotMix(t *testing.T) {
 	require.NoError(t, err)
 	_, err = NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1}})), file})
 	require.Error(t, err)
+}
+
+// TestOldFilesAreForgotten: a day that stays the same must not keep the files of
+// other days that went.
+func TestOldFilesAreForgotten(t *testing.T) {
+	t.Parallel()
+	stays := read(t, build(t, facts{{0, "a", 1}}))
+	old, gone := func() (*View, weak.Pointer[File]) {
+		goes := read(t, build(t, facts{{dayMicros, "a", 1}}))
+		view, err := NewView(nil, []*File{stays, goes})
+		require.NoError(t, err)
+		return view, weak.Make(goes)
+	}()
+	view, err := NewView(old, []*File{stays, read(t, build(t, facts{{dayMicros, "a", 2}}))})
+	require.NoError(t, err)
+	require.Same(t, old.days[0], view.days[0])
+	old = nil
+	runtime.GC()
+	require.Nil(t, gone.Value())
+	runtime.KeepAlive(view)
 }
 
 // TestDamage reads and asks files with bytes cut off and changed: they may lie,

@@ -81,19 +81,22 @@ func NewView(previous *View, files []*File) (*View, error) {
 		known = previous.days
 	}
 	for len(refs) > 0 {
-		d := &day{id: dayIDs.Add(1), day: refs[0].all().day}
+		at := refs[0].all().day
 		n := 1
-		for n < len(refs) && refs[n].all().day == d.day {
+		for n < len(refs) && refs[n].all().day == at {
 			n++
 		}
-		d.refs, refs = refs[:n:n], refs[n:]
-		for len(known) > 0 && known[0].day < d.day {
+		var same []ref
+		same, refs = refs[:n], refs[n:]
+		for len(known) > 0 && known[0].day < at {
 			known = known[1:]
 		}
-		if len(known) > 0 && known[0].day == d.day && slices.Equal(known[0].refs, d.refs) {
-			d = known[0]
+		if len(known) > 0 && known[0].day == at && slices.Equal(known[0].refs, same) {
+			v.days = append(v.days, known[0])
+			continue
 		}
-		v.days = append(v.days, d)
+		// A copy: a day that stays the same would keep all files of this view.
+		v.days = append(v.days, &day{id: dayIDs.Add(1), day: at, refs: slices.Clone(same)})
 	}
 	return v, nil
 }
