@@ -248,7 +248,9 @@ func instant(t time.Time) string {
 	return "make_timestamptz(" + strconv.FormatInt(t.UnixMicro(), 10) + "::BIGINT)"
 }
 
-var namePattern = regexp.MustCompile(`\$([A-Za-z_][A-Za-z_0-9]*)`)
+// namePattern also matches quoted identifiers, which are no names of values: a
+// column of the property $os has one in its name.
+var namePattern = regexp.MustCompile(`"(?:[^"]|"")*"|\$([A-Za-z_][A-Za-z_0-9]*)`)
 
 // checkNames refuses SQL that names a value nobody gave: the driver would fall
 // back to the value in the same place.
@@ -262,7 +264,7 @@ func checkNames(text string, args []any) error {
 		given[named.Name] = true
 	}
 	for _, match := range namePattern.FindAllStringSubmatch(text, -1) {
-		if !given[match[1]] {
+		if match[1] != "" && !given[match[1]] {
 			return fmt.Errorf("no value for $%s", match[1])
 		}
 	}

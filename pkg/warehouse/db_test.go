@@ -62,6 +62,9 @@ func TestValuesNeedNames(t *testing.T) {
 	require.ErrorContains(t, err, "no value for $limit")
 	_, err = count(t, db, snapshot(), Query{SQL: "SELECT 1", Args: []any{1}})
 	require.ErrorContains(t, err, "has no name")
+	given := []any{sql.Named("w0", "x")}
+	require.NoError(t, checkNames(identifier(`text:$os`)+" = $w0 OR "+identifier(`text:a"$b`)+" = $w0", given))
+	require.ErrorContains(t, checkNames(identifier(`text:"`)+" = $w1 OR "+identifier("text:c")+" = $w0", given), "no value for $w1")
 	n, err := count(t, db, snapshot(), Query{Project: 7, SQL: "SELECT $b::BIGINT * 10 + $project FROM (SELECT count(*) FROM {{events}})", Args: []any{sql.Named("a", 1), sql.Named("b", 2)}})
 	require.NoError(t, err)
 	require.Equal(t, 27, n)
