@@ -3,6 +3,8 @@ package rollup
 import (
 	"context"
 	"math/bits"
+	"slices"
+	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 )
@@ -22,15 +24,36 @@ type Question struct {
 	match func(eventType string) bool
 	known map[*File][]bool // by type, for files that have types that do not match
 
-	set    []uint64 // scratch: a bit for each user
+	// only, if not empty, is the one type asked about, of those that wider is about.
+	only  string
+	wider *Question
+
+	*scratch
 	blocks map[ref]block
 	last   int32 // the day read last: blocks has it and the one before
 }
 
+type scratch struct {
+	set []uint64 // a bit for each user
+}
+
 // Ask begins a question about the event types that match; nil is for all.
 func (v *View) Ask(match func(eventType string) bool) *Question {
-	return &Question{view: v, match: match, known: map[*File][]bool{}, blocks: map[ref]block{}}
+	return &Question{view: v, match: match, known: map[*File][]bool{}, scratch: &scratch{}, blocks: map[ref]block{}}
 }
+
+// Of asks about one of the event types that q is about. However many types are
+// asked about one after the other, they share q's memory, and what it has read.
+func (q *Question) Of(eventType string) *Question {
+	one := &Question{view: q.view, only: eventType, wider: q, scratch: q.scratch, blocks: map[ref]block{}}
+	if q.match != nil && !q.match(eventType) || q.only != "" && q.only != eventType {
+		one.view = &View{}
+	}
+	return one
+}
+
+// everything says that all types of a file match.
+func (q *Question) everything(f *File) bool { return q.only == "" && q.matching(f) == nil }
 
 // matching returns which types of a file match, nil for all.
 func (q *Question) matching(f *File) []bool {
@@ -56,6 +79,14 @@ func (q *Question) matching(f *File) []bool {
 
 // types returns the matching types of a day of a file.
 func (q *Question) types(r ref) []entry {
+	if q.only != "" { // types of a day are in the order of their names
+		types := r.types()
+		i, ok := slices.BinarySearchFunc(types, q.only, func(x entry, name string) int { return strings.Compare(r.file.types[x.eventType-1], name) })
+		if !ok {
+			return nil
+		}
+		return types[i : i+1]
+	}
 	matching := q.matching(r.file)
 	if matching == nil {
 		return r.types()
@@ -135,7 +166,7 @@ func (q *Question) counted(pieces []piece) (what counted, next uint64, ok bool) 
 	default:
 		return what, 0, false
 	}
-	if what.eventType, ok = q.only(pieces); !ok {
+	if what.eventType, ok = q.one(pieces); !ok {
 		return what, 0, false
 	}
 	what.from, what.to = first.from, last.to
@@ -208,7 +239,7 @@ func (q *Question) clear() {
 // sets appends the sets whose union are a day's users.
 func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
 	for _, r := range d.refs {
-		if q.matching(r.file) == nil {
+		if q.everything(r.file) {
 			users, err := r.file.bitmap(r.all())
 			if err != nil {
 				return nil, err
@@ -228,9 +259,12 @@ func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, erro
 	return sets, nil
 }
 
-// only returns the one type in pieces that the question is about, or "" when it is
+// one returns the one type in pieces that the question is about, or "" when it is
 // about all.
-func (q *Question) only(pieces []piece) (name string, ok bool) {
+func (q *Question) one(pieces []piece) (name string, ok bool) {
+	if q.only != "" {
+		return q.only, true
+	}
 	if q.match == nil {
 		return "", true
 	}
@@ -279,6 +313,11 @@ func (q *Question) eachQuarter(p piece, f func(*File, entry, quarterUsers) error
 func (q *Question) block(r ref, types []entry) (block, error) {
 	if b, ok := q.blocks[r]; ok {
 		return b, nil
+	}
+	if q.wider != nil {
+		if b, ok := q.wider.blocks[r]; ok {
+			return b, nil
+		}
 	}
 	if d := r.all().day; d != q.last {
 		for old := range q.blocks {
@@ -365,7 +404,7 @@ func (q *Question) Events(ctx context.Context, periods ...Period) (uint64, error
 			continue
 		}
 		for _, r := range p.refs {
-			if q.matching(r.file) == nil {
+			if q.everything(r.file) {
 				n += r.all().events
 				continue
 			}

@@ -197,6 +197,50 @@ func check(t *testing.T, g generator, view *View, all facts) {
 		}
 	}
 	require.Equal(t, wanted, totals, about)
+
+	name := eventTypes[g.IntN(len(eventTypes))]
+	want = want.where(periods, func(eventType string) bool { return eventType == name })
+	one := q.Of(name)
+	if g.IntN(2) == 0 {
+		one = view.Ask(match).Of(name) // of one that has read nothing
+	}
+	for range 2 {
+		n, err := one.CountUsers(t.Context(), periods...)
+		require.NoError(t, err)
+		require.Equal(t, len(want.users()), int(n), about)
+	}
+	n, err = one.Events(t.Context(), periods...)
+	require.NoError(t, err)
+	require.Equal(t, len(want), int(n), about)
+}
+
+// TestManyTypes: asking about each takes no more memory than asking about one.
+func TestManyTypes(t *testing.T) {
+	t.Parallel()
+	const types, users = 2000, 100_000
+	var all facts
+	for i := range types {
+		all = append(all, fact{int64(i), fmt.Sprintf("type %d", i), uint32(i % 2 * users)})
+	}
+	view, err := NewView(nil, []*File{read(t, build(t, all))})
+	require.NoError(t, err)
+	q := view.Ask(nil)
+	first := Period{0, 1} // cuts the day
+	totals, err := q.Totals(t.Context(), first)
+	require.NoError(t, err)
+	require.Len(t, totals, types)
+	var kept []*Question
+	for name := range totals {
+		kept = append(kept, q.Of(name))
+		n, err := kept[len(kept)-1].CountUsers(t.Context(), first)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, n)
+	}
+	for _, one := range kept {
+		require.Same(t, q.scratch, one.scratch)
+		require.Empty(t, one.known)
+		require.Empty(t, one.blocks, "read before")
+	}
 }
 
 // compact merges some of the files and cuts the result at a midnight.

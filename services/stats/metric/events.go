@@ -117,7 +117,7 @@ func (q Events) sums(ctx context.Context, view *rollup.View, _ Source) (any, boo
 	if !ok {
 		return nil, false, nil
 	}
-	counts, err := q.sumBuckets(ctx, view, question, byBucket(slots))
+	counts, err := q.sumBuckets(ctx, question, byBucket(slots))
 	if err != nil {
 		return nil, true, err
 	}
@@ -125,7 +125,7 @@ func (q Events) sums(ctx context.Context, view *rollup.View, _ Source) (any, boo
 	return rows, true, err
 }
 
-func (q Events) sumBuckets(ctx context.Context, view *rollup.View, all *rollup.Question, buckets []bucketPeriods) ([]eventCount, error) {
+func (q Events) sumBuckets(ctx context.Context, all *rollup.Question, buckets []bucketPeriods) ([]eventCount, error) {
 	counts := []eventCount{}
 	questions := map[string]*rollup.Question{"": all} // by type
 	for _, b := range buckets {
@@ -142,7 +142,7 @@ func (q Events) sumBuckets(ctx context.Context, view *rollup.View, all *rollup.Q
 		}
 		for _, name := range slices.Sorted(maps.Keys(totals)) {
 			if questions[name] == nil {
-				questions[name] = view.Ask(only(name))
+				questions[name] = all.Of(name)
 			}
 			users, err := questions[name].CountUsers(ctx, b.periods...)
 			if err != nil {

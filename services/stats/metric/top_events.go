@@ -87,7 +87,7 @@ func (q TopEvents) sums(ctx context.Context, view *rollup.View, _ Source) (any, 
 	}
 	withUsers := make([]TopEventsUsersRow, 0, len(rows))
 	for _, row := range rows {
-		users, err := view.Ask(only(row.EventType)).CountUsers(ctx, periods...)
+		users, err := question.Of(row.EventType).CountUsers(ctx, periods...)
 		if err != nil {
 			return nil, true, err
 		}
