@@ -35,7 +35,9 @@ func (t *term) keepHouse(ctx context.Context) error {
 		case <-compact.C:
 			err = t.work(ctx, "compacting", compaction)
 		case <-collect.C:
-			err = t.work(ctx, "collecting garbage", t.collect)
+			err = errors.Join(
+				t.work(ctx, "upgrading old segments", t.upgrade), // what failed before
+				t.work(ctx, "collecting garbage", t.collect))
 		case <-drop.C:
 			err = t.work(ctx, "dropping old outbox partitions", t.dropPartitions)
 		}

@@ -99,3 +99,20 @@ func TestOldSegmentsAreUpgraded(t *testing.T) {
 	require.Len(t, live(t, leader), 1)
 	require.EqualValues(t, len(want), live(t, leader)[0].Events)
 }
+
+func TestUpgradeGoesOnBehindDamage(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range 3 {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 1)...))
+	}
+	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL")
+	damaged := live(t, leader)[0]
+	flip(t, filepath.Join(cfg.Warehouse.Dir, damaged.Path))
+	require.ErrorIs(t, leader.upgrade(t.Context()), warehouse.ErrQuarantined)
+	for _, s := range live(t, leader) {
+		require.Equal(t, s.Path == damaged.Path, s.RollUp == nil)
+	}
+	require.NoError(t, leader.upgrade(t.Context()), "set aside")
+}

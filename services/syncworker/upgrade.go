@@ -22,8 +22,9 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NULL AND id <> ALL ($1::bigint[]) 
 
 // upgrade writes the segments of workers that made no roll-ups anew, one after the
 // other. Their events have no user keys either, so that compaction leaves them
-// alone until then.
+// alone until then. A damaged one does not hold up the others.
 func (t *term) upgrade(ctx context.Context) error {
+	var damage []error
 	for ctx.Err() == nil {
 		rows, err := t.pool.Query(ctx, outdatedSQL, t.damaged.list())
 		if err != nil {
@@ -31,19 +32,20 @@ func (t *term) upgrade(ctx context.Context) error {
 		}
 		old, err := pgx.CollectExactlyOneRow(rows, warehouse.ScanSegment)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return nil
+			break
 		}
 		if err != nil {
 			return fmt.Errorf("looking for old segments: %w", err)
 		}
 		if err := t.upgradeSegment(ctx, old); err != nil {
-			if errors.Is(err, warehouse.ErrQuarantined) {
-				t.setAside([]warehouse.Segment{old})
+			err = fmt.Errorf("upgrading %s: %w", old.Path, err)
+			damage = append(damage, err)
+			if !errors.Is(err, warehouse.ErrQuarantined) || !t.setAside([]warehouse.Segment{old}) {
+				break
 			}
-			return fmt.Errorf("upgrading %s: %w", old.Path, err)
 		}
 	}
-	return nil
+	return errors.Join(damage...)
 }
 
 func (t *term) upgradeSegment(ctx context.Context, old warehouse.Segment) error {
