@@ -77,10 +77,11 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool, builder *warehouse.Builder
 
 const lockStateSQL = "SELECT FROM analytics.sync_state FOR UPDATE"
 
-const raiseVersionSQL = "UPDATE analytics.sync_state SET version = version + 1"
+const raiseVersionSQL = "UPDATE analytics.sync_state SET version = version + 1 RETURNING version"
 
 // swap puts a segment into the manifest in place of another, unless that went out
-// of it meanwhile.
+// of it meanwhile. The project's version rises, too: answers from the roll-up that
+// was wrong are in caches.
 func swap(ctx context.Context, pool *pgxpool.Pool, from, to warehouse.Segment) (swapped bool, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, lockStateSQL); err != nil {
@@ -94,7 +95,11 @@ func swap(ctx context.Context, pool *pgxpool.Pool, from, to warehouse.Segment) (
 			return err
 		}
 		swapped = true
-		_, err = tx.Exec(ctx, raiseVersionSQL)
+		var version int64
+		if err := tx.QueryRow(ctx, raiseVersionSQL).Scan(&version); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, projectVersionsSQL, []int64{to.ProjectID}, version)
 		return err
 	})
 	if err != nil {

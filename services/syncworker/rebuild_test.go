@@ -57,7 +57,10 @@ func TestRebuild(t *testing.T) {
 	sum := sha256.Sum256(other)
 	exec(t, pool, "UPDATE analytics.segments SET rollup_sha256 = $1 WHERE id = $2", sum[:], segments[2].ID)
 
+	const version = "SELECT version FROM analytics.project_versions WHERE project_id = 1"
+	before := value[int64](t, pool, version)
 	r, found := again()
+	require.Greater(t, value[int64](t, pool, version), before, "answers in caches are wrong")
 	require.Equal(t, RebuildResult{Events: 150, Equal: 0, Restored: 2, Replaced: 1}, r)
 	require.Equal(t, fates{
 		segments[0].Path: warehouse.RollUpRestored, segments[1].Path: warehouse.RollUpRestored, segments[2].Path: warehouse.RollUpReplaced,
