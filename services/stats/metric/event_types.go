@@ -45,6 +45,9 @@ func (q EventTypes) sums(ctx context.Context, view *rollup.View, _ Source) (any,
 	if err != nil {
 		return nil, true, err
 	}
+	if len(totals) > MaxRows {
+		return nil, true, ErrTooManyRows
+	}
 	rows := make([]EventTypesRow, 0, len(totals))
 	for _, name := range slices.Sorted(maps.Keys(totals)) {
 		rows = append(rows, EventTypesRow{name, q.Zone.Format(totals[name].First), q.Zone.Format(totals[name].Last)})
