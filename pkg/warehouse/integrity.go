@@ -1,6 +1,8 @@
 package warehouse
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -54,7 +56,17 @@ func (i *integrity) check(path string, verify func() error) error {
 	}
 	f.reason, f.size, f.at = verify(), size, at
 	f.whole = f.reason == nil
+	if unread(f.reason) {
+		f.at = time.Time{} // look again even when it stays as it is
+	}
 	return f.reason
+}
+
+// unread says that a file was not read to its end: for lack of descriptors, or
+// because its disk did not answer. That says nothing about the file.
+func unread(reason error) bool {
+	var failed *fs.PathError
+	return errors.As(reason, &failed) && !errors.Is(reason, fs.ErrNotExist)
 }
 
 // checkEvents checks a segment's Parquet file.
