@@ -95,8 +95,10 @@ func (t *term) orphans(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	// A load or early merge that was under way when the files were listed has ended,
-	// one way or the other, when the lock is had. Other merges run in this same
+	// one way or the other, when the locks are had. Other merges run in this same
 	// goroutine.
+	t.merging.Lock()
+	defer t.merging.Unlock()
 	t.writing.Lock()
 	defer t.writing.Unlock()
 	return unreferenced(ctx, t.pool, files)

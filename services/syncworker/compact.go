@@ -106,8 +106,8 @@ func (t *term) compactEarly(ctx context.Context) error {
 func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 	began := t.now()
 	if l.early { // the main lane takes turns with garbage collection
-		t.writing.RLock()
-		defer t.writing.RUnlock()
+		t.merging.Lock()
+		defer t.merging.Unlock()
 	}
 	in, err := t.candidates(ctx, l)
 	if err != nil || len(in) < 2 {

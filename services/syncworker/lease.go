@@ -29,10 +29,12 @@ type term struct {
 	position outbox.Position // where the load loop stands
 	complete completeness
 
-	// writing is held, shared, from the first file of a load or an early merge to
-	// the end of its transaction: garbage collection must not take those files for
-	// orphans.
+	// writing and merging are held from the first file of a load and of an early
+	// merge to the end of its transaction: garbage collection must not take those
+	// files for orphans. Who wants both takes merging first: loads do not wait for a
+	// merge then.
 	writing sync.RWMutex
+	merging sync.Mutex
 	// loaded and compactable have a token when there may be work for the early and
 	// the main lane of compaction.
 	loaded, compactable chan struct{}
