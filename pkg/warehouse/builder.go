@@ -205,7 +205,7 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 		if err := events(tmp); err != nil {
 			return err
 		}
-		segment.Bytes, segment.SHA256, err = seal(tmp, filepath.Join(b.dir, segment.Path))
+		segment.Bytes, segment.SHA256, err = seal(tmp, filepath.Join(b.dir, segment.Path), segmentMode)
 		return err
 	})
 	if err := g.Wait(); err != nil {
@@ -221,7 +221,7 @@ func (b *Builder) writeRollUp(segment Segment, data []byte) (size int64, sum [32
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
 		return 0, sum, fmt.Errorf("writing a roll-up: %w", err)
 	}
-	return seal(tmp, filepath.Join(b.dir, segment.RollUpPath()))
+	return seal(tmp, filepath.Join(b.dir, segment.RollUpPath()), segmentMode)
 }
 
 // classify marks errors that come from the data itself.

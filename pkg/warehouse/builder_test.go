@@ -253,7 +253,7 @@ func outdated(t testing.TB, b *Builder, events ...event.Event) Segment {
 	_, err := b.db.ExecContext(t.Context(), "COPY (SELECT * EXCLUDE user_key FROM "+readParquet(b.dir, []Segment{old})+") TO "+quote(tmp)+" (FORMAT parquet)")
 	require.NoError(t, err)
 	old.Path, old.RollUp = newName(1, 1), nil
-	old.Bytes, old.SHA256, err = seal(tmp, filepath.Join(b.dir, old.Path))
+	old.Bytes, old.SHA256, err = seal(tmp, filepath.Join(b.dir, old.Path), segmentMode)
 	require.NoError(t, err)
 	return old
 }

@@ -67,7 +67,7 @@ func Export(ctx context.Context, cfg Config, s *Snapshot, project int64, from, t
 	if n, err = result.RowsAffected(); err != nil {
 		return 0, fmt.Errorf("exporting: %w", err)
 	}
-	if _, _, err := seal(tmp, file); err != nil {
+	if _, _, err := seal(tmp, file, 0o600); err != nil { // people's data: whoever asked decides who reads it
 		return 0, err
 	}
 	return n, syncFolder(out)

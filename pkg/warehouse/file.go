@@ -37,13 +37,13 @@ func EpochOf(path string) (int64, bool) {
 // seal makes a complete temporary file the one at path, so that it is either
 // there as a whole after a crash or not at all, and returns its size and hash.
 // The name survives a crash once the folder is synced. DuckDB does not fsync.
-func seal(tmp, path string) (size int64, sum [32]byte, err error) {
+func seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err error) {
 	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
 	if err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(mode); err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
 	if err := f.Sync(); err != nil {
@@ -59,6 +59,9 @@ func seal(tmp, path string) (size int64, sum [32]byte, err error) {
 	}
 	return size, sum, nil
 }
+
+// segmentMode lets other users' replicas and tools read the files.
+const segmentMode = 0o644
 
 // makeFolder makes a project's folder so that it survives a crash.
 func makeFolder(folder string) error {

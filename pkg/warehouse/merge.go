@@ -114,7 +114,15 @@ func (b *Builder) write(ctx context.Context, segment Segment, in []Segment, roll
 		}
 	}
 	merge := func() ([]byte, error) {
-		return rollup.Merge(segment.ProjectID, rollUps, rollup.DayOf(segment.MinAt), rollup.DayOf(segment.MaxAt))
+		data, err := rollup.Merge(segment.ProjectID, rollUps, rollup.DayOf(segment.MinAt), rollup.DayOf(segment.MaxAt))
+		if err != nil {
+			return nil, err
+		}
+		f, err := rollup.Read(rollUpBytes(data), int64(len(data)))
+		if err == nil && f.Events != uint64(segment.Events) {
+			err = fmt.Errorf("merging roll-ups: they have %d events of %d", f.Events, segment.Events)
+		}
+		return data, err
 	}
 	conn, err := b.db.Conn(ctx)
 	if err != nil {

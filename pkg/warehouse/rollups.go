@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"math"
 	"runtime"
@@ -189,7 +190,7 @@ func (r *rollUps) readOne(segment Segment) (f *rollup.File, damaged bool) {
 	f, err := readRollUp(r.dir, segment)
 	if err != nil {
 		r.log.Error("roll-up cannot be read", zap.String(logging.Segment, segment.RollUpPath()), zap.Error(err))
-		return nil, false
+		return nil, !errors.Is(err, rollup.ErrFormat)
 	}
 	return f, false
 }

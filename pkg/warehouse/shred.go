@@ -56,9 +56,11 @@ func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, ev
 		s.columns = in[0].Shredded
 		return s, nil
 	}
+	// Columns make questions faster; what stands in their way must not stand in the
+	// way of the events.
 	keys, err := sampleKeys(ctx, conn, relation)
 	if err != nil || len(keys) == 0 {
-		return s, err
+		return s, ctx.Err()
 	}
 	paths := make([]string, len(keys))
 	for i, key := range keys {
@@ -67,7 +69,7 @@ func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, ev
 	list := "[" + strings.Join(paths, ", ") + "]"
 	kinds, err := kindsOf(ctx, conn, fmt.Sprintf("(SELECT json_extract_string(properties, %[1]s) AS v, json_type(properties, %[1]s) AS t FROM %[2]s)", list, relation), len(keys))
 	if err != nil {
-		return s, err
+		return s, ctx.Err()
 	}
 	var expressions []string
 	for i, key := range keys {

@@ -132,17 +132,17 @@ func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 		return false, err
 	}
 	t.notify(ctx)
-	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, events(out)))
+	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, eventsOf(out)))
 	took := t.now().Sub(began)
 	t.metrics.compactions.Observe(took.Seconds())
-	t.metrics.compacted.Add(float64(events(out)))
+	t.metrics.compacted.Add(float64(eventsOf(out)))
 	signal(t.compactable) // the next level may be full
 	t.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
 		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
 	return true, nil
 }
 
-func events(segments []warehouse.Segment) (n int64) {
+func eventsOf(segments []warehouse.Segment) (n int64) {
 	for _, segment := range segments {
 		n += segment.Events
 	}

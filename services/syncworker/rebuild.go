@@ -20,7 +20,8 @@ type RebuildResult struct {
 // Rebuild makes the roll-up of every live segment again from its events and
 // compares it with the one there is. What is missing or damaged is put back; what
 // differs is replaced, in the manifest too. It calls report for each segment that
-// was not as it should be. Services may run meanwhile; the database may be one that
+// was not as it should be. Segments whose events are damaged are passed over and
+// become the error, which is warehouse.ErrQuarantined. Services may run meanwhile; the database may be one that
 // waits for Restore.
 func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(warehouse.Segment, warehouse.Rebuilt)) (r RebuildResult, err error) {
 	rows, err := pool.Query(ctx, liveSegmentsSQL)
@@ -36,12 +37,15 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 		return r, err
 	}
 	defer func() { err = errors.Join(err, builder.Close()) }()
+	var damage []error
 	for _, segment := range segments {
-		if err := rebuild(ctx, pool, builder, segment, &r, report); err != nil {
+		err := rebuild(ctx, pool, builder, segment, &r, report)
+		if err != nil && !errors.Is(err, warehouse.ErrQuarantined) {
 			return r, err
 		}
+		damage = append(damage, err)
 	}
-	return r, nil
+	return r, errors.Join(damage...)
 }
 
 func rebuild(ctx context.Context, pool *pgxpool.Pool, builder *warehouse.Builder, segment warehouse.Segment, r *RebuildResult, report func(warehouse.Segment, warehouse.Rebuilt)) error {

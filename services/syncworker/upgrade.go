@@ -79,6 +79,9 @@ func (t *term) upgradeSegment(ctx context.Context, old warehouse.Segment) error 
 	if err != nil {
 		return err
 	}
+	if n := eventsOf(out); n != old.Events {
+		return fmt.Errorf("%w: it has %d events, the manifest says %d", warehouse.ErrQuarantined, n, old.Events)
+	}
 	if err := t.replace(ctx, []warehouse.Segment{old}, out); err != nil {
 		return err
 	}

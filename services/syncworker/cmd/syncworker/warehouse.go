@@ -88,7 +88,7 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	r, err := syncworker.Rebuild(ctx, pool, cfg.Warehouse, func(s warehouse.Segment, fate warehouse.Rebuilt) {
 		say("%s: %s of project %d", fate, s.RollUpPath(), s.ProjectID)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, warehouse.ErrQuarantined) {
 		return err
 	}
 	if r.Outdated > 0 {
@@ -96,7 +96,7 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	}
 	say("%d roll-ups made again from %d events: %d equal, %d restored, %d replaced",
 		r.Equal+r.Restored+r.Replaced, r.Events, r.Equal, r.Restored, r.Replaced)
-	return nil
+	return err
 }
 
 type export struct {
