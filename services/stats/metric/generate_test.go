@@ -117,7 +117,7 @@ var someValues = []value{
 }
 
 // someKeys are keys of properties as JSON has them.
-var someKeys = []string{"country", "price", "a.b", "we ird", `q"uote`, "sl/ash", "til~de", `back\slash`, "*", "0", "in(", "ключ", "a=b"}
+var someKeys = []string{"country", "price", "a.b", "we ird", `q"uote`, "sl/ash", "til~de", `back\slash`, "*", "0", "in(", "ключ", "a=b", "$os"}
 
 // someKinds are the values of one kind each, some almost of one, for keys.
 func (g generator) someKinds() map[string][]value {
