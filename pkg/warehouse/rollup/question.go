@@ -142,9 +142,10 @@ func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, e
 		return 0, err
 	}
 	var users uint64
-	if len(sets) > 0 {
+	switch {
+	case len(sets) > 0:
 		users = cardinality(q.withMarked(sets, marked))
-	} else {
+	case marked:
 		for _, word := range q.set {
 			users += uint64(bits.OnesCount64(word))
 		}

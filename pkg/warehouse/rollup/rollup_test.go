@@ -171,10 +171,16 @@ func TestRollUp(t *testing.T) {
 }
 
 func check(t *testing.T, g generator, view *View, all facts) {
-	periods, match := g.periods(all), g.match()
+	match := g.match()
+	q := view.Ask(match)
+	for range 3 { // nothing of a period is left for the next
+		checkPeriods(t, q, g.periods(all), all, match)
+	}
+}
+
+func checkPeriods(t *testing.T, q *Question, periods []Period, all facts, match func(string) bool) {
 	want := all.where(periods, match)
 	about := fmt.Sprint(periods)
-	q := view.Ask(match)
 	for range 2 { // the second time from what is remembered
 		n, err := q.CountUsers(t.Context(), periods...)
 		require.NoError(t, err)
@@ -276,6 +282,21 @@ func TestMergeIsTheSameAsBuilding(t *testing.T) {
 	}
 }
 
+// TestNothingIsLeftFromThePeriodBefore: London's days are cut in summer and whole
+// in winter.
+func TestNothingIsLeftFromThePeriodBefore(t *testing.T) {
+	t.Parallel()
+	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1}, {dayMicros, "b", 2}}))})
+	require.NoError(t, err)
+	q := view.Ask(func(eventType string) bool { return eventType == "a" })
+	n, err := q.CountUsers(t.Context(), Period{-4, quartersOfDay - 4})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	n, err = q.CountUsers(t.Context(), Period{quartersOfDay, 2 * quartersOfDay})
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
 func TestProjectsDoNotMix(t *testing.T) {
 	t.Parallel()
 	var b Builder
@@ -302,8 +323,7 @@ func TestOldFilesAreForgotten(t *testing.T) {
 	view, err := NewView(old, []*File{stays, read(t, build(t, facts{{dayMicros, "a", 2}}))})
 	require.NoError(t, err)
 	require.Same(t, old.days[0], view.days[0])
-	old = nil
-	runtime.GC()
+	runtime.GC() // old is used no more
 	require.Nil(t, gone.Value())
 	runtime.KeepAlive(view)
 }
