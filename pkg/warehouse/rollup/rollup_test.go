@@ -174,11 +174,11 @@ func check(t *testing.T, g generator, view *View, all facts) {
 	match := g.match()
 	q := view.Ask(match)
 	for range 3 { // nothing of a period is left for the next
-		checkPeriods(t, q, g.periods(all), all, match)
+		checkPeriods(t, g, view, q, g.periods(all), all, match)
 	}
 }
 
-func checkPeriods(t *testing.T, q *Question, periods []Period, all facts, match func(string) bool) {
+func checkPeriods(t *testing.T, g generator, view *View, q *Question, periods []Period, all facts, match func(string) bool) {
 	want := all.where(periods, match)
 	about := fmt.Sprint(periods)
 	for range 2 { // the second time from what is remembered
