@@ -339,6 +339,9 @@ func TestClocksThatGoBackOverMidnight(t *testing.T) {
 	require.Equal(t, []DAURow{{"2006-10-28", 2}, {"2006-10-29", 2}}, rows)
 	rows, err = Retention{Scope: scope, Range: r, Unit: calendar.Day, Windows: 2}.Rows(t.Context(), src)
 	require.NoError(t, err)
+	one, err := Retention{Scope: scope, Range: Range{r.From, r.From}, Unit: calendar.Day, Windows: 1}.Rows(t.Context(), src)
+	require.NoError(t, err)
+	require.Equal(t, []DayRetentionRow{{"2006-10-28", 0, 1, 1, 1, false}}, one, "a came first on the 29th")
 	require.Equal(t, []DayRetentionRow{
 		{"2006-10-28", 0, 1, 1, 1, false}, {"2006-10-28", 1, 1, 1, 1, false},
 		{"2006-10-29", 0, 1, 1, 1, false}, {"2006-10-29", 1, 1, 0, 0, false},

@@ -125,7 +125,11 @@ func (q Retention) period() (period, bool) {
 	if q.InPeriod {
 		first = q.From
 	}
-	return q.days(first, q.Unit.Add(last, q.Windows)-1)
+	p, ok := q.days(first, q.Unit.Add(last, q.Windows)-1)
+	// Where clocks go back over midnight, a later date lies before the end: who came
+	// then first is in no cohort that counts.
+	p.last = lastDate
+	return p, ok
 }
 
 // counts returns the users of each cohort and window that has any, in order:
