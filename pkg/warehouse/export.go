@@ -59,8 +59,12 @@ func Export(ctx context.Context, cfg Config, s *Snapshot, project int64, from, t
 	}
 	tmp := filepath.Join(spill, "events")
 	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, nil), "$project", fmt.Sprint(project))
-	result, err := db.ExecContext(ctx, "COPY (SELECT event_id, occurred_at, user_id, event_type, properties AS properties_json FROM "+
-		relation+" ORDER BY occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
+	at := "occurred_at"
+	if filepath.Ext(file) == ".csv" { // RFC 3339: DuckDB would write offsets without minutes
+		at = "strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS occurred_at"
+	}
+	result, err := db.ExecContext(ctx, "COPY (SELECT event_id, "+at+", user_id, event_type, properties AS properties_json FROM "+
+		relation+" AS e ORDER BY e.occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
 	if err != nil {
 		return 0, fmt.Errorf("exporting: %w", err)
 	}

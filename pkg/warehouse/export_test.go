@@ -40,7 +40,7 @@ func TestExport(t *testing.T) {
 	}
 	for _, record := range records[1:] {
 		e := byID[record[0]]
-		at, err := time.Parse("2006-01-02 15:04:05.999999-07", record[1])
+		at, err := time.Parse(time.RFC3339Nano, record[1])
 		require.NoError(t, err)
 		require.Equal(t, e.OccurredAt, at.UnixMicro())
 		require.Equal(t, []string{e.UserID, e.Type, e.Properties}, record[2:])
