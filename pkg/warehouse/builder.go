@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/warehouse/rollup"
 )
 
@@ -209,6 +210,9 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 		return err
 	})
 	if err := g.Wait(); err != nil {
+		return Segment{}, err
+	}
+	if err := failpoint.Hit(failpoint.FolderBeforeSync); err != nil {
 		return Segment{}, err
 	}
 	return segment, syncFolder(filepath.Join(b.dir, filepath.Dir(segment.Path)))

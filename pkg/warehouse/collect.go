@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"eventanalytics/pkg/failpoint"
 )
 
 // Files lists the segment files, by their paths below the warehouse folder, that
@@ -59,6 +61,9 @@ func (b *Builder) Remove(paths ...string) error {
 	for _, path := range paths {
 		if err := os.Remove(filepath.Join(b.dir, path)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("removing a segment: %w", err))
+		}
+		if err := failpoint.Hit(failpoint.CollectMidway); err != nil {
+			return err
 		}
 	}
 	return errors.Join(errs...)

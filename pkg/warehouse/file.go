@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"eventanalytics/pkg/failpoint"
 )
 
 // A segment's files are <project>/<epoch>-<id>.parquet and .rollup; the ids rise
@@ -46,6 +48,9 @@ func seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 	if err := f.Chmod(mode); err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
+	if err := failpoint.Hit(failpoint.SegmentBeforeSync); err != nil {
+		return 0, sum, err
+	}
 	if err := f.Sync(); err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
@@ -54,6 +59,9 @@ func seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 		return 0, sum, fmt.Errorf("hashing a segment: %w", err)
 	}
 	h.Sum(sum[:0])
+	if err := failpoint.Hit(failpoint.SegmentBeforeRename); err != nil {
+		return 0, sum, err
+	}
 	if err := os.Rename(tmp, path); err != nil {
 		return 0, sum, fmt.Errorf("publishing a segment: %w", err)
 	}

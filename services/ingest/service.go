@@ -17,6 +17,7 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/ratelimit"
@@ -116,7 +117,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, failpoint.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -131,18 +132,18 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool), log: deps.Log, server: srv,
 		budget: newBudget(cfg.Limits.MaxInFlight, deps.Registry),
-		tokens: outbox.NewTokens(positionKey), now: time.Now,
+		tokens: outbox.NewTokens(positionKey), now: failpoint.Now,
 		metrics: newEventMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
 	metrics.RegisterPool(deps.Registry, deps.Pool)
 	limiter := ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, failpoint.Now)),
 		ratelimit.Middleware(limiter),
 	)
 	s.registerEvents(srv.API)
 	accountapi.Register(srv.API, cfg.Accounts, accountapi.Deps{
-		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, time.Now),
+		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, failpoint.Now),
 		Limiter:  limiter,
 	})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/server"
@@ -197,6 +198,9 @@ func (s *Service) rows(ctx context.Context, tag string, c caching, q metric.Quer
 		ctx, span := s.tracer.Start(ctx, "metric "+q.Name(), trace.WithAttributes(attribute.String(tracing.Metric, q.Name())))
 		began := time.Now()
 		rows, from, err := metric.Answer(ctx, q, src)
+		if err == nil {
+			err = failpoint.Hit(failpoint.StatsBeforeAnswer)
+		}
 		if err == nil {
 			span.SetAttributes(attribute.Int(tracing.Rows, reflect.ValueOf(rows).Len()), attribute.String(tracing.Source, from))
 			s.seconds.WithLabelValues(q.Name(), from).Observe(time.Since(began).Seconds())

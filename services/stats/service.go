@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/openapi"
 	"eventanalytics/pkg/outbox"
@@ -75,7 +76,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, failpoint.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +95,13 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	s := &Service{
 		server: srv, db: db,
 		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
-		tokens: outbox.NewTokens(positionKey), now: time.Now, cache: cache,
+		tokens: outbox.NewTokens(positionKey), now: failpoint.Now, cache: cache,
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)
 	metrics.RegisterPool(deps.Registry, deps.Pool)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, failpoint.Now)),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)

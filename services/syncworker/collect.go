@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
 )
@@ -40,11 +41,17 @@ func (t *term) collectAlone(ctx context.Context) error {
 	if err != nil || held {
 		return err
 	}
+	if err := failpoint.Hit(failpoint.CollectBeforeUnlink); err != nil {
+		return err
+	}
 	if err := t.builder.Remove(expired...); err != nil {
 		return err
 	}
 	orphans, err := t.orphans(ctx)
 	if err != nil {
+		return err
+	}
+	if err := failpoint.Hit(failpoint.CollectBeforeOrphans); err != nil {
 		return err
 	}
 	if err := t.builder.Remove(orphans...); err != nil {

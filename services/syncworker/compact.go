@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/tracing"
@@ -128,7 +129,13 @@ func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 			return false, err
 		}
 	}
+	if err := failpoint.Hit(failpoint.CompactBeforeSwap); err != nil {
+		return false, err
+	}
 	if err := t.replace(ctx, in, out); err != nil {
+		return false, err
+	}
+	if err := failpoint.Hit(failpoint.CompactAfterSwap); err != nil {
 		return false, err
 	}
 	t.notify(ctx)
@@ -202,7 +209,7 @@ func (t *term) replace(ctx context.Context, in, out []warehouse.Segment) error {
 		if _, err := tx.Exec(ctx, bumpSQL, t.epoch); err != nil {
 			return fmt.Errorf("raising the version: %w", err)
 		}
-		return nil
+		return failpoint.Hit(failpoint.CompactInSwap)
 	})
 	if err != nil {
 		return fmt.Errorf("replacing segments: %w", err)

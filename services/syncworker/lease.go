@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
@@ -108,6 +109,9 @@ func (s *Service) tryAcquire(ctx context.Context) (*term, error) {
 		return nil, fmt.Errorf("taking the lease: %w", err)
 	}
 	t.position.XID = uint64(xid)
+	if err := failpoint.Hit(failpoint.WorkerAfterClaim); err != nil {
+		return nil, err
+	}
 	return t, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
@@ -91,6 +92,9 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	if len(batch.Rows) == 0 {
 		return true, t.loadNothing(ctx, batch)
 	}
+	if err := failpoint.Hit(failpoint.LoadAfterTail); err != nil {
+		return false, err
+	}
 	ctx, span := t.span(ctx, "load", began)
 	defer func() { tracing.End(span, err) }()
 	span.SetAttributes(attribute.Int(tracing.Rows, len(batch.Rows)))
@@ -135,6 +139,9 @@ func (t *term) publish(ctx context.Context, b written, batch outbox.Batch) error
 			return err
 		}
 	}
+	if err := failpoint.Hit(failpoint.LoadBeforeCommit); err != nil {
+		return err
+	}
 	err := t.commit(ctx, func(tx pgx.Tx, stored outbox.Position) error {
 		if stored != t.position {
 			return errMoved
@@ -157,10 +164,13 @@ func (t *term) publish(ctx context.Context, b written, batch outbox.Batch) error
 		if _, err := tx.Exec(ctx, projectVersionsSQL, projects, version); err != nil {
 			return fmt.Errorf("raising project versions: %w", err)
 		}
-		return nil
+		return failpoint.Hit(failpoint.LoadInCommit)
 	})
 	if err != nil {
 		return fmt.Errorf("publishing a load: %w", err)
+	}
+	if err := failpoint.Hit(failpoint.LoadAfterCommit); err != nil {
+		return err
 	}
 	complete.stored = complete.until
 	t.position, t.complete = next, complete

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
+
+	"eventanalytics/pkg/failpoint"
 )
 
 // Outbox tables of days that ended the retention ago, attached or not. A crash
@@ -64,6 +66,9 @@ func (t *term) dropPartition(ctx context.Context, p partition) error {
 		if _, err := t.pool.Exec(ctx, "ALTER TABLE analytics.outbox DETACH PARTITION "+p.table()+" "+how); err != nil {
 			return fmt.Errorf("detaching: %w", err)
 		}
+	}
+	if err := failpoint.Hit(failpoint.PartitionDetached); err != nil {
+		return err
 	}
 	unread, err := t.unread(ctx, p)
 	if err != nil {

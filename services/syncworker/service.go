@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
@@ -120,7 +121,7 @@ func Prepare(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
-		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(), now: time.Now,
+		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(), now: failpoint.Now,
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
 	}
 	metrics.RegisterPool(deps.Registry, deps.Pool)

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker/userkey"
@@ -68,6 +69,9 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 			segments, dead, err := t.writeGroup(ctx, group, 0, len(group.events))
 			if err != nil {
 				return fmt.Errorf("writing events of project %d: %w", group.project, err)
+			}
+			if err := failpoint.Hit(failpoint.LoadMidway); err != nil {
+				return err
 			}
 			mu.Lock()
 			defer mu.Unlock()

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
 )
 
@@ -96,13 +97,21 @@ const txAttempts = 3
 func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
 	var err error
 	for range txAttempts {
-		err = pgx.BeginFunc(ctx, s.pool, do)
+		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if err := do(tx); err != nil {
+				return err
+			}
+			return failpoint.Hit(failpoint.IngestBeforeCommit)
+		})
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != "40P01" && pg.Code != "40001" {
 			break
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return failpoint.Hit(failpoint.IngestAfterCommit)
 }
 
 // repeatsOf makes repeats of ids that were stored before differ from what was

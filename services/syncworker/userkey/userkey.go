@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
 )
 
@@ -112,8 +113,10 @@ func (k *Keys) get(ctx context.Context, project int64, users []string) ([]uint32
 	}
 	if slices.Contains(keys, none) {
 		err := pgx.BeginFunc(ctx, k.pool, func(tx pgx.Tx) error {
-			keys, err = assign(ctx, tx, project, users, keys, next)
-			return err
+			if keys, err = assign(ctx, tx, project, users, keys, next); err != nil {
+				return err
+			}
+			return failpoint.Hit(failpoint.KeysBeforeCommit)
 		})
 		if err != nil {
 			return nil, err
