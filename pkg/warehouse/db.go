@@ -112,7 +112,10 @@ func (db *DB) Run(ctx context.Context, s *Snapshot, q Query, scan func(*sql.Rows
 		if err := db.check(ctx, segments); err != nil {
 			return err
 		}
-		return db.query(ctx, text, args, scan)
+		if err := db.query(ctx, text, args, scan); err != nil {
+			return err
+		}
+		return db.check(ctx, segments) // none was replaced meanwhile
 	})
 	switch kind(err) {
 	case duckdb.ErrorTypeOutOfMemory:
@@ -149,7 +152,7 @@ func (db *DB) limit(ctx context.Context, slots chan struct{}, f func(context.Con
 	return err
 }
 
-// check hashes the files that nobody needed before.
+// check hashes the files that nobody needed before, or that have changed.
 func (db *DB) check(ctx context.Context, segments []Segment) error {
 	for _, segment := range segments {
 		if err := ctx.Err(); err != nil {

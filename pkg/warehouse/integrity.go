@@ -6,11 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 )
 
-// integrity knows which files are what the manifest says. It hashes each once,
-// when it is needed first, and again only while it is damaged and changes.
+// integrity knows which files are what the manifest says. It hashes each when it
+// is needed first, and again when it is another file or was written to.
 type integrity struct {
 	dir string
 
@@ -19,12 +18,10 @@ type integrity struct {
 }
 
 type checkedFile struct {
-	mu    sync.Mutex // held while the file is hashed
-	whole bool
-	// What is wrong, and with which file: one that changes is looked at again.
-	reason error
-	size   int64
-	at     time.Time
+	mu     sync.Mutex // held while the file is hashed
+	hashed bool
+	reason error       // what is wrong with it; nil for nothing
+	info   os.FileInfo // of the file that was hashed; nil for none
 }
 
 func newIntegrity(dir string) *integrity {
@@ -43,23 +40,24 @@ func (i *integrity) check(path string, verify func() error) error {
 
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.whole {
-		return nil
+	info, err := os.Stat(filepath.Join(i.dir, path))
+	if err != nil {
+		info = nil // verify says why
 	}
-	var size int64
-	var at time.Time
-	if info, err := os.Stat(filepath.Join(i.dir, path)); err == nil {
-		size, at = info.Size(), info.ModTime()
-	}
-	if f.reason != nil && f.size == size && f.at.Equal(at) {
-		return f.reason
-	}
-	f.reason, f.size, f.at = verify(), size, at
-	f.whole = f.reason == nil
-	if unread(f.reason) {
-		f.at = time.Time{} // look again even when it stays as it is
+	if !f.hashed || !unchanged(f.info, info) {
+		f.info, f.reason = info, verify()
+		f.hashed = !unread(f.reason) // else look again even when it stays as it is
 	}
 	return f.reason
+}
+
+// unchanged says whether a file is the same one as before, as far as can be told
+// without reading it.
+func unchanged(before, now os.FileInfo) bool {
+	if before == nil || now == nil {
+		return before == nil && now == nil
+	}
+	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
 // unread says that a file was not read to its end: for lack of descriptors, or

@@ -84,14 +84,13 @@ func (b *Builder) days(ctx context.Context, in []Segment) ([]Span, error) {
 // damaged is made again from its events.
 func (b *Builder) rollUps(ctx context.Context, segments []Segment) ([]*rollup.File, error) {
 	files := make([]*rollup.File, len(segments))
+	known := newIntegrity(b.dir)
 	for i, segment := range segments {
 		if segment.RollUp == nil {
 			return nil, fmt.Errorf("segment %s has no roll-up", segment.Path)
 		}
-		err := VerifyRollUp(b.dir, segment)
-		if err == nil {
-			files[i], err = readRollUp(b.dir, segment)
-		}
+		var err error
+		files[i], err = readRollUp(b.dir, segment, func() error { return known.checkRollUp(segment) })
 		if err == nil {
 			continue
 		}

@@ -187,7 +187,7 @@ func (r *rollUps) readOne(segment Segment) (f *rollup.File, damaged bool) {
 	if err := r.files.checkRollUp(segment); err != nil {
 		return nil, true // the reader reports it
 	}
-	f, err := readRollUp(r.dir, segment)
+	f, err := readRollUp(r.dir, segment, func() error { return r.files.checkRollUp(segment) })
 	if err != nil {
 		r.log.Error("roll-up cannot be read", zap.String(logging.Segment, segment.RollUpPath()), zap.Error(err))
 		return nil, !errors.Is(err, rollup.ErrFormat)

@@ -85,12 +85,12 @@ func openWhole(dir, path string, size int64) (*os.File, error) {
 	return f, nil
 }
 
-// readRollUp reads a segment's roll-up, which was verified before.
-func readRollUp(dir string, segment Segment) (*rollup.File, error) {
+// readRollUp reads a segment's roll-up, which check verifies.
+func readRollUp(dir string, segment Segment, check func() error) (*rollup.File, error) {
 	if segment.RollUp == nil {
 		return nil, fmt.Errorf("segment %s has no roll-up", segment.Path)
 	}
-	f, err := rollup.Read(rollUpSource(filepath.Join(dir, segment.RollUpPath())), segment.RollUp.Bytes)
+	f, err := rollup.Read(rollUpSource{filepath.Join(dir, segment.RollUpPath()), check}, segment.RollUp.Bytes)
 	if err == nil && (f.Project != segment.ProjectID || f.Events != uint64(segment.Events)) {
 		err = fmt.Errorf("%w: it is of %d events of project %d", rollup.ErrFormat, f.Events, f.Project)
 	}
@@ -100,9 +100,25 @@ func readRollUp(dir string, segment Segment) (*rollup.File, error) {
 	return f, nil
 }
 
-type rollUpSource string
+// rollUpSource is a segment's roll-up on disk.
+type rollUpSource struct {
+	path string
+	// check returns what is wrong with the file. It is called for each opened one:
+	// what is read later must be what was verified.
+	check func() error
+}
 
-func (s rollUpSource) Open() (rollup.ReadAtCloser, error) { return os.Open(string(s)) }
+func (s rollUpSource) Open() (rollup.ReadAtCloser, error) {
+	f, err := os.Open(s.path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrQuarantined, err)
+	}
+	if err := s.check(); err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
+}
 
 // rollUpBytes is a roll-up without a file.
 type rollUpBytes []byte

@@ -16,7 +16,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"strings"
 	"time"
@@ -58,8 +57,8 @@ func Answer(ctx context.Context, q Query, src Source) (rows any, from string, er
 			rows, ok, err = s.sums(ctx, view, src)
 			return err
 		})
-		// A roll-up whose file was lost meanwhile costs time, not the answer.
-		if ok && !errors.Is(err, rollup.ErrFormat) && !errors.Is(err, fs.ErrNotExist) {
+		// A roll-up whose file was lost or damaged meanwhile costs time, not the answer.
+		if ok && !errors.Is(err, rollup.ErrFormat) && !errors.Is(err, warehouse.ErrQuarantined) {
 			return rows, FromRollUp, err
 		}
 	}
