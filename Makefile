@@ -13,6 +13,8 @@ GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
 RACE_MODULES := migrations pkg services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
+ROUNDS ?= 100
+SEED ?= 0
 SOURCES := migrations pkg services cmd tests
 BINARIES := ingest syncworker stats standalone
 
@@ -41,6 +43,11 @@ test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
 	@docker compose version >/dev/null || { echo "Docker with its compose plugin is needed" >&2; exit 1; }
 	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./compose
+
+.PHONY: fault-test
+fault-test: install-test ## Break the service in every way while clients post, and check what it counted (ROUNDS=100, SEED=0 for any, FAULT="--only=…")
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
+	@bin/fault-test --rounds=$(ROUNDS) --seed=$(SEED) $(FAULT)
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes

@@ -75,13 +75,13 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
 		}
 	}
-	return start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	return Start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
 }
 
 // group names replicas as deployments/systemd/upstreams.conf does.
 func group(name string, replicas []string) string {
-	return "upstream " + name + " {\n    server " + strings.Join(replicas, ";\n    server ") +
-		";\n    keepalive 64;\n    keepalive_timeout 2s;\n}\n"
+	return "upstream " + name + " {\n    server " + strings.Join(replicas, " fail_timeout=1s;\n    server ") +
+		" fail_timeout=1s;\n    keepalive 64;\n    keepalive_timeout 2s;\n}\n"
 }
 
 var placeholder = regexp.MustCompile(`\$\{[A-Z_]+\}`)

@@ -21,9 +21,9 @@ type Process struct {
 	err  error
 }
 
-// start runs a program with nothing in its environment but env and what every
-// program needs. Its output goes to <dir>/<name>.log.
-func start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
+// Start runs a program with nothing in its environment but env and what every
+// program needs. Its output is added to <dir>/<name>.log.
+func Start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -44,6 +44,9 @@ func start(ctx context.Context, dir, name string, env []string, program string, 
 	}()
 	return p, nil
 }
+
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.done }
 
 // PID of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }

@@ -81,7 +81,7 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 	if err != nil {
 		return nil, err
 	}
-	redis, err := startRedis(ctx, dir, port)
+	redis, err := StartRedis(ctx, dir, port)
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (s *Stack) startService(ctx context.Context, name string, env ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	p, err := start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), program)
+	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), program)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
 		return err
 	}
 	for range 2 {
-		p, err := start(ctx, dir, "migrate", env, program, "migrate")
+		p, err := Start(ctx, dir, "migrate", env, program, "migrate")
 		if err != nil {
 			return err
 		}
@@ -144,12 +144,13 @@ func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
 	return nil
 }
 
-func startRedis(ctx context.Context, dir string, port int) (*Process, error) {
+// StartRedis runs redis-server on a port of 127.0.0.1; it keeps nothing on disk.
+func StartRedis(ctx context.Context, dir string, port int) (*Process, error) {
 	program, err := find("redis-server")
 	if err != nil {
 		return nil, err
 	}
-	return start(ctx, dir, "redis", nil, program,
+	return Start(ctx, dir, "redis", nil, program,
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
 }
 

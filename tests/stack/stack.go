@@ -138,13 +138,24 @@ func Root() (string, error) {
 
 // Build builds the named binaries into the repository's bin folder, as make
 // build does; what is up to date is left alone.
-func Build(ctx context.Context, names ...string) error {
+func Build(ctx context.Context, names ...string) error { return Variant{}.Build(ctx, names...) }
+
+// Variant is a way to build the binaries that differs from what is shipped.
+type Variant struct {
+	Name    string // of their folder, below the repository's bin
+	Tags    string // of go build, comma-separated
+	Overlay string // file for go build -overlay
+}
+
+// Build builds the named binaries.
+func (v Variant) Build(ctx context.Context, names ...string) error {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		cmd := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(root, "bin")+"/", "./cmd/"+name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags="+v.Tags, "-overlay="+v.Overlay,
+			"-o", filepath.Join(root, "bin", v.Name)+"/", "./cmd/"+name)
 		cmd.Dir = filepath.Join(root, "services", name)
 		if tool := filepath.Join(root, "cmd", name); exists(tool) { // not a service: a module for itself
 			cmd.Args[len(cmd.Args)-1], cmd.Dir = ".", tool
@@ -161,11 +172,13 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// binary returns the path of a binary Build made.
-func binary(name string) (string, error) {
+// Binary returns the path of a binary Build made.
+func (v Variant) Binary(name string) (string, error) {
 	root, err := Root()
-	return filepath.Join(root, "bin", name), err
+	return filepath.Join(root, "bin", v.Name, name), err
 }
+
+func binary(name string) (string, error) { return Variant{}.Binary(name) }
 
 // FreePort returns a port nobody listens on at the moment.
 func FreePort() (int, error) {

@@ -37,5 +37,5 @@ func StandaloneProcess(ctx context.Context, dir string, port int, env ...string)
 		return nil, fmt.Errorf("starting the standalone: %w", err)
 	}
 	env = append([]string{"PORT=" + strconv.Itoa(port), "DATA_DIR=" + dir}, env...)
-	return start(ctx, dir, "standalone", env, program)
+	return Start(ctx, dir, "standalone", env, program)
 }

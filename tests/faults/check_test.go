@@ -1,0 +1,156 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// tell writes journals of two clients and reads them.
+func tell(t *testing.T, journals ...[]entry) *story {
+	t.Helper()
+	dir := t.TempDir()
+	for client, entries := range journals {
+		j, err := newJournal(dir, 1, client)
+		require.NoError(t, err)
+		for _, e := range entries {
+			require.NoError(t, j.write(e))
+		}
+		require.NoError(t, j.close())
+	}
+	s, err := readStory(dir, 1)
+	require.NoError(t, err)
+	return s
+}
+
+func TestStory(t *testing.T) {
+	t.Parallel()
+	rng := newRand(1, 0)
+	a, b, c := newEvent(rng, 0), newEvent(rng, 0), newEvent(rng, 1)
+	bad := newID(rng)
+	s := tell(t,
+		[]entry{
+			{Upload: 1, Events: []event{a, b}, Invalid: []uuid.UUID{bad}},
+			{Upload: 1},
+			{Upload: 1, Status: 202, Accepted: 1, Position: "p"},
+		},
+		[]entry{{Upload: 1, Events: []event{a, c}}, {Upload: 1, Status: 503}})
+	require.Equal(t, map[uuid.UUID]bool{a.ID: true, b.ID: true}, s.acknowledged)
+	require.Equal(t, map[uuid.UUID]bool{bad: true}, s.refused)
+	require.Equal(t, []event{a}, s.sent[a.ID], "sent twice, with one content")
+	require.Len(t, s.sent, 3)
+	require.Equal(t, []int{2, 4, 1, 2}, []int{s.uploads, s.events, s.accepted, s.unknown})
+	require.Equal(t, []string{"p"}, s.positions)
+}
+
+// Each way to break the promise is found, and by the check of its name.
+func TestChecksFail(t *testing.T) {
+	t.Parallel()
+	rng := newRand(2, 0)
+	acknowledged, unknown, unsent := newEvent(rng, 0), newEvent(rng, 0), newEvent(rng, 0)
+	refused := newEvent(rng, 0)
+	s := tell(t, []entry{
+		{Upload: 1, Events: []event{acknowledged}, Invalid: []uuid.UUID{refused.ID}},
+		{Upload: 1, Status: 202, Accepted: 1},
+		{Upload: 2, Events: []event{unknown}},
+		{Upload: 2},
+	})
+	changed := acknowledged
+	changed.At = changed.At.Add(time.Microsecond)
+	for name, x := range map[string]struct {
+		outbox, warehouse []event
+		ledger            []event // beside those of the outbox
+		check             string  // empty: none fails
+	}{
+		"all is well":         {outbox: []event{acknowledged}, warehouse: []event{acknowledged}},
+		"unknown and stored":  {outbox: []event{acknowledged, unknown}, warehouse: []event{unknown, acknowledged}},
+		"lost by ingest":      {check: "acknowledged is stored"},
+		"stored unsent":       {outbox: []event{acknowledged, unsent}, check: "stored was sent"},
+		"refused and stored":  {outbox: []event{acknowledged, refused}, check: "refused is not stored"},
+		"stored changed":      {outbox: []event{changed}, check: "content"},
+		"in the ledger alone": {outbox: []event{acknowledged}, ledger: []event{unknown}, check: "ledger"},
+		"twice in the outbox": {outbox: []event{acknowledged, acknowledged}, check: "outbox once"},
+		"lost by the worker":  {outbox: []event{acknowledged, unknown}, warehouse: []event{unknown}, check: "stored is loaded"},
+		"loaded twice":        {outbox: []event{acknowledged}, warehouse: []event{acknowledged, acknowledged}, check: "warehouse once"},
+		"loaded changed":      {outbox: []event{acknowledged}, warehouse: []event{changed}, check: "content"},
+		"loaded unstored":     {outbox: []event{acknowledged}, warehouse: []event{acknowledged, unknown}, check: "loaded was stored"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := compare(s, x.ledger, x.outbox, x.warehouse)
+			if x.check == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			require.Equal(t, x.check, checkOf(err))
+		})
+	}
+}
+
+func compare(s *story, ledger, outbox, warehouse []event) error {
+	ids, rows, files := map[uuid.UUID]bool{}, found{}, found{}
+	for _, e := range outbox {
+		ids[e.ID] = true
+		if err := rows.add(e, "outbox"); err != nil {
+			return err
+		}
+	}
+	for _, e := range ledger {
+		ids[e.ID] = true
+	}
+	for _, e := range warehouse {
+		if err := files.add(e, "warehouse"); err != nil {
+			return err
+		}
+	}
+	c := &checker{story: s}
+	if err := c.stored(ids, rows); err != nil {
+		return err
+	}
+	return c.loaded(rows, files)
+}
+
+// What a client writes is on one line for each event, and comes back as it was.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 0))
+	var events []event
+	for range 50 {
+		events = append(events, newEvent(rng, 0))
+	}
+	var read []struct {
+		ID    uuid.UUID `json:"event_id"`
+		At    time.Time `json:"occurred_at"`
+		User  string    `json:"user_id"`
+		Type  string    `json:"event_type"`
+		Props json.RawMessage
+	}
+	body := encode(events, []uuid.UUID{newID(rng)})
+	require.NoError(t, json.Unmarshal(bytes.ReplaceAll(body, []byte(`"properties"`), []byte(`"Props"`)), &read))
+	require.Len(t, read, 51)
+	for i, e := range events {
+		got := read[i]
+		if i > 0 { // the invalid one is between the first two
+			got = read[i+1]
+		}
+		require.Equal(t, e, event{got.ID, got.At.UTC(), got.User, got.Type, string(got.Props)})
+	}
+}
+
+// A seed plans the same fault each time, and every fault has its turn.
+func TestEveryFaultHasItsTurn(t *testing.T) {
+	t.Parallel()
+	k := selected(nil)
+	turns := map[string]int{}
+	for seed := range uint64(2 * len(k.points)) {
+		turns[k.of(seed).name]++
+	}
+	require.Len(t, turns, len(k.points)+len(k.others))
+	require.Equal(t, k.of(7).name, selected(nil).of(7).name)
+}

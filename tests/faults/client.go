@@ -1,0 +1,296 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// project is what the clients of a round share.
+type project struct {
+	id           int64
+	ingest, read string // API keys
+
+	mu    sync.Mutex
+	known []event // sent by any of them
+}
+
+func (p *project) remember(events []event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known = append(p.known, events...)
+}
+
+// some returns up to n events that were sent before.
+func (p *project) some(rng *rand.Rand, n int) []event {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []event
+	for range min(n, len(p.known)) {
+		out = append(out, p.known[rng.IntN(len(p.known))])
+	}
+	return out
+}
+
+// client posts uploads as applications do: again and again until it is told the
+// outcome, and now and then it gives up.
+type client struct {
+	cluster *cluster
+	project *project
+	journal *journal
+	rng     *rand.Rand
+	number  int
+	uploads int
+	own     map[uuid.UUID]bool // acknowledged to this client
+}
+
+// last is how many uploads a client sends when the fault is over.
+const lastUploads = 2
+
+// run posts until over is closed, and then a little more.
+func (c *client) run(ctx context.Context, over <-chan struct{}) error {
+	for {
+		select {
+		case <-over:
+			for range lastUploads {
+				if err := c.upload(ctx, over); err != nil {
+					return err
+				}
+			}
+			return nil
+		default:
+		}
+		if err := c.upload(ctx, over); err != nil {
+			return err
+		}
+	}
+}
+
+// upload sends some events, a few of them known or invalid.
+func (c *client) upload(ctx context.Context, over <-chan struct{}) error {
+	c.uploads++
+	u := c.plan()
+	if err := c.journal.write(entry{Upload: c.uploads, Events: u.events, Invalid: u.invalid}); err != nil {
+		return err
+	}
+	c.project.remember(u.events)
+	patience := 1 + c.rng.IntN(30) // attempts
+	for attempt := range patience {
+		e, err := c.post(ctx, u)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		e.Upload = c.uploads
+		if err := c.journal.write(e); err != nil {
+			return err
+		}
+		if e.Status == http.StatusAccepted {
+			for _, x := range u.events {
+				c.own[x.ID] = true
+			}
+			if c.rng.IntN(4) == 0 {
+				return c.look(ctx, e.Position)
+			}
+			return nil
+		}
+		select {
+		case <-over: // it is up again, or about to be
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(min(attempt+1, 10)) * 20 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// upload is a request.
+type upload struct {
+	base    string
+	events  []event
+	invalid []uuid.UUID
+	key     string // Idempotency-Key; empty for none
+	body    []byte
+	slow    bool // sent bit by bit
+}
+
+func (c *client) plan() upload {
+	u := upload{base: c.cluster.url()}
+	if c.rng.IntN(4) == 0 {
+		u.base = c.cluster.services[[]string{"ingest-1", "ingest-2"}[c.rng.IntN(2)]].url()
+	}
+	n := 1 + c.rng.IntN([]int{1, 10, 60, 250}[c.rng.IntN(4)])
+	for range n {
+		u.events = append(u.events, newEvent(c.rng, c.number))
+	}
+	if c.rng.IntN(3) == 0 {
+		u.events = append(u.events, c.project.some(c.rng, 1+c.rng.IntN(20))...)
+	}
+	c.rng.Shuffle(len(u.events), func(i, j int) { u.events[i], u.events[j] = u.events[j], u.events[i] })
+	if c.rng.IntN(8) == 0 {
+		u.invalid = append(u.invalid, newID(c.rng))
+	}
+	if c.rng.IntN(8) == 0 {
+		u.key = newID(c.rng).String()
+	}
+	u.slow = c.rng.IntN(8) == 0
+	u.body = encode(u.events, u.invalid)
+	return u
+}
+
+// post sends an upload once. The error is that of an answer that must not be.
+func (c *client) post(ctx context.Context, u upload) (entry, error) {
+	var body io.Reader = bytes.NewReader(u.body)
+	if u.slow {
+		body = &slow{ctx: ctx, left: u.body}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.base+"/api/events", body)
+	if err != nil {
+		return entry{}, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.project.ingest)
+	request.Header.Set("Content-Type", "application/json")
+	if u.key != "" {
+		request.Header.Set("Idempotency-Key", u.key)
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return entry{}, nil //nolint:nilerr // nobody knows the outcome, and that is what the entry says
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return entry{}, nil //nolint:nilerr // as above
+	}
+	e := entry{Status: response.StatusCode}
+	switch {
+	case e.Status == http.StatusAccepted:
+		return e, e.read(text, len(u.events), len(u.invalid))
+	case e.Status >= 500 || e.Status == http.StatusConflict && u.key != "" || e.Status == http.StatusRequestTimeout:
+		return e, nil
+	}
+	return e, failed("answers", "posting valid events: %s: %s", response.Status, text)
+}
+
+// read takes over what an answer says of an upload.
+func (e *entry) read(text []byte, events, invalid int) error {
+	var a struct {
+		Objects    int `json:"obj_count"`
+		Accepted   int
+		Duplicates int
+		Rejected   int
+		Errors     []struct{ Code string }
+		Position   string
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return failed("answers", "reading %s: %w", text, err)
+	}
+	if a.Objects != events+invalid || a.Rejected != invalid || a.Accepted+a.Duplicates != events || len(a.Errors) != invalid {
+		return failed("answers", "to %d events and %d invalid ones: %s", events, invalid, text)
+	}
+	e.Accepted, e.Position = a.Accepted, a.Position
+	return nil
+}
+
+// look asks a replica for all events of the project as of a position: this
+// client's own must be among them. Answers that were computed before are welcome.
+func (c *client) look(ctx context.Context, position string) error {
+	replica := c.cluster.services[[]string{"stats-1", "stats-2"}[c.rng.IntN(2)]]
+	var totals struct{ Data []struct{ Events int } }
+	status, err := ask(ctx, replica.url(), c.project, "events", url.Values{
+		"from": {firstDay}, "to": {lastDay}, "interval": {"month"}, "min_position": {position}, "wait": {"5s"},
+	}, &totals)
+	if err != nil || status != http.StatusOK {
+		return err
+	}
+	seen := 0
+	for _, row := range totals.Data {
+		seen += row.Events
+	}
+	if seen < len(c.own) {
+		return failed("own events", "%s counts %d events where %d were acknowledged to this client before", replica.name, seen, len(c.own))
+	}
+	return nil
+}
+
+// ask asks a question and reads the answer into into. A status of 0 says that
+// there was none; other than 200 it must be one that says: not now.
+func ask(ctx context.Context, base string, p *project, metric string, values url.Values, into any) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/stats/"+metric+"?"+values.Encode(), nil)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+p.read)
+	response, err := web.Do(request)
+	if err != nil {
+		return 0, ctx.Err()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, ctx.Err()
+	}
+	switch {
+	case response.StatusCode == http.StatusOK:
+		if err := json.Unmarshal(text, into); err != nil {
+			return 0, failed("answers", "reading %s: %w", text, err)
+		}
+	case response.StatusCode < 500:
+		return 0, failed("answers", "asking for %s: %s: %s", metric, response.Status, text)
+	}
+	return response.StatusCode, nil
+}
+
+// slow is a body that comes bit by bit, so that its server may die meanwhile.
+type slow struct {
+	ctx  context.Context
+	left []byte
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	if len(s.left) == 0 {
+		return 0, io.EOF
+	}
+	select {
+	case <-s.ctx.Done():
+		return 0, s.ctx.Err()
+	case <-time.After(20 * time.Millisecond):
+	}
+	n := copy(p, s.left[:min(len(s.left), max(64, len(s.left)/4))])
+	s.left = s.left[n:]
+	return n, nil
+}
+
+// checkError says which check failed.
+type checkError struct {
+	check string
+	err   error
+}
+
+func (e *checkError) Error() string { return e.err.Error() }
+func (e *checkError) Unwrap() error { return e.err }
+
+func failed(check, format string, args ...any) error {
+	return &checkError{check, fmt.Errorf(format, args...)}
+}
+
+// checkOf returns the name of the check that found err.
+func checkOf(err error) string {
+	var e *checkError
+	if errors.As(err, &e) {
+		return e.check
+	}
+	return "drain"
+}

@@ -1,0 +1,78 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Events are of these days, UTC, both inclusive.
+const firstDay, lastDay = "2025-09-01", "2025-10-31"
+
+var begin = time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
+
+const days = 61
+
+// What the outbox escapes, and what must come back digit for digit.
+var (
+	types = []string{"view", "purchase", "Купівля", `a\tb`, "👍"}
+	props = []string{"", `{}`, `{"price":1.50,"tags":["a","b"]}`, `{"path":"C:\\temp\\new","tab":"a\tb"}`, `{"n":9007199254740993}`}
+)
+
+func newID(rng *rand.Rand) (id uuid.UUID) {
+	for i := range id {
+		id[i] = byte(rng.Uint32())
+	}
+	return id
+}
+
+func newEvent(rng *rand.Rand, client int) event {
+	e := event{
+		ID:    newID(rng),
+		At:    begin.Add(time.Duration(rng.Int64N(days*24*3600*1e6)) * time.Microsecond),
+		User:  fmt.Sprintf("user-%d", rng.IntN(40)),
+		Type:  types[min(rng.IntN(len(types)), rng.IntN(len(types)))],
+		Props: props[rng.IntN(len(props))],
+	}
+	switch rng.IntN(8) {
+	case 0: // at a bound of days
+		e.At = begin.AddDate(0, 0, rng.IntN(days)).Add(time.Duration(rng.IntN(2)) * time.Microsecond)
+	case 1: // of a user nobody else has
+		e.User = fmt.Sprintf("u\t%d-%x", client, e.ID[:6])
+	}
+	return e
+}
+
+// encode writes a JSON array of events, the invalid ones between the others.
+func encode(events []event, invalid []uuid.UUID) []byte {
+	var b bytes.Buffer
+	b.WriteByte('[')
+	for i, e := range events {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"event_id":"%s","occurred_at":"%s","user_id":%s,"event_type":%s`,
+			e.ID, e.At.Format(time.RFC3339Nano), quote(e.User), quote(e.Type))
+		if e.Props != "" {
+			fmt.Fprintf(&b, `,"properties":%s`, e.Props)
+		}
+		b.WriteByte('}')
+		if i < len(invalid) {
+			fmt.Fprintf(&b, `,{"event_id":"%s","occurred_at":"2025-09-01T00:00:00Z","user_id":"x"}`, invalid[i])
+		}
+	}
+	b.WriteByte(']')
+	return b.Bytes()
+}
+
+func quote(s string) []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // of a string
+	}
+	return b
+}

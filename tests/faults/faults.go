@@ -1,0 +1,104 @@
+// Package faults breaks a running service in every way it can, over and over,
+// while clients post, and then looks whether it kept its promise: every event
+// that was answered as accepted is counted exactly once.
+//
+// A round has a project of its own, some clients and one fault. The clients
+// write down what they are about to send and what they were told, each with an
+// fsync (journal.go); when the fault is over and everything has drained, the
+// checker compares these journals with the ledger, the outbox, the files of the
+// warehouse and the answers of each stats replica (check.go, answers.go).
+//
+// The services are built with the tag "failpoints" (see pkg/failpoint). What is
+// random comes from the seed: the same one plans the same faults and uploads,
+// though not the same interleaving.
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"eventanalytics/tests/stack"
+)
+
+// Options of a run.
+type Options struct {
+	Rounds int    // at least 1
+	Seed   uint64 // of the first round; each following one has the next
+	// Only keeps the faults whose names match; nil keeps all.
+	Only *regexp.Regexp
+	// Dir is where everything is kept, also after a failure. Postgres runs as
+	// another user, who must be able to get in.
+	Dir     string
+	Variant stack.Variant // of the services
+	Log     io.Writer     // gets a line for each round
+}
+
+// Failpoints is the variant that can be killed anywhere.
+var Failpoints = stack.Variant{Name: "faults", Tags: "failpoints"}
+
+// RoundError is a broken promise.
+type RoundError struct {
+	Seed  uint64 // run one round with it to plan the same again
+	Round int    // of the run, from 1
+	Fault string
+	Check string // that found it
+	Err   error
+}
+
+func (f *RoundError) Error() string {
+	return fmt.Sprintf("round %d (%s): %s: %v; ROUNDS=1 SEED=%d plans it again", f.Round, f.Fault, f.Check, f.Err, f.Seed)
+}
+
+func (f *RoundError) Unwrap() error { return f.Err }
+
+// roundTimeout bounds a round on a busy machine.
+const roundTimeout = 3 * time.Minute
+
+// Run runs rounds until one fails, and returns what happened until then. The
+// error is a *RoundError unless the surroundings are to blame.
+func Run(ctx context.Context, o Options) (report *Report, err error) {
+	report = newReport(o.Seed)
+	kinds := selected(o.Only)
+	if len(kinds.points)+len(kinds.others) == 0 {
+		return report, errors.New("no fault has such a name")
+	}
+	if err := o.Variant.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+		return report, err
+	}
+	c, err := newCluster(ctx, o.Dir, o.Variant)
+	if err != nil {
+		return report, err
+	}
+	defer func() { err = errors.Join(err, c.stop()) }()
+	run := &run{cluster: c, report: report, dir: filepath.Join(o.Dir, "journal")}
+	if err := os.MkdirAll(run.dir, 0o755); err != nil {
+		return report, err
+	}
+	if err := run.register(ctx); err != nil {
+		return report, err
+	}
+	for n := range o.Rounds {
+		seed := o.Seed + uint64(n)
+		f := kinds.of(seed)
+		began := time.Now()
+		err := run.round(ctx, n+1, seed, f)
+		fmt.Fprintf(o.Log, "round %d of %d, seed %d, %s: %s\n", n+1, o.Rounds, seed, f.name, time.Since(began).Round(time.Millisecond))
+		if err != nil {
+			return report, &RoundError{Seed: seed, Round: n + 1, Fault: f.name, Check: checkOf(err), Err: err}
+		}
+	}
+	if err := run.checkAll(ctx); err != nil {
+		return report, &RoundError{Seed: o.Seed, Round: o.Rounds, Fault: "all", Check: checkOf(err), Err: err}
+	}
+	return report, nil
+}
+
+// newRand returns the random numbers of one part of a round.
+func newRand(seed uint64, part int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint64(part))) }

@@ -1,0 +1,154 @@
+package faults
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// event is what a client sends, and all that the service must keep of it.
+type event struct {
+	ID    uuid.UUID
+	At    time.Time // UTC, to the microsecond
+	User  string
+	Type  string
+	Props string // JSON without white space; empty for none
+}
+
+// entry is a line of a journal: an upload before it is sent for the first time
+// (Events is set), or how one attempt to send it ended.
+type entry struct {
+	Upload  int
+	Events  []event     `json:",omitempty"`
+	Invalid []uuid.UUID `json:",omitempty"` // in the upload, and to be refused
+
+	Status   int    `json:",omitempty"` // 0: no answer came
+	Accepted int    `json:",omitempty"`
+	Position string `json:",omitempty"`
+}
+
+// journal is what one client knows, on disk before it acts on it.
+type journal struct{ f *os.File }
+
+func newJournal(dir string, round, client int) (*journal, error) {
+	f, err := os.OpenFile(journalPath(dir, round, client), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("making a journal: %w", err)
+	}
+	return &journal{f}, nil
+}
+
+func journalPath(dir string, round, client int) string {
+	return filepath.Join(dir, fmt.Sprintf("round-%d-client-%d.jsonl", round, client))
+}
+
+// write returns when the entry survives a crash.
+func (j *journal) write(e entry) error {
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = j.f.Write(append(line, '\n'))
+	}
+	if err == nil {
+		err = j.f.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("writing a journal: %w", err)
+	}
+	return nil
+}
+
+func (j *journal) close() error { return j.f.Close() }
+
+// story is what the journals of a round say.
+type story struct {
+	sent         map[uuid.UUID][]event // by id, each content once
+	acknowledged map[uuid.UUID]bool    // in an upload that was answered with 202
+	refused      map[uuid.UUID]bool
+	uploads      int
+	events       int // sent, repeats included
+	accepted     int // sum of what answers said
+	unknown      int // attempts without an answer that tells their outcome
+	positions    []string
+}
+
+// readStory reads the journals of a round.
+func readStory(dir string, round int) (*story, error) {
+	s := &story{sent: map[uuid.UUID][]event{}, acknowledged: map[uuid.UUID]bool{}, refused: map[uuid.UUID]bool{}}
+	for client := 0; ; client++ {
+		err := s.read(journalPath(dir, round, client))
+		if errors.Is(err, fs.ErrNotExist) && client > 0 {
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *story) read(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("reading a journal: %w", err)
+	}
+	defer f.Close()
+	uploads := map[int]entry{}
+	lines := json.NewDecoder(bufio.NewReader(f))
+	for lines.More() {
+		var e entry
+		if err := lines.Decode(&e); err != nil {
+			return fmt.Errorf("reading %s: %w", path, err)
+		}
+		if e.Events != nil {
+			uploads[e.Upload] = e
+			s.send(e)
+			continue
+		}
+		s.answer(uploads[e.Upload], e)
+	}
+	return nil
+}
+
+func (s *story) send(e entry) {
+	s.uploads++
+	s.events += len(e.Events)
+	for _, x := range e.Events {
+		if !contains(s.sent[x.ID], x) {
+			s.sent[x.ID] = append(s.sent[x.ID], x)
+		}
+	}
+	for _, id := range e.Invalid {
+		s.refused[id] = true
+	}
+}
+
+func (s *story) answer(upload, e entry) {
+	if e.Status != 202 {
+		s.unknown++
+		return
+	}
+	s.accepted += e.Accepted
+	s.positions = append(s.positions, e.Position)
+	for _, x := range upload.Events {
+		s.acknowledged[x.ID] = true
+	}
+}
+
+func contains(events []event, x event) bool {
+	for _, y := range events {
+		if y.same(x) {
+			return true
+		}
+	}
+	return false
+}
+
+func (e event) same(x event) bool {
+	return e.ID == x.ID && e.At.Equal(x.At) && e.User == x.User && e.Type == x.Type && e.Props == x.Props
+}

@@ -1,0 +1,231 @@
+package faults
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// run is what the rounds share.
+type run struct {
+	cluster *cluster
+	report  *Report
+	dir     string    // of the journals
+	token   string    // access token of the user who owns the projects
+	since   time.Time // of the token
+}
+
+const clients = 4
+
+// round lets clients post to a new project while one fault strikes, heals, and
+// checks.
+func (r *run) round(ctx context.Context, number int, seed uint64, f fault) error {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	c := r.cluster
+	if err := c.age(ctx); err != nil {
+		return err
+	}
+	p, err := r.newProject(ctx, number)
+	if err != nil {
+		return err
+	}
+	struck, err := r.post(ctx, number, seed, f, p)
+	if err != nil {
+		return err
+	}
+	if err := c.drain(ctx); err != nil {
+		return err
+	}
+	s, err := readStory(r.dir, number)
+	if err != nil {
+		return err
+	}
+	done := &finished{project: p, round: number, position: newest(s.positions)}
+	if done.events, err = (&checker{c, p, s}).check(ctx); err != nil {
+		return err
+	}
+	if err := c.answers(ctx, p, done.position, done.events); err != nil {
+		return err
+	}
+	r.report.round(f.name, struck, s, len(done.events))
+	c.finished = append(c.finished, done)
+	return r.checkAgain(ctx)
+}
+
+// recent is how many finished projects are checked again after each round: what
+// was merged or deleted since must have changed nothing.
+const recent = 2
+
+func (r *run) checkAgain(ctx context.Context) error {
+	all := r.cluster.finished
+	for _, f := range all[max(0, len(all)-1-recent) : len(all)-1] {
+		if err := r.unchanged(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkAll checks all projects once more, and that nothing is left over.
+func (r *run) checkAll(ctx context.Context) error {
+	for _, f := range r.cluster.finished {
+		if err := r.unchanged(ctx, f); err != nil {
+			return err
+		}
+	}
+	return r.cluster.noLitter(ctx)
+}
+
+func (r *run) unchanged(ctx context.Context, f *finished) error {
+	s, err := readStory(r.dir, f.round)
+	if err != nil {
+		return err
+	}
+	events, err := (&checker{r.cluster, f.project, s}).check(ctx)
+	if err == nil {
+		err = r.cluster.answers(ctx, f.project, f.position, events)
+	}
+	if err != nil {
+		return fmt.Errorf("project of round %d: %w", f.round, err)
+	}
+	return nil
+}
+
+// post runs the clients, the fault and what watches, and returns when all is
+// healed and nobody posts any more.
+func (r *run) post(ctx context.Context, number int, seed uint64, f fault, p *project) (struck bool, err error) {
+	over, done := make(chan struct{}), make(chan struct{})
+	g, ctx := errgroup.WithContext(ctx)
+	for _, replica := range []string{"stats-1", "stats-2"} {
+		g.Go(func() error { return r.cluster.watch(ctx, replica, p, done) })
+	}
+	var posting sync.WaitGroup
+	posting.Add(clients)
+	for n := range clients {
+		j, err := newJournal(r.dir, number, n)
+		if err != nil {
+			return false, err
+		}
+		c := &client{cluster: r.cluster, project: p, journal: j, rng: newRand(seed, n), number: n, own: map[uuid.UUID]bool{}}
+		g.Go(func() error {
+			defer posting.Done()
+			return errors.Join(c.run(ctx, over), j.close())
+		})
+	}
+	g.Go(func() (err error) {
+		defer close(over)
+		rng := newRand(seed, clients)
+		pause(ctx, time.Duration(100+rng.IntN(200))*time.Millisecond)
+		if struck, err = f.strike(ctx, r.cluster, rng, p); err != nil {
+			return err
+		}
+		return r.cluster.heal(ctx)
+	})
+	go func() {
+		posting.Wait()
+		close(done)
+	}()
+	err = g.Wait()
+	return struck, err
+}
+
+// newest returns the last of the position tokens of one project.
+func newest(tokens []string) string {
+	if len(tokens) == 0 {
+		return ""
+	}
+	return slices.MaxFunc(tokens, func(a, b string) int { return bytes.Compare(order(a), order(b)) })
+}
+
+const account = `{"username":"tester","password":"correct horse battery staple"}`
+
+// register makes the user who owns all projects.
+func (r *run) register(ctx context.Context) error {
+	return r.call(ctx, "/api/auth/register", account, nil)
+}
+
+// login gets a new token in time.
+func (r *run) login(ctx context.Context) error {
+	if time.Since(r.since) < 5*time.Minute {
+		return nil
+	}
+	var tokens struct {
+		Access string `json:"access_token"`
+	}
+	r.token, r.since = "", time.Now()
+	err := r.call(ctx, "/api/auth/token", account, &tokens)
+	r.token = tokens.Access
+	return err
+}
+
+// newProject makes a project and its keys.
+func (r *run) newProject(ctx context.Context, number int) (*project, error) {
+	if err := r.login(ctx); err != nil {
+		return nil, err
+	}
+	var made struct{ ID int64 }
+	if err := r.call(ctx, "/api/projects", fmt.Sprintf(`{"name":"round %d"}`, number), &made); err != nil {
+		return nil, err
+	}
+	p := &project{id: made.ID}
+	for scope, key := range map[string]*string{"ingest": &p.ingest, "read": &p.read} {
+		var made struct{ Key string }
+		if err := r.call(ctx, fmt.Sprintf("/api/projects/%d/keys", p.id), fmt.Sprintf(`{"name":"%s","scope":"%s"}`, scope, scope), &made); err != nil {
+			return nil, err
+		}
+		*key = made.Key
+	}
+	return p, nil
+}
+
+// call posts to an account route, which must succeed.
+func (r *run) call(ctx context.Context, path, body string, into any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.cluster.url()+path, bytes.NewBufferString(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if r.token != "" {
+		request.Header.Set("Authorization", "Bearer "+r.token)
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return err
+	}
+	if response.StatusCode >= 300 {
+		return fmt.Errorf("%s: %s: %s", path, response.Status, text)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(text, into)
+}
+
+func (c *cluster) paths(ctx context.Context, sql string, args ...any) ([]string, error) {
+	rows, err := c.db.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	paths, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, fmt.Errorf("reading the manifest: %w", err)
+	}
+	return paths, nil
+}
