@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
@@ -45,7 +44,7 @@ type Reader struct {
 func NewReader(db *DB, m *Manifest, cfg Config, log *zap.Logger) *Reader {
 	return &Reader{
 		manifest: m, files: db.files, rollUps: newRollUps(db.dir, db.files, cfg.RollUpBytes, log),
-		poll: cfg.PollInterval, maxAge: cfg.GracePeriod / 2, log: log, now: failpoint.Now, swapped: make(chan struct{}),
+		poll: cfg.PollInterval, maxAge: cfg.GracePeriod / 2, log: log, now: time.Now, swapped: make(chan struct{}),
 	}
 }
 

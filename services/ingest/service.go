@@ -138,7 +138,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	metrics.RegisterPool(deps.Registry, deps.Pool)
 	limiter := ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, failpoint.Now)),
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(limiter),
 	)
 	s.registerEvents(srv.API)

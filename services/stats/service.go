@@ -101,7 +101,7 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	s.measure(deps.Registry)
 	metrics.RegisterPool(deps.Registry, deps.Pool)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, failpoint.Now)),
+		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)

@@ -36,7 +36,7 @@ func (t *term) collect(ctx context.Context) error {
 }
 
 func (t *term) collectAlone(ctx context.Context) error {
-	cutoff := t.now().Add(-t.cfg.Warehouse.GracePeriod)
+	cutoff := failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod)
 	expired, held, err := t.expire(ctx)
 	if err != nil || held {
 		return err
@@ -97,7 +97,7 @@ func (t *term) expire(ctx context.Context) (paths []string, held bool, err error
 
 // orphans returns old files without a row in the manifest.
 func (t *term) orphans(ctx context.Context) ([]string, error) {
-	files, err := t.builder.Files(t.now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)
+	files, err := t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}

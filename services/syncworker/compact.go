@@ -105,7 +105,7 @@ func (t *term) compactEarly(ctx context.Context) error {
 
 // compactOnce reports whether it makes sense to try for more.
 func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
-	began := t.now()
+	began := time.Now()
 	if l.early { // the main lane takes turns with garbage collection
 		t.merging.Lock()
 		defer t.merging.Unlock()
@@ -140,7 +140,7 @@ func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 	}
 	t.notify(ctx)
 	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, eventsOf(out)))
-	took := t.now().Sub(began)
+	took := time.Since(began)
 	t.metrics.compactions.Observe(took.Seconds())
 	t.metrics.compacted.Add(float64(eventsOf(out)))
 	signal(t.compactable) // the next level may be full

@@ -46,7 +46,7 @@ func (t *term) load(ctx context.Context) error {
 
 	failures := 0
 	for ctx.Err() == nil {
-		began := t.now()
+		began := time.Now()
 		drained, err := t.loadOnce(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -68,7 +68,7 @@ func (t *term) load(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-wake:
-			pause(ctx, t.cfg.LoadInterval-t.now().Sub(began))
+			pause(ctx, t.cfg.LoadInterval-time.Since(began))
 		case <-time.After(t.cfg.PollInterval):
 		}
 	}
@@ -84,7 +84,7 @@ func signal(c chan<- struct{}) {
 
 // loadOnce loads one batch and reports whether it was all there is.
 func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
-	began := t.now()
+	began := time.Now()
 	batch, err := outbox.Tail(ctx, t.pool, t.position, t.cfg.LoadRows, t.cfg.LoadEvents)
 	if err != nil {
 		return false, err
@@ -109,7 +109,7 @@ func (t *term) loadOnce(ctx context.Context) (drained bool, err error) {
 	}
 	span.SetAttributes(attribute.Int(tracing.Events, b.events), attribute.Int(tracing.Segments, len(b.segments)),
 		attribute.Int(tracing.DeadLetters, len(b.dead)))
-	took := t.now().Sub(began)
+	took := time.Since(began)
 	t.metrics.loaded(b, took)
 	t.log.Debug("loaded", zap.Int(logging.Events, b.events), zap.Int(logging.Segments, len(b.segments)), zap.Duration(logging.Duration, took))
 	signal(t.loaded)

@@ -17,7 +17,6 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
@@ -88,7 +87,6 @@ type Service struct {
 	storage storageMetrics
 	tracer  trace.Tracer
 	name    string // of this process in the lease
-	now     func() time.Time
 
 	// Tests stop here to see what a crash would leave; nil otherwise.
 	beforeCommit func(context.Context, []warehouse.Segment) error
@@ -121,7 +119,7 @@ func Prepare(cfg Config, deps Deps) (*Service, error) {
 	}
 	s := &Service{
 		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
-		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(), now: failpoint.Now,
+		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(),
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
 	}
 	metrics.RegisterPool(deps.Registry, deps.Pool)
