@@ -3,9 +3,12 @@ package faults
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -247,6 +250,60 @@ func (c *checker) loaded(outbox, warehouse found) error {
 	}
 	if len(warehouse) != len(outbox) {
 		return failed("loaded was stored", "the warehouse has %d events, the outbox %d", len(warehouse), len(outbox))
+	}
+	return nil
+}
+
+const deadlocksSQL = "SELECT coalesce(sum(deadlocks), 0) FROM pg_catalog.pg_stat_database"
+
+// noDeadlocks: Postgres breaks a deadlock by refusing one of the transactions, and
+// ingest tries it again: nothing is lost but time, and clients of a busy service
+// would see errors.
+func (c *cluster) noDeadlocks(ctx context.Context) error {
+	var n int
+	if err := c.db.QueryRow(ctx, deadlocksSQL).Scan(&n); err != nil {
+		return fmt.Errorf("looking for deadlocks: %w", err)
+	}
+	if n > 0 {
+		return failed("deadlocks", "Postgres broke %d deadlocks", n)
+	}
+	return nil
+}
+
+const epochsSQL = `
+SELECT count(*) FROM (SELECT epoch, max(epoch) OVER (ORDER BY id) AS highest FROM analytics.segments) AS s WHERE epoch < highest`
+
+// epochsRise: nobody publishes a segment once a later leader did.
+func (c *cluster) epochsRise(ctx context.Context) error {
+	var n int
+	if err := c.db.QueryRow(ctx, epochsSQL).Scan(&n); err != nil {
+		return fmt.Errorf("looking at epochs: %w", err)
+	}
+	if n > 0 {
+		return failed("epochs", "%d segments were published by a leader that had been replaced", n)
+	}
+	return nil
+}
+
+// strangers asks for an event by its id with the key of a project that does not
+// have it.
+func (c *cluster) strangers(ctx context.Context, all [projects]*project) error {
+	ends := c.finished[len(c.finished)-projects:]
+	for i, p := range all {
+		for id := range ends[1-i].events {
+			if _, both := ends[i].events[id]; both {
+				continue
+			}
+			var got struct{ Data []json.RawMessage }
+			status, err := ask(ctx, c.services["stats-1"].url(), p, "events/"+id.String(), url.Values{}, &got)
+			if err == nil && status == http.StatusOK {
+				err = failed("projects", "project %d is told event %s of another", p.id, id)
+			}
+			if err != nil {
+				return err
+			}
+			break
+		}
 	}
 	return nil
 }

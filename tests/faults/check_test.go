@@ -15,7 +15,9 @@ import (
 func tell(t *testing.T, journals ...[]entry) *story {
 	t.Helper()
 	dir := t.TempDir()
+	var clients []int
 	for client, entries := range journals {
+		clients = append(clients, client)
 		j, err := newJournal(dir, 1, client)
 		require.NoError(t, err)
 		for _, e := range entries {
@@ -23,7 +25,7 @@ func tell(t *testing.T, journals ...[]entry) *story {
 		}
 		require.NoError(t, j.close())
 	}
-	s, err := readStory(dir, 1)
+	s, err := readStory(dir, 1, clients...)
 	require.NoError(t, err)
 	return s
 }

@@ -47,6 +47,7 @@ func (p *project) some(rng *rand.Rand, n int) []event {
 type client struct {
 	cluster *cluster
 	project *project
+	other   *project // of the same round
 	journal *journal
 	rng     *rand.Rand
 	number  int
@@ -136,7 +137,10 @@ func (c *client) plan() upload {
 		u.events = append(u.events, newEvent(c.rng, c.number))
 	}
 	if c.rng.IntN(3) == 0 {
-		u.events = append(u.events, c.project.some(c.rng, 1+c.rng.IntN(20))...)
+		u.events = append(u.events, c.project.some(c.rng, 1+c.rng.IntN(60))...)
+	}
+	if c.rng.IntN(8) == 0 { // the same ids; they are other events here
+		u.events = append(u.events, c.other.some(c.rng, 1+c.rng.IntN(5))...)
 	}
 	c.rng.Shuffle(len(u.events), func(i, j int) { u.events[i], u.events[j] = u.events[j], u.events[i] })
 	if c.rng.IntN(8) == 0 {
@@ -247,7 +251,7 @@ func ask(ctx context.Context, base string, p *project, metric string, values url
 		if err := json.Unmarshal(text, into); err != nil {
 			return 0, failed("answers", "reading %s: %w", text, err)
 		}
-	case response.StatusCode < 500:
+	case response.StatusCode < 500 && response.StatusCode != http.StatusNotFound:
 		return 0, failed("answers", "asking for %s: %s: %s", metric, response.Status, text)
 	}
 	return response.StatusCode, nil

@@ -60,6 +60,7 @@ var settings = []string{
 	"WORKER_LEASE=1s", "WORKER_POLL_INTERVAL=100ms", "WORKER_LOAD_INTERVAL=0s", "WORKER_LOAD_ROWS=8",
 	"WORKER_COMPACT_SEGMENTS=4", "WORKER_SEGMENT_EVENTS=2000", "WORKER_COLLECT_INTERVAL=300ms",
 	"WAREHOUSE_POLL_INTERVAL=100ms", "WAREHOUSE_MEMORY_LIMIT=512MiB",
+	"RATE_LIMIT_REGISTER=4/h burst 4",
 	"RATE_LIMIT_STATS=100000/s", "RATE_LIMIT_INGEST=100000/s", "RATE_LIMIT_ACCOUNT=100000/s", "DRAIN_DELAY=0s", "DRAIN_TIMEOUT=5s",
 }
 
@@ -198,7 +199,7 @@ func (c *cluster) heal(ctx context.Context) error {
 		if err := s.proxy.up(); err != nil {
 			return err
 		}
-		if err := disarm(s); err != nil {
+		if err := disarm(s, "*"); err != nil {
 			return err
 		}
 		if !ended(s.Process) {

@@ -34,6 +34,10 @@ func environmentFaults() []fault {
 		{name: "commit answer lost in load", strike: answerLost(failpoint.LoadInCommit)},
 		{name: "commit answer lost in compaction", strike: answerLost(failpoint.CompactInSwap)},
 		{name: "foreign transaction", strike: foreignTransaction},
+		{name: "slow transaction", strike: slowTransaction},
+		{name: "damaged row in the outbox", strike: damagedRow},
+		{name: "unread row in an old partition", strike: unreadPartition},
+		{name: "leader paused in garbage collection", strike: pausedCollector},
 		{name: "everything killed", strike: everythingKilled},
 		{name: "migration cut", strike: migrationCut},
 		{name: "warehouse disk full", strike: diskFull(func(c *cluster) *disk.Disk { return c.disks.warehouse })},
@@ -62,10 +66,8 @@ func (c *cluster) anyone(rng *rand.Rand) *service {
 	return c.either(rng, []string{"ingest", "syncworker", "stats"}[rng.IntN(3)])
 }
 
-type strike = func(context.Context, *cluster, *rand.Rand, *project) (bool, error)
-
 func serviceKilled(program string) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s := c.either(rng, program)
 		if err := s.Kill(); err != nil {
 			return false, err
@@ -75,7 +77,7 @@ func serviceKilled(program string) strike {
 }
 
 func servicePaused(program string) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s := c.either(rng, program)
 		if err := syscall.Kill(s.PID(), syscall.SIGSTOP); err != nil {
 			return false, err
@@ -86,7 +88,7 @@ func servicePaused(program string) strike {
 }
 
 func serviceStopped(program string) strike {
-	return func(_ context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(_ context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		return true, c.either(rng, program).Stop()
 	}
 }
@@ -102,7 +104,7 @@ func (c *cluster) postmaster() (int, error) {
 }
 
 func postgresEnds(how syscall.Signal) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		return true, c.endPostgres(ctx, rng, how)
 	}
 }
@@ -127,7 +129,7 @@ func (c *cluster) endPostgres(ctx context.Context, rng *rand.Rand, how syscall.S
 }
 
 // postgresPaused halts the server and all its children.
-func postgresPaused(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+func postgresPaused(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	pid, err := c.postmaster()
 	if err != nil {
 		return false, err
@@ -157,7 +159,7 @@ func children(pid int) (pids []int) {
 	return pids
 }
 
-func redisKilled(ctx context.Context, c *cluster, _ *rand.Rand, _ *project) (bool, error) {
+func redisKilled(ctx context.Context, c *cluster, _ *rand.Rand) (bool, error) {
 	if err := c.redis.Kill(); err != nil {
 		return false, err
 	}
@@ -166,7 +168,7 @@ func redisKilled(ctx context.Context, c *cluster, _ *rand.Rand, _ *project) (boo
 	return true, nil
 }
 
-func redisPaused(ctx context.Context, c *cluster, _ *rand.Rand, _ *project) (bool, error) {
+func redisPaused(ctx context.Context, c *cluster, _ *rand.Rand) (bool, error) {
 	if err := syscall.Kill(c.redis.PID(), syscall.SIGSTOP); err != nil {
 		return false, err
 	}
@@ -175,7 +177,7 @@ func redisPaused(ctx context.Context, c *cluster, _ *rand.Rand, _ *project) (boo
 }
 
 // gatewayKilled ends nginx with its workers, and all connections through it.
-func gatewayKilled(_ context.Context, c *cluster, _ *rand.Rand, _ *project) (bool, error) {
+func gatewayKilled(_ context.Context, c *cluster, _ *rand.Rand) (bool, error) {
 	if err := syscall.Kill(-c.gateway.PID(), syscall.SIGKILL); err != nil {
 		return false, err
 	}
@@ -184,7 +186,7 @@ func gatewayKilled(_ context.Context, c *cluster, _ *rand.Rand, _ *project) (boo
 }
 
 // connectionsCut ends the connections of a service to Postgres, some times over.
-func connectionsCut(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+func connectionsCut(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	s := c.anyone(rng)
 	for range 1 + rng.IntN(4) {
 		s.proxy.cut()
@@ -197,7 +199,7 @@ func connectionsCut(ctx context.Context, c *cluster, rng *rand.Rand, _ *project)
 }
 
 // networkDown keeps a service away from Postgres for longer than a lease.
-func networkDown(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+func networkDown(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	s := c.anyone(rng)
 	s.proxy.cut()
 	pause(ctx, pausedFor)
@@ -206,7 +208,7 @@ func networkDown(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (b
 
 // answerLost lets a COMMIT reach Postgres, and its answer get lost.
 func answerLost(point failpoint.Name) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s, err := c.hit(ctx, rng, point, "stop")
 		if s == nil || err != nil {
 			return false, err
@@ -218,21 +220,8 @@ func answerLost(point failpoint.Name) strike {
 	}
 }
 
-// foreignTransaction has a transaction open that writes, as a backup job or a
-// forgotten psql may: what commits later than it began must wait for its end, and
-// not be passed over.
-func foreignTransaction(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
-	return true, pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
-			return err
-		}
-		pause(ctx, time.Duration(500+rng.IntN(1000))*time.Millisecond)
-		return nil
-	})
-}
-
 // everythingKilled is a power cut, but for the disk.
-func everythingKilled(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+func everythingKilled(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	for _, s := range c.sorted() {
 		if err := s.Kill(); err != nil {
 			return false, err
@@ -251,15 +240,37 @@ func everythingKilled(ctx context.Context, c *cluster, rng *rand.Rand, _ *projec
 	return true, c.endPostgres(ctx, rng, syscall.SIGKILL)
 }
 
+// pausedCollector halts a leader that collects garbage, with a clock that makes
+// every file old, until its successor has written a file that the manifest does
+// not know yet.
+func pausedCollector(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	for _, s := range c.having(failpoint.CollectBeforeUnlink) {
+		if err := arm(s, "clock", "2h"); err != nil {
+			return false, err
+		}
+	}
+	first, err := c.hit(ctx, rng, failpoint.CollectBeforeUnlink, "stop")
+	if first == nil || err != nil {
+		return false, err
+	}
+	second, err := c.hit(ctx, rng, failpoint.LoadBeforeCommit, "stop")
+	err = errors.Join(err, syscall.Kill(first.PID(), syscall.SIGCONT))
+	if second == nil || err != nil {
+		return false, err
+	}
+	pause(ctx, 200*time.Millisecond)
+	return true, syscall.Kill(second.PID(), syscall.SIGCONT)
+}
+
 // clockOff sets the clock of a service off for a while.
 func clockOff(by func() time.Duration) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s := c.anyone(rng)
 		if err := arm(s, "clock", by().String()); err != nil {
 			return false, err
 		}
 		pause(ctx, time.Second)
-		return true, disarm(s)
+		return true, disarm(s, "clock")
 	}
 }
 
@@ -272,7 +283,7 @@ func toMidnight() time.Duration {
 // migrationCut kills one of two migrations of an empty database at any moment, or
 // halts it for a while: the other, and one more, must bring it to the same schema
 // as an undisturbed one.
-func migrationCut(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+func migrationCut(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	name := fmt.Sprintf("migrated_%d", rng.Uint32())
 	if _, err := c.db.Exec(ctx, "CREATE DATABASE "+name); err != nil {
 		return false, fmt.Errorf("making a database: %w", err)

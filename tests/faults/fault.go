@@ -14,12 +14,15 @@ import (
 	"eventanalytics/pkg/failpoint"
 )
 
+// strike is what a fault does.
+type strike func(ctx context.Context, c *cluster, rng *rand.Rand) (struck bool, err error)
+
 // fault is something that goes wrong while clients post.
 type fault struct {
 	name string
 	// strike makes it happen and returns when it is over, though not healed: what
 	// was killed may be down. It reports whether it did happen.
-	strike func(ctx context.Context, c *cluster, rng *rand.Rand, p *project) (bool, error)
+	strike strike
 }
 
 // kinds are the faults of a run, those at failpoints apart: they are many, and
@@ -54,7 +57,7 @@ func pointFaults() []fault {
 	var all []fault
 	for _, point := range failpoint.All() {
 		for _, action := range actions {
-			all = append(all, fault{name: string(point) + " " + action, strike: func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+			all = append(all, fault{name: string(point) + " " + action, strike: func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 				return c.atPoint(ctx, rng, point, action)
 			}})
 		}
@@ -107,7 +110,7 @@ func (c *cluster) hit(ctx context.Context, rng *rand.Rand, point failpoint.Name,
 		return fmt.Errorf("nobody came to %s", point)
 	})
 	for _, s := range candidates {
-		if err := disarm(s); err != nil {
+		if err := disarm(s, string(point)+"*"); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +138,7 @@ func (c *cluster) provoke(ctx context.Context, rng *rand.Rand, point failpoint.N
 	case failpoint.WorkerAfterClaim:
 		return c.endTerm(ctx)
 	case failpoint.PartitionDetached:
-		if err := c.oldPartition(ctx, rng); err != nil {
+		if _, err := c.oldPartition(ctx, rng); err != nil {
 			return err
 		}
 		return c.endTerm(ctx) // a new leader looks for old ones
@@ -156,14 +159,14 @@ func (c *cluster) endTerm(ctx context.Context) error {
 }
 
 // oldPartition adds a day to the outbox that has long passed.
-func (c *cluster) oldPartition(ctx context.Context, rng *rand.Rand) error {
-	day := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rng.IntN(8000))
+func (c *cluster) oldPartition(ctx context.Context, rng *rand.Rand) (day time.Time, err error) {
+	day = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rng.IntN(8000))
 	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS analytics.outbox_%s PARTITION OF analytics.outbox FOR VALUES FROM ('%s') TO ('%s')",
 		day.Format("20060102"), day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly))
 	if _, err := c.db.Exec(ctx, sql); err != nil {
-		return fmt.Errorf("adding an old partition: %w", err)
+		return day, fmt.Errorf("adding an old partition: %w", err)
 	}
-	return nil
+	return day, nil
 }
 
 // arm makes a service do the action when it next comes to the failpoint. The file
@@ -179,9 +182,9 @@ func arm(s *service, point failpoint.Name, action string) error {
 	return nil
 }
 
-// disarm takes back what the service was armed for, and what it hit.
-func disarm(s *service) error {
-	files, err := filepath.Glob(filepath.Join(s.failpoints, "*"))
+// disarm takes back what the service was armed for, and what it hit, by names.
+func disarm(s *service, pattern string) error {
+	files, err := filepath.Glob(filepath.Join(s.failpoints, pattern))
 	if err != nil {
 		return err
 	}

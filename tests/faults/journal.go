@@ -3,9 +3,7 @@ package faults
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -66,7 +64,7 @@ func (j *journal) write(e entry) error {
 
 func (j *journal) close() error { return j.f.Close() }
 
-// story is what the journals of a round say.
+// story is what the clients of a project say of a round.
 type story struct {
 	sent         map[uuid.UUID][]event // by id, each content once
 	acknowledged map[uuid.UUID]bool    // in an upload that was answered with 202
@@ -78,18 +76,15 @@ type story struct {
 	positions    []string
 }
 
-// readStory reads the journals of a round.
-func readStory(dir string, round int) (*story, error) {
+// readStory reads what clients wrote in a round.
+func readStory(dir string, round int, clients ...int) (*story, error) {
 	s := &story{sent: map[uuid.UUID][]event{}, acknowledged: map[uuid.UUID]bool{}, refused: map[uuid.UUID]bool{}}
-	for client := 0; ; client++ {
-		err := s.read(journalPath(dir, round, client))
-		if errors.Is(err, fs.ErrNotExist) && client > 0 {
-			return s, nil
-		}
-		if err != nil {
+	for _, client := range clients {
+		if err := s.read(journalPath(dir, round, client)); err != nil {
 			return nil, err
 		}
 	}
+	return s, nil
 }
 
 func (s *story) read(path string) error {

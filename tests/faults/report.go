@@ -28,7 +28,8 @@ type Count struct{ Tried, Struck int }
 
 func newReport(seed uint64) *Report { return &Report{Seed: seed, Faults: map[string]Count{}} }
 
-func (r *Report) round(name string, struck bool, s *story, stored int) {
+// strike notes a round's fault.
+func (r *Report) strike(name string, struck bool) {
 	r.Rounds++
 	count := r.Faults[name]
 	count.Tried++
@@ -36,6 +37,10 @@ func (r *Report) round(name string, struck bool, s *story, stored int) {
 		count.Struck++
 	}
 	r.Faults[name] = count
+}
+
+// add notes what became of a project.
+func (r *Report) add(s *story, stored int) {
 	r.Uploads += s.uploads
 	r.Sent += s.events
 	r.Distinct += len(s.sent)

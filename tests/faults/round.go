@@ -26,9 +26,17 @@ type run struct {
 	since   time.Time // of the token
 }
 
-const clients = 4
+// A round has two projects, so that one's events must not become the other's, and
+// two clients for each.
+const (
+	projects = 2
+	clients  = 2 * projects
+)
 
-// round lets clients post to a new project while one fault strikes, heals, and
+// clientsOf returns the clients of a round's project.
+func clientsOf(project int) []int { return []int{project, project + projects} }
+
+// round lets clients post to new projects while one fault strikes, heals, and
 // checks.
 func (r *run) round(ctx context.Context, number int, seed uint64, f fault) error {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
@@ -37,40 +45,57 @@ func (r *run) round(ctx context.Context, number int, seed uint64, f fault) error
 	if err := c.age(ctx); err != nil {
 		return err
 	}
-	p, err := r.newProject(ctx, number)
+	var all [projects]*project
+	for i := range all {
+		var err error
+		if all[i], err = r.newProject(ctx, number); err != nil {
+			return err
+		}
+	}
+	struck, err := r.post(ctx, number, seed, f, all)
 	if err != nil {
 		return err
 	}
-	struck, err := r.post(ctx, number, seed, f, p)
-	if err != nil {
+	r.report.strike(f.name, struck)
+	if err := errors.Join(c.drain(ctx), c.noDeadlocks(ctx), c.epochsRise(ctx)); err != nil {
 		return err
 	}
-	if err := c.drain(ctx); err != nil {
+	for i, p := range all {
+		done := &finished{project: p, round: number, clients: clientsOf(i)}
+		s, err := r.check(ctx, done)
+		if err != nil {
+			return err
+		}
+		r.report.add(s, len(done.events))
+		c.finished = append(c.finished, done)
+	}
+	if err := c.strangers(ctx, all); err != nil {
 		return err
 	}
-	s, err := readStory(r.dir, number)
-	if err != nil {
-		return err
-	}
-	done := &finished{project: p, round: number, position: newest(s.positions)}
-	if done.events, err = (&checker{c, p, s}).check(ctx); err != nil {
-		return err
-	}
-	if err := c.answers(ctx, p, done.position, done.events); err != nil {
-		return err
-	}
-	r.report.round(f.name, struck, s, len(done.events))
-	c.finished = append(c.finished, done)
 	return r.checkAgain(ctx)
+}
+
+// check compares what a project's clients wrote with all there is of it.
+func (r *run) check(ctx context.Context, f *finished) (*story, error) {
+	s, err := readStory(r.dir, f.round, f.clients...)
+	if err != nil {
+		return nil, err
+	}
+	f.position = newest(s.positions)
+	if f.events, err = (&checker{r.cluster, f.project, s}).check(ctx); err != nil {
+		return nil, err
+	}
+	return s, r.cluster.answers(ctx, f.project, f.position, f.events)
 }
 
 // recent is how many finished projects are checked again after each round: what
 // was merged or deleted since must have changed nothing.
-const recent = 2
+const recent = 3
 
 func (r *run) checkAgain(ctx context.Context) error {
 	all := r.cluster.finished
-	for _, f := range all[max(0, len(all)-1-recent) : len(all)-1] {
+	before := all[:len(all)-projects]
+	for _, f := range before[max(0, len(before)-recent):] {
 		if err := r.unchanged(ctx, f); err != nil {
 			return err
 		}
@@ -89,27 +114,19 @@ func (r *run) checkAll(ctx context.Context) error {
 }
 
 func (r *run) unchanged(ctx context.Context, f *finished) error {
-	s, err := readStory(r.dir, f.round)
-	if err != nil {
-		return err
-	}
-	events, err := (&checker{r.cluster, f.project, s}).check(ctx)
-	if err == nil {
-		err = r.cluster.answers(ctx, f.project, f.position, events)
-	}
-	if err != nil {
-		return fmt.Errorf("project of round %d: %w", f.round, err)
+	if _, err := r.check(ctx, f); err != nil {
+		return fmt.Errorf("project %d of round %d: %w", f.id, f.round, err)
 	}
 	return nil
 }
 
 // post runs the clients, the fault and what watches, and returns when all is
 // healed and nobody posts any more.
-func (r *run) post(ctx context.Context, number int, seed uint64, f fault, p *project) (struck bool, err error) {
+func (r *run) post(ctx context.Context, number int, seed uint64, f fault, all [projects]*project) (struck bool, err error) {
 	over, done := make(chan struct{}), make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
-	for _, replica := range []string{"stats-1", "stats-2"} {
-		g.Go(func() error { return r.cluster.watch(ctx, replica, p, done) })
+	for i, replica := range []string{"stats-1", "stats-2"} {
+		g.Go(func() error { return r.cluster.watch(ctx, replica, all[i], done) })
 	}
 	var posting sync.WaitGroup
 	posting.Add(clients)
@@ -118,7 +135,10 @@ func (r *run) post(ctx context.Context, number int, seed uint64, f fault, p *pro
 		if err != nil {
 			return false, err
 		}
-		c := &client{cluster: r.cluster, project: p, journal: j, rng: newRand(seed, n), number: n, own: map[uuid.UUID]bool{}}
+		c := &client{
+			cluster: r.cluster, project: all[n%projects], other: all[(n+1)%projects], journal: j,
+			rng: newRand(seed, n), number: n, own: map[uuid.UUID]bool{},
+		}
 		g.Go(func() error {
 			defer posting.Done()
 			return errors.Join(c.run(ctx, over), j.close())
@@ -128,7 +148,7 @@ func (r *run) post(ctx context.Context, number int, seed uint64, f fault, p *pro
 		defer close(over)
 		rng := newRand(seed, clients)
 		pause(ctx, time.Duration(100+rng.IntN(200))*time.Millisecond)
-		if struck, err = f.strike(ctx, r.cluster, rng, p); err != nil {
+		if struck, err = f.strike(ctx, r.cluster, rng); err != nil {
 			return err
 		}
 		return r.cluster.heal(ctx)

@@ -38,7 +38,7 @@ func (c *cluster) mount(ctx context.Context) error {
 
 // diskFull fills a disk for a while.
 func diskFull(of func(c *cluster) *disk.Disk) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		d := of(c)
 		if d == nil {
 			return false, nil
@@ -55,6 +55,7 @@ func diskFull(of func(c *cluster) *disk.Disk) strike {
 type finished struct {
 	*project
 	round    int
+	clients  []int
 	position string
 	events   found
 }
@@ -74,7 +75,7 @@ func damages() []fault {
 }
 
 func damage(kind string, harm func(rng *rand.Rand, path, other string) error) strike {
-	return func(ctx context.Context, c *cluster, rng *rand.Rand, _ *project) (bool, error) {
+	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		if len(c.finished) == 0 {
 			return false, nil
 		}

@@ -1,0 +1,122 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/pkg/outbox"
+)
+
+const insertRowSQL = `INSERT INTO analytics.outbox (project_id, events, payload) VALUES ($1, $2, $3)`
+
+// line is an event in a row of the outbox.
+func line(e event) string {
+	return fmt.Sprintf("%s\t%d\t%s\t%s\t\n", e.ID, e.At.UnixMicro(), strings.NewReplacer(`\`, `\\`, "\t", `\t`).Replace(e.User), "view")
+}
+
+// nobody is the number of a project that nobody has.
+func nobody(rng *rand.Rand) int64 { return 1<<40 + rng.Int64N(1<<40) }
+
+// damagedRow appends rows that cannot be loaded as a whole. Each event becomes part
+// of the warehouse or a dead letter, and the row does not hold up those behind it.
+func damagedRow(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	project := nobody(rng)
+	good, long := newEvent(rng, 0), newEvent(rng, 0)
+	long.User = strings.Repeat("x", 2000) // ingest lets none through
+	payload := line(good) + line(long) + "no event\n"
+	if _, err := c.db.Exec(ctx, insertRowSQL, project, 3, payload); err != nil {
+		return false, fmt.Errorf("appending to the outbox: %w", err)
+	}
+	return true, c.becomes(ctx, project, 1, 2)
+}
+
+const fatesSQL = `
+SELECT (SELECT coalesce(sum(events), 0) FROM analytics.segments WHERE project_id = $1 AND replaced_at IS NULL),
+       (SELECT count(*) FROM analytics.dead_letters WHERE project_id = $1)`
+
+// becomes waits until so many of a project's events are in the warehouse and dead
+// letters.
+func (c *cluster) becomes(ctx context.Context, project int64, loaded, dead int) error {
+	return poll(ctx, 20*time.Second, func() error {
+		var gotLoaded, gotDead int
+		if err := c.db.QueryRow(ctx, fatesSQL, project).Scan(&gotLoaded, &gotDead); err != nil {
+			return fmt.Errorf("looking for rows of the outbox: %w", err)
+		}
+		if gotLoaded != loaded || gotDead != dead {
+			return failed("dead letters", "of a row of the outbox %d events were loaded and %d are dead letters, not %d and %d", gotLoaded, gotDead, loaded, dead)
+		}
+		return nil
+	})
+}
+
+// unreadPartition has a row in a day of the outbox that is to be dropped, while a
+// transaction keeps it from being read: it must not go before it was loaded.
+func unreadPartition(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	project := nobody(rng)
+	holder, err := c.db.Begin(ctx)
+	if err != nil {
+		return false, fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer holder.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // after the commit it always fails
+	if _, err := holder.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
+		return false, fmt.Errorf("holding rows back: %w", err)
+	}
+	day, err := c.oldPartition(ctx, rng)
+	if err != nil {
+		return false, err
+	}
+	const sql = `INSERT INTO analytics.outbox (day, project_id, events, payload) VALUES ($1, $2, 1, $3)`
+	if _, err := c.db.Exec(ctx, sql, day, project, line(newEvent(rng, 0))); err != nil {
+		return false, fmt.Errorf("appending to the outbox: %w", err)
+	}
+	if err := c.endTerm(ctx); err != nil { // a new leader looks for old days
+		return false, err
+	}
+	pause(ctx, pausedFor)
+	if err := holder.Commit(ctx); err != nil {
+		return false, fmt.Errorf("letting rows go: %w", err)
+	}
+	if err := c.becomes(ctx, project, 1, 0); err != nil {
+		return false, failed("partitions", "an old day with an unread row: %w", err)
+	}
+	return true, nil
+}
+
+// foreignTransaction has a transaction open that writes, as a backup job or a
+// forgotten psql may: what commits later than it began must wait for its end, and
+// not be passed over.
+func foreignTransaction(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	return true, pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
+			return fmt.Errorf("holding rows back: %w", err)
+		}
+		pause(ctx, time.Duration(500+rng.IntN(1000))*time.Millisecond)
+		return nil
+	})
+}
+
+// slowTransaction appends to the outbox over a while, as an upload that waits for
+// another's ids does, while fast ones overtake it.
+func slowTransaction(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	project := nobody(rng)
+	const rows = 5
+	err := pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
+		for range rows {
+			if _, err := tx.Exec(ctx, insertRowSQL, project, 1, line(newEvent(rng, 0))); err != nil {
+				return fmt.Errorf("appending to the outbox: %w", err)
+			}
+			pause(ctx, 150*time.Millisecond)
+		}
+		return nil
+	})
+	if err == nil {
+		err = outbox.Notify(ctx, c.db)
+	}
+	return true, errors.Join(err, c.becomes(ctx, project, rows, 0))
+}
