@@ -40,10 +40,12 @@ type NewRow struct {
 const appendSQL = `
 INSERT INTO analytics.outbox (project_id, events, payload)
 SELECT * FROM unnest($1::bigint[], $2::integer[], $3::text[])
-RETURNING project_id, xid::text::bigint, seq, (SELECT incarnation FROM analytics.sync_state)`
+RETURNING project_id, xid::text::bigint, seq,
+    (SELECT incarnation FROM analytics.sync_state WHERE system_identifier = (pg_control_system()).system_identifier)`
 
 // Append writes the events of one project and returns the position of the last
-// row. They count once tx commits. events must not be empty.
+// row. They count once tx commits. events must not be empty. It returns
+// ErrRestored as AppendRows does.
 func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event) (Position, error) {
 	if len(events) == 0 {
 		return Position{}, errors.New("appending no events to the outbox")
@@ -62,6 +64,10 @@ func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event)
 // AppendRows writes rows and returns the position of the last one of each
 // project. They count once tx commits. They are sent in one message, so that
 // many small ones are cheap; large ones are better written a few at a time.
+//
+// It returns ErrRestored for a restored database: a service that runs while one
+// is put in its database's place would get ids below the stored position, and
+// its rows would count as loaded.
 func AppendRows(ctx context.Context, tx pgx.Tx, rows []NewRow) (map[int64]Position, error) {
 	projects, counts, payloads := make([]int64, len(rows)), make([]int, len(rows)), make([]string, len(rows))
 	for i, r := range rows {
@@ -74,8 +80,12 @@ func AppendRows(ctx context.Context, tx pgx.Tx, rows []NewRow) (map[int64]Positi
 	last := make(map[int64]Position, 1)
 	var p Position
 	var project, xid int64
-	if _, err = pgx.ForEachRow(answer, []any{&project, &xid, &p.Seq, &p.Incarnation}, func() error {
-		p.XID = uint64(xid)
+	var incarnation *int32
+	if _, err = pgx.ForEachRow(answer, []any{&project, &xid, &p.Seq, &incarnation}, func() error {
+		if incarnation == nil {
+			return ErrRestored
+		}
+		p.Incarnation, p.XID = *incarnation, uint64(xid)
 		if p.Compare(last[project]) > 0 {
 			last[project] = p
 		}

@@ -219,3 +219,16 @@ func TestTailIsBoundedByBytes(t *testing.T) {
 	require.Len(t, b.Rows, 1)
 	require.True(t, b.Drained)
 }
+
+// Whoever runs while a restored database is put in place of its own must not
+// append to it: the ids there are below the stored position.
+func TestAppendRefusesRestoredDatabase(t *testing.T) {
+	pool := pgtest.New(t)
+	_, err := pool.Exec(t.Context(), "UPDATE analytics.sync_state SET system_identifier = 1, xid = '9000000000'")
+	require.NoError(t, err)
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := Append(t.Context(), tx, 1, newEvents(1))
+		return err
+	})
+	require.ErrorIs(t, err, ErrRestored)
+}

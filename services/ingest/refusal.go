@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/postgres"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/server"
@@ -123,7 +124,7 @@ func asProblem(err error) error {
 	case errors.Is(err, errOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
 		return p.WithHeader("Connection", "close")
-	case postgres.Unavailable(err):
+	case postgres.Unavailable(err), errors.Is(err, outbox.ErrRestored):
 		return problem.Unavailable("unavailable", "events cannot be stored now; send them again", retryAfter, err)
 	}
 	return err

@@ -115,7 +115,10 @@ func (s *Service) tryAcquire(ctx context.Context) (*term, error) {
 	return t, nil
 }
 
-const renewSQL = "UPDATE analytics.sync_state SET lease_until = clock_timestamp() + $2 WHERE epoch = $1"
+// A database restored from a dump may have the same epoch.
+const originalSQL = " AND system_identifier = (pg_control_system()).system_identifier"
+
+const renewSQL = "UPDATE analytics.sync_state SET lease_until = clock_timestamp() + $2 WHERE epoch = $1" + originalSQL
 
 // renew keeps the lease until ctx ends or another worker has it. While Postgres
 // is away nobody can take it, so failures are only logged.
@@ -144,9 +147,10 @@ func (s *Service) release(ctx context.Context, t *term) {
 }
 
 const lockSQL = `
-SELECT incarnation, xid::text::bigint, seq FROM analytics.sync_state WHERE epoch = $1 FOR UPDATE`
+SELECT incarnation, xid::text::bigint, seq FROM analytics.sync_state WHERE epoch = $1` + originalSQL + ` FOR UPDATE`
 
-// commit runs f in a transaction that only the leader can commit: it holds the
+// commit runs f in a transaction that only the leader can commit, and only in the
+// database that it leads in: it holds the
 // row of the sync state, so that an epoch cannot end before it does. f learns
 // the position that is stored.
 func (t *term) commit(ctx context.Context, f func(tx pgx.Tx, stored outbox.Position) error) error {

@@ -195,7 +195,7 @@ func (t *term) notify(ctx context.Context) {
 	}
 }
 
-const completeSQL = "UPDATE analytics.sync_state SET complete_until = greatest(complete_until, $2) WHERE epoch = $1"
+const completeSQL = "UPDATE analytics.sync_state SET complete_until = greatest(complete_until, $2) WHERE epoch = $1" + originalSQL
 
 // loadNothing moves complete_until on while there is nothing to load.
 func (t *term) loadNothing(ctx context.Context, batch outbox.Batch) error {

@@ -87,9 +87,17 @@ func restorable(ctx context.Context, db outbox.Querier) (version int64, err erro
 	return version, nil
 }
 
+// An upload that was not stopped has locked the ledger since it got its
+// transaction id. With an id below that of the new position it could still append
+// rows that are refused now, but not once the identity is the new one.
+const awaitUploadsSQL = "LOCK TABLE analytics.event_ids, analytics.outbox IN SHARE ROW EXCLUSIVE MODE"
+
 func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
-	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
 		return fmt.Errorf("lifting the time limit: %w", err)
+	}
+	if _, err := tx.Exec(ctx, awaitUploadsSQL); err != nil {
+		return fmt.Errorf("waiting for uploads: %w", err)
 	}
 	tag, err := tx.Exec(ctx, restampSQL)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -104,6 +105,8 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "syncworker restore")
 	_, err = leader.tryAcquire(t.Context())
 	require.ErrorIs(t, err, outbox.ErrRestored)
+	nothing := func(pgx.Tx, outbox.Position) error { return nil }
+	require.ErrorIs(t, leader.commit(t.Context(), nothing), errFenced, "one that leads on has the same epoch")
 
 	require.ErrorContains(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
 	expireLease(t, pool)
