@@ -50,17 +50,24 @@ func Hold(ctx context.Context, pool *pgxpool.Pool, d time.Duration, reason strin
 	if err := pool.QueryRow(ctx, holdSQL, d, reason).Scan(&until); err != nil {
 		return time.Time{}, fmt.Errorf("holding garbage collection: %w", err)
 	}
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, awaitCollectionSQL)
-		return err
-	})
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return awaitCollection(ctx, tx) })
 	if err != nil {
-		return time.Time{}, fmt.Errorf("waiting for the collection under way: %w", err)
+		return time.Time{}, err
 	}
 	return until.UTC(), nil
+}
+
+// awaitCollection returns when no collection is under way; none begins before tx
+// ends.
+func awaitCollection(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+	if err == nil {
+		_, err = tx.Exec(ctx, awaitCollectionSQL)
+	}
+	if err != nil {
+		return fmt.Errorf("waiting for the collection under way: %w", err)
+	}
+	return nil
 }
 
 // ErrNotHeld is returned by Release when there was no hold, or it had ended: a

@@ -39,7 +39,7 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	defer func() { err = errors.Join(err, builder.Close()) }()
 	var damage []error
 	for _, segment := range segments {
-		err := rebuild(ctx, pool, builder, segment, &r, report)
+		err := rebuild(ctx, pool, cfg, builder, segment, &r, report)
 		if err != nil && !errors.Is(err, warehouse.ErrQuarantined) {
 			return r, err
 		}
@@ -48,7 +48,7 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	return r, errors.Join(damage...)
 }
 
-func rebuild(ctx context.Context, pool *pgxpool.Pool, builder *warehouse.Builder, segment warehouse.Segment, r *RebuildResult, report func(warehouse.Segment, warehouse.Rebuilt)) error {
+func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, builder *warehouse.Builder, segment warehouse.Segment, r *RebuildResult, report func(warehouse.Segment, warehouse.Rebuilt)) error {
 	if segment.RollUp == nil { // no user keys: the worker makes it anew
 		r.Outdated++
 		return nil
@@ -68,7 +68,7 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool, builder *warehouse.Builder
 		r.Restored++
 		report(segment, fate)
 	case warehouse.RollUpReplaced:
-		swapped, err := swap(ctx, pool, segment, made)
+		swapped, err := swap(ctx, pool, cfg, segment, made)
 		if err != nil || !swapped {
 			return err
 		}
@@ -86,8 +86,18 @@ const raiseVersionSQL = "UPDATE analytics.sync_state SET version = version + 1 R
 // swap puts a segment into the manifest in place of another, unless that went out
 // of it meanwhile. The project's version rises, too: answers from the roll-up that
 // was wrong are in caches.
-func swap(ctx context.Context, pool *pgxpool.Pool, from, to warehouse.Segment) (swapped bool, err error) {
+//
+// No lock of the leader's keeps garbage collection from the new files: when this
+// process was paused for the grace period, or clocks differ, they are orphans. So
+// swap looks whether they are still there while no collection is under way.
+func swap(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, from, to warehouse.Segment) (swapped bool, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if err := awaitCollection(ctx, tx); err != nil {
+			return err
+		}
+		if err := errors.Join(warehouse.VerifySize(cfg.Dir, to), warehouse.VerifyRollUpSize(cfg.Dir, to)); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, lockStateSQL); err != nil {
 			return err
 		}

@@ -74,6 +74,28 @@ func TestRebuild(t *testing.T) {
 	require.Equal(t, 3, r.Equal)
 }
 
+// A rebuild that was paused for the grace period lost its files to garbage
+// collection: the segment must stay what it is.
+func TestRebuildThatWasPaused(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	leader.loadAll(t, appendTo(t, pool, 1, someEvents(50, 1)...))
+	before := live(t, leader)
+	exec(t, pool, "UPDATE analytics.segments SET rollup_sha256 = $1", make([]byte, 32)) // as if a bug had made it
+	made, fate, err := leader.builder.Rebuild(t.Context(), live(t, leader)[0])
+	require.NoError(t, err)
+	require.Equal(t, warehouse.RollUpReplaced, fate)
+	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
+	require.NoError(t, leader.collect(t.Context()))
+
+	_, err = swap(t.Context(), pool, cfg.Warehouse, before[0], made)
+	require.ErrorIs(t, err, warehouse.ErrQuarantined)
+	after := live(t, leader)
+	require.Equal(t, before[0].Path, after[0].Path)
+	require.NoError(t, warehouse.Verify(cfg.Warehouse.Dir, after[0]))
+}
+
 // A segment of a worker that knew no user keys is written anew, and merged only
 // then.
 func TestOldSegmentsAreUpgraded(t *testing.T) {
