@@ -108,7 +108,13 @@ func (t *term) orphans(ctx context.Context) ([]string, error) {
 	defer t.merging.Unlock()
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	return unreferenced(ctx, t.pool, files)
+	var found []string
+	// A commit whose answer was lost may still be under way: it holds the sync state.
+	err = t.commit(ctx, func(tx pgx.Tx, _ outbox.Position) (err error) {
+		found, err = unreferenced(ctx, tx, files)
+		return err
+	})
+	return found, err
 }
 
 // unreferenced returns those of paths that no row of the manifest names.
