@@ -68,22 +68,32 @@ WHERE total_events <= 2 * $1::bigint AND (total_bytes <= $3 OR n <= 4) AND n <= 
 ORDER BY id`
 
 // compact merges the segments of a lane until no project has enough of one level.
-// Loads go on meanwhile.
+// Loads go on meanwhile. A merge that fails is passed over until the next call: it
+// may fail for ever, and must not hold up those of other projects.
 func (t *term) compact(ctx context.Context, l lane) error {
-	var damage []error
+	var failed []int64
+	var errs []error
 	for ctx.Err() == nil {
-		more, err := t.compactOnce(ctx, l)
-		if err != nil && !more {
-			return errors.Join(append(damage, err)...)
-		}
+		in, err := t.compactOnce(ctx, l, failed)
 		if err != nil {
-			damage = append(damage, err)
+			errs = append(errs, err)
 		}
-		if !more {
+		if len(in) == 0 || errors.Is(err, errFenced) {
 			break
 		}
+		if err != nil && !(errors.Is(err, warehouse.ErrQuarantined) && t.setAside(in)) {
+			failed = append(failed, idsOf(in)...)
+		}
 	}
-	return errors.Join(damage...)
+	return errors.Join(errs...)
+}
+
+func idsOf(segments []warehouse.Segment) []int64 {
+	ids := make([]int64, len(segments))
+	for i, segment := range segments {
+		ids[i] = segment.ID
+	}
+	return ids
 }
 
 // compactEarly is the early lane.
@@ -103,40 +113,37 @@ func (t *term) compactEarly(ctx context.Context) error {
 	}
 }
 
-// compactOnce reports whether it makes sense to try for more.
-func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
+// compactOnce merges segments other than those with the ids except and returns
+// them, none when there is nothing to merge.
+func (t *term) compactOnce(ctx context.Context, l lane, except []int64) (in []warehouse.Segment, err error) {
 	began := time.Now()
 	if l.early { // the main lane takes turns with garbage collection
 		t.merging.Lock()
 		defer t.merging.Unlock()
 	}
-	in, err := t.candidates(ctx, l)
-	if err != nil || len(in) < 2 {
-		return false, err
+	if in, err = t.candidates(ctx, l, except); err != nil || len(in) < 2 {
+		return nil, err
 	}
 	ctx, span := t.span(ctx, "compact", began)
 	defer func() { tracing.End(span, err) }()
 	span.SetAttributes(attribute.Int64(tracing.ProjectID, in[0].ProjectID), attribute.Int(tracing.Merged, len(in)))
 	out, err := t.builder.Merge(ctx, in, t.cfg.SegmentEvents, t.epoch)
-	if errors.Is(err, warehouse.ErrQuarantined) {
-		return t.setAside(in), err
-	}
 	if err != nil {
-		return false, err
+		return in, err
 	}
 	if t.beforeCommit != nil {
 		if err := t.beforeCommit(ctx, out); err != nil {
-			return false, err
+			return in, err
 		}
 	}
 	if err := failpoint.Hit(failpoint.CompactBeforeSwap); err != nil {
-		return false, err
+		return in, err
 	}
 	if err := t.replace(ctx, in, out); err != nil {
-		return false, err
+		return in, err
 	}
 	if err := failpoint.Hit(failpoint.CompactAfterSwap); err != nil {
-		return false, err
+		return in, err
 	}
 	t.notify(ctx)
 	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, eventsOf(out)))
@@ -146,7 +153,7 @@ func (t *term) compactOnce(ctx context.Context, l lane) (more bool, err error) {
 	signal(t.compactable) // the next level may be full
 	t.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
 		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
-	return true, nil
+	return in, nil
 }
 
 func eventsOf(segments []warehouse.Segment) (n int64) {
@@ -169,9 +176,9 @@ func (t *term) setAside(in []warehouse.Segment) bool {
 	return found
 }
 
-func (t *term) candidates(ctx context.Context, l lane) ([]warehouse.Segment, error) {
+func (t *term) candidates(ctx context.Context, l lane, except []int64) ([]warehouse.Segment, error) {
 	rows, err := t.pool.Query(ctx, candidatesSQL, t.cfg.SegmentEvents, t.cfg.CompactSegments, maxMergeBytes, maxMergeFiles,
-		t.damaged.list(), earlyEvents, l.early)
+		append(t.damaged.list(), except...), earlyEvents, l.early)
 	if err != nil {
 		return nil, fmt.Errorf("looking for segments to merge: %w", err)
 	}
@@ -191,12 +198,8 @@ const bumpSQL = "UPDATE analytics.sync_state SET version = version + 1 WHERE epo
 
 // replace swaps merged segments in for those they were made of.
 func (t *term) replace(ctx context.Context, in, out []warehouse.Segment) error {
-	ids := make([]int64, len(in))
-	for i, segment := range in {
-		ids[i] = segment.ID
-	}
 	err := t.commit(ctx, func(tx pgx.Tx, _ outbox.Position) error {
-		tag, err := tx.Exec(ctx, retireSQL, ids)
+		tag, err := tx.Exec(ctx, retireSQL, idsOf(in))
 		if err != nil {
 			return fmt.Errorf("retiring segments: %w", err)
 		}

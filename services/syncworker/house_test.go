@@ -42,7 +42,7 @@ func TestCompactionPreservesEvents(t *testing.T) {
 			require.NoError(t, leader.collect(t.Context()))
 		case 2: // the merged files are there, but nobody was told
 			leader.beforeCommit = func(context.Context, []warehouse.Segment) error { return errors.New("crash") }
-			_, _ = leader.compactOnce(t.Context(), earlyLane)
+			_, _ = leader.compactOnce(t.Context(), earlyLane, nil)
 			leader.beforeCommit = nil
 		}
 	}
@@ -189,4 +189,30 @@ func TestOldPartitionsAreDropped(t *testing.T) {
 	require.NoError(t, leader.dropPartitions(t.Context()))
 	require.Empty(t, value[string](t, pool, left))
 	require.GreaterOrEqual(t, value[int](t, pool, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'analytics.outbox'::regclass"), 31)
+}
+
+// What cannot be merged, for whatever reason, must not hold up other projects.
+func TestFailedMergeIsPassedOver(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for project := range int64(2) {
+		for range cfg.CompactSegments {
+			leader.loadAll(t, appendTo(t, pool, project+1, someEvents(1, 1)...))
+		}
+	}
+	leader.beforeCommit = func(_ context.Context, out []warehouse.Segment) error {
+		if out[0].ProjectID == 1 {
+			return errors.New("no memory")
+		}
+		return nil
+	}
+	require.ErrorContains(t, leader.compact(t.Context(), earlyLane), "no memory")
+	const live = "SELECT count(*) FROM analytics.segments WHERE replaced_at IS NULL AND project_id = $1"
+	require.Equal(t, cfg.CompactSegments, value[int](t, pool, live, 1))
+	require.Equal(t, 1, value[int](t, pool, live, 2))
+
+	leader.beforeCommit = nil
+	require.NoError(t, leader.compact(t.Context(), earlyLane))
+	require.Equal(t, 1, value[int](t, pool, live, 1), "it is tried again")
 }

@@ -53,7 +53,7 @@ func (s *simulation) load(t *testing.T, days map[int]int64) {
 	s.insert(t, 1, 0, days)
 	for _, l := range []lane{earlyLane, mainLane} {
 		for {
-			in, err := s.candidates(t.Context(), l)
+			in, err := s.candidates(t.Context(), l, nil)
 			require.NoError(t, err)
 			if len(in) < 2 {
 				break
@@ -205,14 +205,14 @@ func TestSmallLoadsAreMergedBesideLargeOnes(t *testing.T) {
 		s.insert(t, 1, 0, map[int]int64{1: earlyEvents + 1})
 		s.insert(t, 1, 1, map[int]int64{1: 1})
 	}
-	early, err := s.candidates(t.Context(), earlyLane)
+	early, err := s.candidates(t.Context(), earlyLane, nil)
 	require.NoError(t, err)
 	require.Len(t, early, cfg.CompactSegments)
 	for _, segment := range early {
 		require.EqualValues(t, earlyEvents, segment.Events)
 		require.Zero(t, segment.Level)
 	}
-	rest, err := s.candidates(t.Context(), mainLane)
+	rest, err := s.candidates(t.Context(), mainLane, nil)
 	require.NoError(t, err)
 	require.Len(t, rest, cfg.CompactSegments)
 	for _, segment := range rest {
