@@ -228,15 +228,16 @@ func (b *Builder) writeRollUp(segment Segment, data []byte) (size int64, sum [32
 	return seal(tmp, filepath.Join(b.dir, segment.RollUpPath()), segmentMode)
 }
 
-// classify marks errors that come from the data itself.
+// classify marks errors that come from the data itself. Any other may go by, and an
+// event that is refused for it would be counted by nobody: better to try again.
 func classify(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
 	switch kind(err) {
-	case duckdb.ErrorTypeInvalid, duckdb.ErrorTypeIO, duckdb.ErrorTypeOutOfMemory, duckdb.ErrorTypeInterrupt,
-		duckdb.ErrorTypeFatal, duckdb.ErrorTypeInternal, duckdb.ErrorTypePermission:
-		return err
+	case duckdb.ErrorTypeOutOfRange, duckdb.ErrorTypeConversion, duckdb.ErrorTypeMismatchType, duckdb.ErrorTypeObjectSize,
+		duckdb.ErrorTypeInvalidType, duckdb.ErrorTypeConstraint, duckdb.ErrorTypeInvalidInput:
+		return fmt.Errorf("%w: %w", ErrRefused, err)
 	}
-	return fmt.Errorf("%w: %w", ErrRefused, err)
+	return err
 }

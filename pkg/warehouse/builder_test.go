@@ -3,6 +3,7 @@ package warehouse
 import (
 	"cmp"
 	"database/sql"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/duckdb/duckdb-go/v2"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -282,4 +284,17 @@ func TestOldSegmentsAreRead(t *testing.T) {
 	require.Equal(t, sorted(events[:100]), sorted(read))
 	_, err = b.Merge(t.Context(), []Segment{old, young}, 1000, 1)
 	require.Error(t, err)
+}
+
+// What another attempt may get over must not make dead letters of events.
+func TestOnlyDataIsRefused(t *testing.T) {
+	t.Parallel()
+	for kind, refused := range map[duckdb.ErrorType]bool{
+		duckdb.ErrorTypeConversion: true, duckdb.ErrorTypeInvalidInput: true,
+		duckdb.ErrorTypeIO: false, duckdb.ErrorTypeOutOfMemory: false, duckdb.ErrorTypeConnection: false, duckdb.ErrorTypeTransaction: false,
+		duckdb.ErrorTypeCatalog: false, duckdb.ErrorTypeExecutor: false, duckdb.ErrorTypeInvalid: false,
+	} {
+		err := classify(t.Context(), &duckdb.Error{Type: kind})
+		require.Equal(t, refused, errors.Is(err, ErrRefused), kind)
+	}
 }
