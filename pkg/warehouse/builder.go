@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -35,9 +36,10 @@ type Builder struct {
 	// of their own. Tests lower it.
 	ShredFrom int64
 
-	db    *sql.DB
-	dir   string
-	spill string
+	db      *sql.DB
+	dir     string
+	spill   string
+	folders sync.Map // of projects, that are known to survive a crash
 }
 
 // NewBuilder makes a Builder that writes below cfg.Dir, which it creates when
@@ -187,7 +189,7 @@ func copyTo(ctx context.Context, conn *sql.Conn, segment Segment, relation, tmp 
 func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events func(tmp string) error) (Segment, error) {
 	segment.Path = newName(segment.ProjectID, segment.Epoch)
 	segment.RollUp = &RollUpFile{}
-	if err := makeFolder(filepath.Join(b.dir, filepath.Dir(segment.Path))); err != nil {
+	if err := b.makeFolder(filepath.Join(b.dir, filepath.Dir(segment.Path))); err != nil {
 		return Segment{}, err
 	}
 	var g errgroup.Group

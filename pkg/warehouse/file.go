@@ -71,16 +71,21 @@ func seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 // segmentMode lets other users' replicas and tools read the files.
 const segmentMode = 0o644
 
-// makeFolder makes a project's folder so that it survives a crash.
-func makeFolder(folder string) error {
+// makeFolder makes a project's folder so that it survives a crash. One that is there
+// already proves nothing: who made it may have ended, or failed, before it was synced.
+func (b *Builder) makeFolder(folder string) error {
 	err := os.Mkdir(folder, 0o755) //nolint:gosec // other users' replicas and tools read it
-	if errors.Is(err, os.ErrExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("making a project's folder: %w", err)
 	}
-	return syncFolder(filepath.Dir(folder))
+	if _, synced := b.folders.Load(folder); synced && err != nil {
+		return nil
+	}
+	if err := syncFolder(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	b.folders.Store(folder, true)
+	return nil
 }
 
 func syncFolder(folder string) (err error) {
