@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -60,7 +61,10 @@ const (
 	sendBytes = 4 << 20
 )
 
-func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow]) (map[int64]outbox.Position, error) {
+// appendAll appends rows and returns the position of each project's last one. It
+// fails when they do not have as many events as the ledger took: rows that were
+// cut short must not be committed.
+func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow], events int) (map[int64]outbox.Position, error) {
 	last := map[int64]outbox.Position{}
 	var pending []outbox.NewRow
 	bytes := 0
@@ -76,12 +80,16 @@ func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow]) (ma
 		return err
 	}
 	for row := range rows {
+		events -= row.Events
 		pending = append(pending, row)
 		if bytes += len(row.Payload); len(pending) == sendRows || bytes >= sendBytes {
 			if err := send(); err != nil {
 				return nil, err
 			}
 		}
+	}
+	if events != 0 {
+		return nil, fmt.Errorf("appending to the outbox: %d events of the ledger are missing", events)
 	}
 	return last, send()
 }

@@ -174,7 +174,7 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	if len(fresh) < likely {
 		rows = encode(uploads, duplicates)
 	}
-	last, err := appendAll(ctx, tx, rows)
+	last, err := appendAll(ctx, tx, rows, len(fresh))
 	if err != nil {
 		return err
 	}

@@ -248,3 +248,18 @@ func TestOutboxShowsEventsInPsql(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, e, got)
 }
+
+// Rows that were cut short, as by the end of the context they are encoded under,
+// must not become less than what is answered as accepted.
+func TestRowsCutShortAreRefused(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	uploads := []*upload{{project: project, batch: newBatch(newEvent("a"), newEvent("b"))}}
+	short := encode(uploads, []known{{entry: entry{at: 1}}})
+	err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := appendAll(t.Context(), tx, short, 2)
+		return err
+	})
+	require.ErrorContains(t, err, "1 events of the ledger are missing")
+	require.Empty(t, logged(t, pool, project))
+}
