@@ -12,6 +12,7 @@ const (
 	// compactEvery bounds how long compaction waits behind a backlog.
 	compactEvery = 5 * time.Second
 	dropEvery    = time.Hour
+	stalledEvery = 10 * time.Second
 )
 
 // keepHouse runs the main lane of compaction, collects garbage and drops old
@@ -43,6 +44,16 @@ func (t *term) keepHouse(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// watchUploads ends those that hold up the loads.
+func (t *term) watchUploads(ctx context.Context) error {
+	for pause(ctx, stalledEvery) {
+		if err := t.work(ctx, "ending stalled uploads", func(ctx context.Context) error { return t.endStalled(ctx, uploadLimit) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // work logs failures of f, which is tried again next time; only a lost lease is an

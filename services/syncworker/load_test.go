@@ -3,6 +3,7 @@ package syncworker
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
@@ -249,4 +251,31 @@ func TestCompletenessBounds(t *testing.T) {
 	require.Len(t, c.waiting, maxCheckpoints)
 	c = c.loaded(outbox.Batch{At: at(2000), XMin: 41, XMax: 2000, Drained: true})
 	require.Equal(t, at(11), c.until)
+}
+
+// A process that is frozen in the middle of a COPY holds a transaction open that no
+// time limit ends.
+func TestFrozenUploadIsEnded(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	conn, err := pgx.Connect(t.Context(), pool.Config().ConnString())
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	exec(t, conn, "SET application_name = 'analytics-ingest'")
+	exec(t, conn, "SET statement_timeout = '1s'")
+	frozen, thaw := io.Pipe()
+	defer thaw.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := conn.PgConn().CopyFrom(context.Background(), frozen, "COPY analytics.event_ids FROM STDIN")
+		ended <- err
+	}()
+	const open = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND query_start < clock_timestamp() - interval '2s'"
+	require.Eventually(t, func() bool { return value[int](t, pool, open, conn.PgConn().PID()) == 1 }, 10*time.Second, 50*time.Millisecond,
+		"statement_timeout does not end it")
+	require.NoError(t, leader.endStalled(t.Context(), time.Second))
+	require.Eventually(t, func() bool { return value[int](t, pool, open, conn.PgConn().PID()) == 0 }, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, thaw.Close())
+	require.Error(t, <-ended)
 }

@@ -171,6 +171,7 @@ func (s *Service) lead(ctx context.Context, t *term) (err error) {
 	g.Go(func() error { return t.load(ctx) })
 	g.Go(func() error { return t.compactEarly(ctx) })
 	g.Go(func() error { return t.keepHouse(ctx) })
+	g.Go(func() error { return t.watchUploads(ctx) })
 	return g.Wait()
 }
 
