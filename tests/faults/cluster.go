@@ -39,6 +39,7 @@ type cluster struct {
 	services map[string]*service                      // by name: ingest-1 …
 	disks    struct{ warehouse, postgres *disk.Disk } // nil where none can be mounted
 
+	spare    *project        // for what a fault itself posts
 	finished []*finished     // projects of the rounds so far
 	seen     map[string]bool // paths of segments whose files must be there
 }

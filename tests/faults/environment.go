@@ -35,6 +35,7 @@ func environmentFaults() []fault {
 		{name: "commit answer lost in compaction", strike: answerLost(failpoint.CompactInSwap)},
 		{name: "foreign transaction", strike: foreignTransaction},
 		{name: "slow transaction", strike: slowTransaction},
+		{name: "crossing uploads", strike: crossing},
 		{name: "damaged row in the outbox", strike: damagedRow},
 		{name: "unread row in an old partition", strike: unreadPartition},
 		{name: "leader paused in garbage collection", strike: pausedCollector},

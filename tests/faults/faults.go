@@ -84,6 +84,9 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if err := run.register(ctx); err != nil {
 		return report, err
 	}
+	if c.spare, err = run.newProject(ctx, 0); err != nil {
+		return report, err
+	}
 	if err := errors.Join(limited(ctx, c.proxied.Listen), run.onceForEach(ctx)); err != nil {
 		return report, &RoundError{Seed: o.Seed, Fault: "none", Check: checkOf(err), Err: err}
 	}

@@ -49,7 +49,7 @@ func (c *cluster) becomes(ctx context.Context, project int64, loaded, dead int) 
 			return fmt.Errorf("looking for rows of the outbox: %w", err)
 		}
 		if gotLoaded != loaded || gotDead != dead {
-			return failed("dead letters", "of a row of the outbox %d events were loaded and %d are dead letters, not %d and %d", gotLoaded, gotDead, loaded, dead)
+			return failed("rows of the outbox", "of a row of the outbox %d events were loaded and %d are dead letters, not %d and %d", gotLoaded, gotDead, loaded, dead)
 		}
 		return nil
 	})

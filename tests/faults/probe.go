@@ -3,9 +3,13 @@ package faults
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // onceForEach posts the same events under the same Idempotency-Key to two
@@ -19,12 +23,15 @@ func (r *run) onceForEach(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		e, err := (&client{project: p}).post(ctx, u)
-		if err == nil && e.Accepted != 1 {
-			err = failed("projects", "the same Idempotency-Key in another project: status %d, %d accepted", e.Status, e.Accepted)
-		}
-		if err != nil {
+		if _, err := (&client{project: p}).post(ctx, u); err != nil {
 			return err
+		}
+		var stored int
+		if err := r.cluster.db.QueryRow(ctx, "SELECT count(*) FROM analytics.event_ids WHERE project_id = $1", p.id).Scan(&stored); err != nil {
+			return fmt.Errorf("reading the ledger: %w", err)
+		}
+		if stored != 1 {
+			return failed("projects", "the same Idempotency-Key in another project: %d of 1 event stored", stored)
 		}
 	}
 	return nil
@@ -66,4 +73,39 @@ func register(ctx context.Context, gateway, from string) (status int, err error)
 		return 0, fmt.Errorf("asking for an account from %s: %w", from, err)
 	}
 	return response.StatusCode, response.Body.Close()
+}
+
+// crossing posts the same events to both ingest replicas at once, in opposite
+// orders: none waits for the other for ever, and each event is new to one of them.
+func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	for range 3 {
+		events := make([]event, 3000) // too many to share a transaction
+		for i := range events {
+			events[i] = newEvent(rng, 0)
+		}
+		var accepted [2]int
+		g, ctx := errgroup.WithContext(ctx)
+		for i, replica := range []string{"ingest-1", "ingest-2"} {
+			u := upload{base: c.services[replica].url(), events: slices.Clone(events)}
+			if i == 1 {
+				slices.Reverse(u.events)
+			}
+			u.body = encode(u.events, nil)
+			g.Go(func() error {
+				e, err := (&client{project: c.spare}).post(ctx, u)
+				if err == nil && e.Status != http.StatusAccepted {
+					err = failed("answers", "uploads that cross: %s answers %d", replica, e.Status)
+				}
+				accepted[i] = e.Accepted
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			return false, err
+		}
+		if accepted[0]+accepted[1] != len(events) {
+			return false, failed("accepted", "uploads that cross: %d and %d of %d events are new", accepted[0], accepted[1], len(events))
+		}
+	}
+	return true, nil
 }

@@ -23,8 +23,8 @@ type Outcome struct {
 	Accepted   int     // events that were new
 	Duplicates int     // events that were known, conflicts included
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
-	// Position of the batch's last row in the outbox. When nothing was new it is
-	// where the known events are, or later.
+	// Position of the batch's last row in the outbox, or of the events it had that
+	// were known, or later.
 	Position outbox.Position
 }
 
@@ -181,10 +181,16 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
 		slices.Sort(u.out.Conflicts)
 		u.out.Position = last[u.project]
-		if u.out.Accepted == 0 {
-			if u.out.Position, err = outbox.Last(ctx, tx); err != nil {
-				return fmt.Errorf("storing no new event: %w", err)
-			}
+		if u.out.Duplicates == 0 {
+			continue
+		}
+		// A known one may have been waited for, and lie behind those that are new.
+		end, err := outbox.Last(ctx, tx)
+		if err != nil {
+			return fmt.Errorf("looking where known events are: %w", err)
+		}
+		if end.Compare(u.out.Position) > 0 {
+			u.out.Position = end
 		}
 	}
 	return nil

@@ -1,0 +1,70 @@
+package bugs
+
+// stats has the bugs of answers, and of who gets them.
+func stats() []Bug {
+	return []Bug{{
+		Name:   "cache-without-position",
+		Faults: `^(stats|redis)`,
+		About: "An answer's tag does not depend on the version of the project's data. " +
+			"Shows without a fault: the same question before and after a load, though asked with min_position, has the same rows; and 304 for an ETag of before.",
+		Edits: []Edit{{
+			File: "services/stats/answer.go",
+			Old:  "snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, moment,",
+			New:  "stale, moment,",
+		}},
+	}, {
+		Name:   "cache-without-project",
+		Faults: `^(stats|redis)`,
+		About: "An answer's tag does not depend on the project. " +
+			"Shows without a fault when two projects whose events came with the same load, or have none, ask the same question: the second gets the first's rows.",
+		Edits: []Edit{{
+			File: "services/stats/answer.go",
+			Old:  "server.APIVersion, project, q.Name(),",
+			New:  "server.APIVersion, q.Name(),",
+		}},
+	}, {
+		Name:   "missing-project-filter",
+		Faults: `^(stats|redis)`,
+		About: "An event is looked up by its id among those of all projects. " +
+			"Shows without a fault when a caller asks for the id of another project's event: 200 instead of 404. Nothing else differs.",
+		Edits: []Edit{{
+			File: "services/stats/metric/event.go",
+			Old:  "\treturn collect(ctx, src, q.statement(oneEventSQL,",
+			New:  "\tsrc.Project = 0\n\treturn collect(ctx, src, q.statement(oneEventSQL,",
+		}, {
+			File: "pkg/warehouse/snapshot.go",
+			Old:  "\tall := s.segments[project]\n",
+			New: `
+	all := s.segments[project]
+	if project == 0 {
+		for _, segments := range s.segments {
+			all = append(all, segments...)
+		}
+	}
+`,
+		}, {
+			File: "pkg/warehouse/db.go",
+			Old:  `bounds := "project_id = $project"`,
+			New:  `bounds := "$project IN (0, project_id)"`,
+		}},
+	}, {
+		Name:   "limiter-keyed-on-gateway",
+		Faults: `^redis`,
+		About: "The client's address is that of the connection, which is the gateway's. " +
+			"Shows without a fault: through nginx one client that uses up the limit of login or register has all others refused with 429.",
+		Edits: []Edit{{
+			File: "pkg/server/server.go",
+			Old:  "return echo.ExtractIPFromXFFHeader(options...), nil",
+			New:  "return echo.ExtractIPDirect(), nil",
+		}},
+	}, {
+		Name: "revoked-key-works",
+		About: "API keys are looked up without regard to their revocation. " +
+			"Shows without a fault: a key revoked longer than AUTH_CACHE_FOR ago is still answered.",
+		Edits: []Edit{{
+			File: "pkg/auth/rows.go",
+			Old:  "\nWHERE hash = $1 AND revoked_at IS NULL`",
+			New:  "\nWHERE hash = $1`",
+		}},
+	}}
+}

@@ -1,0 +1,152 @@
+package bugs
+
+// worker has the bugs of the sync worker.
+func worker() []Bug {
+	return []Bug{{
+		Name:   "no-epoch-check",
+		Faults: `^(load-before-commit|compact-before-swap|syncworker paused)`,
+		About: "Transactions of an earlier epoch than the stored one pass. " +
+			"A load of a fenced leader still fails once its successor has loaded, for the position has moved; it shows otherwise: " +
+			"one stopped at load-before-commit, its successor at worker-after-claim, then the first goes on: rows of the manifest with a lower epoch than a row or lease before them. " +
+			"It loses data when one is stopped at compact-before-swap, its successor does not compact but collects, with its clock set past the grace period, and the first goes on: rows without files.",
+		Edits: []Edit{{
+			File: "services/syncworker/lease.go",
+			Old:  "WHERE epoch = $1` + originalSQL + ` FOR UPDATE`",
+			New:  "WHERE epoch >= $1` + originalSQL + ` FOR UPDATE`",
+		}, {
+			File: "services/syncworker/load.go",
+			Old:  "WHERE epoch = $1\nRETURNING version`",
+			New:  "WHERE epoch >= $1\nRETURNING version`",
+		}, {
+			File: "services/syncworker/compact.go",
+			Old:  `SET version = version + 1 WHERE epoch = $1"`,
+			New:  `SET version = version + 1 WHERE epoch >= $1"`,
+		}},
+	}, {
+		Name:   "position-not-checked",
+		Faults: `^(load-after-commit|load-in-commit|commit answer lost in load)`,
+		About: "The worker trusts its own idea of the position: it neither compares it with the stored one nor reads it again after a failure. (Either alone is enough: a bug in one of them is no bug.) " +
+			"Shows when the answer to a load's COMMIT is lost, as with an error at load-after-commit: the load's events are counted twice.",
+		Edits: []Edit{{
+			File: "services/syncworker/load.go",
+			Old: `
+		if stored != t.position {
+			return errMoved
+		}
+`,
+			New: "\n",
+		}, {
+			File: "services/syncworker/load.go",
+			Old:  "return false, errors.Join(err, t.reposition(ctx))",
+			New:  "return false, err",
+		}},
+	}, {
+		Name:   "load-in-two-steps",
+		Faults: `^load-in-commit`,
+		About: "The segments of a load are listed in a transaction of their own, before the one that moves the position. " +
+			"Shows when the worker is killed or fails at load-in-commit: the load's events are counted twice.",
+		Edits: []Edit{{
+			File: "services/syncworker/load.go",
+			Old: `
+		if err := warehouse.InsertSegments(ctx, tx, b.segments); err != nil {
+			return err
+		}
+`,
+			New: `
+		err = pgx.BeginFunc(ctx, t.pool, func(own pgx.Tx) error { return warehouse.InsertSegments(ctx, own, b.segments) })
+		if err != nil {
+			return err
+		}
+`,
+		}},
+	}, {
+		Name:   "compaction-in-two-steps",
+		Faults: `^compact-in-swap`,
+		About: "Merged segments are retired outside the transaction that lists their replacement. " +
+			"Shows when the worker is killed or fails at compact-in-swap: their events are gone from stats. For a moment also between any two commits, as a count that falls.",
+		Edits: []Edit{{
+			File: "services/syncworker/compact.go",
+			Old:  "tag, err := tx.Exec(ctx, retireSQL, idsOf(in))",
+			New:  "tag, err := t.pool.Exec(ctx, retireSQL, idsOf(in))",
+		}},
+	}, {
+		Name:   "compaction-drops-late",
+		Faults: `^(compact|load)`,
+		About: "A merge retires every segment of its project and level, not those it read. " +
+			"Shows when a load commits while a merge is under way, as under steady small loads with WORKER_LOAD_INTERVAL=0s: the load's events are gone from stats.",
+		Edits: []Edit{{
+			File: "services/syncworker/compact.go",
+			Old:  "WHERE id = ANY($1::bigint[]) AND replaced_at IS NULL`",
+			New: `WHERE replaced_at IS NULL AND (project_id, level) IN
+      (SELECT project_id, level FROM analytics.segments WHERE id = ANY($1::bigint[]))` + "`",
+		}, {
+			File: "services/syncworker/compact.go",
+			Old:  "if int(tag.RowsAffected()) != len(in) {",
+			New:  "if int(tag.RowsAffected()) < len(in) {",
+		}},
+	}, {
+		Name:   "gc-without-grace",
+		Faults: `^(compact|collect)`,
+		About: "Files of replaced segments are deleted at the first collection after the merge. " +
+			"Shows when a replica that cannot reach Postgres, or is stopped, answers from events (a question with a filter) of the version it has: 503 data-damaged. " +
+			"And directly: files and rows of replaced segments are gone before WAREHOUSE_GRACE_PERIOD is over.",
+		Edits: []Edit{{
+			File: "services/syncworker/collect.go",
+			Old:  "replaced_at < clock_timestamp() - $1::interval RETURNING path`",
+			New:  "replaced_at < clock_timestamp() - 0 * $1::interval RETURNING path`",
+		}},
+	}, {
+		Name:   "orphans-of-any-epoch",
+		Faults: `^leader paused`,
+		About: "A leader takes files of later epochs for its orphans. Grace protects them as long as clocks agree. " +
+			"Shows when a leader, its clock set past the grace period, is stopped at collect-before-unlink, its successor writes a load and is stopped at load-before-commit, the first goes on " +
+			"(with the sync state's row locked by the test until it has collected: otherwise its renewal may find out first), then the second: rows without files, 503 data-damaged.",
+		Edits: []Edit{{
+			File: "services/syncworker/collect.go",
+			Old:  "t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)",
+			New:  "t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), 1<<62)",
+		}},
+	}, {
+		Name:   "dead-letter-dropped",
+		Faults: `^damaged row`,
+		About: "What cannot be loaded is skipped and not kept. " +
+			"Shows when an outbox row has a line that is damaged, or an event that the warehouse refuses: acknowledged events are neither in stats nor in dead_letters.",
+		Edits: []Edit{{
+			File: "services/syncworker/load.go",
+			Old: `
+		if err := insertDeadLetters(ctx, tx, b.dead); err != nil {
+			return err
+		}
+`,
+			New: "\n",
+		}},
+	}, {
+		Name:   "user-key-before-commit",
+		Faults: `^keys-before-commit`,
+		About: "New users' keys are remembered before they are committed. " +
+			"Shows when the worker fails (is not killed) at keys-before-commit, or Postgres does at that moment, and other new users come later: two users have one key. " +
+			"Users are counted too low by roll-ups and by events alike, so only an independent count sees it; and users of the ledger's events are missing from user_keys.",
+		Edits: []Edit{{
+			File: "services/syncworker/userkey/userkey.go",
+			Old:  "\t\t\treturn failpoint.Hit(failpoint.KeysBeforeCommit)\n",
+			New: `
+			k.mu.Lock()
+			for i, id := range users {
+				k.cache.add(project, id, keys[i])
+			}
+			k.mu.Unlock()
+			return failpoint.Hit(failpoint.KeysBeforeCommit)
+`,
+		}},
+	}, {
+		Name:   "partition-dropped-unread",
+		Faults: `^unread row`,
+		About: "Days of the outbox are dropped for their age, read or not. " +
+			"Shows when the worker starts with an old day's rows unread, as after an outage of OUTBOX_RETENTION, or while an open transaction keeps them unsettled: events of a 202 are never seen in stats.",
+		Edits: []Edit{{
+			File: "services/syncworker/partition.go",
+			Old:  "WHERE (o.xid, o.seq) > (s.xid, s.seq))",
+			New:  "WHERE o.day >= current_date)",
+		}},
+	}}
+}

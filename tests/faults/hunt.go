@@ -1,0 +1,56 @@
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"eventanalytics/tests/faults/bugs"
+	"eventanalytics/tests/stack"
+)
+
+// Catch says how a seeded bug was found.
+type Catch struct {
+	Bug    string
+	Check  string // that failed
+	Fault  string // of the round
+	Rounds int    // until then
+}
+
+// ErrEscaped is returned for a bug that no check found.
+var ErrEscaped = errors.New("the bug was not found")
+
+// Hunt runs rounds on services that have a bug until a check finds it. Only the
+// faults in which the bug can show strike, unless o.Only says otherwise.
+func Hunt(ctx context.Context, bug bugs.Bug, o Options) (Catch, error) {
+	caught := Catch{Bug: bug.Name}
+	if o.Only == nil {
+		only, err := regexp.Compile(bug.Faults)
+		if err != nil {
+			return caught, fmt.Errorf("reading the faults of %s: %w", bug.Name, err)
+		}
+		o.Only = only
+	}
+	edited := filepath.Join(o.Dir, "source")
+	if err := os.MkdirAll(edited, 0o755); err != nil {
+		return caught, fmt.Errorf("making a folder: %w", err)
+	}
+	overlay, err := bugs.Overlay(edited, bug)
+	if err != nil {
+		return caught, err
+	}
+	o.Variant = stack.Variant{Name: filepath.Join("bugs", bug.Name), Tags: Failpoints.Tags, Overlay: overlay}
+	_, err = Run(ctx, o)
+	var found *RoundError
+	if errors.As(err, &found) {
+		caught.Check, caught.Fault, caught.Rounds = found.Check, found.Fault, found.Round
+		return caught, nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%w in %d rounds: %s", ErrEscaped, o.Rounds, bug.Name)
+	}
+	return caught, err
+}
