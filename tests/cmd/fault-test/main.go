@@ -1,6 +1,6 @@
 // Command fault-test breaks a running service in every way it can while clients
 // post, round after round, and checks that it kept its promise: see package
-// faults.
+// faults. With --bug the service has a deliberate fault, which must be found.
 package main
 
 import (
@@ -16,44 +16,94 @@ import (
 	"github.com/alecthomas/kong"
 
 	"eventanalytics/tests/faults"
+	"eventanalytics/tests/faults/bugs"
 )
 
 type command struct {
 	Rounds int    `default:"100" help:"Rounds, each with one fault."`
 	Seed   uint64 `help:"Seed of the first round; 0 takes any."`
 	Only   string `help:"Regular expression: only faults whose name matches."`
+	Bug    string `help:"Regular expression: look for the seeded bugs whose name matches instead."`
 	Quiet  bool   `help:"Print no line for each round."`
 }
 
-func (c command) run(ctx context.Context) (err error) {
-	// Not below the working folder: Postgres runs as another user, who must get in.
-	dir, err := os.MkdirTemp("", "analytics-faults-")
-	if err != nil {
-		return fmt.Errorf("making a folder: %w", err)
+func (c command) options() (faults.Options, error) {
+	o := faults.Options{Rounds: c.Rounds, Seed: c.Seed, Variant: faults.Failpoints, Log: os.Stderr}
+	if o.Seed == 0 {
+		o.Seed = rand.Uint64() >> 1
 	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		return fmt.Errorf("making a folder: %w", err)
-	}
-	only, err := regexp.Compile(c.Only)
-	if err != nil {
-		return fmt.Errorf("reading --only: %w", err)
-	}
-	if c.Seed == 0 {
-		c.Seed = rand.Uint64() >> 1
-	}
-	o := faults.Options{Rounds: c.Rounds, Seed: c.Seed, Only: only, Dir: dir, Variant: faults.Failpoints, Log: os.Stderr}
 	if c.Quiet {
 		o.Log = io.Discard
+	}
+	var err error
+	if c.Only != "" {
+		if o.Only, err = regexp.Compile(c.Only); err != nil {
+			return o, fmt.Errorf("reading --only: %w", err)
+		}
+	}
+	// Not below the working folder: Postgres runs as another user, who must get in.
+	if o.Dir, err = os.MkdirTemp("", "analytics-faults-"); err != nil {
+		return o, fmt.Errorf("making a folder: %w", err)
+	}
+	if err := os.Chmod(o.Dir, 0o755); err != nil {
+		return o, fmt.Errorf("making a folder: %w", err)
+	}
+	return o, nil
+}
+
+func (c command) run(ctx context.Context) error {
+	if c.Bug != "" {
+		return c.hunt(ctx)
+	}
+	o, err := c.options()
+	if err != nil {
+		return err
 	}
 	report, err := faults.Run(ctx, o)
 	if err := report.Write(os.Stdout); err != nil {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("%w\njournals and logs are kept in %s", err, dir)
+		return fmt.Errorf("%w\njournals and logs are kept in %s", err, o.Dir)
 	}
 	fmt.Println("0 failures")
-	return os.RemoveAll(dir)
+	return os.RemoveAll(o.Dir)
+}
+
+// hunt looks for bugs, one after the other.
+func (c command) hunt(ctx context.Context) error {
+	name, err := regexp.Compile(c.Bug)
+	if err != nil {
+		return fmt.Errorf("reading --bug: %w", err)
+	}
+	escaped := 0
+	for _, bug := range bugs.All() {
+		if !name.MatchString(bug.Name) {
+			continue
+		}
+		if bug.Faults == "" && c.Only == "" {
+			fmt.Printf("%s: go test %s\n", bug.Name, bug.Test)
+			continue
+		}
+		o, err := c.options()
+		if err != nil {
+			return err
+		}
+		caught, err := faults.Hunt(ctx, bug, o)
+		if err != nil {
+			escaped++
+			fmt.Printf("%s: %s\n", bug.Name, err)
+			continue
+		}
+		fmt.Printf("%s: found by %q in round %d (%s)\n", bug.Name, caught.Check, caught.Rounds, caught.Fault)
+		if err := os.RemoveAll(o.Dir); err != nil {
+			return fmt.Errorf("removing a folder: %w", err)
+		}
+	}
+	if escaped > 0 {
+		return fmt.Errorf("%d bugs were not found", escaped)
+	}
+	return nil
 }
 
 func main() {
