@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -91,6 +92,9 @@ func (t *Tokens) Issue(userID int64, family string) (string, error) {
 func (t *Tokens) Parse(token string) (userID int64, family string, err error) {
 	if len(token) > maxTokenLen {
 		return 0, "", fmt.Errorf("%w: it has %d bytes", ErrToken, len(token))
+	}
+	if strings.ContainsAny(token, "\r\n") { // base64 passes over them
+		return 0, "", fmt.Errorf("%w: it has line ends", ErrToken)
 	}
 	var c claims
 	if _, err := t.parser.ParseWithClaims(token, &c, t.keyFor); err != nil {

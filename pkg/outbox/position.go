@@ -41,6 +41,7 @@ const (
 	tokenVersion = 1
 	tokenBody    = 1 + 8 + 4 + 8 + 8 // version, project, incarnation, xid, seq
 	tokenMAC     = 16
+	tokenText    = (tokenBody + tokenMAC) / 3 * 4 // in base64
 )
 
 // Encode returns the token of a position for a project.
@@ -56,8 +57,9 @@ func (t Tokens) Encode(project int64, p Position) string {
 
 // Decode returns the position of a token made for project, or ErrBadToken.
 func (t Tokens) Decode(project int64, token string) (Position, error) {
+	// The length is of the text too: base64 passes over line ends.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(b) != tokenBody+tokenMAC || b[0] != tokenVersion ||
+	if err != nil || len(token) != tokenText || len(b) != tokenBody+tokenMAC || b[0] != tokenVersion ||
 		!hmac.Equal(b[tokenBody:], t.mac(b[:tokenBody])) ||
 		binary.BigEndian.Uint64(b[1:]) != uint64(project) {
 		return Position{}, ErrBadToken
