@@ -36,7 +36,7 @@ func init() {
 	huma.NewError = newError
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		p := newError(status, msg, errs...)
-		if status >= http.StatusInternalServerError && ctx != nil {
+		if p.GetStatus() >= http.StatusInternalServerError && ctx != nil {
 			RequestFrom(ctx.Context()).Err = errors.Join(errs...)
 		}
 		return p
@@ -221,7 +221,7 @@ func (x *echoContext) TLS() *tls.ConnectionState   { return x.c.Request().TLS }
 func (x *echoContext) Param(name string) string    { return x.c.Param(name) }
 func (x *echoContext) Query(name string) string    { return x.c.QueryParam(name) }
 func (x *echoContext) Header(name string) string   { return x.c.Request().Header.Get(name) }
-func (x *echoContext) BodyReader() io.Reader       { return x.c.Request().Body }
+func (x *echoContext) BodyReader() io.Reader       { return requestBody{x.c.Request().Body} }
 func (x *echoContext) BodyWriter() io.Writer       { return x.c.Response() }
 func (x *echoContext) Status() int                 { return x.status }
 func (x *echoContext) SetHeader(name, v string)    { x.c.Response().Header().Set(name, v) }
@@ -238,6 +238,18 @@ func (x *echoContext) EachHeader(each func(name, value string)) {
 			each(name, v)
 		}
 	}
+}
+
+// requestBody makes a body that is badly chunked, or that ends or stalls early,
+// the client's mistake: to huma it would be one of ours.
+type requestBody struct{ io.ReadCloser }
+
+func (b requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF { //nolint:errorlint // net/http returns it bare
+		err = problem.New(http.StatusBadRequest, "malformed-request", "the body cannot be read: "+err.Error())
+	}
+	return n, err
 }
 
 func (x *echoContext) GetMultipartForm() (*multipart.Form, error) {

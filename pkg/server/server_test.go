@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -119,6 +120,17 @@ func TestRefusalsAreProblems(t *testing.T) {
 		})
 	}
 	require.Equal(t, "POST", do(t, s, http.MethodPut, "/echo", "").Header().Get("Allow")[len("OPTIONS, "):])
+}
+
+// A body that breaks off is the client's mistake, not an error to be alerted of.
+func TestBrokenBody(t *testing.T) {
+	s, logs := newServer(t, Config{})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/echo", iotest.TimeoutReader(iotest.OneByteReader(bytes.NewBufferString(`{"name":"x"}`))))
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	require.Equal(t, http.StatusBadRequest, w.Code, "%s", w.Body)
+	require.Contains(t, w.Body.String(), `"/problems/malformed-request"`)
+	require.Empty(t, logs.FilterLevelExact(zap.ErrorLevel).All())
 }
 
 func TestClientAddress(t *testing.T) {
