@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/outbox"
 	"eventanalytics/tests/stack"
 )
 
@@ -19,88 +20,119 @@ const (
 	august    = "from=2025-08-01&to=2025-08-31"
 )
 
-// badQueries are refused with 422; the first error names the parameter.
-var badQueries = []struct{ path, query, field string }{
-	{dau, "to=2025-08-31", "from"},
-	{dau, "from=2025-08-01", "to"},
-	{dau, "from=2025-08-31&to=2025-08-01", ""},
-	{dau, "from=2025-13-01&to=2025-08-31", "from"},
-	{dau, "from=2025-08-01T00:00:00Z&to=2025-08-31", "from"},
-	{dau, "from=2010-01-01&to=2025-08-31", ""},
-	{top, august + "&limit=0", "limit"},
-	{top, august + "&limit=-1", "limit"},
-	{top, august + "&limit=1001", "limit"},
-	{top, august + "&limit=NaN", "limit"},
-	{top, august + "&limit=1e9", "limit"},
-	{top, august + "&include=passwords", "include"},
-	{retention, "start_date=2025-08-01&windows=0", "windows"},
-	{retention, "start_date=2025-08-01&windows=53", "windows"},
-	{retention, "start_date=2025-08-01&granularity=hour", "granularity"},
-	{retention, "start_date=2025-08-01&cohort=sometimes", "cohort"},
-	{retention, "windows=4", "start_date"},
-	{dau, august + "&timezone=Mars/Olympus", "timezone"},
-	{dau, august + "&timezone=%2B25:00", "timezone"},
-	{dau, august + "&timezone=%2B02:00", "timezone"},
-	{dau, august + "&timezone=../../etc/passwd", "timezone"},
-	{dau, august + "&timezone=Local", "timezone"},
-	{dau, august + "&timezone=", "timezone"},
-	{dau, august + "&from=2025-08-02", "from"},
-	{dau, august + "&from_date=2025-08-01", ""},
-	{dau, august + "&colour=red", "colour"},
-	{dau, august + "&fill=one", "fill"},
-	{dau, august + "&segment=event_type:", "segment"},
-	{dau, august + strings.Repeat("&segment=event_type:a", 51), "segment"},
-	{dau, august + "&segment=properties.a=" + strings.Repeat("x", 6<<10), "segment"},
-	{dau, august + "&min_position=garbage", "min_position"},
-	{"/api/stats/active-users", august + "&window=0", "window"},
-	{"/api/stats/active-users", august + "&window=91", "window"},
-	{"/api/stats/events", august + "&interval=minute", "interval"},
-	{"/api/stats/events/latest", "limit=0", "limit"},
-	{"/api/stats/events/not-a-uuid", "", ""},
+// badQuery is refused with 422; the first error names the parameter.
+type badQuery struct {
+	row                int
+	path, query, field string
 }
 
-func TestRefusedQueries(t *testing.T) {
-	onEach(t, func(t *testing.T, s *stack.Stack) {
-		c := newUser(t, s.URL)
-		for _, q := range badQueries {
-			t.Run(strings.TrimPrefix(q.path, "/api/stats/")+"?"+q.query[:min(60, len(q.query))], func(t *testing.T) {
-				p := c.do(t, http.MethodGet, q.path+"?"+q.query, nil).is(t, 422, "").problem(t)
-				if q.field != "" {
-					require.NotEmpty(t, p.Errors)
-					require.Equal(t, q.field, p.Errors[0].Field)
-				}
-			})
+var badQueries = []badQuery{
+	{43, dau, "to=2025-08-31", "from"},
+	{43, dau, "from=2025-08-01", "to"},
+	{43, dau, "from=2025-08-31&to=2025-08-01", "from"},
+	{43, dau, "from=2025-13-01&to=2025-08-31", "from"},
+	{43, dau, "from=2025-08-01T00:00:00Z&to=2025-08-31", "from"},
+	{43, dau, "from=2015-08-24&to=2025-08-31", "to"}, // 3,661 days
+	{43, retention, "windows=4", "start_date"},
+	{43, retention, "start_date=2025-08-01&cohort=sometimes", "cohort"},
+	{44, top, august + "&limit=0", "limit"},
+	{44, top, august + "&limit=-1", "limit"},
+	{44, top, august + "&limit=1001", "limit"},
+	{44, top, august + "&limit=NaN", "limit"},
+	{44, top, august + "&limit=1e9", "limit"},
+	{44, top, august + "&include=passwords", "include"},
+	{44, "/api/stats/events/latest", "limit=0", "limit"},
+	{44, "/api/stats/active-users", august + "&window=0", "window"},
+	{44, "/api/stats/active-users", august + "&window=91", "window"},
+	{45, retention, "start_date=2025-08-01&windows=0", "windows"},
+	{45, retention, "start_date=2025-08-01&windows=53", "windows"},
+	{45, retention, "start_date=2025-08-01&granularity=hour", "granularity"},
+	{45, "/api/stats/events", august + "&interval=minute", "interval"},
+	{46, dau, august + "&timezone=Mars/Olympus", "timezone"},
+	{46, dau, august + "&timezone=%2B25:00", "timezone"},
+	{46, dau, august + "&timezone=%2B02:00", "timezone"},
+	{46, dau, august + "&timezone=../../etc/passwd", "timezone"},
+	{46, dau, august + "&timezone=Local", "timezone"},
+	{46, dau, august + "&timezone=", "timezone"},
+	{47, dau, august + "&from=2025-08-02", "from"},
+	{47, dau, august + "&to=2025-08-31", "to"},
+	{47, dau, august + "&timezone=UTC&timezone=UTC", "timezone"},
+	{47, dau, august + "&from_date=2025-08-01", "from_date"},
+	{47, dau, august + "&to_date=2025-08-31", "to_date"},
+	{47, dau, august + "&colour=red", "colour"},
+	{47, dau, august + "&fill=one", "fill"},
+	{48, dau, august + "&segment=event_type:", "segment"},
+	{48, dau, august + strings.Repeat("&segment=event_type:a", 51), "segment"},
+	{48, dau, august + "&segment=properties.a=" + strings.Repeat("x", 6<<10), "segment"},
+	{49, dau, august + "&min_position=garbage", "min_position"},
+	{49, dau, august + "&wait=soon", "wait"},
+	{50, "/api/stats/events/not-a-uuid", "", "event_id"},
+}
+
+func (q badQuery) name() string {
+	return strings.TrimPrefix(q.path, "/api/stats/") + "?" + q.query[:min(60, len(q.query))]
+}
+
+func (q badQuery) ask(t *testing.T, c *client) {
+	p := c.do(t, http.MethodGet, q.path+"?"+q.query, nil).is(t, 422, "").problem(t)
+	require.Contains(t, []string{"/problems/invalid-parameter", "/problems/unknown-parameter", "/problems/invalid-position"}, p.Type)
+	require.NotEmpty(t, p.Errors)
+	require.Equal(t, q.field, p.Errors[0].Field)
+}
+
+// oddQueries are refused for what is not in the query, or answered.
+var oddQueries = []badInput{
+	{row: 47, name: "as JSON", ask: func(t *testing.T, c *client) {
+		c.post(t, dau, object{"from": "2025-08-01", "from_date": "2025-08-01", "to": "2025-08-31"}).is(t, 422, "invalid-parameter")
+		p := c.post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "colour": "red"}).is(t, 422, "").problem(t)
+		require.Equal(t, "colour", p.Errors[0].Field)
+	}},
+	{row: 48, name: "a strange value finds nothing", stored: 1, ask: func(t *testing.T, c *client) {
+		d := newUser(t, c.base)
+		r := d.upload(t, event(newID()))
+		for _, segment := range []string{"properties.' OR 1=1--=x", "event_type:' OR '1'='1", "properties.a;DROP TABLE x=1"} {
+			require.Empty(t, rows[any](t, d, r.Position, dau, "from", "2025-08-01", "to", "2025-08-01", "segment", segment), segment)
 		}
-		t.Run("a strange value finds nothing", func(t *testing.T) {
-			r := c.upload(t, event(newID()))
-			for _, segment := range []string{"properties.' OR 1=1--=x", "event_type:' OR '1'='1", "properties.a;DROP TABLE x=1"} {
-				require.Empty(t, rows[any](t, c, r.Position, dau, "from", "2025-08-01", "to", "2025-08-01", "segment", segment), segment)
-			}
-		})
-		t.Run("methods", func(t *testing.T) {
-			c.do(t, http.MethodPut, dau, nil).is(t, 405, "")
-			c.get(t, "/api/stats/nothing").is(t, 404, "")
-			c.get(t, "/metrics").is(t, 404, "")
-		})
-	})
-}
-
-// TestPositions asks for positions that are not there to be waited for.
-func TestPositions(t *testing.T) {
-	onEach(t, func(t *testing.T, s *stack.Stack) {
-		c, other := newUser(t, s.URL), newUser(t, s.URL)
+	}},
+	{row: 48, name: "10 KiB", ask: func(t *testing.T, c *client) {
+		long := "properties.a=" + strings.Repeat("x", 10<<10)
+		body := object{"from": "2025-08-01", "to": "2025-08-31", "segment": long}
+		p := c.post(t, dau, body).is(t, 422, "invalid-parameter").problem(t)
+		require.Equal(t, "segment", p.Errors[0].Field)
+	}},
+	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *client) {
 		r := c.upload(t, event(newID()))
-		query := []string{"from", "2025-08-01", "to", "2025-08-31"}
-		other.get(t, dau, append(query, "min_position", r.Position)...).is(t, 422, "")
-
-		// A position of this project that was changed on the way.
+		newUser(t, c.base).get(t, dau, append(days, "min_position", r.Position)...).is(t, 422, "invalid-position")
 		forged := []byte(r.Position)
 		forged[len(forged)/2] ^= 1
-		c.get(t, dau, append(query, "min_position", string(forged))...).is(t, 422, "")
-
+		c.get(t, dau, append(days, "min_position", string(forged))...).is(t, 422, "invalid-position")
+		c.get(t, dau, append(days, "min_position", r.Position, "wait", "1h")...).is(t, 200, "")
+	}},
+	{row: 49, name: "a position of the future", ask: func(t *testing.T, c *client) {
 		start := time.Now()
-		c.get(t, dau, append(query, "min_position", r.Position, "wait", "1h")...).is(t, 200, "")
-		require.Less(t, time.Since(start), 30*time.Second)
+		a := c.get(t, dau, append(days, "min_position", future(t, c), "wait", "1s")...).is(t, 503, "not-fresh-yet")
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+		require.GreaterOrEqual(t, time.Since(start), time.Second)
+	}},
+	{row: 50, name: "another's project", stored: 1, ask: func(t *testing.T, c *client) {
+		owner := newUser(t, c.base)
+		seesNothing(t, newUser(t, c.base), owner, owner.upload(t, event(newID())).Position)
+	}},
+}
+
+// future is a position of the caller's project that nobody has reached.
+func future(t *testing.T, c *client) string {
+	t.Helper()
+	return outbox.NewTokens(derivedKey(t, "position")).Encode(c.projectID, outbox.Position{Incarnation: 1, XID: 1 << 60})
+}
+
+// TestUnknownRoutes asks for what is not there.
+func TestUnknownRoutes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *stack.Stack) {
+		c := newUser(t, s.URL)
+		c.do(t, http.MethodPut, dau, nil).is(t, 405, "method-not-allowed")
+		c.get(t, "/api/stats/nothing").is(t, 404, "not-found")
+		c.get(t, "/metrics").is(t, 404, "not-found")
 	})
 }
 

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -197,46 +196,4 @@ func TestGatewayCompresses(t *testing.T) {
 		require.Equal(t, 200, resp.StatusCode)
 		require.Equal(t, encoding, resp.Header.Get("Content-Encoding"), path)
 	}
-}
-
-// A client that is slow on purpose is cut off when its time is up; others notice
-// nothing.
-func TestGatewayCutsSlowClientsOff(t *testing.T) {
-	t.Parallel()
-	s := services(t)
-	c := newUser(t, s.URL)
-	address := strings.TrimPrefix(s.URL, "http://")
-	dial := func(start string) net.Conn {
-		conn, err := net.Dial("tcp", address)
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-		_, err = conn.Write([]byte(start))
-		require.NoError(t, err)
-		return conn
-	}
-	header := dial("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Drip: ")
-	ticker := time.NewTicker(time.Second) // a byte a second, for ever
-	defer ticker.Stop()
-	dripped := make(chan struct{})
-	go func() {
-		defer close(dripped)
-		for range ticker.C {
-			if _, err := header.Write([]byte("x")); err != nil {
-				return
-			}
-		}
-	}()
-	body := dial("POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n[")
-
-	for _, conn := range []net.Conn{header, body} {
-		require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Minute)))
-		answer, err := io.ReadAll(conn)
-		if err == nil { // nginx may say why before it closes
-			require.Regexp(t, "^(HTTP/1.1 408 |$)", string(answer))
-		} else {
-			require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
-		}
-		c.get(t, "/api/auth/me").is(t, 200, "")
-	}
-	<-dripped
 }

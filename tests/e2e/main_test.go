@@ -5,6 +5,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -66,6 +67,9 @@ var targets = []*target{
 	{name: "services", start: stack.Services},
 }
 
+// secret of both targets, to forge with what only they know.
+var secret = rand.Text() + rand.Text()
+
 // settings of both targets. The suite asks more than one address may; only the
 // limit on failed logins stays as it is.
 var settings = []string{
@@ -78,7 +82,7 @@ var settings = []string{
 func (x *target) stack(t *testing.T) *stack.Stack {
 	t.Helper()
 	x.once.Do(func() {
-		x.running, x.err = x.start(context.Background(), filepath.Join(workDir, x.name), settings...)
+		x.running, x.err = x.start(context.Background(), filepath.Join(workDir, x.name), append(settings, "AUTH_SECRET="+secret)...)
 	})
 	require.NoError(t, x.err)
 	return x.running

@@ -20,7 +20,7 @@ import (
 type Stack struct {
 	// URL is the gateway's, without a slash at the end.
 	URL string
-	// DatabaseURL is of the services' database; empty for the standalone.
+	// DatabaseURL is of the services' database.
 	DatabaseURL string
 	// Addresses are those of the services behind the gateway, host:port by name.
 	Addresses map[string]string

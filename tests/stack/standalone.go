@@ -2,9 +2,13 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
+
+	"eventanalytics/pkg/postgres/private"
 )
 
 // Standalone starts the standalone with its data in dir, on a free port, and
@@ -23,6 +27,9 @@ func Standalone(ctx context.Context, dir string, env ...string) (*Stack, error) 
 	if err := awaitReady(ctx, s.URL, p); err != nil {
 		_ = s.Stop() // the first error says more
 		return nil, err
+	}
+	if s.DatabaseURL, err = private.RunningURL(filepath.Join(dir, "postgres")); err != nil {
+		return nil, errors.Join(err, s.Stop())
 	}
 	return s, nil
 }
