@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -156,6 +157,26 @@ func codeOf(status int) string {
 		return "invalid-field"
 	}
 	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "-")
+}
+
+// CheckQuery refuses what huma lets pass: a query that cannot be decoded, an empty
+// parameter, and one given twice unless it is repeatable. It returns nil for a
+// query that is right.
+func CheckQuery(ctx huma.Context, repeatable ...string) *problem.Error {
+	address := ctx.URL()
+	query, err := url.ParseQuery(address.RawQuery)
+	if err != nil {
+		return problem.New(http.StatusBadRequest, "malformed-query", "the query cannot be decoded: "+err.Error())
+	}
+	for name, values := range query {
+		if len(values) > 1 && !slices.Contains(repeatable, name) {
+			return problem.Invalid("invalid-parameter", name, "is given more than once")
+		}
+		if slices.Contains(values, "") {
+			return problem.Invalid("invalid-parameter", name, "is empty")
+		}
+	}
+	return nil
 }
 
 // addInstance writes the request's id into every problem that goes out.

@@ -19,6 +19,7 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/problem"
 	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/server"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -64,6 +65,9 @@ func (in *postEvents) Resolve(ctx huma.Context) []error {
 			in.encodings = append(in.encodings, value)
 		}
 	})
+	if p := server.CheckQuery(ctx); p != nil {
+		return []error{p}
+	}
 	return nil
 }
 

@@ -171,6 +171,8 @@ func TestPostEventsRefuses(t *testing.T) {
 		{name: "atomic, one conflict", path: "/api/events?atomic=true", body: "[" + good + "," + eventJSON(known, "2") + "]", status: 409, code: "conflict"},
 		{name: "too many", path: "/api/events", body: "[" + strings.Repeat(good+",", 1000) + good + "]", status: 413, code: "too-large"},
 		{name: "too long", path: "/api/events", body: "[" + strings.Repeat(" ", 1<<20), status: 413, code: "too-large"},
+		{name: "parameter twice", path: "/api/events?atomic=true&atomic=false", body: good, status: 422, code: "invalid-parameter"},
+		{name: "empty parameter", path: "/api/events?atomic=", body: good, status: 422, code: "invalid-parameter"},
 		{name: "unknown parameter", path: "/api/events?atomically=true", body: good, status: 422, code: "unknown-parameter"},
 		{name: "media type", path: "/api/events", body: good, status: 415, code: "unsupported-media-type", headers: []string{"Content-Type", "text/csv"}},
 		{name: "encoding", path: "/api/events", body: good, status: 415, code: "unsupported-encoding", headers: []string{"Content-Encoding", "br"}},
