@@ -3,8 +3,6 @@ package stats
 import (
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -12,6 +10,7 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/server"
 	"eventanalytics/services/stats/metric"
 )
 
@@ -57,25 +56,12 @@ type Answering struct {
 
 func (a *Answering) answering() *Answering { return a }
 
-// Resolve reads what is not a parameter, and refuses what huma lets pass: a
-// parameter twice, an empty one and a query that cannot be decoded.
+// Resolve reads what is not a parameter, and refuses what huma lets pass.
 func (a *Answering) Resolve(ctx huma.Context) []error {
 	a.accept, a.ifNoneMatch = ctx.Header("Accept"), ctx.Header("If-None-Match")
 	a.caching = requested(ctx.Header("Cache-Control"))
-	address := ctx.URL()
-	query, err := url.ParseQuery(address.RawQuery)
-	if err != nil {
-		return []error{problem.New(http.StatusBadRequest, "malformed-query", "the query cannot be decoded: "+err.Error())}
-	}
-	for name, values := range query {
-		if len(values) > 1 && name != "segment" {
-			return []error{invalid(name, "is given more than once")}
-		}
-		for _, value := range values {
-			if value == "" {
-				return []error{invalid(name, "is empty")}
-			}
-		}
+	if p := server.CheckQuery(ctx, "segment"); p != nil {
+		return []error{p}
 	}
 	return nil
 }

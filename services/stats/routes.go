@@ -57,7 +57,9 @@ func route[P any, PP interface {
 	op.OperationID += "-post"
 	op.Method, op.Summary = http.MethodPost, op.Summary+" (parameters as JSON)"
 	op.DefaultStatus = http.StatusOK
-	huma.Register(api, s.operation(api, op, rows), func(ctx context.Context, in *struct{ Body P }) (*response, error) {
+	op = s.operation(api, op, rows)
+	op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+	huma.Register(api, op, func(ctx context.Context, in *struct{ Body P }) (*response, error) {
 		return s.respond(ctx, PP(&in.Body))
 	})
 }
