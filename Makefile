@@ -15,6 +15,8 @@ RACE_MODULES := migrations pkg services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
 SEED ?= 0
+BUG ?= .
+FUZZ_TIME ?= 30s
 SOURCES := migrations pkg services cmd tests
 BINARIES := ingest syncworker stats standalone
 
@@ -36,8 +38,8 @@ services: install-test ## Run the services one by one behind nginx, as operators
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|exactness|compose|watch|deployments)$$')
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./exactness ./watch ./deployments
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|exactness|security|durability|compose|watch|deployments)$$')
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./exactness ./security ./durability ./watch ./deployments
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
@@ -48,6 +50,21 @@ compose-test: go ## Scale, kill, roll out, back up and restore with docker compo
 fault-test: install-test ## Break the service in every way while clients post, and check what it counted (ROUNDS=100, SEED=0 for any, FAULT="--only=…")
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@bin/fault-test --rounds=$(ROUNDS) --seed=$(SEED) $(FAULT)
+
+.PHONY: seeded-bugs
+seeded-bugs: install-test ## Look for deliberate bugs with the same rounds: each must be found (BUG=regular expression)
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
+	@bin/fault-test --bug='$(BUG)' --seed=$(SEED) --quiet $(FAULT)
+
+.PHONY: fuzz
+fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
+	@for module in $(RACE_MODULES) services/stats; do \
+		GOWORK=off $(GO) list -C $$module -f '{{.Dir}}' ./... | while read -r folder; do \
+			grep -hEo '^func Fuzz[A-Za-z0-9_]*' "$$folder"/*_test.go 2>/dev/null | while read -r _ target; do \
+				echo "$$folder $$target"; \
+			done; \
+		done; \
+	done | xargs -P 2 -L 1 bash -c 'cd "$$0" && GOWORK=off $(GO) test -run="^$$1$$" -fuzz="^$$1$$" -fuzztime=$(FUZZ_TIME) -parallel=1 . || exit 255'
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes

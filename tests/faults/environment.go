@@ -39,6 +39,7 @@ func environmentFaults() []fault {
 		{name: "damaged row in the outbox", strike: damagedRow},
 		{name: "unread row in an old partition", strike: unreadPartition},
 		{name: "leader paused in garbage collection", strike: pausedCollector},
+		{name: "two leaders", strike: twoLeaders},
 		{name: "everything killed", strike: everythingKilled},
 		{name: "migration cut", strike: migrationCut},
 		{name: "warehouse disk full", strike: diskFull(func(c *cluster) *disk.Disk { return c.disks.warehouse })},
@@ -273,6 +274,31 @@ func clockOff(by func() time.Duration) strike {
 		pause(ctx, time.Second)
 		return true, disarm(s, "clock")
 	}
+}
+
+const newestSegmentSQL = "SELECT coalesce(max(id), 0) FROM analytics.segments"
+
+// twoLeaders halts a leader that is about to publish a load until another has the
+// lease, and lets it go on before that one has done anything: it must publish
+// nothing any more.
+func twoLeaders(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	first, err := c.hit(ctx, rng, failpoint.LoadBeforeCommit, "stop")
+	if first == nil || err != nil {
+		return false, err
+	}
+	second, err := c.hitAlone(ctx, failpoint.WorkerAfterClaim, "stop")
+	if second == nil || err != nil {
+		return false, errors.Join(err, syscall.Kill(first.PID(), syscall.SIGCONT))
+	}
+	var before, after int64
+	err = c.db.QueryRow(ctx, newestSegmentSQL).Scan(&before)
+	err = errors.Join(err, syscall.Kill(first.PID(), syscall.SIGCONT))
+	pause(ctx, 300*time.Millisecond)
+	err = errors.Join(err, c.db.QueryRow(ctx, newestSegmentSQL).Scan(&after), syscall.Kill(second.PID(), syscall.SIGCONT))
+	if err == nil && after > before {
+		err = failed("epochs", "a leader that had been replaced published %d segments", after-before)
+	}
+	return true, err
 }
 
 // toMidnight lets a clock pass midnight, UTC, half a second from now.

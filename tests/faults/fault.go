@@ -90,10 +90,15 @@ func (c *cluster) atPoint(ctx context.Context, rng *rand.Rand, point failpoint.N
 // hit arms a failpoint in the processes that have it, and returns the one that
 // came there first; the others are disarmed. It returns nil when none came.
 func (c *cluster) hit(ctx context.Context, rng *rand.Rand, point failpoint.Name, action string) (*service, error) {
-	candidates := c.having(point)
 	if err := c.provoke(ctx, rng, point); err != nil {
 		return nil, err
 	}
+	return c.hitAlone(ctx, point, action)
+}
+
+// hitAlone is hit of what happens by itself.
+func (c *cluster) hitAlone(ctx context.Context, point failpoint.Name, action string) (*service, error) {
+	candidates := c.having(point)
 	for _, s := range candidates {
 		if err := arm(s, point, action); err != nil {
 			return nil, err

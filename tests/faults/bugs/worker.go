@@ -4,7 +4,7 @@ package bugs
 func worker() []Bug {
 	return []Bug{{
 		Name:   "no-epoch-check",
-		Faults: `^(load-before-commit|compact-before-swap|syncworker paused)`,
+		Faults: `^two leaders`,
 		About: "Transactions of an earlier epoch than the stored one pass. " +
 			"A load of a fenced leader still fails once its successor has loaded, for the position has moved; it shows otherwise: " +
 			"one stopped at load-before-commit, its successor at worker-after-claim, then the first goes on: rows of the manifest with a lower epoch than a row or lease before them. " +
@@ -94,17 +94,6 @@ func worker() []Bug {
 			File: "services/syncworker/collect.go",
 			Old:  "replaced_at < clock_timestamp() - $1::interval RETURNING path`",
 			New:  "replaced_at < clock_timestamp() - 0 * $1::interval RETURNING path`",
-		}},
-	}, {
-		Name:   "orphans-of-any-epoch",
-		Faults: `^leader paused`,
-		About: "A leader takes files of later epochs for its orphans. Grace protects them as long as clocks agree. " +
-			"Shows when a leader, its clock set past the grace period, is stopped at collect-before-unlink, its successor writes a load and is stopped at load-before-commit, the first goes on " +
-			"(with the sync state's row locked by the test until it has collected: otherwise its renewal may find out first), then the second: rows without files, 503 data-damaged.",
-		Edits: []Edit{{
-			File: "services/syncworker/collect.go",
-			Old:  "t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)",
-			New:  "t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), 1<<62)",
 		}},
 	}, {
 		Name:   "dead-letter-dropped",
