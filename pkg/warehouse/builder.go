@@ -39,14 +39,13 @@ type Builder struct {
 	db      *sql.DB
 	dir     string
 	spill   string
-	folders sync.Map // of projects, that are known to survive a crash
+	folders sync.Map // of projects, that survive a crash
 }
 
 // NewBuilder makes a Builder that writes below cfg.Dir, which it creates when
 // missing.
 func NewBuilder(cfg Config) (*Builder, error) {
-	// Other users' replicas and tools read the files.
-	if err := os.MkdirAll(filepath.Join(cfg.Dir, tmpDir), 0o755); err != nil { //nolint:gosec // see above
+	if err := makeFolders(filepath.Join(cfg.Dir, tmpDir)); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
 	dir, err := cfg.folder()
@@ -189,7 +188,7 @@ func copyTo(ctx context.Context, conn *sql.Conn, segment Segment, relation, tmp 
 func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events func(tmp string) error) (Segment, error) {
 	segment.Path = newName(segment.ProjectID, segment.Epoch)
 	segment.RollUp = &RollUpFile{}
-	if err := b.makeFolder(filepath.Join(b.dir, filepath.Dir(segment.Path))); err != nil {
+	if err := b.makeFolder(filepath.Dir(segment.Path)); err != nil {
 		return Segment{}, err
 	}
 	var g errgroup.Group
@@ -218,6 +217,24 @@ func (b *Builder) publish(segment Segment, rollUp func() ([]byte, error), events
 		return Segment{}, err
 	}
 	return segment, syncFolder(filepath.Join(b.dir, filepath.Dir(segment.Path)))
+}
+
+// makeFolder makes a project's folder so that it survives a crash. One that is
+// there may be of a writer that was killed before it could see to that.
+func (b *Builder) makeFolder(name string) error {
+	path := filepath.Join(b.dir, name)
+	_, err := os.Stat(path)
+	if _, known := b.folders.Load(name); known && err == nil {
+		return nil
+	}
+	if err := makeFolders(path); err != nil {
+		return err
+	}
+	if err := syncFolder(b.dir); err != nil {
+		return err
+	}
+	b.folders.Store(name, nil)
+	return nil
 }
 
 // writeRollUp makes the file of a segment's roll-up.

@@ -71,21 +71,23 @@ func seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 // segmentMode lets other users' replicas and tools read the files.
 const segmentMode = 0o644
 
-// makeFolder makes a project's folder so that it survives a crash. One that is there
-// already proves nothing: who made it may have ended, or failed, before it was synced.
-func (b *Builder) makeFolder(folder string) error {
-	err := os.Mkdir(folder, 0o755) //nolint:gosec // other users' replicas and tools read it
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("making a project's folder: %w", err)
+// makeFolders makes a folder, and those above it that are missing, so that they
+// survive a crash. Other users' replicas and tools read them.
+func makeFolders(path string) error {
+	err := os.Mkdir(path, 0o755) //nolint:gosec // see above
+	if errors.Is(err, os.ErrNotExist) {
+		if err := makeFolders(filepath.Dir(path)); err != nil {
+			return err
+		}
+		err = os.Mkdir(path, 0o755) //nolint:gosec // see above
 	}
-	if _, synced := b.folders.Load(folder); synced && err != nil {
+	if errors.Is(err, os.ErrExist) {
 		return nil
 	}
-	if err := syncFolder(filepath.Dir(folder)); err != nil {
-		return err
+	if err != nil {
+		return fmt.Errorf("making a folder: %w", err)
 	}
-	b.folders.Store(folder, true)
-	return nil
+	return syncFolder(filepath.Dir(path))
 }
 
 func syncFolder(folder string) (err error) {
