@@ -40,7 +40,7 @@ func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stac
 		}
 	}()
 	for _, name := range []string{"ingest", "stats", "syncworker"} {
-		if _, err := s.startService(ctx, name); err != nil {
+		if _, err := s.startService(ctx, nil, name); err != nil {
 			return nil, err
 		}
 	}
@@ -70,12 +70,11 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 	if err := os.MkdirAll(warehouse, 0o755); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
-	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(dir, "postgres"), Log: zap.NewNop()})
-	if err != nil {
-		return nil, fmt.Errorf("starting Postgres: %w", err)
+	if err := s.startPostgres(ctx); err != nil {
+		return nil, err
 	}
-	s.onStop(server.Stop)
-	s.DatabaseURL = server.URL()
+	s.onStop(func() error { return s.Postgres.Stop() })
+	s.DatabaseURL = s.Postgres.URL()
 
 	port, err := FreePort()
 	if err != nil {
@@ -97,17 +96,47 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 	return s, s.migrate(ctx, dir, s.env)
 }
 
+func (s *Stack) startPostgres(ctx context.Context) error {
+	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.dir, "postgres"), Log: zap.NewNop()})
+	if err != nil {
+		return fmt.Errorf("starting Postgres: %w", err)
+	}
+	s.Postgres = server
+	return nil
+}
+
+// RestartPostgres stops Postgres, if it still runs, and starts it again, at the
+// same URL.
+func (s *Stack) RestartPostgres(ctx context.Context) error {
+	if err := s.Postgres.Stop(); err != nil {
+		return fmt.Errorf("stopping Postgres: %w", err)
+	}
+	if err := s.startPostgres(ctx); err != nil {
+		return err
+	}
+	if url := s.Postgres.URL(); url != s.DatabaseURL { // its folder's path is too long for a socket
+		return fmt.Errorf("starting Postgres again: it is at %s now", url)
+	}
+	return nil
+}
+
 // StartService starts one service on a free port, which Addresses tells, and
 // waits until it is ready. env adds settings to the stack's.
 func (s *Stack) StartService(ctx context.Context, name string, env ...string) (*Process, error) {
-	p, err := s.startService(ctx, name, env...)
+	return s.StartServiceUnder(ctx, nil, name, env...)
+}
+
+// StartServiceUnder is StartService by way of a program that becomes the service,
+// such as strace -D, with its arguments.
+func (s *Stack) StartServiceUnder(ctx context.Context, command []string, name string, env ...string) (*Process, error) {
+	p, err := s.startService(ctx, command, name, env...)
 	if err != nil {
 		return nil, err
 	}
 	return p, awaitReady(ctx, "http://"+s.Addresses[name], p)
 }
 
-func (s *Stack) startService(ctx context.Context, name string, env ...string) (*Process, error) {
+func (s *Stack) startService(ctx context.Context, command []string, name string, env ...string) (*Process, error) {
 	program, err := binary(name)
 	if err != nil {
 		return nil, err
@@ -116,7 +145,8 @@ func (s *Stack) startService(ctx context.Context, name string, env ...string) (*
 	if err != nil {
 		return nil, err
 	}
-	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), program)
+	command = append(slices.Clone(command), program)
+	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), command[0], command[1:]...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"eventanalytics/pkg/postgres/private"
 )
 
 // Stack is a running service.
@@ -26,6 +28,8 @@ type Stack struct {
 	Addresses map[string]string
 	// Main is the standalone's process; nil for the services.
 	Main *Process
+	// Postgres is the services' server; nil for the standalone.
+	Postgres *private.Server
 
 	dir       string   // of the services' logs
 	env       []string // of each service
