@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/exaring/otelpgx"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -26,7 +27,8 @@ type Config struct {
 // the sync worker back, so every session limits itself; the search path is
 // empty, so that a statement without a schema fails at once.
 //
-// It refuses a server that may forget what it acknowledged.
+// It refuses a server that may forget what it acknowledged, at once and with each
+// later connection; those live for an hour at most.
 func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
@@ -50,28 +52,37 @@ func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error
 		// the values. What polls without one stays unrecorded.
 		pc.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
+	pc.MaxConnLifetime = time.Hour
+	pc.AfterConnect = requireDurable
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("opening the Postgres pool: %w", err)
 	}
-	if err := checkDurable(ctx, pool); err != nil {
+	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, err
+		return nil, fmt.Errorf("connecting to Postgres: %w", err)
 	}
 	return pool, nil
 }
 
+// What the server, the role, the database and DATABASE_URL make of
+// synchronous_commit stays for as long as the session: a reload of the server's
+// settings cannot turn it off.
 const lossySQL = `
-SELECT coalesce(string_agg(name, ', ' ORDER BY name), '') FROM pg_catalog.pg_settings
+SELECT coalesce(string_agg(name, ', ' ORDER BY name), ''),
+       pg_catalog.set_config('synchronous_commit', pg_catalog.current_setting('synchronous_commit'), false)
+FROM pg_catalog.pg_settings
 WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off'`
 
 // ErrNotDurable is returned for a server with fsync, full_page_writes or
 // synchronous_commit off: it would lose acknowledged events in a crash.
 var ErrNotDurable = errors.New("Postgres is configured to lose committed data in a crash")
 
-func checkDurable(ctx context.Context, pool *pgxpool.Pool) error {
-	var lossy string
-	if err := pool.QueryRow(ctx, lossySQL).Scan(&lossy); err != nil {
+// requireDurable returns ErrNotDurable for a session whose commits a crash could
+// undo.
+func requireDurable(ctx context.Context, conn *pgx.Conn) error {
+	var lossy, commit string
+	if err := conn.QueryRow(ctx, lossySQL).Scan(&lossy, &commit); err != nil {
 		return fmt.Errorf("reading Postgres settings: %w", err)
 	}
 	if lossy != "" {
@@ -82,7 +93,7 @@ func checkDurable(ctx context.Context, pool *pgxpool.Pool) error {
 
 // Unavailable reports whether err says that Postgres cannot do its work now, as
 // opposed to a statement being wrong: it is away, starting, stopping, read-only,
-// overloaded or out of disk.
+// overloaded, out of disk or not durable.
 func Unavailable(err error) bool {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {
@@ -94,7 +105,7 @@ func Unavailable(err error) bool {
 	}
 	var network net.Error
 	var connect *pgconn.ConnectError
-	return errors.As(err, &connect) || errors.As(err, &network) ||
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, ErrNotDurable) ||
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) ||
 		pgconn.SafeToRetry(err)
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
@@ -18,18 +20,50 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 // A server that may forget what it acknowledged is refused, whoever set it so.
 func TestOpenRefusesLossySettings(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	pool, err := postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 4}, "test")
-	require.NoError(t, err)
-	var name string
-	require.NoError(t, pool.QueryRow(t.Context(), "SELECT current_database()").Scan(&name))
-	_, err = pool.Exec(t.Context(), fmt.Sprintf("ALTER DATABASE %q SET synchronous_commit = off", name))
-	require.NoError(t, err)
-	pool.Close()
+	for name, set := range map[string]string{
+		"database":          "ALTER DATABASE %[1]q SET synchronous_commit = off",
+		"role":              "ALTER ROLE postgres IN DATABASE %[1]q SET synchronous_commit = off",
+		"URL parameter":     "&synchronous_commit=off",
+		"option in the URL": "&options=-c%20synchronous_commit%3Doff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := pgtest.URL(t)
+			if strings.HasPrefix(set, "&") {
+				url += set
+			} else {
+				alter(t, url, set)
+			}
+			_, err := postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 4}, "test")
+			require.ErrorIs(t, err, postgres.ErrNotDurable)
+			require.ErrorContains(t, err, "it is off: synchronous_commit")
+		})
+	}
+}
 
-	_, err = postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 4}, "test")
+// What is set so while a service runs is refused with the next connection.
+func TestLaterConnectionsAreRefused(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	pool := open(t, url)
+	alter(t, url, "ALTER DATABASE %[1]q SET synchronous_commit = off")
+	pool.Reset()
+	_, err := pool.Exec(t.Context(), "SELECT")
 	require.ErrorIs(t, err, postgres.ErrNotDurable)
-	require.ErrorContains(t, err, "synchronous_commit")
+	require.True(t, postgres.Unavailable(err))
+	alter(t, url, "ALTER DATABASE %[1]q SET synchronous_commit = local")
+	_, err = pool.Exec(t.Context(), "SELECT")
+	require.NoError(t, err)
+}
+
+// alter runs a statement about the database of url.
+func alter(t *testing.T, url, statement string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), fmt.Sprintf(statement, conn.Config().Database))
+	require.NoError(t, err)
 }
 
 func TestUnqualifiedNamesFail(t *testing.T) {
