@@ -1,12 +1,15 @@
 package faults
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"eventanalytics/tests/faults/bugs"
 	"eventanalytics/tests/stack"
@@ -24,10 +27,11 @@ type Catch struct {
 var ErrEscaped = errors.New("the bug was not found")
 
 // Hunt runs rounds on services that have a bug until a check finds it. Only the
-// faults in which the bug can show strike, unless o.Only says otherwise.
+// faults in which the bug can show strike, unless o.Only says otherwise. A bug that
+// no fault can show is left to its test.
 func Hunt(ctx context.Context, bug bugs.Bug, o Options) (Catch, error) {
 	caught := Catch{Bug: bug.Name}
-	if o.Only == nil {
+	if o.Only == nil && bug.Faults != "" {
 		only, err := regexp.Compile(bug.Faults)
 		if err != nil {
 			return caught, fmt.Errorf("reading the faults of %s: %w", bug.Name, err)
@@ -43,6 +47,10 @@ func Hunt(ctx context.Context, bug bugs.Bug, o Options) (Catch, error) {
 		return caught, err
 	}
 	o.Variant = stack.Variant{Name: filepath.Join("bugs", bug.Name), Tags: Failpoints.Tags, Overlay: overlay}
+	if bug.Faults == "" && o.Only == nil {
+		caught.Check = "go test " + bug.Test
+		return caught, testFails(ctx, o.Variant, bug.Test)
+	}
 	_, err = Run(ctx, o)
 	var found *RoundError
 	if errors.As(err, &found) {
@@ -53,4 +61,23 @@ func Hunt(ctx context.Context, bug bugs.Bug, o Options) (Catch, error) {
 		err = fmt.Errorf("%w in %d rounds: %s", ErrEscaped, o.Rounds, bug.Name)
 	}
 	return caught, err
+}
+
+// testFails returns nil when a test fails on services of a variant.
+func testFails(ctx context.Context, v stack.Variant, test string) error {
+	root, err := stack.Root()
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, "go", append([]string{"test", "-count=1"}, strings.Fields(test)...)...)
+	cmd.Dir = filepath.Join(root, "tests")
+	cmd.Env = append(os.Environ(), "GOWORK=off", "BUILD_NAME="+v.Name, "BUILD_OVERLAY="+v.Overlay)
+	out, err := cmd.CombinedOutput()
+	switch {
+	case err == nil:
+		return fmt.Errorf("%w by go test %s", ErrEscaped, test)
+	case !bytes.Contains(out, []byte("--- FAIL")):
+		return fmt.Errorf("go test %s: %w\n%s", test, err, out)
+	}
+	return nil
 }

@@ -142,7 +142,13 @@ func Root() (string, error) {
 
 // Build builds the named binaries into the repository's bin folder, as make
 // build does; what is up to date is left alone.
-func Build(ctx context.Context, names ...string) error { return Variant{}.Build(ctx, names...) }
+func Build(ctx context.Context, names ...string) error { return used().Build(ctx, names...) }
+
+// used is the variant that is built and started: the one shipped, unless the
+// environment says otherwise.
+func used() Variant {
+	return Variant{Name: os.Getenv("BUILD_NAME"), Overlay: os.Getenv("BUILD_OVERLAY")}
+}
 
 // Variant is a way to build the binaries that differs from what is shipped.
 type Variant struct {
@@ -182,7 +188,7 @@ func (v Variant) Binary(name string) (string, error) {
 	return filepath.Join(root, "bin", v.Name, name), err
 }
 
-func binary(name string) (string, error) { return Variant{}.Binary(name) }
+func binary(name string) (string, error) { return used().Binary(name) }
 
 // FreePort returns a port nobody listens on at the moment.
 func FreePort() (int, error) {

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -81,10 +82,6 @@ func (c command) hunt(ctx context.Context) error {
 		if !name.MatchString(bug.Name) {
 			continue
 		}
-		if bug.Faults == "" && c.Only == "" {
-			fmt.Printf("%s: go test %s\n", bug.Name, bug.Test)
-			continue
-		}
 		o, err := c.options()
 		if err != nil {
 			return err
@@ -95,7 +92,7 @@ func (c command) hunt(ctx context.Context) error {
 			fmt.Printf("%s: %s\n", bug.Name, err)
 			continue
 		}
-		fmt.Printf("%s: found by %q in round %d (%s)\n", bug.Name, caught.Check, caught.Rounds, caught.Fault)
+		fmt.Printf("%s: found by %q in round %d (%s)\n", bug.Name, caught.Check, caught.Rounds, cmp.Or(caught.Fault, "no fault"))
 		if err := os.RemoveAll(o.Dir); err != nil {
 			return fmt.Errorf("removing a folder: %w", err)
 		}
