@@ -58,13 +58,8 @@ seeded-bugs: install-test ## Look for deliberate bugs with the same rounds: each
 
 .PHONY: fuzz
 fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
-	@for module in $(RACE_MODULES) services/stats; do \
-		GOWORK=off $(GO) list -C $$module -f '{{.Dir}}' ./... | while read -r folder; do \
-			grep -hEo '^func Fuzz[A-Za-z0-9_]*' "$$folder"/*_test.go 2>/dev/null | while read -r _ target; do \
-				echo "$$folder $$target"; \
-			done; \
-		done; \
-	done | xargs -P 2 -L 1 bash -c 'cd "$$0" && GOWORK=off $(GO) test -run="^$$1$$" -fuzz="^$$1$$" -fuzztime=$(FUZZ_TIME) -parallel=1 . || exit 255'
+	@grep -REo --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' $(SOURCES) | sed -E 's|/[^/]*:func | |' | \
+		xargs -P 2 -L 1 bash -c 'cd "$$0" && GOWORK=off $(GO) test -run="^$$1$$" -fuzz="^$$1$$" -fuzztime=$(FUZZ_TIME) -parallel=1 . || exit 255'
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes

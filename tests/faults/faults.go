@@ -92,18 +92,32 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	}
 	for n := range o.Rounds {
 		seed := o.Seed + uint64(n)
-		f := kinds.of(seed)
-		began := time.Now()
-		err := run.round(ctx, n+1, seed, f)
-		fmt.Fprintf(o.Log, "round %d of %d, seed %d, %s: %s\n", n+1, o.Rounds, seed, f.name, time.Since(began).Round(time.Millisecond))
-		if err != nil {
-			return report, &RoundError{Seed: seed, Round: n + 1, Fault: f.name, Check: checkOf(err), Err: err}
+		if err := run.logged(ctx, n+1, seed, kinds.of(seed), o.Log); err != nil {
+			return report, err
+		}
+	}
+	if o.Only == nil {
+		for n, r := range regressions {
+			if err := run.logged(ctx, o.Rounds+n+1, r.seed, named(r.fault), o.Log); err != nil {
+				return report, err
+			}
 		}
 	}
 	if err := run.checkAll(ctx); err != nil {
 		return report, &RoundError{Seed: o.Seed, Round: o.Rounds, Fault: "all", Check: checkOf(err), Err: err}
 	}
 	return report, nil
+}
+
+// logged is round with a line in the log, and with the reason of its failure.
+func (r *run) logged(ctx context.Context, number int, seed uint64, f fault, log io.Writer) error {
+	began := time.Now()
+	err := r.round(ctx, number, seed, f)
+	fmt.Fprintf(log, "round %d, seed %d, %s: %s\n", number, seed, f.name, time.Since(began).Round(time.Millisecond))
+	if err != nil {
+		return &RoundError{Seed: seed, Round: number, Fault: f.name, Check: checkOf(err), Err: err}
+	}
+	return nil
 }
 
 // newRand returns the random numbers of one part of a round.

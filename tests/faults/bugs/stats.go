@@ -59,7 +59,7 @@ func stats() []Bug {
 		}},
 	}, {
 		Name: "revoked-key-works",
-		Test: "./security -run=^TestRevoked",
+		Test: "./security -run=^TestRevocation",
 		About: "API keys are looked up without regard to their revocation. " +
 			"Shows without a fault: a key revoked longer than AUTH_CACHE_FOR ago is still answered.",
 		Edits: []Edit{{
