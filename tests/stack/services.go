@@ -86,9 +86,10 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 	}
 	s.onStop(redis.Stop)
 	s.processes = append(s.processes, redis)
+	s.RedisURL = "redis://" + address(port) + "/0"
 	s.env = append([]string{
 		"DATABASE_URL=" + s.DatabaseURL,
-		"REDIS_URL=redis://" + address(port) + "/0",
+		"REDIS_URL=" + s.RedisURL,
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
 		"WAREHOUSE_DIR=" + warehouse,
 		"DRAIN_DELAY=0s", // all stop at once, nobody is to turn away

@@ -24,6 +24,8 @@ type Stack struct {
 	URL string
 	// DatabaseURL is of the services' database.
 	DatabaseURL string
+	// RedisURL is of the services' Redis, database 0; empty for the standalone.
+	RedisURL string
 	// Addresses are those of the services behind the gateway, host:port by name.
 	Addresses map[string]string
 	// Main is the standalone's process; nil for the services.
