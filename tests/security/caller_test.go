@@ -1,0 +1,213 @@
+package security
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a *answer) String() string { return fmt.Sprintf("%d %.500s", a.status, a.body) }
+
+func (a *answer) is(t *testing.T, status int) *answer {
+	t.Helper()
+	require.Equal(t, status, a.status, "%s", a)
+	return a
+}
+
+func (a *answer) decode(t *testing.T, into any) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(a.body, into), "%s", a)
+}
+
+// Opaque credentials begin with these; 256 random bits in base32 follow.
+const (
+	keyPrefix     = "ea_"
+	refreshPrefix = "er_"
+)
+
+// caller is who sends requests, by the headers that say so.
+type caller struct {
+	name   string
+	header http.Header
+}
+
+var nobody = &caller{name: "anonymous", header: http.Header{}}
+
+// bearing returns a caller with a credential, which is kept out of the logs.
+func bearing(name, credential string) *caller {
+	keep("the credential of "+name, credential)
+	return &caller{name: name, header: http.Header{"Authorization": {"Bearer " + credential}}}
+}
+
+// with returns the same caller with one more header.
+func (c *caller) with(name, value string) *caller {
+	other := &caller{name: c.name, header: c.header.Clone()}
+	other.header.Set(name, value)
+	return other
+}
+
+// on returns the same caller acting on a project.
+func (c *caller) on(project int64) *caller {
+	return c.with("X-Project", strconv.FormatInt(project, 10))
+}
+
+// ask sends a request. A body is JSON unless the caller says otherwise.
+func (c *caller) ask(t *testing.T, method, where, body string) *answer {
+	t.Helper()
+	a, err := c.try(t, method, where, body)
+	require.NoError(t, err)
+	return a
+}
+
+// try is ask for other goroutines than the test's own.
+func (c *caller) try(t *testing.T, method, where, body string) (*answer, error) {
+	request, err := http.NewRequestWithContext(t.Context(), method, where, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header = c.header.Clone()
+	if body != "" && request.Header.Get("Content-Type") == "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := web.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	a := &answer{status: response.StatusCode, header: response.Header}
+	if a.body, err = io.ReadAll(response.Body); err != nil {
+		return nil, err
+	}
+	a.keep()
+	return a, nil
+}
+
+// keep keeps the credentials that an answer hands out.
+func (a *answer) keep() {
+	var given struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+		Key     string `json:"key"`
+	}
+	_ = json.Unmarshal(a.body, &given) // most answers give none
+	keep("an access token", given.Access)
+	keep("a refresh token", given.Refresh)
+	keep("an API key", given.Key)
+}
+
+// user has an account.
+type user struct {
+	*caller
+	username, password string
+	id, project        int64
+	refresh            string
+}
+
+// register makes an account and logs in.
+func register(t *testing.T, name string) *user {
+	t.Helper()
+	u := &user{username: name + "-" + uuid.NewString(), password: keep("a password", "pass "+uuid.NewString())}
+	var made struct {
+		ID      int64 `json:"id"`
+		Project int64 `json:"project_id"`
+	}
+	nobody.ask(t, "POST", gateway+"/api/auth/register", object("username", u.username, "password", u.password)).is(t, 201).decode(t, &made)
+	u.id, u.project = made.ID, made.Project
+	return u.login(t, name)
+}
+
+// login returns the same user in another login.
+func (u *user) login(t *testing.T, name string) *user {
+	t.Helper()
+	var tokens tokenPair
+	logIn(t, gateway, u.username, u.password).is(t, 200).decode(t, &tokens)
+	other := *u
+	other.caller, other.refresh = bearing(name, tokens.Access), tokens.Refresh
+	return &other
+}
+
+type tokenPair struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+}
+
+func logIn(t *testing.T, base, username, password string) *answer {
+	t.Helper()
+	return nobody.ask(t, "POST", base+"/api/auth/token", object("username", username, "password", password))
+}
+
+// newKey makes an API key of the user's own project.
+func (u *user) newKey(t *testing.T, scope string) (secret string, id int64) {
+	t.Helper()
+	var key struct {
+		ID  int64
+		Key string
+	}
+	u.ask(t, "POST", projectPath(u.project, "keys"), object("name", u.username+"'s key", "scope", scope)).is(t, 201).decode(t, &key)
+	return key.Key, key.ID
+}
+
+func (u *user) revoke(t *testing.T, id int64) {
+	t.Helper()
+	u.ask(t, "DELETE", projectPath(u.project, "keys", strconv.FormatInt(id, 10)), "").is(t, 204)
+}
+
+// setMember gives another user a role in the user's own project.
+func (u *user) setMember(t *testing.T, other *user, role string) {
+	t.Helper()
+	u.ask(t, "POST", projectPath(u.project, "members"), object("username", other.username, "role", role)).is(t, 200)
+}
+
+func projectPath(project int64, elements ...string) string {
+	where, _ := url.JoinPath(gateway+"/api/projects/"+strconv.FormatInt(project, 10), elements...) // it is well-formed
+	return where
+}
+
+// object is JSON of names and values.
+func object(pairs ...any) string {
+	members := map[string]any{}
+	for pair := range slices.Chunk(pairs, 2) {
+		members[pair[0].(string)] = pair[1]
+	}
+	text, err := json.Marshal(members)
+	if err != nil {
+		panic(err) // they are strings and numbers
+	}
+	return string(text)
+}
+
+const day = "2025-08-01"
+
+// event is one whose every text holds mark.
+func event(id, mark string) string {
+	return object("event_id", id, "occurred_at", day+"T12:00:00Z", "user_id", "user "+mark, "event_type", "type "+mark,
+		"properties", map[string]string{"note": "note " + mark})
+}
+
+// visible posts an event and waits until stats counts it.
+func (u *user) visible(t *testing.T, id, mark string) (position string) {
+	t.Helper()
+	var receipt struct{ Position string }
+	u.ask(t, "POST", gateway+"/api/events", event(id, mark)).is(t, 202).decode(t, &receipt)
+	require.Eventually(t, func() bool {
+		return u.ask(t, "GET", gateway+"/api/stats/events/"+id+"?wait=5s&min_position="+url.QueryEscape(receipt.Position), "").status == 200
+	}, 30*time.Second, 50*time.Millisecond)
+	return receipt.Position
+}
