@@ -77,6 +77,9 @@ func (s *Sessions) Login(ctx context.Context, username, password string) (Grant,
 var errChanged = errors.New("the password changed meanwhile")
 
 func (s *Sessions) login(ctx context.Context, username, password string) (Grant, error) {
+	if err := s.hasher.Full(); err != nil {
+		return Grant{}, err
+	}
 	var id int64
 	var hash string
 	var disabled bool

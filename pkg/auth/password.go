@@ -49,16 +49,17 @@ func CheckPassword(field, password string) error {
 var HashParams = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 const (
-	maxHashing = 2  // each takes 19 MiB and a core
-	maxQueued  = 16 // less than a second of waiting
+	maxHashing = 1  // takes 19 MiB and a core
+	maxQueued  = 16 // a second or two of waiting
 )
 
-// Hasher hashes passwords, a few at a time: an attacker who logs in as fast as
-// possible must not take the memory and the cores of the rest.
+// Hasher hashes passwords, one at a time and with a pause as long as each took:
+// who logs in as fast as possible must not take the memory and the cores of the
+// rest. Logins get half a core, the others wait or are refused.
 type Hasher struct {
 	params argon2id.Params
-	slots  chan struct{}
-	inside atomic.Int64 // hashing or queued
+	slots  chan struct{} // taken by those who hash, and by pauses
+	inside atomic.Int64  // hashing or queued
 	// dummy stands in for the hash of an unknown user.
 	dummy string
 }
@@ -75,10 +76,11 @@ func NewHasher(params argon2id.Params) (*Hasher, error) {
 // Hash returns the password's hash with its salt and parameters, in the
 // reference implementation's text form.
 func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	if err := h.enter(ctx); err != nil {
+	leave, err := h.enter(ctx)
+	if err != nil {
 		return "", err
 	}
-	defer h.leave()
+	defer leave()
 	hash, err := argon2id.CreateHash(password, &h.params)
 	if err != nil {
 		return "", fmt.Errorf("hashing a password: %w", err)
@@ -91,10 +93,11 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // empty hash, of a user who does not exist, takes the same time and matches
 // nothing.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
-	if err := h.enter(ctx); err != nil {
+	leave, err := h.enter(ctx)
+	if err != nil {
 		return false, false, err
 	}
-	defer h.leave()
+	defer leave()
 	known := hash != ""
 	if !known {
 		hash = h.dummy
@@ -106,22 +109,34 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdate
 	return ok && known, *params != h.params, nil
 }
 
-// enter waits for a free slot; when the queue is full it refuses with a 503.
-func (h *Hasher) enter(ctx context.Context) error {
+// errFull is a 503: the queue is as long as it may be.
+var errFull = problem.Unavailable("busy", "too many logins at once; try again", time.Second, nil)
+
+// Full returns a 503 while the queue is full, so that who would be refused anyway
+// need not be looked up before.
+func (h *Hasher) Full() error {
+	if h.inside.Load() >= maxHashing+maxQueued {
+		return errFull
+	}
+	return nil
+}
+
+// enter waits for a free slot, which leave gives back; when the queue is full it
+// refuses with a 503.
+func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	if h.inside.Add(1) > maxHashing+maxQueued {
 		h.inside.Add(-1)
-		return problem.Unavailable("busy", "too many logins at once; try again", time.Second, nil)
+		return nil, errFull
 	}
 	select {
 	case h.slots <- struct{}{}:
-		return nil
 	case <-ctx.Done():
 		h.inside.Add(-1)
-		return ctx.Err()
+		return nil, ctx.Err()
 	}
-}
-
-func (h *Hasher) leave() {
-	<-h.slots
-	h.inside.Add(-1)
+	begun := time.Now()
+	return func() {
+		h.inside.Add(-1)
+		time.AfterFunc(time.Since(begun), func() { <-h.slots })
+	}, nil
 }

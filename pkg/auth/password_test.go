@@ -104,9 +104,9 @@ func TestHasherQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	h, err := NewHasher(cheap)
 	require.NoError(t, err)
-	for range maxHashing { // as if so many were being hashed
-		require.NoError(t, h.enter(t.Context()))
-	}
+	leave, err := h.enter(t.Context()) // as if one was being hashed
+	require.NoError(t, err)
+	require.NoError(t, h.Full())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	queued := make(chan error, maxQueued)
@@ -118,6 +118,7 @@ func TestHasherQueueIsBounded(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { return h.inside.Load() == maxHashing+maxQueued }, 5*time.Second, time.Millisecond)
 
+	require.Error(t, h.Full())
 	_, err = h.Hash(t.Context(), "one too many")
 	var p *problem.Error
 	require.ErrorAs(t, err, &p)
@@ -130,9 +131,24 @@ func TestHasherQueueIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range maxHashing {
-		h.leave()
-	}
+	leave()
 	_, err = h.Hash(t.Context(), "there is room again")
 	require.NoError(t, err)
+}
+
+// Logins leave half of a core to the rest, however many there are.
+func TestHasherPauses(t *testing.T) {
+	t.Parallel()
+	h, err := NewHasher(cheap)
+	require.NoError(t, err)
+	leave, err := h.enter(t.Context())
+	require.NoError(t, err)
+	const hashing = 50 * time.Millisecond
+	time.Sleep(hashing) // as if it took so long
+	leave()
+	begun := time.Now()
+	leave, err = h.enter(t.Context())
+	require.NoError(t, err)
+	leave()
+	require.GreaterOrEqual(t, time.Since(begun), hashing)
 }
