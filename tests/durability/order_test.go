@@ -122,6 +122,9 @@ func (o *order) talk(e event) {
 		s.said.WriteString(text)
 		if s.inTransaction && strings.Contains(text, `commit\0`) {
 			s.committing = true
+			if !strings.Contains(s.heard.String(), "INSERT 0 ") {
+				return // it asked whether the manifest has them
+			}
 			for _, name := range segmentName.FindAllString(s.said.String(), -1) {
 				o.list(name)
 			}

@@ -20,6 +20,7 @@ const (
 	syncsDir   = `5 fsync(7</d/w/3>) = 0`
 	begins     = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\nbegin\0", 11) = 11`
 	inserts    = `5 write(4<UNIX-STREAM:[1->2]>, "B\0\0\0\0.3/1-0123456789abcdef0123456789abcdef.parquet", 50) = 50`
+	inserted   = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\17INSERT 0 1\0Z\0\0\0\5T", 8192) = 20`
 	commits    = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\vcommit\0", 12) = 12`
 	committed  = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\vCOMMIT\0Z\0\0\0\5I", 8192) = 18`
 	rolledBack = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\rROLLBACK\0Z\0\0\0\5I", 8192) = 20`
@@ -29,7 +30,7 @@ const (
 )
 
 var inOrder = []string{
-	makes, syncsRoot, writes, rollsUp, syncs, syncsUp, renames, renamesUp, syncsDir, begins, inserts, commits, committed,
+	makes, syncsRoot, writes, rollsUp, syncs, syncsUp, renames, renamesUp, syncsDir, begins, inserts, inserted, commits, committed,
 	begins, returns, commits, committed, deletes, deletesUp,
 }
 
