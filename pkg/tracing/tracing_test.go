@@ -1,11 +1,13 @@
 package tracing
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -149,6 +151,11 @@ func TestCollectorAway(t *testing.T) {
 			require.Less(t, time.Since(began), flushTimeout+2*time.Second)
 			require.NotEmpty(t, logs.All())
 			require.LessOrEqual(t, logs.Len(), 2, "one line while it runs, one at the end")
+			// What it gives up it reports to whoever listens by then.
+			require.Eventually(t, func() bool {
+				stacks := make([]byte, 1<<20)
+				return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("batchSpanProcessor"))
+			}, 5*time.Second, time.Millisecond)
 		})
 	}
 	close(release)
