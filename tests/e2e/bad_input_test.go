@@ -127,13 +127,13 @@ func (x *store) count(t *testing.T) (ledger, outbox, warehouse int) {
 // gained requires n more events than at the last call.
 func (x *store) gained(t *testing.T, n int) {
 	t.Helper()
-	x.events += n
-	ledger, outbox, warehouse := x.count(t)
-	require.Equal(t, x.events, ledger, "events in the ledger")
-	require.Equal(t, x.events, outbox, "events in the outbox")
-	for deadline := time.Now().Add(30 * time.Second); warehouse != x.events && time.Now().Before(deadline); {
-		time.Sleep(10 * time.Millisecond)
-		_, _, warehouse = x.count(t)
-	}
-	require.Equal(t, x.events, warehouse, "events in the warehouse")
+	want := x.events + n
+	ledger, outbox, _ := x.count(t)
+	x.events = ledger // what went wrong is told once
+	require.Equal(t, want, ledger, "events in the ledger")
+	require.Equal(t, want, outbox, "events in the outbox")
+	require.Eventually(t, func() bool {
+		_, _, warehouse := x.count(t)
+		return warehouse == want
+	}, 30*time.Second, 10*time.Millisecond, "the warehouse has not %d events", want)
 }
