@@ -58,8 +58,7 @@ seeded-bugs: install-test ## Look for deliberate bugs with the same rounds: each
 
 .PHONY: fuzz
 fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
-	@grep -REo --include='*_test.go' '^func Fuzz[A-Za-z0-9]+' $(SOURCES) | sed -E 's|/[^/]*:func | |' | \
-		xargs -P 2 -L 1 bash -c 'cd "$$0" && GOWORK=off $(GO) test -run="^$$1$$" -fuzz="^$$1$$" -fuzztime=$(FUZZ_TIME) -parallel=1 . || exit 255'
+	@tests/fuzz $(FUZZ_TIME)
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
