@@ -43,9 +43,14 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		r := c.Request()
 		info := &Request{ID: RequestID(r.Header.Get("X-Request-Id")), ClientIP: c.RealIP()}
 		c.SetRequest(r.WithContext(withRequest(r.Context(), info)))
-		c.Response().Header().Set("X-Request-Id", info.ID)
+		h := c.Response().Header()
+		h.Set("X-Request-Id", info.ID)
+		// Browsers take answers for what they say they are, and show none inside
+		// somebody else's page.
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Content-Security-Policy", "frame-ancestors 'none'")
 		if s.draining.Load() {
-			c.Response().Header().Set("Connection", "close")
+			h.Set("Connection", "close")
 		}
 		if err := next(c); err != nil {
 			writeError(c, err)
