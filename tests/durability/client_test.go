@@ -23,7 +23,8 @@ type client struct {
 	*service
 	token    string
 	project  int64
-	sent     []string // bodies
+	sent     []string // bodies that were acknowledged
+	pending  []string // bodies that were not, or whose fate is unknown
 	events   int
 	position string // of the newest upload
 
@@ -116,18 +117,39 @@ func (c *client) try(t *testing.T, body string) bool {
 	return true
 }
 
-// post sends n new events in one upload, which must be acknowledged at once.
-func (c *client) post(t *testing.T, n int) {
+// attempt sends n new events in one upload and returns whether it was
+// acknowledged.
+func (c *client) attempt(t *testing.T, n int) bool {
 	t.Helper()
 	body := c.body(n)
-	c.sent = append(c.sent, body)
-	require.True(t, c.try(t, body), "the upload is not acknowledged")
+	ok := c.try(t, body)
+	if ok {
+		c.sent = append(c.sent, body)
+	} else {
+		c.pending = append(c.pending, body)
+	}
+	return ok
 }
 
-// postAgain sends all uploads again, each until it is acknowledged.
+// post is attempt for an upload that must be acknowledged.
+func (c *client) post(t *testing.T, n int) {
+	t.Helper()
+	require.True(t, c.attempt(t, n), "the upload is not acknowledged")
+}
+
+// postAgain sends again what was acknowledged.
 func (c *client) postAgain(t *testing.T) {
 	t.Helper()
 	for _, body := range c.sent {
+		require.True(t, c.try(t, body), "the upload is not acknowledged")
+	}
+}
+
+// settle sends what was not acknowledged until it is. What was is not sent again:
+// that would make up for its loss.
+func (c *client) settle(t *testing.T) {
+	t.Helper()
+	for _, body := range c.pending {
 		eventually(t, "an upload is acknowledged", func() error {
 			if !c.try(t, body) {
 				return fmt.Errorf("503 %d times, no answer %d times", c.refused, c.broken)
@@ -135,6 +157,7 @@ func (c *client) postAgain(t *testing.T) {
 			return nil
 		})
 	}
+	c.sent, c.pending = append(c.sent, c.pending...), nil
 }
 
 // Conditions that hold for every event.
