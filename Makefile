@@ -60,6 +60,10 @@ seeded-bugs: install-test ## Look for deliberate bugs with the same rounds: each
 fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
 	@tests/fuzz $(FUZZ_TIME)
 
+.PHONY: vulncheck
+vulncheck: go ## Look for known vulnerabilities in what the code calls; some minutes
+	@tests/security/govulncheck/run
+
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
 	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
@@ -130,4 +134,4 @@ go:
 install-run: go
 	@[ -n "$${DATABASE_URL:-}" ] || deployments/install postgres
 install-test: go
-	@deployments/install postgres redis nginx promtool curl
+	@deployments/install postgres redis nginx promtool curl strace ext4

@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -267,7 +268,11 @@ type requestBody struct{ io.ReadCloser }
 
 func (b requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err != nil && err != io.EOF { //nolint:errorlint // net/http returns it bare
+	switch {
+	case err == nil || err == io.EOF: //nolint:errorlint // net/http returns it bare
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = problem.New(http.StatusRequestTimeout, "request-timeout", "the body did not arrive in time")
+	default:
 		err = problem.New(http.StatusBadRequest, "malformed-request", "the body cannot be read: "+err.Error())
 	}
 	return n, err

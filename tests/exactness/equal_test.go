@@ -97,7 +97,7 @@ type project struct {
 var equalSettings = append([]string{
 	"WORKER_LOAD_INTERVAL=0s", "WORKER_LOAD_ROWS=1", "WORKER_LEASE=1s",
 	"WORKER_COMPACT_SEGMENTS=4", "WORKER_SEGMENT_EVENTS=2000",
-	"WAREHOUSE_POLL_INTERVAL=100ms",
+	"WAREHOUSE_POLL_INTERVAL=500ms", // five of them late are stale
 }, settings...)
 
 func newEqual(t *testing.T) *equal {
