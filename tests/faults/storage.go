@@ -80,7 +80,7 @@ func damage(kind string, harm func(rng *rand.Rand, path, other string) error) st
 			return false, nil
 		}
 		f := c.finished[rng.IntN(len(c.finished))]
-		path, other, err := c.filesOf(ctx, rng, f.project, kind)
+		path, other, err := c.filesOf(ctx, f.project, kind)
 		if path == "" || err != nil {
 			return false, err
 		}
@@ -102,7 +102,7 @@ func damage(kind string, harm func(rng *rand.Rand, path, other string) error) st
 const livePathsSQL = "SELECT path FROM analytics.segments WHERE replaced_at IS NULL AND project_id = $1 ORDER BY random()"
 
 // filesOf returns the file of a live segment of the project, and of another.
-func (c *cluster) filesOf(ctx context.Context, _ *rand.Rand, p *project, kind string) (path, other string, err error) {
+func (c *cluster) filesOf(ctx context.Context, p *project, kind string) (path, other string, err error) {
 	paths, err := c.paths(ctx, livePathsSQL, p.id)
 	if err != nil || len(paths) < 2 {
 		return "", "", err

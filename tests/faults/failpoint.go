@@ -1,0 +1,196 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"eventanalytics/pkg/failpoint"
+)
+
+// actions of a failpoint. A stopped process goes on when its lease is long over.
+var actions = []string{"kill", "error", "stop"}
+
+func pointFaults() []fault {
+	var all []fault
+	for _, point := range failpoint.All() {
+		for _, action := range actions {
+			all = append(all, fault{name: string(point) + " " + action, strike: func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+				return c.atPoint(ctx, rng, point, action)
+			}})
+		}
+	}
+	return all
+}
+
+const (
+	hitPatience = 4 * time.Second
+	pausedFor   = 1600 * time.Millisecond // the lease is 1 s
+)
+
+// atPoint lets one process of the service that has the failpoint do the action
+// there.
+func (c *cluster) atPoint(ctx context.Context, rng *rand.Rand, point failpoint.Name, action string) (bool, error) {
+	s, err := c.hit(ctx, rng, point, action)
+	if s == nil || err != nil {
+		return false, err
+	}
+	switch action {
+	case "kill":
+		return true, awaitEnd(ctx, s)
+	case "stop":
+		pause(ctx, pausedFor)
+		return true, syscall.Kill(s.PID(), syscall.SIGCONT)
+	}
+	return true, nil
+}
+
+// hit arms a failpoint in the processes that have it, and returns the one that
+// came there first; the others are disarmed. It returns nil when none came.
+func (c *cluster) hit(ctx context.Context, rng *rand.Rand, point failpoint.Name, action string) (*service, error) {
+	if err := c.provoke(ctx, rng, point); err != nil {
+		return nil, err
+	}
+	return c.hitAlone(ctx, point, action)
+}
+
+// hitAlone is hit of what happens by itself.
+func (c *cluster) hitAlone(ctx context.Context, point failpoint.Name, action string) (*service, error) {
+	candidates := c.having(point)
+	for _, s := range candidates {
+		if err := arm(s, point, action); err != nil {
+			return nil, err
+		}
+	}
+	var first *service
+	_ = poll(ctx, hitPatience, func() error {
+		for _, s := range candidates {
+			if _, err := os.Stat(filepath.Join(s.failpoints, string(point)+".hit")); err == nil {
+				first = s
+				return nil
+			}
+		}
+		return fmt.Errorf("nobody came to %s", point)
+	})
+	for _, s := range candidates {
+		if err := disarm(s, string(point)+"*"); err != nil {
+			return nil, err
+		}
+	}
+	if first != nil && action == "stop" {
+		return first, awaitStop(ctx, first)
+	}
+	return first, nil
+}
+
+// having returns the services that pass a failpoint.
+func (c *cluster) having(point failpoint.Name) []*service {
+	program := "syncworker-"
+	switch {
+	case strings.HasPrefix(string(point), "ingest-"):
+		program = "ingest-"
+	case strings.HasPrefix(string(point), "stats-"):
+		program = "stats-"
+	}
+	return []*service{c.services[program+"1"], c.services[program+"2"]}
+}
+
+// provoke makes happen what is rare.
+func (c *cluster) provoke(ctx context.Context, rng *rand.Rand, point failpoint.Name) error {
+	switch point {
+	case failpoint.WorkerAfterClaim:
+		return c.endTerm(ctx)
+	case failpoint.PartitionDetached:
+		if _, err := c.oldPartition(ctx, rng); err != nil {
+			return err
+		}
+		return c.endTerm(ctx) // a new leader looks for old ones
+	case failpoint.CollectBeforeUnlink, failpoint.CollectMidway:
+		return c.ageOne(ctx)
+	}
+	return nil
+}
+
+const endTermSQL = "UPDATE analytics.sync_state SET epoch = epoch + 1, lease_until = 'epoch'"
+
+// endTerm lets another worker, or the same one, take over.
+func (c *cluster) endTerm(ctx context.Context) error {
+	if _, err := c.db.Exec(ctx, endTermSQL); err != nil {
+		return fmt.Errorf("ending the leader's term: %w", err)
+	}
+	return nil
+}
+
+// oldPartition adds a day to the outbox that has long passed.
+func (c *cluster) oldPartition(ctx context.Context, rng *rand.Rand) (day time.Time, err error) {
+	day = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rng.IntN(8000))
+	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS analytics.outbox_%s PARTITION OF analytics.outbox FOR VALUES FROM ('%s') TO ('%s')",
+		day.Format("20060102"), day.Format(time.DateOnly), day.AddDate(0, 0, 1).Format(time.DateOnly))
+	if _, err := c.db.Exec(ctx, sql); err != nil {
+		return day, fmt.Errorf("adding an old partition: %w", err)
+	}
+	return day, nil
+}
+
+// arm makes a service do the action when it next comes to the failpoint. The file
+// appears as a whole.
+func arm(s *service, point failpoint.Name, action string) error {
+	path := filepath.Join(s.failpoints, string(point))
+	if err := os.WriteFile(path+".new", []byte(action), 0o644); err != nil {
+		return fmt.Errorf("arming %s: %w", point, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("arming %s: %w", point, err)
+	}
+	return nil
+}
+
+// disarm takes back what the service was armed for, and what it hit, by names.
+func disarm(s *service, pattern string) error {
+	files, err := filepath.Glob(filepath.Join(s.failpoints, pattern))
+	if err != nil {
+		return err
+	}
+	for _, path := range files {
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) { // it may be just hit
+			return fmt.Errorf("disarming %s: %w", s.name, err)
+		}
+	}
+	return nil
+}
+
+func awaitEnd(ctx context.Context, s *service) error {
+	select {
+	case <-s.Ended():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%s was killed and does not end: %w", s.name, ctx.Err())
+	}
+}
+
+// awaitStop waits until a process that sent itself SIGSTOP has halted.
+func awaitStop(ctx context.Context, s *service) error {
+	return poll(ctx, 10*time.Second, func() error {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
+		if err != nil {
+			return fmt.Errorf("looking at %s: %w", s.name, err)
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if !strings.HasPrefix(rest, "T") {
+			return fmt.Errorf("%s does not halt", s.name)
+		}
+		return nil
+	})
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
