@@ -3,7 +3,10 @@ package faults
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
+	"regexp"
+	"slices"
 	"testing"
 	"time"
 
@@ -155,4 +158,20 @@ func TestEveryFaultHasItsTurn(t *testing.T) {
 	}
 	require.Len(t, turns, len(k.points)+len(k.others))
 	require.Equal(t, k.of(7).name, selected(nil).of(7).name)
+}
+
+// A failed round is planned again by its seed and the name of its fault alone.
+func TestOneFaultForAnySeed(t *testing.T) {
+	t.Parallel()
+	all := selected(nil)
+	for _, f := range slices.Concat(all.points, all.others) {
+		only, err := regexp.Compile("^" + f.name + "$")
+		require.NoError(t, err)
+		for seed := range uint64(4) {
+			require.Equal(t, f.name, selected(only).of(seed).name)
+		}
+	}
+	err := &RoundError{Seed: 25, Round: 102, Fault: "everything killed", Check: "drain", Err: errors.New("late")}
+	require.EqualError(t, err, "round 102 (everything killed): drain: late; bin/fault-test --rounds=1 --seed=25 --only='^everything killed$' plans it again")
+	require.EqualError(t, &RoundError{Seed: 25, Check: "limiter", Err: errors.New("early")}, "limiter: early")
 }

@@ -55,7 +55,7 @@ type client struct {
 	own     map[uuid.UUID]bool // acknowledged to this client
 }
 
-// last is how many uploads a client sends when the fault is over.
+// lastUploads is how many uploads a client sends when the fault is over.
 const lastUploads = 2
 
 // run posts until over is closed, and then a little more.

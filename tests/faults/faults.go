@@ -33,8 +33,8 @@ type Options struct {
 	Seed   uint64 // of the first round; each following one has the next
 	// Only keeps the faults whose names match; nil keeps all.
 	Only *regexp.Regexp
-	// Dir is where everything is kept, also after a failure. Postgres runs as
-	// another user, who must be able to get in.
+	// Dir is where journals and logs are kept; what is on disks of its own is gone
+	// when the run ends. Postgres runs as another user, who must be able to get in.
 	Dir     string
 	Variant stack.Variant // of the services
 	Log     io.Writer     // gets a line for each round
@@ -45,15 +45,19 @@ var Failpoints = stack.Variant{Name: "faults", Tags: "failpoints"}
 
 // RoundError is a broken promise.
 type RoundError struct {
-	Seed  uint64 // run one round with it to plan the same again
+	Seed  uint64 // with Fault, it plans the same round again
 	Round int    // of the run, from 1
-	Fault string
+	Fault string // empty before the first round and after the last
 	Check string // that found it
 	Err   error
 }
 
 func (f *RoundError) Error() string {
-	return fmt.Sprintf("round %d (%s): %s: %v; ROUNDS=1 SEED=%d plans it again", f.Round, f.Fault, f.Check, f.Err, f.Seed)
+	if f.Fault == "" {
+		return fmt.Sprintf("%s: %v", f.Check, f.Err)
+	}
+	return fmt.Sprintf("round %d (%s): %s: %v; bin/fault-test --rounds=1 --seed=%d --only='^%s$' plans it again",
+		f.Round, f.Fault, f.Check, f.Err, f.Seed, f.Fault)
 }
 
 func (f *RoundError) Unwrap() error { return f.Err }
@@ -88,7 +92,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		return report, err
 	}
 	if err := errors.Join(limited(ctx, c.proxied.Listen), run.onceForEach(ctx)); err != nil {
-		return report, &RoundError{Seed: o.Seed, Fault: "none", Check: checkOf(err), Err: err}
+		return report, &RoundError{Seed: o.Seed, Check: checkOf(err), Err: err}
 	}
 	for n := range o.Rounds {
 		seed := o.Seed + uint64(n)
@@ -104,7 +108,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 		}
 	}
 	if err := run.checkAll(ctx); err != nil {
-		return report, &RoundError{Seed: o.Seed, Round: o.Rounds, Fault: "all", Check: checkOf(err), Err: err}
+		return report, &RoundError{Seed: o.Seed, Round: o.Rounds, Check: checkOf(err), Err: err}
 	}
 	return report, nil
 }

@@ -19,7 +19,7 @@ import (
 type Catch struct {
 	Bug    string
 	Check  string // that failed
-	Fault  string // of the round
+	Fault  string // of the round; empty for none
 	Rounds int    // until then
 }
 
