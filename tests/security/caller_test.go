@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -76,7 +77,18 @@ func (c *caller) ask(t *testing.T, method, where, body string) *answer {
 	return a
 }
 
-// try is ask for other goroutines than the test's own.
+// status is ask for other goroutines than the test's own; 0 says that no answer
+// came, which fails the test.
+func (c *caller) status(t *testing.T, method, where, body string) int {
+	t.Helper()
+	a, err := c.try(t, method, where, body)
+	if !assert.NoError(t, err) {
+		return 0
+	}
+	return a.status
+}
+
+// try is ask without a verdict, for any goroutine.
 func (c *caller) try(t *testing.T, method, where, body string) (*answer, error) {
 	request, err := http.NewRequestWithContext(t.Context(), method, where, strings.NewReader(body))
 	if err != nil {

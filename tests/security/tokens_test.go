@@ -217,7 +217,7 @@ func TestRefresh(t *testing.T) {
 		}
 		for _, access := range []string{second.Access, third.Access} {
 			endsWithin5s(t, func(t *testing.T, where string) int {
-				return bearing("an access token", access).ask(t, "GET", where, "").status
+				return bearing("an access token", access).status(t, "GET", where, "")
 			})
 		}
 		// Another login of the user goes on.
