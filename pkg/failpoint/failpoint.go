@@ -1,6 +1,7 @@
 // Package failpoint names the places where tests kill the service, stop it for a
-// while or make it fail, and does so in builds with the tag "failpoints". In all
-// others Hit does nothing, and the compiler leaves it out.
+// while or make it fail, and does so in builds with the tag "failpoints", whose
+// clock tests set off, too. In all others Hit does nothing, the compiler leaves it
+// out, and Now is time.Now.
 package failpoint
 
 // Name of a place.

@@ -150,9 +150,8 @@ const lockSQL = `
 SELECT incarnation, xid::text::bigint, seq FROM analytics.sync_state WHERE epoch = $1` + originalSQL + ` FOR UPDATE`
 
 // commit runs f in a transaction that only the leader can commit, and only in the
-// database that it leads in: it holds the
-// row of the sync state, so that an epoch cannot end before it does. f learns
-// the position that is stored.
+// database that it leads in: it holds the row of the sync state, so that an epoch
+// cannot end before it does. f learns the position that is stored.
 func (t *term) commit(ctx context.Context, f func(tx pgx.Tx, stored outbox.Position) error) error {
 	return pgx.BeginFunc(ctx, t.pool, func(tx pgx.Tx) error {
 		var stored outbox.Position
