@@ -270,6 +270,7 @@ func (b requestBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	switch {
 	case err == nil || err == io.EOF: //nolint:errorlint // net/http returns it bare
+	case errors.Is(err, context.Canceled): // the client is gone
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = problem.New(http.StatusRequestTimeout, "request-timeout", "the body did not arrive in time")
 	default:
