@@ -42,7 +42,7 @@ func TestAnswersAreEqual(t *testing.T) {
 		e.post(t, 4+e.rng.IntN(4))
 		e.askAll(t, 18)
 	}
-	require.NoError(t, poll(t.Context(), time.Minute, func() error { return e.merged(t) }))
+	require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error { return e.merged(t) }))
 	e.askAll(t, 10)
 	for _, p := range e.projects {
 		for _, c := range changes {

@@ -76,14 +76,14 @@ func (e *equal) collectGarbage(t *testing.T) {
 	// A replica that has not heard of the newest version yet may need the files.
 	version := query[int64](t, e, versionSQL)
 	for _, r := range e.stats {
-		require.NoError(t, poll(t.Context(), time.Minute, func() error { return r.has(version) }))
+		require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error { return r.has(version) }))
 	}
 	replaced := query[[]string](t, e, replacedSQL)
 	_, err := e.db.Exec(t.Context(), ageSQL)
 	require.NoError(t, err)
 	e.startWorker(t)
 	for _, path := range replaced {
-		require.NoError(t, poll(t.Context(), time.Minute, func() error {
+		require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error {
 			for _, name := range []string{path, rollUpOf(path)} {
 				if _, err := os.Stat(filepath.Join(e.dir, "warehouse", name)); !errors.Is(err, fs.ErrNotExist) {
 					return fmt.Errorf("%s is still there: %w", name, err)
@@ -130,7 +130,7 @@ func (e *equal) damage(t *testing.T) {
 		e.healing = nil
 	}
 	for _, r := range e.stats {
-		require.NoError(t, poll(t.Context(), time.Minute, func() error {
+		require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error {
 			a, err := p.rows(t.Context(), r, "event-types", map[string][]string{})
 			if err == nil && a.Meta.Source != fromRollUp {
 				err = errors.New("the roll-up is not used again")

@@ -112,7 +112,7 @@ func start(ctx context.Context, dir string) error {
 		return err
 	}
 	services = append(services, p)
-	return poll(ctx, time.Minute, func() error {
+	return stack.Poll(ctx, time.Minute, func() error {
 		response, err := web.Get(gateway + "/readyz")
 		if err != nil {
 			return fmt.Errorf("waiting for the gateway: %w", err)
@@ -150,7 +150,7 @@ const (
 // noDeadlocks reads Postgres's own count, which is complete when the sessions of
 // the services have ended.
 func noDeadlocks(ctx context.Context) error {
-	err := poll(ctx, 30*time.Second, func() error {
+	err := stack.Poll(ctx, 30*time.Second, func() error {
 		var others int
 		if err := db.QueryRow(ctx, othersSQL).Scan(&others); err != nil {
 			return fmt.Errorf("looking for sessions: %w", err)
@@ -171,25 +171,6 @@ func noDeadlocks(ctx context.Context) error {
 		return fmt.Errorf("Postgres broke %d deadlocks", deadlocks)
 	}
 	return nil
-}
-
-// poll asks until the answer is nil, and returns the last one when time is up.
-func poll(ctx context.Context, patience time.Duration, ask func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }
 
 // newRand returns the random numbers of one goroutine of a test.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"eventanalytics/tests/oracle"
+	"eventanalytics/tests/stack"
 )
 
 // question is one that the naive model answers too.
@@ -88,7 +89,7 @@ func (c *cluster) answer(ctx context.Context, replica string, p *project, q ques
 	if position != "" {
 		at = url.Values{"min_position": {position}, "wait": {"5s"}}
 	}
-	return poll(ctx, 30*time.Second, func() error {
+	return stack.Poll(ctx, 30*time.Second, func() error {
 		status, err := c.ask(ctx, replica, p, q, at, segment, rows)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("%s of %s: status %d", q.metric, replica, status)

@@ -16,6 +16,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/parquet-go/parquet-go"
+
+	"eventanalytics/tests/stack"
 )
 
 // checker compares what a round's journals say with what is stored.
@@ -313,7 +315,7 @@ SELECT count(*) FROM analytics.outbox AS o, analytics.sync_state AS s WHERE (o.x
 
 // drain waits until all that is in the outbox was loaded.
 func (c *cluster) drain(ctx context.Context) error {
-	return poll(ctx, time.Minute, func() error {
+	return stack.Poll(ctx, time.Minute, func() error {
 		var behind int
 		if err := c.db.QueryRow(ctx, behindSQL).Scan(&behind); err != nil {
 			return fmt.Errorf("looking for rows that are not loaded: %w", err)

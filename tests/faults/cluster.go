@@ -239,7 +239,7 @@ func (c *cluster) restartPostgres(ctx context.Context) error {
 // without Postgres, a service does not start.
 func (c *cluster) awaitReady(ctx context.Context) error {
 	for _, s := range c.sorted() {
-		err := poll(ctx, time.Minute, func() error {
+		err := stack.Poll(ctx, time.Minute, func() error {
 			if ended(s.Process) {
 				if err := c.start(ctx, s); err != nil {
 					return err
@@ -251,7 +251,7 @@ func (c *cluster) awaitReady(ctx context.Context) error {
 			return fmt.Errorf("waiting for %s: %w\n%s", s.name, err, last(s.Log()))
 		}
 	}
-	if err := poll(ctx, time.Minute, func() error { return ready(ctx, c.url()) }); err != nil {
+	if err := stack.Poll(ctx, time.Minute, func() error { return ready(ctx, c.url()) }); err != nil {
 		return fmt.Errorf("waiting for the gateway: %w", err)
 	}
 	return nil
@@ -288,25 +288,6 @@ func ready(ctx context.Context, base string) error {
 		return errors.New(response.Status)
 	}
 	return nil
-}
-
-// poll asks until the answer is nil, and returns the last one when time is up.
-func poll(ctx context.Context, patience time.Duration, ask func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := ask()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-tick.C:
-		}
-	}
 }
 
 // stop ends everything.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/failpoint"
+	"eventanalytics/tests/stack"
 )
 
 // actions of a failpoint. A stopped process goes on when its lease is long over.
@@ -68,7 +69,7 @@ func (c *cluster) hitAlone(ctx context.Context, point failpoint.Name, action str
 		}
 	}
 	var first *service
-	_ = poll(ctx, hitPatience, func() error {
+	_ = stack.Poll(ctx, hitPatience, func() error {
 		for _, s := range candidates {
 			if _, err := os.Stat(filepath.Join(s.failpoints, string(point)+".hit")); err == nil {
 				first = s
@@ -175,7 +176,7 @@ func awaitEnd(ctx context.Context, s *service) error {
 
 // awaitStop waits until a process that sent itself SIGSTOP has halted.
 func awaitStop(ctx context.Context, s *service) error {
-	return poll(ctx, 10*time.Second, func() error {
+	return stack.Poll(ctx, 10*time.Second, func() error {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.PID()))
 		if err != nil {
 			return fmt.Errorf("looking at %s: %w", s.name, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/tests/stack"
 )
 
 const insertRowSQL = `INSERT INTO analytics.outbox (project_id, events, payload) VALUES ($1, $2, $3)`
@@ -43,7 +44,7 @@ SELECT (SELECT coalesce(sum(events), 0) FROM analytics.segments WHERE project_id
 // becomes waits until so many of a project's events are in the warehouse and dead
 // letters.
 func (c *cluster) becomes(ctx context.Context, project int64, loaded, dead int) error {
-	return poll(ctx, 20*time.Second, func() error {
+	return stack.Poll(ctx, 20*time.Second, func() error {
 		var gotLoaded, gotDead int
 		if err := c.db.QueryRow(ctx, fatesSQL, project).Scan(&gotLoaded, &gotDead); err != nil {
 			return fmt.Errorf("looking for rows of the outbox: %w", err)

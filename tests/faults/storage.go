@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"eventanalytics/tests/stack"
 	"eventanalytics/tests/stack/disk"
 )
 
@@ -242,7 +243,7 @@ func (c *cluster) ageOrphans() error {
 
 // noLitter waits until no file is left that the manifest does not name.
 func (c *cluster) noLitter(ctx context.Context) error {
-	return poll(ctx, 30*time.Second, func() error {
+	return stack.Poll(ctx, 30*time.Second, func() error {
 		if err := c.age(ctx); err != nil {
 			return err
 		}

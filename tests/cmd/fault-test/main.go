@@ -79,7 +79,7 @@ func (c command) hunt(ctx context.Context) error {
 	}
 	escaped := 0
 	for _, bug := range bugs.All() {
-		if !name.MatchString(bug.Name) {
+		if ctx.Err() != nil || !name.MatchString(bug.Name) {
 			continue
 		}
 		o, err := c.options()
