@@ -133,7 +133,7 @@ func (c *cluster) watch(ctx context.Context, replica string, p *project, over <-
 			continue
 		}
 		position := order(got.Meta.Position)
-		if bytes.Compare(position, newest) < 0 {
+		if position == nil || bytes.Compare(position, newest) < 0 {
 			return failed("positions", "%s went back from %x to %x", replica, newest, position)
 		}
 		newest = position
