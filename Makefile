@@ -38,13 +38,13 @@ services: install-test ## Run the services one by one behind nginx, as operators
 test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -Ev '/(e2e|exactness|security|durability|compose|watch|deployments)$$')
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./e2e ./exactness ./security ./durability ./watch ./deployments
+	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v /compose$$)
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
 	@docker compose version >/dev/null || { echo "Docker with its compose plugin is needed" >&2; exit 1; }
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./compose
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./suite/compose
 
 .PHONY: fault-test
 fault-test: install-test ## Break the service in every way while clients post, and check what it counted (ROUNDS=100, SEED=0 for any, FAULT="--only=…")
@@ -62,7 +62,7 @@ fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
 
 .PHONY: vulncheck
 vulncheck: go ## Look for known vulnerabilities in what the code calls; some minutes
-	@tests/security/govulncheck/run
+	@tests/suite/security/govulncheck/run
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
@@ -104,7 +104,7 @@ $(GOLANGCI):
 generate: go ## Make the sample events, the OpenAPI document and the tables of settings and metrics again
 	@GOWORK=off $(GO) run -C tests ./cmd/sample
 	@mkdir -p bin && GOWORK=off $(GO) run -C services/standalone ./cmd/standalone openapi > bin/openapi.json
-	@mv bin/openapi.json pkg/openapi/openapi.json
+	@mv bin/openapi.json pkg/platform/openapi/openapi.json
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone settings "$(CURDIR)/README.md"
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone metrics "$(CURDIR)/docs/metrics.md"
 

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // Store of accounts.

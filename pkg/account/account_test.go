@@ -15,8 +15,8 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/problem"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // Member of a project.

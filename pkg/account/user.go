@@ -13,7 +13,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // Lengths in code points.

@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
 
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // Config of the Authenticator.

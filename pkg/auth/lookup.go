@@ -12,7 +12,7 @@ import (
 	"github.com/sony/gobreaker/v2"
 	"golang.org/x/sync/singleflight"
 
-	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/platform/postgres"
 )
 
 const (

@@ -3,7 +3,7 @@ package auth_test
 import (
 	"testing"
 
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

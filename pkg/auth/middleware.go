@@ -8,8 +8,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 )
 
 // Middleware lets a request to a Secured operation through when its caller may

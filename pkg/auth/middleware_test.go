@@ -19,8 +19,8 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/server"
 )
 
 const secret = auth.Secret("0123456789abcdef0123456789abcdef")

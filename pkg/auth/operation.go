@@ -5,7 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/server"
 )
 
 const (

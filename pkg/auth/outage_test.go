@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 // network is the way to a real Postgres, which can be cut.

@@ -11,7 +11,7 @@ import (
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // cheap parameters keep the tests fast.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 func TestDump(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/failpoint"
+	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse/rollup"
 )
 

@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"eventanalytics/pkg/failpoint"
+	"eventanalytics/pkg/platform/failpoint"
 )
 
 // Files lists the segment files, by their paths below the warehouse folder, that

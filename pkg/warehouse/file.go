@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"eventanalytics/pkg/failpoint"
+	"eventanalytics/pkg/platform/failpoint"
 )
 
 // A segment's files are <project>/<epoch>-<id>.parquet and .rollup; the ids rise

@@ -9,9 +9,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/postgres"
 )
 
 var (

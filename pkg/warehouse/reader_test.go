@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 // list puts a segment into the manifest and moves the position to (xid, 1).

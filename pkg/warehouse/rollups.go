@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/warehouse/rollup"
 )
 

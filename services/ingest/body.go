@@ -13,7 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // errTooLarge is returned by a body that is longer than it may be.

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 var bodyLimits = Limits{MaxBodyBytes: 4 << 20, MaxRatio: 50}

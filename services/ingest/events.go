@@ -17,9 +17,9 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/store"
 )
 

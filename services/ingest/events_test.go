@@ -19,10 +19,10 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/accountapi"
 	"eventanalytics/services/ingest/store"
 )

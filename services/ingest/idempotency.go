@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"eventanalytics/pkg/problem"
+	"eventanalytics/pkg/platform/problem"
 )
 
 // idempotency makes a whole upload repeatable: the answer to the first request

@@ -11,9 +11,9 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/store"
 )
 

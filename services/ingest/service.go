@@ -17,11 +17,11 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/accountapi"
 	"eventanalytics/services/ingest/store"
 )

@@ -14,8 +14,8 @@ import (
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres"
-	"eventanalytics/pkg/postgres/private"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/postgres/private"
 )
 
 // database is the Postgres in use.

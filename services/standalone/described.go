@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/lockfile"
+	"eventanalytics/pkg/platform/lockfile"
 )
 
 // openFolder makes the data folder when it is missing and keeps it for this

@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
-	"eventanalytics/pkg/metrics"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/server"
 )
 
 // labelled is a service's registry; it says whose metrics they are, because the

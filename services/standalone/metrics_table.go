@@ -10,7 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
-	"eventanalytics/pkg/metrics"
+	"eventanalytics/pkg/platform/metrics"
 )
 
 // WriteMetrics writes the table of the services' own metrics, from the code that

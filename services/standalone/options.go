@@ -11,9 +11,9 @@ import (
 	"strconv"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"

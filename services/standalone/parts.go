@@ -10,8 +10,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"

@@ -9,8 +9,8 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/standalone/gateway"
 )
 

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
 )
 
 // WriteSettings writes the table of all settings, from the structs that read

@@ -11,9 +11,9 @@ import (
 	"syscall"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/tracing"
 )
 
 // Run serves until ctx ends or a part fails, then stops everything it started:

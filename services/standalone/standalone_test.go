@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/account"
-	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/platform/logging"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -16,11 +16,11 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/stats/metric"
 )

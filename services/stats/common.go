@@ -9,8 +9,8 @@ import (
 	"github.com/google/uuid"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/stats/metric"
 )
 

@@ -8,7 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/services/stats/metric"
 )
 

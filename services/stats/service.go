@@ -19,12 +19,12 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/pkg/metrics"
-	"eventanalytics/pkg/openapi"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/openapi"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 )
 

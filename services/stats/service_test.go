@@ -27,9 +27,9 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 )
 

@@ -7,8 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse"
 )
 

@@ -10,10 +10,10 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/pkg/warehouse"
 )
 

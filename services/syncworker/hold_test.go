@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 // litter makes a file of each kind that a collection deletes, some of them

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/warehouse"
 )
 

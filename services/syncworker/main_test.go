@@ -19,8 +19,8 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 )
 

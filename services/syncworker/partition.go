@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/failpoint"
+	"eventanalytics/pkg/platform/failpoint"
 )
 
 // Outbox tables of days that ended the retention ago, attached or not. A crash

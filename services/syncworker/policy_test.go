@@ -13,7 +13,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/warehouse"
 )
 

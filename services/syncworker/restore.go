@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/logging"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/warehouse"
 )
 

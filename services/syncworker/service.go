@@ -17,10 +17,10 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker/userkey"
 )

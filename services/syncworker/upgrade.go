@@ -9,7 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/logging"
+	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/warehouse"
 )
 

@@ -12,8 +12,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/warehouse"
 )
 

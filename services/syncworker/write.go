@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker/userkey"
 )

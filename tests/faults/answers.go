@@ -12,8 +12,8 @@ import (
 	"reflect"
 	"time"
 
-	"eventanalytics/tests/oracle"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/tests/harness/stack"
 )
 
 // question is one that the naive model answers too.

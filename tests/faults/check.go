@@ -17,7 +17,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/parquet-go/parquet-go"
 
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 // checker compares what a round's journals say with what is stored.

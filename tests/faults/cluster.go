@@ -16,9 +16,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"eventanalytics/pkg/postgres/private"
-	"eventanalytics/tests/stack"
-	"eventanalytics/tests/stack/disk"
+	"eventanalytics/pkg/platform/postgres/private"
+	"eventanalytics/tests/harness/stack"
+	"eventanalytics/tests/harness/stack/disk"
 )
 
 // cluster is two of each service with Postgres, Redis and nginx. Each service

@@ -14,9 +14,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/tests/stack"
-	"eventanalytics/tests/stack/disk"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/tests/harness/stack"
+	"eventanalytics/tests/harness/stack/disk"
 )
 
 // environmentFaults come from outside the services.

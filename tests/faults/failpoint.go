@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"eventanalytics/pkg/failpoint"
-	"eventanalytics/tests/stack"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/tests/harness/stack"
 )
 
 // actions of a failpoint. A stopped process goes on when its lease is long over.

@@ -8,7 +8,7 @@
 // checker compares these journals with the ledger, the outbox, the files of the
 // warehouse and the answers of each stats replica (check.go, answers.go).
 //
-// The services are built with the tag "failpoints" (see pkg/failpoint). What is
+// The services are built with the tag "failpoints" (see pkg/platform/failpoint). What is
 // random comes from the seed: the same one plans the same faults and uploads,
 // though not the same interleaving.
 package faults
@@ -24,7 +24,7 @@ import (
 	"regexp"
 	"time"
 
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 // Options of a run.

@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	"eventanalytics/tests/faults/bugs"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 // Catch says how a seeded bug was found.

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 const insertRowSQL = `INSERT INTO analytics.outbox (project_id, events, payload) VALUES ($1, $2, $3)`

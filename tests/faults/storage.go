@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"eventanalytics/tests/stack"
-	"eventanalytics/tests/stack/disk"
+	"eventanalytics/tests/harness/stack"
+	"eventanalytics/tests/harness/stack/disk"
 )
 
 // Sizes of the disks that get full, in bytes.

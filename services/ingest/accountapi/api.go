@@ -12,7 +12,7 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/ratelimit"
 )
 
 const (

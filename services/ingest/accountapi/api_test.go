@@ -23,9 +23,9 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/postgres/pgtest"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -9,8 +9,8 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/ratelimit"
 )
 
 type grantOutput struct {

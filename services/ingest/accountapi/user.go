@@ -8,8 +8,8 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/ratelimit"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/ratelimit"
 )
 
 type registerInput struct {

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/failpoint"
 )
 
 // Outcome of storing a batch.

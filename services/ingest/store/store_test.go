@@ -17,7 +17,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -12,9 +12,9 @@ import (
 
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 )
 
 // Service is one of those behind the gateway.

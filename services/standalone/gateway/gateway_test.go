@@ -16,8 +16,8 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/problem"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/standalone/gateway"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/failpoint"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/failpoint"
 )
 
 // ErrExhausted is returned when a project has no key left for a new user.

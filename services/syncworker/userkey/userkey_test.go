@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/postgres/pgtest"
+	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }

@@ -12,9 +12,9 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/stack"
 )
 
 // bench is what the sections share.

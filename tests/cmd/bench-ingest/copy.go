@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
 )
 
 // The limit: what Postgres can do with the same rows when nobody asks for

@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"strings"
 
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 // printEnvironment says under what conditions the figures hold.

@@ -12,9 +12,9 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/stack"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 // cost is what a piece of work took.

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"time"
 
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
 )
 
 // shape of many requests at once.

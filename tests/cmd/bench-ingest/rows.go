@@ -7,7 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 // How the original service stored events: a statement for each, properties as

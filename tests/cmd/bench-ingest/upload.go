@@ -7,8 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
 )
 
 // upload is one way of bringing Events events into Postgres.

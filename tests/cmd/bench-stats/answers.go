@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
 )
 
 // restarts of the service for the first answers; each takes a while.

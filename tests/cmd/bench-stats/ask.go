@@ -16,7 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 // asker asks the stats service; many goroutines may use it.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/warehouse/native"
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 // baseline is what DuckDB needs for a question. Rows are the answer of the best

@@ -12,10 +12,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"eventanalytics/tests/history"
-	"eventanalytics/tests/loadgen"
-	"eventanalytics/tests/measure"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/bench/history"
+	"eventanalytics/tests/bench/loadgen"
+	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/stack"
 )
 
 // bench is what the sections share.

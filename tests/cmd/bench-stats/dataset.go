@@ -15,8 +15,8 @@ import (
 
 	"github.com/prometheus/procfs"
 
-	"eventanalytics/tests/history"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/bench/history"
+	"eventanalytics/tests/harness/stack"
 )
 
 // A data set is made once and never changed. Each run works on a copy, in which

@@ -15,9 +15,9 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/tests/history"
-	"eventanalytics/tests/measure"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/bench/history"
+	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/stack"
 )
 
 // generated is what it took to bring the events from the outbox into segments.

@@ -19,7 +19,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/tests/history"
+	"eventanalytics/tests/bench/history"
 )
 
 type options struct {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"eventanalytics/tests/history"
+	"eventanalytics/tests/bench/history"
 )
 
 // question is asked of the service, and as SQL of DuckDB.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/tests/measure"
+	"eventanalytics/tests/bench/measure"
 )
 
 const (

@@ -15,7 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/tests/loadgen"
+	"eventanalytics/tests/bench/loadgen"
 )
 
 type cli struct {

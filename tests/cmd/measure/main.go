@@ -17,8 +17,8 @@ import (
 	"slices"
 	"time"
 
-	"eventanalytics/tests/sample"
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/sample"
+	"eventanalytics/tests/harness/stack"
 )
 
 func main() {

@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"eventanalytics/tests/sample"
+	"eventanalytics/tests/harness/sample"
 )
 
 func main() {

@@ -14,7 +14,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 func main() {

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 // Bug is a fault that somebody might well have made.

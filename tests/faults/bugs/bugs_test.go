@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/tests/stack"
+	"eventanalytics/tests/harness/stack"
 )
 
 // TestCompile builds the packages that each bug is in, by themselves: an edit that
@@ -44,11 +44,11 @@ func TestCompile(t *testing.T) {
 
 func TestStale(t *testing.T) {
 	t.Parallel()
-	const file = "pkg/failpoint/off.go"
+	const file = "pkg/platform/failpoint/off.go"
 	for name, edit := range map[string]Edit{
 		"gone":      {File: file, Old: "nowhere to be found"},
 		"ambiguous": {File: file, Old: "func "},
-		"no file":   {File: "pkg/failpoint/none.go", Old: "x"},
+		"no file":   {File: "pkg/platform/failpoint/none.go", Old: "x"},
 	} {
 		_, err := Overlay(t.TempDir(), Bug{Name: "some-bug", Edits: []Edit{edit}})
 		require.ErrorContains(t, err, "some-bug", name)

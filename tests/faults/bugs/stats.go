@@ -53,13 +53,13 @@ func stats() []Bug {
 		About: "The client's address is that of the connection, which is the gateway's. " +
 			"Shows without a fault: through nginx one client that uses up the limit of login or register has all others refused with 429.",
 		Edits: []Edit{{
-			File: "pkg/server/server.go",
+			File: "pkg/platform/server/server.go",
 			Old:  "return echo.ExtractIPFromXFFHeader(options...), nil",
 			New:  "return echo.ExtractIPDirect(), nil",
 		}},
 	}, {
 		Name: "revoked-key-works",
-		Test: "./security -run=^TestRevocation",
+		Test: "./suite/security -run=^TestRevocation",
 		About: "API keys are looked up without regard to their revocation. " +
 			"Shows without a fault: a key revoked longer than AUTH_CACHE_FOR ago is still answered.",
 		Edits: []Edit{{

@@ -4,7 +4,7 @@ package bugs
 func warehouse() []Bug {
 	return []Bug{{
 		Name: "no-fsync",
-		Test: "./durability -run=^TestWorkerWrites",
+		Test: "./suite/durability -run=^TestWorkerWrites",
 		About: "A segment gets its name before its bytes are on disk. " +
 			"Shows after a loss of power alone; in the system calls of a load (strace): no fsync of the temporary file before its rename.",
 		Edits: []Edit{{
@@ -18,7 +18,7 @@ func warehouse() []Bug {
 		}},
 	}, {
 		Name: "no-folder-fsync",
-		Test: "./durability -run=^TestWorkerWrites",
+		Test: "./suite/durability -run=^TestWorkerWrites",
 		About: "A segment's name is not on disk when the manifest has its row. " +
 			"Shows after a loss of power alone; in the system calls of a load (strace): no fsync of the project's folder between the rename and the COMMIT.",
 		Edits: []Edit{{

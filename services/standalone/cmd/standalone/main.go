@@ -16,9 +16,9 @@ import (
 	"github.com/alecthomas/kong"
 
 	"eventanalytics/pkg/account"
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/standalone"
 )
 

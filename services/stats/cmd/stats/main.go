@@ -10,14 +10,14 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/metrics"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/postgres"
-	"eventanalytics/pkg/ratelimit"
-	"eventanalytics/pkg/server"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/services/stats"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/pkg/server"
+	"eventanalytics/pkg/platform/server"
 )
 
 var cli struct {

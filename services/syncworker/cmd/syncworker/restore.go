@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker"
 )

@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/logging"
-	"eventanalytics/pkg/metrics"
-	"eventanalytics/pkg/postgres"
-	"eventanalytics/pkg/tracing"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/services/syncworker"
 )
 

@@ -10,8 +10,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"eventanalytics/pkg/config"
-	"eventanalytics/pkg/postgres"
+	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker"
 )

@@ -1,0 +1,359 @@
+// Package private runs a Postgres server of our own: real binaries found on
+// this machine, its data in a folder of the caller's, reachable only over a
+// Unix socket by this user. The standalone and the tests use it.
+//
+// Postgres refuses to run as root; as root its child gives its privileges up.
+// The server ends with this process, also when that is killed; whatever a crash
+// left behind is cleared by the next Start.
+package private
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/platform/lockfile"
+)
+
+// Database is the name of the database Start creates.
+const Database = "analytics"
+
+const superuser = "postgres"
+
+// Config of a private server.
+type Config struct {
+	// Dir holds the server's data ("data"), log ("server.log") and socket. It is
+	// made when missing, for one server at a time.
+	Dir string
+	// SocketDir holds the socket and nothing else: it is closed to other users.
+	// Defaults to Dir/run, or to a new folder in the system's temporary one when
+	// that path cannot be a socket's: it is too long, or has a comma.
+	SocketDir string
+	// Log defaults to none.
+	Log *zap.Logger
+	// Settings are server parameters (postgresql.conf) beside our own.
+	Settings map[string]string
+}
+
+// ErrInUse is returned by Start while another process runs a server in Dir.
+var ErrInUse = errors.New("another process is using this Postgres folder")
+
+// Times a server gets to stop, by the signal that asks it to.
+const (
+	fastTimeout      = 30 * time.Second // SIGINT: rolls back, writes a checkpoint
+	immediateTimeout = 10 * time.Second // SIGQUIT: leaves recovery to the next start
+)
+
+// Server is a running Postgres.
+type Server struct {
+	cfg       Config
+	bin       string // folder of the binaries
+	account   account
+	lock      *os.File
+	socketDir string
+	tempDir   string // made for the socket, removed by Stop; often empty
+	process   *process
+	stop      sync.Once
+	stopErr   error
+}
+
+// Start runs a server on cfg.Dir and returns when it accepts connections and
+// has the database. The first time it makes the data; later it recovers what it
+// finds, after a crash too, for as long as ctx allows. ctx bounds the start
+// only: Stop ends the server.
+func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
+	if cfg.Log == nil {
+		cfg.Log = zap.NewNop()
+	}
+	s := &Server{cfg: cfg}
+	if s.cfg.Dir, err = filepath.Abs(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("finding the Postgres folder: %w", err)
+	}
+	if s.bin, err = findBinaries(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.cfg.Dir, 0o711); err != nil { //nolint:gosec // as root another user works below it; nobody can list it
+		return nil, fmt.Errorf("making the Postgres folder: %w", err)
+	}
+	if s.lock, err = lockfile.Take(filepath.Join(s.cfg.Dir, "lock")); errors.Is(err, lockfile.ErrTaken) {
+		return nil, fmt.Errorf("%w: %s", ErrInUse, s.cfg.Dir)
+	} else if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	if err := s.chooseSocketDir(); err != nil {
+		return nil, err
+	}
+	if s.account, err = chooseAccount(s.data(), s.bin, s.cfg.Dir, filepath.Dir(s.socketDir)); err != nil {
+		return nil, err
+	}
+	if err := clearOrphans(s.data(), cfg.Log); err != nil {
+		return nil, err
+	}
+	if err := s.clearSocketDir(); err != nil {
+		return nil, err
+	}
+	if err := s.initialize(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.launch(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) data() string { return filepath.Join(s.cfg.Dir, "data") }
+
+// URL is the superuser's, of the database "analytics".
+func (s *Server) URL() string { return s.url(Database) }
+
+func (s *Server) url(database string) string { return socketURL(s.socketDir, database) }
+
+func socketURL(dir, database string) string {
+	// libpq and pgx take "+" literally.
+	host := strings.ReplaceAll(url.QueryEscape(dir), "+", "%20")
+	return "postgres://" + superuser + "@/" + database + "?host=" + host
+}
+
+// RunningURL is the URL of the server that another process runs in dir.
+func RunningURL(dir string) (string, error) {
+	// Its fifth line is the folder of the socket.
+	content, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		return "", fmt.Errorf("looking for a running Postgres: %w", err)
+	}
+	lines := strings.Split(string(content), "\n")
+	if len(lines) < 5 || lines[4] == "" {
+		return "", fmt.Errorf("looking for a running Postgres: %s is still starting", dir)
+	}
+	return socketURL(lines[4], Database), nil
+}
+
+// Done is closed when the server has ended, asked or not.
+func (s *Server) Done() <-chan struct{} { return s.process.done }
+
+// Stop shuts the server down fast (open transactions are rolled back) and waits
+// for it. It may be called twice.
+func (s *Server) Stop() error {
+	s.stop.Do(func() {
+		if s.process != nil {
+			s.stopErr = s.process.end(s.cfg.Log)
+		}
+		if s.tempDir != "" {
+			s.stopErr = errors.Join(s.stopErr, os.RemoveAll(s.tempDir))
+		}
+		s.stopErr = errors.Join(s.stopErr, s.lock.Close())
+	})
+	return s.stopErr
+}
+
+const socketName = ".s.PGSQL.5432"
+
+// maxSocketPath is the longest path of a Unix socket in bytes; macOS has 4 less.
+const maxSocketPath = 103
+
+func (s *Server) chooseSocketDir() error {
+	s.socketDir = s.cfg.SocketDir
+	if s.socketDir == "" {
+		s.socketDir = filepath.Join(s.cfg.Dir, "run")
+	}
+	dir, err := filepath.Abs(s.socketDir)
+	if err != nil {
+		return fmt.Errorf("finding the socket folder: %w", err)
+	}
+	// A comma in a URL separates hosts.
+	if s.socketDir = dir; len(filepath.Join(dir, socketName)) > maxSocketPath || strings.Contains(dir, ",") {
+		return s.makeTempDir()
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the socket folder: %w", err)
+	}
+	return nil
+}
+
+// clearSocketDir removes what a crash left; no server runs on our data now.
+func (s *Server) clearSocketDir() error {
+	for _, name := range []string{socketName, socketName + ".lock"} {
+		if err := os.Remove(filepath.Join(s.socketDir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("clearing the socket folder: %w", err)
+		}
+	}
+	return s.account.own(s.socketDir)
+}
+
+func (s *Server) makeTempDir() error {
+	parent := os.TempDir()
+	if len(parent) > maxSocketPath-40 {
+		parent = "/tmp"
+	}
+	dir, err := os.MkdirTemp(parent, "analytics-pg-")
+	if err != nil {
+		return fmt.Errorf("making the socket folder: %w", err)
+	}
+	s.socketDir, s.tempDir = dir, dir
+	return nil
+}
+
+// maxLog is the size in bytes at which server.log becomes server.log.1.
+const maxLog = 16 << 20
+
+func (s *Server) openLog() (*os.File, int64, error) {
+	path := filepath.Join(s.cfg.Dir, "server.log")
+	if info, err := os.Stat(path); err == nil && info.Size() > maxLog {
+		if err := os.Rename(path, path+".1"); err != nil {
+			return nil, 0, fmt.Errorf("rotating the Postgres log: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, 0, fmt.Errorf("opening the Postgres log: %w", err)
+	}
+	start, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, 0, errors.Join(fmt.Errorf("opening the Postgres log: %w", err), f.Close())
+	}
+	return f, start, nil
+}
+
+// errLingering is returned when children of a killed server still hold its
+// shared memory: they end by themselves as soon as they notice.
+var errLingering = errors.New("children of the server before it have not ended yet")
+
+const (
+	lingeringMessage = "pre-existing shared memory block"
+	lingeringLimit   = 15 * time.Second
+	lingeringPause   = 100 * time.Millisecond
+)
+
+// launch starts the server, again while its predecessor's children linger.
+func (s *Server) launch(ctx context.Context) error {
+	for deadline := time.Now().Add(lingeringLimit); ; {
+		err := s.launchOnce(ctx)
+		if !errors.Is(err, errLingering) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(lingeringPause):
+		}
+	}
+}
+
+func (s *Server) launchOnce(ctx context.Context) error {
+	log, start, err := s.openLog()
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	settings := map[string]string{
+		"listen_addresses":        "",
+		"port":                    "5432",
+		"unix_socket_directories": `"` + strings.ReplaceAll(s.socketDir, `"`, `""`) + `"`,
+		"unix_socket_permissions": "0700",
+		"logging_collector":       "off",
+		"log_destination":         "stderr",
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+	}
+	for name, value := range s.cfg.Settings {
+		settings[name] = value
+	}
+	args := []string{"-D", s.data()}
+	for name, value := range settings {
+		args = append(args, "-c", name+"="+value)
+	}
+	s.process, err = s.account.start(filepath.Join(s.bin, "postgres"), args, log, syscall.SIGINT)
+	if err != nil {
+		return fmt.Errorf("starting Postgres: %w", err)
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		said := tail(log, start)
+		if strings.Contains(said, lingeringMessage) {
+			err = fmt.Errorf("%w: %w", errLingering, err)
+		}
+		return fmt.Errorf("starting Postgres: %w%s", err, said)
+	}
+	return nil
+}
+
+// tail returns the last lines that were logged after start.
+func tail(log io.ReaderAt, start int64) string {
+	text, err := io.ReadAll(io.NewSectionReader(log, start, maxLog))
+	if err != nil {
+		return ""
+	}
+	return lastLines(string(text))
+}
+
+func lastLines(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	lines = slices.DeleteFunc(lines, func(l string) bool { return strings.TrimSpace(l) == "" })
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\n  " + strings.Join(lines[max(0, len(lines)-20):], "\n  ")
+}
+
+// awaitReady waits until the server takes connections (after a crash it first
+// recovers) and creates the database.
+func (s *Server) awaitReady(ctx context.Context) error {
+	for waited := time.Duration(0); ; waited += readyPause {
+		err := s.createDatabase(ctx)
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-s.process.done:
+			return fmt.Errorf("the server ended: %w", s.process.err)
+		case <-ctx.Done():
+			return fmt.Errorf("%w (last: %w)", ctx.Err(), err)
+		case <-time.After(readyPause):
+		}
+		if waited%(10*time.Second) == 0 && waited > 0 {
+			s.cfg.Log.Info("Postgres is not ready yet", zap.Error(err))
+		}
+	}
+}
+
+const readyPause = 20 * time.Millisecond
+
+const (
+	databaseExistsSQL = `SELECT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = $1)`
+	createDatabaseSQL = `CREATE DATABASE ` + Database
+)
+
+func (s *Server) createDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, s.url("postgres"))
+	if err != nil {
+		return fmt.Errorf("connecting: %w", err)
+	}
+	defer conn.Close(ctx)
+	var exists bool
+	if err := conn.QueryRow(ctx, databaseExistsSQL, Database).Scan(&exists); err != nil {
+		return fmt.Errorf("looking for the database: %w", err)
+	}
+	if exists {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, createDatabaseSQL); err != nil {
+		return fmt.Errorf("creating the database: %w", err)
+	}
+	return nil
+}

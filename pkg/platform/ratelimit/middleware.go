@@ -1,0 +1,111 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
+)
+
+const classKey = "ratelimit.class"
+
+// Limited puts an operation under the limit of class: the middleware keeps it,
+// the OpenAPI document shows it.
+func Limited(op huma.Operation, class Class) huma.Operation {
+	if op.Metadata == nil {
+		op.Metadata = map[string]any{}
+	}
+	op.Metadata[classKey] = class
+	op.Errors = append(op.Errors, http.StatusTooManyRequests)
+	return op
+}
+
+// Middleware refuses requests to Limited operations beyond their limit, and
+// says in RateLimit-* headers where the caller stands. It comes after
+// auth.Middleware: it counts by user or API key, and by client address where
+// there is neither.
+func Middleware(l *Limiter) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		class, limited := ctx.Operation().Metadata[classKey].(Class)
+		if !limited {
+			next(ctx)
+			return
+		}
+		r := l.take(ctx.Context(), class, subject(ctx.Context()))
+		setHeaders(ctx, r)
+		if !r.allowed {
+			server.Refuse(ctx, l.refuse(class, r))
+			return
+		}
+		own := &limitedContext{humaContext: ctx}
+		next(huma.WithValue(own, limitedKey{}, own))
+	}
+}
+
+// subject is the caller whom a limit is about.
+func subject(ctx context.Context) string {
+	if p, ok := auth.Caller(ctx); ok {
+		if p.KeyID != 0 {
+			return "key " + strconv.FormatInt(p.KeyID, 10)
+		}
+		return "user " + strconv.FormatInt(p.UserID, 10)
+	}
+	return "address " + network(server.RequestFrom(ctx).ClientIP)
+}
+
+// network is the address itself, or its /64 for IPv6: one customer has them all.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, err := a.WithZone("").Prefix(64)
+	if err != nil {
+		return address
+	}
+	return p.String()
+}
+
+func setHeaders(ctx huma.Context, r result) {
+	ctx.SetHeader("RateLimit-Limit", strconv.Itoa(r.limit.Burst))
+	ctx.SetHeader("RateLimit-Remaining", strconv.Itoa(r.remaining))
+	ctx.SetHeader("RateLimit-Reset", strconv.Itoa(seconds(r.reset)))
+}
+
+// seconds rounds up: who waits that long will be served.
+func seconds(d time.Duration) int { return int((max(0, d) + time.Second - 1) / time.Second) }
+
+func (l *Limiter) refuse(class Class, r result) *problem.Error {
+	l.refused.WithLabelValues(string(class)).Inc()
+	wait := time.Duration(max(1, seconds(r.retry))) * time.Second
+	p := problem.New(http.StatusTooManyRequests, "rate-limited", fmt.Sprintf("the limit is %s; try again in %s", r.limit, wait))
+	p.RetryAfter = wait
+	return p
+}
+
+// limitedContext lets an operation's own check say more about limits than the
+// middleware knew: the headers are written again with the status.
+type limitedContext struct {
+	humaContext
+	stricter *result
+}
+
+// humaContext lets huma.Context be embedded beside its method Context.
+type humaContext huma.Context
+
+type limitedKey struct{}
+
+func (c *limitedContext) SetStatus(code int) {
+	if c.stricter != nil {
+		setHeaders(c, *c.stricter)
+	}
+	c.humaContext.SetStatus(code)
+}

@@ -1,0 +1,237 @@
+// Package server is the HTTP side every service shares: an echo router with the
+// middleware, huma on top of it for typed operations and OpenAPI, health and
+// metrics routes, and a listener that drains when it stops.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v5"
+	"github.com/labstack/echo/v5/middleware"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/tracing"
+)
+
+// Config of a service's HTTP side.
+type Config struct {
+	Addr           string        `env:"ADDR" envDefault:":8080" doc:"Address the service listens on, host:port"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For is believed: the gateway's"`
+	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"Origins from which browsers may call, comma-separated"`
+	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop takes new requests, /readyz being 503: a gateway turns away meanwhile"`
+	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
+}
+
+// Check is a dependency /readyz asks about; it returns nil when all is well.
+type Check func(ctx context.Context) error
+
+// Server is a service's router. Register operations on API before serving.
+type Server struct {
+	API     huma.API
+	echo    *echo.Echo
+	cfg     Config
+	log     *zap.Logger
+	metrics requestMetrics
+	checks  map[string]Check
+	states  map[string]func() string
+
+	draining atomic.Bool
+}
+
+// New makes the router of a service. Its own metrics go into registry, which
+// /metrics shows.
+func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error) {
+	ips, err := ipExtractor(cfg.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
+	e := echo.NewWithConfig(echo.Config{
+		IPExtractor:      ips,
+		HTTPErrorHandler: writeError,
+		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
+	})
+	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}}
+	if tracing.On() {
+		e.Use(spans())
+	}
+	e.Use(s.observe, recoverPanics)
+	if len(cfg.CORSOrigins) > 0 {
+		cors, err := middleware.CORSConfig{
+			AllowOrigins:  cfg.CORSOrigins,
+			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodDelete},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
+			ExposeHeaders: []string{"ETag", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"},
+			MaxAge:        600,
+		}.ToMiddleware()
+		if err != nil {
+			return nil, fmt.Errorf("CORS_ORIGINS: %w", err)
+		}
+		e.Use(cors)
+	}
+	s.API = newAPI(e)
+	e.GET("/healthz", func(c *echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
+	e.GET("/readyz", s.ready)
+	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	return s, nil
+}
+
+// AddState has /readyz show what state returns under name.
+func (s *Server) AddState(name string, state func() string) { s.states[name] = state }
+
+// AddCheck makes /readyz depend on check.
+func (s *Server) AddCheck(name string, check Check) { s.checks[name] = check }
+
+// Handler serves everything registered.
+func (s *Server) Handler() http.Handler { return s.echo }
+
+// Echo is the router below API, for routes that are not operations.
+func (s *Server) Echo() *echo.Echo { return s.echo }
+
+func (s *Server) ready(c *echo.Context) error {
+	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+	defer cancel()
+	states := map[string]string{}
+	status := http.StatusOK
+	for name, check := range s.checks {
+		states[name] = "ok"
+		if err := check(ctx); err != nil {
+			s.log.Warn("dependency is not ready", zap.String("dependency", name), zap.Error(err))
+			states[name] = "unavailable"
+			status = http.StatusServiceUnavailable
+		}
+	}
+	for name, state := range s.states {
+		states[name] = state()
+	}
+	if s.draining.Load() {
+		states["server"] = "draining"
+		status = http.StatusServiceUnavailable
+	}
+	return c.JSON(status, states)
+}
+
+// Run serves on the configured address until ctx ends, then drains. background
+// is the service's other work; requests may need it, so that its context ends
+// only after the last of them. When background fails, so does Run.
+func (s *Server) Run(ctx context.Context, background func(context.Context) error) error {
+	ln, err := net.Listen("tcp", s.cfg.Addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", s.cfg.Addr, err)
+	}
+	s.log.Info("listening", zap.String(logging.Address, ln.Addr().String()))
+	return s.run(ctx, ln, background)
+}
+
+func (s *Server) run(ctx context.Context, ln net.Listener, background func(context.Context) error) error {
+	life, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	g, life := errgroup.WithContext(life)
+	listening, stop := context.WithCancel(life)
+	g.Go(func() error { return background(life) })
+	g.Go(func() error {
+		defer end()
+		return Serve(listening, ln, s.echo, s.cfg.DrainTimeout)
+	})
+	g.Go(func() error {
+		defer stop()
+		s.drain(ctx, life)
+		return nil
+	})
+	return g.Wait()
+}
+
+// drain returns when the port may close: a while after ctx ended, or when life
+// ends. Gateways keep connections and find out late that a replica stops. So it
+// answers on for DrainDelay, but asks for each connection to be closed after the
+// answer: none is left that a request could be sent on just as it closes.
+func (s *Server) drain(ctx, life context.Context) {
+	select {
+	case <-life.Done():
+		return
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	s.log.Info("draining", zap.Duration(logging.Duration, s.cfg.DrainDelay))
+	delay := time.NewTimer(s.cfg.DrainDelay)
+	defer delay.Stop()
+	select {
+	case <-life.Done():
+	case <-delay.C:
+	}
+}
+
+// Serve answers on ln until ctx ends, then lets running requests finish for at
+// most drain. The limits shut out clients that are slow on purpose: a header
+// has 10 s, a whole request 5 min.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Duration) error {
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       5 * time.Minute,
+		IdleTimeout:       75 * time.Second,
+		// net/http adds 4 KiB of its own: headers may have 32 KiB in all, as at the gateway.
+		MaxHeaderBytes: 28 << 10,
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serving HTTP: %w", err)
+		}
+		return nil
+	})
+	g.Go(func() error {
+		<-ctx.Done()
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		defer cancel()
+		if err := srv.Shutdown(stop); err != nil {
+			return errors.Join(fmt.Errorf("draining HTTP: %w", err), srv.Close())
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+// writeError answers what echo itself refuses (no such route, wrong method) as
+// a problem.
+func writeError(c *echo.Context, err error) {
+	if r, _ := echo.UnwrapResponse(c.Response()); r != nil && r.Committed {
+		return
+	}
+	p := problem.From(err)
+	if status := echo.StatusCode(err); status != 0 {
+		p = problem.New(status, codeOf(status), http.StatusText(status)+".")
+	}
+	ctx := c.Request().Context()
+	if p.Status >= http.StatusInternalServerError {
+		RequestFrom(ctx).Err = err
+	}
+	for name, values := range p.GetHeaders() {
+		c.Response().Header()[name] = values
+	}
+	c.Response().Header().Set(echo.HeaderContentType, problem.ContentType)
+	_ = c.JSON(p.Status, withInstance(ctx, p)) // the client may have gone
+}
+
+func ipExtractor(trusted []string) (echo.IPExtractor, error) {
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, cidr := range trusted {
+		_, network, err := net.ParseCIDR(cidr)
+		if err != nil {
+			return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
+		}
+		options = append(options, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(options...), nil
+}

@@ -1,0 +1,200 @@
+package stack
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/platform/postgres/private"
+)
+
+// Services starts Postgres, redis-server, the three services and nginx in front
+// of them, all on free ports with their data in dir, and waits until they are
+// ready. env adds settings to each service.
+func Services(ctx context.Context, dir string, env ...string) (*Stack, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	return ServicesAt(ctx, dir, address(port), env...)
+}
+
+// ServicesAt is Services with the gateway's address, host:port.
+func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stack, err error) {
+	s, err := Servers(ctx, dir, env...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	for _, name := range []string{"ingest", "stats", "syncworker"} {
+		if _, err := s.startService(ctx, nil, name); err != nil {
+			return nil, err
+		}
+	}
+	nginx, err := StartGateway(ctx, dir, Gateway{
+		Listen: listen, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(nginx.Stop)
+	s.URL = "http://" + listen
+	s.processes = append(s.processes, nginx)
+	return s, awaitReady(ctx, s.URL, s.processes...)
+}
+
+// Servers starts what the services need, without any of them: Postgres with the
+// newest schema, and redis-server. StartService adds services; there is no
+// gateway.
+func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err error) {
+	s := &Stack{Addresses: map[string]string{}, dir: dir}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Stop())
+		}
+	}()
+	warehouse := filepath.Join(dir, "warehouse")
+	if err := os.MkdirAll(warehouse, 0o755); err != nil {
+		return nil, fmt.Errorf("making the warehouse folder: %w", err)
+	}
+	if err := s.startPostgres(ctx); err != nil {
+		return nil, err
+	}
+	s.onStop(func() error { return s.Postgres.Stop() })
+	s.DatabaseURL = s.Postgres.URL()
+
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	redis, err := StartRedis(ctx, dir, port)
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(redis.Stop)
+	s.processes = append(s.processes, redis)
+	s.RedisURL = "redis://" + address(port) + "/0"
+	s.env = append([]string{
+		"DATABASE_URL=" + s.DatabaseURL,
+		"REDIS_URL=" + s.RedisURL,
+		"AUTH_SECRET=" + rand.Text() + rand.Text(),
+		"WAREHOUSE_DIR=" + warehouse,
+		"DRAIN_DELAY=0s", // all stop at once, nobody is to turn away
+	}, env...)
+	return s, s.migrate(ctx, dir, s.env)
+}
+
+func (s *Stack) startPostgres(ctx context.Context) error {
+	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.dir, "postgres"), Log: zap.NewNop()})
+	if err != nil {
+		return fmt.Errorf("starting Postgres: %w", err)
+	}
+	s.Postgres = server
+	return nil
+}
+
+// RestartPostgres stops Postgres, if it still runs, and starts it again, at the
+// same URL.
+func (s *Stack) RestartPostgres(ctx context.Context) error {
+	if err := s.Postgres.Stop(); err != nil {
+		return fmt.Errorf("stopping Postgres: %w", err)
+	}
+	if err := s.startPostgres(ctx); err != nil {
+		return err
+	}
+	if url := s.Postgres.URL(); url != s.DatabaseURL { // its folder's path is too long for a socket
+		return fmt.Errorf("starting Postgres again: it is at %s now", url)
+	}
+	return nil
+}
+
+// StartService starts one service on a free port, which Addresses tells, and
+// waits until it is ready. env adds settings to the stack's.
+func (s *Stack) StartService(ctx context.Context, name string, env ...string) (*Process, error) {
+	return s.StartServiceUnder(ctx, nil, name, env...)
+}
+
+// StartServiceUnder is StartService by way of a program that becomes the service,
+// such as strace -D, with its arguments.
+func (s *Stack) StartServiceUnder(ctx context.Context, command []string, name string, env ...string) (*Process, error) {
+	p, err := s.startService(ctx, command, name, env...)
+	if err != nil {
+		return nil, err
+	}
+	return p, awaitReady(ctx, "http://"+s.Addresses[name], p)
+}
+
+func (s *Stack) startService(ctx context.Context, command []string, name string, env ...string) (*Process, error) {
+	program, err := binary(name)
+	if err != nil {
+		return nil, err
+	}
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	command = append(slices.Clone(command), program)
+	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), command[0], command[1:]...)
+	if err != nil {
+		return nil, err
+	}
+	s.onStop(p.Stop)
+	s.Addresses[name] = address(port)
+	s.processes = append(s.processes, p)
+	return p, nil
+}
+
+// migrate brings the empty database up, twice: repeating it must do no harm.
+func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
+	program, err := binary("ingest")
+	if err != nil {
+		return err
+	}
+	for range 2 {
+		p, err := Start(ctx, dir, "migrate", env, program, "migrate")
+		if err != nil {
+			return err
+		}
+		if err := p.Wait(time.Minute); err != nil {
+			return fmt.Errorf("migrating: %w\n%s", err, p.Log())
+		}
+	}
+	return nil
+}
+
+// StartRedis runs redis-server on a port of 127.0.0.1; it keeps nothing on disk.
+func StartRedis(ctx context.Context, dir string, port int) (*Process, error) {
+	program, err := find("redis-server")
+	if err != nil {
+		return nil, err
+	}
+	return Start(ctx, dir, "redis", nil, program,
+		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
+}
+
+// find looks a server program up; Debian keeps some where users do not look.
+func find(name string) (string, error) {
+	if path, err := exec.LookPath(name); err == nil {
+		return path, nil
+	}
+	path := "/usr/sbin/" + name
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("finding %s (make test installs it): %w", name, err)
+	}
+	return path, nil
+}
+
+func address(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }

@@ -1,0 +1,223 @@
+// Package stack builds the service's binaries and runs them as an operator
+// would: as the one standalone process, or as three services behind nginx with
+// Postgres and redis-server. Tests and measurements look at them over HTTP.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"eventanalytics/pkg/platform/postgres/private"
+)
+
+// Stack is a running service.
+type Stack struct {
+	// URL is the gateway's, without a slash at the end.
+	URL string
+	// DatabaseURL is of the services' database.
+	DatabaseURL string
+	// RedisURL is of the services' Redis, database 0; empty for the standalone.
+	RedisURL string
+	// Addresses are those of the services behind the gateway, host:port by name.
+	Addresses map[string]string
+	// Main is the standalone's process; nil for the services.
+	Main *Process
+	// Postgres is the services' server; nil for the standalone.
+	Postgres *private.Server
+
+	dir       string   // of the services' logs
+	env       []string // of each service
+	processes []*Process
+	stops     []func() error // what to stop, in the order of its start
+}
+
+// Wait returns when ctx ends, or an error when a process does.
+func (s *Stack) Wait(ctx context.Context) error {
+	ended := make(chan *Process, len(s.processes))
+	for _, p := range s.processes {
+		go func() {
+			select {
+			case <-p.done:
+				ended <- p
+			case <-ctx.Done():
+			}
+		}()
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case p := <-ended:
+		if ctx.Err() != nil { // told to stop as well
+			return nil
+		}
+		return fmt.Errorf("%s ended: %w\n%s", p.Name, p.Err(), p.Log())
+	}
+}
+
+// Stop ends everything the stack started, the last first.
+func (s *Stack) Stop() error {
+	var errs []error
+	for len(s.stops) > 0 {
+		last := len(s.stops) - 1
+		errs = append(errs, s.stops[last]())
+		s.stops = s.stops[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Stack) onStop(stop func() error) { s.stops = append(s.stops, stop) }
+
+// startTimeout bounds the first answer of a whole stack on a busy machine.
+const startTimeout = 90 * time.Second
+
+// awaitReady returns when url, of a gateway, says that everything is ready.
+func awaitReady(ctx context.Context, url string, processes ...*Process) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	var last error
+	for {
+		if last = ready(ctx, url+"/readyz"); last == nil {
+			return nil
+		}
+		for _, p := range processes {
+			select {
+			case <-p.done:
+				return fmt.Errorf("%s ended early: %w\n%s", p.Name, p.Err(), p.Log())
+			default:
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w (last: %w)%s", url, ctx.Err(), last, logs(processes))
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func ready(ctx context.Context, url string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
+}
+
+func logs(processes []*Process) string {
+	var out strings.Builder
+	for _, p := range processes {
+		fmt.Fprintf(&out, "\n--- %s\n%s", p.Name, p.Log())
+	}
+	return out.String()
+}
+
+// Root returns the repository's folder, found from the working directory.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, err := os.Stat(filepath.Join(dir, "go.work")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("finding the repository: no go.work above the working directory")
+		}
+		dir = parent
+	}
+	return "", fmt.Errorf("finding the repository: %w", err)
+}
+
+// Build builds the named binaries into the repository's bin folder, as make
+// build does; what is up to date is left alone.
+func Build(ctx context.Context, names ...string) error { return used().Build(ctx, names...) }
+
+// used is the variant that is built and started: the one shipped, unless the
+// environment says otherwise.
+func used() Variant {
+	return Variant{Name: os.Getenv("BUILD_NAME"), Overlay: os.Getenv("BUILD_OVERLAY")}
+}
+
+// Variant is a way to build the binaries that differs from what is shipped.
+type Variant struct {
+	Name    string // of their folder, below the repository's bin
+	Tags    string // of go build, comma-separated
+	Overlay string // file for go build -overlay
+}
+
+// Build builds the named binaries.
+func (v Variant) Build(ctx context.Context, names ...string) error {
+	root, err := Root()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags="+v.Tags, "-overlay="+v.Overlay,
+			"-o", filepath.Join(root, "bin", v.Name)+"/", "./cmd/"+name)
+		cmd.Dir = filepath.Join(root, "services", name)
+		if tool := filepath.Join(root, "cmd", name); exists(tool) { // not a service: a module for itself
+			cmd.Args[len(cmd.Args)-1], cmd.Dir = ".", tool
+		}
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Binary returns the path of a binary Build made.
+func (v Variant) Binary(name string) (string, error) {
+	root, err := Root()
+	return filepath.Join(root, "bin", v.Name, name), err
+}
+
+func binary(name string) (string, error) { return used().Binary(name) }
+
+// FreePort returns a port nobody listens on at the moment.
+func FreePort() (int, error) {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("finding a free port: %w", err)
+	}
+	defer ln.Close()
+	return ln.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Poll asks until the answer is nil, and returns the last one when time is up.
+func Poll(ctx context.Context, patience time.Duration, ask func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-tick.C:
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package e2e
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/tests/harness/stack"
+)
+
+const (
+	dau       = "/api/stats/dau"
+	top       = "/api/stats/top-events"
+	retention = "/api/stats/retention"
+	august    = "from=2025-08-01&to=2025-08-31"
+)
+
+// badQuery is refused with 422; the first error names the parameter.
+type badQuery struct {
+	row                int
+	path, query, field string
+}
+
+var badQueries = []badQuery{
+	{43, dau, "to=2025-08-31", "from"},
+	{43, dau, "from=2025-08-01", "to"},
+	{43, dau, "from=2025-08-31&to=2025-08-01", "from"},
+	{43, dau, "from=2025-13-01&to=2025-08-31", "from"},
+	{43, dau, "from=2025-08-01T00:00:00Z&to=2025-08-31", "from"},
+	{43, dau, "from=2015-08-24&to=2025-08-31", "to"}, // 3,661 days
+	{43, retention, "windows=4", "start_date"},
+	{43, retention, "start_date=2025-08-01&cohort=sometimes", "cohort"},
+	{44, top, august + "&limit=0", "limit"},
+	{44, top, august + "&limit=-1", "limit"},
+	{44, top, august + "&limit=1001", "limit"},
+	{44, top, august + "&limit=NaN", "limit"},
+	{44, top, august + "&limit=1e9", "limit"},
+	{44, top, august + "&include=passwords", "include"},
+	{44, "/api/stats/events/latest", "limit=0", "limit"},
+	{44, "/api/stats/active-users", august + "&window=0", "window"},
+	{44, "/api/stats/active-users", august + "&window=91", "window"},
+	{45, retention, "start_date=2025-08-01&windows=0", "windows"},
+	{45, retention, "start_date=2025-08-01&windows=53", "windows"},
+	{45, retention, "start_date=2025-08-01&granularity=hour", "granularity"},
+	{45, "/api/stats/events", august + "&interval=minute", "interval"},
+	{46, dau, august + "&timezone=Mars/Olympus", "timezone"},
+	{46, dau, august + "&timezone=%2B25:00", "timezone"},
+	{46, dau, august + "&timezone=%2B02:00", "timezone"},
+	{46, dau, august + "&timezone=../../etc/passwd", "timezone"},
+	{46, dau, august + "&timezone=Local", "timezone"},
+	{46, dau, august + "&timezone=", "timezone"},
+	{47, dau, august + "&from=2025-08-02", "from"},
+	{47, dau, august + "&to=2025-08-31", "to"},
+	{47, dau, august + "&timezone=UTC&timezone=UTC", "timezone"},
+	{47, dau, august + "&from_date=2025-08-01", "from_date"},
+	{47, dau, august + "&to_date=2025-08-31", "to_date"},
+	{47, dau, august + "&colour=red", "colour"},
+	{47, dau, august + "&fill=one", "fill"},
+	{48, dau, august + "&segment=event_type:", "segment"},
+	{48, dau, august + strings.Repeat("&segment=event_type:a", 51), "segment"},
+	{48, dau, august + "&segment=properties.a=" + strings.Repeat("x", 6<<10), "segment"},
+	{49, dau, august + "&min_position=garbage", "min_position"},
+	{49, dau, august + "&wait=soon", "wait"},
+	{50, "/api/stats/events/not-a-uuid", "", "event_id"},
+}
+
+func (q badQuery) name() string {
+	return strings.TrimPrefix(q.path, "/api/stats/") + "?" + q.query[:min(60, len(q.query))]
+}
+
+func (q badQuery) ask(t *testing.T, c *client) {
+	p := c.do(t, http.MethodGet, q.path+"?"+q.query, nil).is(t, 422, "").problem(t)
+	require.Contains(t, []string{"/problems/invalid-parameter", "/problems/unknown-parameter", "/problems/invalid-position"}, p.Type)
+	require.NotEmpty(t, p.Errors)
+	require.Equal(t, q.field, p.Errors[0].Field)
+}
+
+// oddQueries are refused for what is not in the query, or answered.
+var oddQueries = []badInput{
+	{row: 47, name: "as JSON", ask: func(t *testing.T, c *client) {
+		c.post(t, dau, object{"from": "2025-08-01", "from_date": "2025-08-01", "to": "2025-08-31"}).is(t, 422, "invalid-parameter")
+		p := c.post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "colour": "red"}).is(t, 422, "").problem(t)
+		require.Equal(t, "colour", p.Errors[0].Field)
+	}},
+	{row: 48, name: "a strange value finds nothing", stored: 1, ask: func(t *testing.T, c *client) {
+		d := newUser(t, c.base)
+		r := d.upload(t, event(newID()))
+		for _, segment := range []string{"properties.' OR 1=1--=x", "event_type:' OR '1'='1", "properties.a;DROP TABLE x=1"} {
+			require.Empty(t, rows[any](t, d, r.Position, dau, "from", "2025-08-01", "to", "2025-08-01", "segment", segment), segment)
+		}
+	}},
+	{row: 48, name: "10 KiB", ask: func(t *testing.T, c *client) {
+		long := "properties.a=" + strings.Repeat("x", 10<<10)
+		body := object{"from": "2025-08-01", "to": "2025-08-31", "segment": long}
+		p := c.post(t, dau, body).is(t, 422, "invalid-parameter").problem(t)
+		require.Equal(t, "segment", p.Errors[0].Field)
+	}},
+	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *client) {
+		r := c.upload(t, event(newID()))
+		newUser(t, c.base).get(t, dau, append(days, "min_position", r.Position)...).is(t, 422, "invalid-position")
+		forged := []byte(r.Position)
+		forged[len(forged)/2] ^= 1
+		c.get(t, dau, append(days, "min_position", string(forged))...).is(t, 422, "invalid-position")
+		c.get(t, dau, append(days, "min_position", r.Position, "wait", "1h")...).is(t, 200, "")
+	}},
+	{row: 49, name: "a position of the future", ask: func(t *testing.T, c *client) {
+		start := time.Now()
+		a := c.get(t, dau, append(days, "min_position", future(t, c), "wait", "1s")...).is(t, 503, "not-fresh-yet")
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+		require.GreaterOrEqual(t, time.Since(start), time.Second)
+	}},
+	{row: 50, name: "another's project", stored: 1, ask: func(t *testing.T, c *client) {
+		owner := newUser(t, c.base)
+		seesNothing(t, newUser(t, c.base), owner, owner.upload(t, event(newID())).Position)
+	}},
+}
+
+// future is a position of the caller's project that nobody has reached.
+func future(t *testing.T, c *client) string {
+	t.Helper()
+	return outbox.NewTokens(derivedKey(t, "position")).Encode(c.projectID, outbox.Position{Incarnation: 1, XID: 1 << 60})
+}
+
+// TestUnknownRoutes asks for what is not there.
+func TestUnknownRoutes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *stack.Stack) {
+		c := newUser(t, s.URL)
+		c.do(t, http.MethodPut, dau, nil).is(t, 405, "method-not-allowed")
+		c.get(t, "/api/stats/nothing").is(t, 404, "not-found")
+		c.get(t, "/metrics").is(t, 404, "not-found")
+	})
+}
+
+// TestConditionalQueries asks again for what has not changed.
+func TestConditionalQueries(t *testing.T) {
+	onEach(t, func(t *testing.T, s *stack.Stack) {
+		c := newUser(t, s.URL)
+		query := []string{"from", "2025-08-01", "to", "2025-08-31"}
+		r := c.upload(t, event(newID()))
+		first := c.get(t, dau, append(query, "min_position", r.Position, "wait", "30s")...).is(t, 200, "")
+		require.NotEmpty(t, first.header.Get("ETag"))
+		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
+
+		plain := c.get(t, dau, query...).is(t, 200, "")
+		unchanged := c.with("If-None-Match", plain.header.Get("ETag"))
+		require.Empty(t, unchanged.get(t, dau, query...).is(t, 304, "").body)
+		r = c.upload(t, event(newID(), "user_id", "2"))
+		c.get(t, dau, append(query, "min_position", r.Position, "wait", "30s")...).is(t, 200, "")
+		unchanged.get(t, dau, query...).is(t, 200, "")
+
+		// POST with the same names gives the same answer.
+		posted := c.post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31"}).is(t, 200, "")
+		require.Equal(t, data(t, c.get(t, dau, query...)), data(t, posted))
+		aliased := c.get(t, dau, "from_date", "2025-08-01", "to_date", "2025-08-31").is(t, 200, "")
+		require.Equal(t, data(t, posted), data(t, aliased))
+	})
+}
+
+func data(t *testing.T, a *answer) (rows any) {
+	t.Helper()
+	var out struct{ Data any }
+	a.decode(t, &out)
+	require.NotEmpty(t, out.Data)
+	return out.Data
+}
+
+// TestHealth asks the gateway whether all is well, and for a request id.
+func TestHealth(t *testing.T) {
+	onEach(t, func(t *testing.T, s *stack.Stack) {
+		c := anonymous(t, s.URL)
+		c.get(t, "/healthz").is(t, 200, "")
+		c.get(t, "/readyz").is(t, 200, "")
+		a := c.with("X-Request-Id", "given-by-the-client").get(t, "/healthz")
+		require.Equal(t, "given-by-the-client", a.header.Get("X-Request-Id"))
+		a = c.with("X-Request-Id", "\"quoted\"").get(t, "/healthz")
+		require.NotContains(t, a.header.Get("X-Request-Id"), "quoted")
+		id := c.with("X-Request-Id", strconv.Itoa(1)).get(t, "/api/stats/nothing").header.Get("X-Request-Id")
+		require.Greater(t, len(id), 8)
+	})
+}

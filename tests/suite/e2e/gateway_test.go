@@ -1,0 +1,199 @@
+package e2e
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/stack"
+)
+
+// services returns the services behind nginx.
+func services(t *testing.T) *stack.Stack {
+	t.Helper()
+	return targets[1].stack(t)
+}
+
+// gateway starts another nginx and returns its address.
+func gateway(t *testing.T, g stack.Gateway) string {
+	t.Helper()
+	g.Listen = freeAddress(t)
+	p, err := stack.StartGateway(t.Context(), newDir(t), g)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", g.Listen)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond, "%s", p.Log())
+	return g.Listen
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	port, err := stack.FreePort()
+	require.NoError(t, err)
+	return "127.0.0.1:" + strconv.Itoa(port)
+}
+
+// dying accepts connections, reads a request and closes without an answer, as a
+// replica does that is killed. It counts the requests.
+func dying(t *testing.T) (address string, requests *atomic.Int32) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = ln.Close() })
+	requests = new(atomic.Int32)
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			requests.Add(1)
+			_, _ = conn.Read(make([]byte, 1<<16))
+			_ = conn.Close()
+		}
+	}()
+	return ln.Addr().String(), requests
+}
+
+const oneEvent = `{"event_id":"5f0c6e1e-0000-4000-8000-000000000001","occurred_at":"2025-08-01T00:00:00Z","user_id":1,"event_type":"x"}`
+
+// A request that a dying replica had is sent again where that is harmless, and
+// only there.
+func TestGatewayRetries(t *testing.T) {
+	s := services(t)
+	c := newUser(t, s.URL)
+	bad, requests := dying(t)
+	dead := "127.0.0.1:1" // nobody listens
+	ingest := s.Addresses["ingest"]
+
+	c = c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{bad, ingest}, Stats: []string{s.Addresses["stats"]}}))
+	for requests.Load() == 0 { // replicas take turns
+		c.send(t, oneEvent).is(t, 202, "")
+	}
+	require.NotZero(t, requests.Load())
+
+	t.Run("but not what may have acted", func(t *testing.T) {
+		bad, requests := dying(t)
+		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{bad, ingest}, Stats: []string{s.Addresses["stats"]}}))
+		for requests.Load() == 0 {
+			a := c.post(t, "/api/auth/logout", object{"refresh_token": "none"})
+			if requests.Load() == 1 {
+				a.is(t, 503, "unavailable")
+				require.NotEmpty(t, a.header.Get("Retry-After"))
+			}
+		}
+		require.EqualValues(t, 1, requests.Load())
+	})
+	t.Run("everything that reached nobody", func(t *testing.T) {
+		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{dead, ingest}, Stats: []string{dead, s.Addresses["stats"]}}))
+		for range 4 {
+			c.send(t, oneEvent).is(t, 202, "")
+			c.post(t, "/api/stats/dau", object{"from": "2025-08-01", "to": "2025-08-01"}).is(t, 200, "")
+		}
+	})
+	t.Run("nobody is left", func(t *testing.T) {
+		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{dead}, Stats: []string{s.Addresses["stats"]}}))
+		a := c.send(t, oneEvent).is(t, 503, "unavailable")
+		require.NotEmpty(t, a.header.Get("Retry-After"))
+		c.get(t, "/readyz").is(t, 503, "")
+	})
+}
+
+// nginx before 1.27.3 looks replicas up for each request instead of keeping
+// connections to a group of them.
+func TestGatewayWithoutGroups(t *testing.T) {
+	s := services(t)
+	c := newUser(t, s.URL).at(t, "http://"+gateway(t, stack.Gateway{
+		Ungrouped: true, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	}))
+	c.send(t, oneEvent).is(t, 202, "")
+	c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").is(t, 200, "")
+	c.get(t, "/readyz").is(t, 200, "")
+	c.get(t, "/metrics").is(t, 404, "not-found")
+}
+
+func TestGatewayTLS(t *testing.T) {
+	s := services(t)
+	dir, address := newDir(t), freeAddress(t)
+	pool := certificate(t, dir)
+	root, err := stack.Root()
+	require.NoError(t, err)
+	example, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "tls.conf"))
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(address)
+	require.NoError(t, err)
+	t.Run("example", func(t *testing.T) { // a folder of its own
+		gateway(t, stack.Gateway{
+			Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+			Server: strings.NewReplacer("listen 5443", "listen 127.0.0.1:"+port, "/run/tls", dir).Replace(string(example)),
+		})
+		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
+		defer client.CloseIdleConnections()
+		resp, err := client.Get("https://" + address + "/readyz")
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		require.Equal(t, 200, resp.StatusCode)
+		require.NotEmpty(t, resp.Header.Get("Strict-Transport-Security"))
+		old := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}}
+		_, err = old.Get("https://" + address + "/readyz")
+		require.Error(t, err)
+	})
+}
+
+// certificate makes one for 127.0.0.1 in dir.
+func certificate(t *testing.T, dir string) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	require.NoError(t, err)
+	crt := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tls.crt"), crt, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tls.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	pool := x509.NewCertPool()
+	require.True(t, pool.AppendCertsFromPEM(crt))
+	return pool
+}
+
+// Answers with rows are compressed for who asks; accounts' are not.
+func TestGatewayCompresses(t *testing.T) {
+	s := services(t)
+	c := newUser(t, s.URL)
+	for path, encoding := range map[string]string{"/openapi.json": "gzip", "/api/auth/me": ""} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+		require.NoError(t, err)
+		r.Header = c.header.Clone()
+		r.Header.Set("Accept-Encoding", "gzip")
+		resp, err := http.DefaultTransport.RoundTrip(r)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, encoding, resp.Header.Get("Content-Encoding"), path)
+	}
+}

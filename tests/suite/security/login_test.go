@@ -1,0 +1,181 @@
+package security
+
+import (
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/stack"
+)
+
+// strict starts a replica whose limits are not shared with the others: they are
+// kept in a database of Redis that only it uses.
+func strict(t *testing.T, database int, env ...string) replica {
+	t.Helper()
+	redis := servers.RedisURL[:len(servers.RedisURL)-1] + strconv.Itoa(database)
+	r, err := startReplica(t.Context(), "ingest", append([]string{"REDIS_URL=" + redis}, env...)...)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, r.Stop()) })
+	return r
+}
+
+// claimed are headers in which clients say who they are, or who sent them.
+var claimed = []string{"X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Original-Forwarded-For"}
+
+// spoofing returns a caller that claims to come from the n-th address.
+func spoofing(n int) *caller {
+	address := "203.0.113." + strconv.Itoa(n)
+	c := nobody
+	for _, name := range claimed {
+		if name == "Forwarded" {
+			c = c.with(name, "for="+address)
+		} else {
+			c = c.with(name, address)
+		}
+	}
+	return c
+}
+
+// TestGuessing guesses the password of one account, through all replicas, from
+// ever other addresses.
+func TestGuessing(t *testing.T) {
+	t.Parallel()
+	u := register(t, "guessed")
+	bases := []string{gateway, ingest[0].url, ingest[1].url}
+	const allowed = 5 // RATE_LIMIT_LOGIN_FAILURES
+	failures := 0
+	guess := func() {
+		failures++
+		body := object("username", u.username, "password", keep("a guess", rand.Text()))
+		spoofing(failures).ask(t, "POST", bases[failures%3]+"/api/auth/token", body).is(t, 401, 429)
+	}
+	for range allowed {
+		guess()
+	}
+	for n, base := range bases {
+		// Not even the right one is looked at, in whatever spelling of the name.
+		for _, name := range []string{u.username, " " + u.username, "GUESSED" + u.username[len("guessed"):]} {
+			guess() // on a busy machine one more was allowed meanwhile
+			a := spoofing(100+n).ask(t, "POST", base+"/api/auth/token", object("username", name, "password", u.password)).is(t, 429)
+			wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+			require.NoError(t, err)
+			require.Positive(t, wait)
+		}
+	}
+	// Who is logged in notices nothing, but cannot be used to guess on.
+	u.ask(t, "GET", gateway+"/api/auth/me", "").is(t, 200)
+	u.ask(t, "POST", gateway+"/api/auth/password", object("old_password", "a guess", "new_password", "a new password of 1")).is(t, 429)
+}
+
+// TestAddresses tries many accounts and tokens from one address that claims to be
+// another each time. The gateway knows better.
+func TestAddresses(t *testing.T) {
+	t.Parallel()
+	r := strict(t, 1, "RATE_LIMIT_LOGIN=10/h burst 10", "RATE_LIMIT_REGISTER=10/h burst 10")
+	p, base, err := startGateway(t.Context(), newDir(t), stack.Gateway{Ingest: []string{r.url[len("http://"):]}, Stats: []string{stats[0].url[len("http://"):]}})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Stop()) })
+	for path, body := range map[string]string{
+		"/api/auth/refresh":  object("refresh_token", "none"),
+		"/api/auth/register": object("username", "", "password", ""),
+	} {
+		for n := range 11 {
+			a := spoofing(n).ask(t, "POST", base+path, body)
+			if n < 10 {
+				require.Contains(t, []int{401, 422}, a.status, "%s: %s", path, a)
+				continue
+			}
+			a.is(t, 429)
+			require.NotEmpty(t, a.header.Get("Retry-After"))
+		}
+	}
+	// All ways to log in share the limit.
+	for _, path := range []string{"/api/auth/token", "/token", "/api/stats/token"} {
+		spoofing(200).ask(t, "POST", base+path, object("username", "anybody", "password", "anything")).is(t, 429)
+	}
+}
+
+// TestWithoutRedis guesses on a replica that cannot reach Redis: its own limits
+// hold, stricter ones.
+func TestWithoutRedis(t *testing.T) {
+	t.Parallel()
+	r := strict(t, 0, "REDIS_URL=redis://127.0.0.1:1/0", "RATE_LIMIT_LOGIN=100/h burst 100")
+	u := register(t, "unlimited")
+	const half = 3 // of RATE_LIMIT_LOGIN_FAILURES, rounded up: other replicas do not know
+	for range half {
+		logIn(t, r.url, u.username, keep("a guess", rand.Text())).is(t, 401)
+	}
+	require.NotEmpty(t, logIn(t, r.url, u.username, u.password).is(t, 429).header.Get("Retry-After"))
+	refused := false
+	for range 51 {
+		refused = refused || refreshAt(t, r, "none").status == 429
+	}
+	require.True(t, refused, "logins are limited by address, too")
+	// Everything else goes on.
+	u.ask(t, "POST", r.url+"/api/events", event("5f0c6e1e-0000-4000-8000-000000000003", "without Redis")).is(t, 202)
+	u.ask(t, "GET", r.url+"/api/auth/me", "").is(t, 200)
+}
+
+// TestWhoExists compares what a stranger learns from a refused login: the same
+// answer after the same time, whether the account exists or not. It runs alone.
+func TestWhoExists(t *testing.T) {
+	r := strict(t, 2, "RATE_LIMIT_LOGIN_FAILURES=10000/s")
+	known, disabled := register(t, "known"), register(t, "disabled")
+	_, err := db.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, disabled.id)
+	require.NoError(t, err)
+	attempts := []struct{ what, username, password string }{
+		{"wrong password", known.username, "wrong " + known.password[:20]},
+		{"unknown user", "nobody-" + rand.Text(), known.password},
+		{"disabled user", disabled.username, disabled.password},
+		{"impossible name", "nobody\x07" + rand.Text(), known.password},
+	}
+	const rounds = 31
+	medians := func() []time.Duration {
+		took := make([][]time.Duration, len(attempts))
+		for n := range rounds {
+			for i := range attempts { // in turns, so that noise meets all
+				i = (i + n) % len(attempts)
+				begun := time.Now()
+				a := logIn(t, r.url, attempts[i].username, attempts[i].password)
+				last := time.Since(begun)
+				took[i] = append(took[i], last)
+				a.is(t, 401)
+				time.Sleep(last) // a hash is followed by a pause as long, which is not the next one's
+			}
+		}
+		var all []time.Duration
+		for i := range took {
+			slices.Sort(took[i])
+			all = append(all, took[i][rounds/2])
+			t.Log(attempts[i].what, took[i][rounds/2])
+		}
+		return all
+	}
+	fair := func() bool {
+		m := medians()
+		return float64(slices.Max(m)) <= 1.5*float64(slices.Min(m))
+	}
+	if !fair() { // the machine may have been busy with something else
+		require.True(t, fair(), "who exists can be told by the clock")
+	}
+
+	var first *answer
+	for _, attempt := range attempts {
+		a := nobody.with("X-Request-Id", "the-same-id").ask(t, "POST", r.url+"/api/auth/token",
+			object("username", attempt.username, "password", attempt.password)).is(t, 401)
+		a.header.Del("Date")
+		if first == nil {
+			first = a
+			continue
+		}
+		for _, name := range []string{"RateLimit-Reset", "RateLimit-Remaining"} { // they count
+			a.header.Del(name)
+			first.header.Del(name)
+		}
+		require.Equal(t, first, a, attempt.what)
+	}
+}

@@ -1,0 +1,212 @@
+// Package security attacks the running services: two replicas of ingest and of
+// stats behind nginx, on one Postgres and one redis-server. What a caller may
+// not do must be refused by every replica, and nothing secret that was sent or
+// handed out meanwhile may be found in any log.
+package security
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/stack"
+)
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // most of the time they wait
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	var err error
+	// Not t.TempDir: Postgres runs as another user, who must get in.
+	workDir, err = os.MkdirTemp("", "analytics-security-")
+	if err == nil {
+		err = os.Chmod(workDir, 0o755)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "making a folder for the tests:", err)
+		return 1
+	}
+	code := 1
+	if err = start(context.Background(), workDir); err == nil {
+		code = m.Run()
+	}
+	// The logs are whole when the last process has ended.
+	if err := errors.Join(err, stop(), noSecretsIn(workDir)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if code == 0 {
+		_ = os.RemoveAll(workDir) // only a temporary folder
+	} else {
+		fmt.Fprintln(os.Stderr, "logs are kept in", workDir)
+	}
+	return code
+}
+
+// What all tests share.
+var (
+	workDir       string       // of all logs
+	servers       *stack.Stack // adds replicas
+	ingest, stats []replica
+	gateway       string // URL of nginx in front of them
+	nginx         *stack.Process
+	db            *pgxpool.Pool
+	web           = &http.Client{
+		Timeout:       time.Minute,
+		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	// authSecret is the services' own: the tests sign with it, so that only the
+	// one thing a test names can be why a token is refused.
+	authSecret = keep("AUTH_SECRET", rand.Text()+rand.Text())
+)
+
+// replica of a service.
+type replica struct {
+	*stack.Process
+	url string
+}
+
+// settings lift the limits that would hide what is behind them; those on failed
+// logins stay. Everything that can be logged is.
+func settings() []string {
+	return []string{
+		"AUTH_SECRET=" + authSecret,
+		"LOG_LEVEL=debug",
+		"RATE_LIMIT_REGISTER=10000/s",
+		"RATE_LIMIT_LOGIN=10000/s",
+		"RATE_LIMIT_ACCOUNT=10000/s",
+		"RATE_LIMIT_STATS=10000/s",
+		"RATE_LIMIT_INGEST=100000/s",
+	}
+}
+
+func start(ctx context.Context, dir string) error {
+	err := stack.Build(ctx, "ingest", "syncworker", "stats")
+	if err != nil {
+		return err
+	}
+	if servers, err = stack.Servers(ctx, dir, settings()...); err != nil {
+		return err
+	}
+	if db, err = pgxpool.New(ctx, servers.DatabaseURL); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	proxy := stack.Gateway{}
+	for range 2 {
+		r, err := startReplica(ctx, "ingest")
+		if err != nil {
+			return err
+		}
+		ingest, proxy.Ingest = append(ingest, r), append(proxy.Ingest, servers.Addresses["ingest"])
+		if r, err = startReplica(ctx, "stats"); err != nil {
+			return err
+		}
+		stats, proxy.Stats = append(stats, r), append(proxy.Stats, servers.Addresses["stats"])
+	}
+	if _, err = startReplica(ctx, "syncworker"); err != nil {
+		return err
+	}
+	if nginx, gateway, err = startGateway(ctx, dir, proxy); err != nil {
+		return err
+	}
+	return nil
+}
+
+var starting sync.Mutex
+
+// startReplica starts one more replica. It gives the servers passwords: neither
+// asks for one, both take any.
+func startReplica(ctx context.Context, name string, env ...string) (replica, error) {
+	database, err := withPassword(servers.DatabaseURL, "DATABASE_URL")
+	if err != nil {
+		return replica{}, err
+	}
+	redis, err := withPassword(servers.RedisURL, "REDIS_URL")
+	if err != nil {
+		return replica{}, err
+	}
+	starting.Lock() // Addresses tells of the last one
+	defer starting.Unlock()
+	p, err := servers.StartService(ctx, name, append([]string{"DATABASE_URL=" + database, "REDIS_URL=" + redis}, env...)...)
+	return replica{Process: p, url: "http://" + servers.Addresses[name]}, err
+}
+
+func withPassword(text, setting string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", err
+	}
+	name := u.User.Username()
+	if name == "" {
+		name = "default"
+	}
+	u.User = url.UserPassword(name, keep("the password of "+setting, rand.Text()))
+	return u.String(), nil
+}
+
+// startGateway starts nginx in dir and waits until it says that all is ready.
+func startGateway(ctx context.Context, dir string, g stack.Gateway) (*stack.Process, string, error) {
+	port, err := stack.FreePort()
+	if err != nil {
+		return nil, "", err
+	}
+	g.Listen = fmt.Sprintf("127.0.0.1:%d", port)
+	p, err := stack.StartGateway(ctx, dir, g)
+	if err != nil {
+		return nil, "", err
+	}
+	base := "http://" + g.Listen
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		response, err := web.Get(base + "/readyz")
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return p, base, nil
+			}
+			err = errors.New(response.Status)
+		}
+		if time.Now().After(deadline) {
+			return nil, "", errors.Join(fmt.Errorf("waiting for the gateway: %w", err), p.Stop())
+		}
+	}
+}
+
+func stop() error {
+	var errs []error
+	if nginx != nil {
+		errs = append(errs, nginx.Stop())
+	}
+	if db != nil {
+		db.Close()
+	}
+	if servers != nil {
+		errs = append(errs, servers.Stop())
+	}
+	return errors.Join(errs...)
+}
+
+// newDir makes a folder for one test, below that of the logs.
+func newDir(t *testing.T) string {
+	t.Helper()
+	dir := filepath.Join(workDir, strings.ReplaceAll(t.Name(), "/", "-"))
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	return dir
+}

@@ -1,0 +1,408 @@
+package security
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/stack"
+)
+
+// right is what an operation asks of its caller.
+type right string
+
+const (
+	anyone  right = "anyone"  // who has no credential, too
+	account right = "account" // a user; it acts on no project
+	read    right = "read"    // of the request's project: a member of any role, a read key
+	post    right = "post"    // of the request's project: an owner or editor, an ingest key
+	member  right = "member"  // of the project in the path
+	manage  right = "manage"  // of the project in the path: an owner
+)
+
+// standing of a caller in the project that the callers belong to.
+type standing string
+
+const (
+	dead     standing = "dead" // no credential, or one that is worth nothing
+	readKey  standing = "read key"
+	postKey  standing = "ingest key"
+	viewer   standing = "viewer"
+	editor   standing = "editor"
+	owner    standing = "owner"
+	stranger standing = "stranger" // a user, no member
+)
+
+// holders of the rights on a project.
+var holders = map[right][]standing{
+	read:   {readKey, viewer, editor, owner},
+	post:   {postKey, editor, owner},
+	member: {viewer, editor, owner},
+	manage: {owner},
+}
+
+// expected is the status of a request on the callers' own project, or on another.
+func expected(needs right, s standing, own bool, success int) int {
+	switch {
+	case needs == anyone:
+		return success
+	case s == dead:
+		return http.StatusUnauthorized
+	case (s == readKey || s == postKey) && needs != read && needs != post:
+		return http.StatusForbidden // for users, whatever the project
+	case needs == account:
+		return success
+	case !own || s == stranger:
+		return http.StatusNotFound // that it exists is none of their business
+	case slices.Contains(holders[needs], s):
+		return success
+	}
+	return http.StatusForbidden
+}
+
+// operation is who may ask it, and how.
+type operation struct {
+	needs right
+	query string
+	body  func(t *testing.T, p *place, c *actor) string
+	shows bool // the answer has texts of the project
+	ends  bool // the caller's login: each asks with another
+}
+
+// operations has an entry for each operation of the OpenAPI document.
+var operations = map[string]operation{
+	"register": {needs: anyone, body: func(*testing.T, *place, *actor) string {
+		return object("username", "made-"+uuid.NewString(), "password", keep("a password", "pass "+uuid.NewString()))
+	}},
+	"token": {needs: anyone, body: func(_ *testing.T, p *place, _ *actor) string {
+		return object("username", p.owner.username, "password", p.owner.password)
+	}},
+	"refresh": {needs: anyone, body: func(t *testing.T, p *place, _ *actor) string {
+		return object("refresh_token", p.owner.login(t, "for a refresh").refresh)
+	}},
+
+	"me":              {needs: account},
+	"list-projects":   {needs: account},
+	"create-project":  {needs: account, body: fixed(`{"name": "another"}`)},
+	"logout":          {needs: account, ends: true},
+	"change-password": {needs: account, ends: true, body: newPassword},
+
+	"list-members":  {needs: member, shows: true},
+	"set-member":    {needs: manage, shows: true, body: spareViewer},
+	"remove-member": {needs: manage},
+	"list-keys":     {needs: manage, shows: true},
+	"create-key":    {needs: manage, body: fixed(`{"name": "another", "scope": "read"}`)},
+	"revoke-key":    {needs: manage},
+
+	"post-events": {needs: post, body: func(_ *testing.T, p *place, _ *actor) string { return event(uuid.NewString(), p.mark) }},
+
+	"dau":                {needs: read, query: period},
+	"dau-post":           {needs: read, body: fixed(periodBody)},
+	"active-users":       {needs: read, query: period},
+	"active-users-post":  {needs: read, body: fixed(periodBody)},
+	"retention":          {needs: read, query: "start_date=" + day},
+	"retention-post":     {needs: read, body: fixed(`{"start_date": "` + day + `"}`)},
+	"events":             {needs: read, shows: true, query: period + "&interval=day&by=event_type"},
+	"events-post":        {needs: read, shows: true, body: fixed(`{"from": "` + day + `", "to": "` + day + `", "interval": "day", "by": "event_type"}`)},
+	"top-events":         {needs: read, shows: true, query: period},
+	"top-events-post":    {needs: read, shows: true, body: fixed(periodBody)},
+	"event-types":        {needs: read, shows: true},
+	"event-types-post":   {needs: read, shows: true, body: fixed(`{}`)},
+	"latest-events":      {needs: read, shows: true},
+	"latest-events-post": {needs: read, shows: true, body: fixed(`{}`)},
+	"event":              {needs: read, shows: true},
+}
+
+const (
+	period     = "from=" + day + "&to=" + day
+	periodBody = `{"from": "` + day + `", "to": "` + day + `"}`
+)
+
+func fixed(body string) func(*testing.T, *place, *actor) string {
+	return func(*testing.T, *place, *actor) string { return body }
+}
+
+// aliases are routes of the original service, which the document leaves out.
+var aliases = map[string]route{
+	"POST /register":           {"POST", "/register", "register", 201},
+	"POST /api/stats/register": {"POST", "/api/stats/register", "register", 201},
+	"POST /token":              {"POST", "/token", "token", 200},
+	"POST /api/stats/token":    {"POST", "/api/stats/token", "token", 200},
+	"GET /api/stats/users/me":  {"GET", "/api/stats/users/me", "me", 200},
+}
+
+// route of the gateway.
+type route struct {
+	method, path, operation string
+	success                 int // status
+}
+
+// documented are the routes of the OpenAPI document, by "METHOD /path".
+func documented(t *testing.T) map[string]route {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string `json:"operationId"`
+			Responses   map[string]json.RawMessage
+		}
+	}
+	root, err := stack.Root()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(root, "pkg", "openapi", "openapi.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &document))
+	routes := map[string]route{}
+	for path, methods := range document.Paths {
+		for method, o := range methods {
+			r := route{method: strings.ToUpper(method), path: path, operation: o.OperationID}
+			for status := range o.Responses {
+				if status[0] == '2' {
+					r.success, _ = strconv.Atoi(status) // the document was checked by others
+				}
+			}
+			routes[r.method+" "+path] = r
+		}
+	}
+	return routes
+}
+
+// place is a project and what a request can name of it.
+type place struct {
+	owner    *user
+	mark     string // in all its texts
+	event    string
+	position string
+	key      int64 // id of an API key
+	spare    *user // a viewer
+}
+
+func newPlace(t *testing.T, name string) *place {
+	t.Helper()
+	mark := name + "-" + uuid.NewString()
+	p := &place{owner: register(t, mark), mark: mark, event: uuid.NewString(), spare: register(t, "spare-"+mark)}
+	p.position = p.owner.visible(t, p.event, mark)
+	_, p.key = p.owner.newKey(t, "read")
+	p.owner.setMember(t, p.spare, "viewer")
+	return p
+}
+
+func spareViewer(_ *testing.T, p *place, _ *actor) string {
+	return object("username", p.spare.username, "role", "viewer")
+}
+
+func newPassword(_ *testing.T, p *place, c *actor) string {
+	old := p.owner.password
+	if c.user != nil {
+		old = c.user.password
+	}
+	return object("old_password", old, "new_password", keep("a password", "pass "+uuid.NewString()))
+}
+
+const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $1`
+
+// state is all that a request could have changed.
+func (p *place) state(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), gateway + "/api/projects"} {
+		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
+	}
+	var events int
+	require.NoError(t, db.QueryRow(t.Context(), eventsSQL, p.owner.project).Scan(&events))
+	fmt.Fprintln(&all, events, "events")
+	return all.String()
+}
+
+// request asks a route about the project of p.
+func (p *place) request(t *testing.T, r route, c *actor) *answer {
+	t.Helper()
+	o := operations[r.operation]
+	where := gateway + strings.NewReplacer(
+		"{id}", strconv.FormatInt(p.owner.project, 10),
+		"{key_id}", strconv.FormatInt(p.key, 10),
+		"{user_id}", strconv.FormatInt(p.spare.id, 10),
+		"{event_id}", p.event,
+	).Replace(r.path)
+	if o.query != "" {
+		where += "?" + o.query
+	}
+	body := ""
+	if o.body != nil {
+		body = o.body(t, p, c)
+	}
+	from := c.caller
+	if o.needs == read || o.needs == post {
+		from = from.on(p.owner.project)
+	}
+	return from.ask(t, r.method, where, body)
+}
+
+// actor is a caller of the matrix.
+type actor struct {
+	*caller
+	standing standing
+	user     *user // nil for who is none
+}
+
+// actors are all kinds of callers there are, of the project of p.
+func actors(t *testing.T, p *place) []*actor {
+	t.Helper()
+	member := func(s standing) *actor {
+		u := register(t, string(s))
+		p.owner.setMember(t, u, string(s))
+		return &actor{u.caller, s, u}
+	}
+	key := func(s standing, scope string) *actor {
+		secret, _ := p.owner.newKey(t, scope)
+		return &actor{bearing(string(s), secret), s, nil}
+	}
+	revoked, id := p.owner.newKey(t, "read")
+	p.owner.revoke(t, id)
+	forger := newForger(t, p.owner)
+	signed := strings.Split(forger.sign(nil, nil), ".")
+	foreign := register(t, "stranger")
+	return []*actor{
+		{nobody, dead, nil},
+		{bearing("a forged token", signed[0]+"."+signed[1]+"."+strings.Repeat("A", 43)), dead, nil},
+		{bearing("an expired token", forger.sign(nil, claims{"exp": time.Now().Add(-time.Hour).Unix()})), dead, nil},
+		{bearing("a refresh token", p.owner.login(t, "of a refresh token").refresh), dead, nil},
+		{bearing("a revoked key", revoked), dead, nil},
+		{bearing("an unknown key", revoked[:len(revoked)-1]+"a"), dead, nil},
+		key(readKey, "read"), key(postKey, "ingest"),
+		member(viewer), member(editor), {p.owner.caller, owner, p.owner},
+		{foreign.caller, stranger, foreign},
+	}
+}
+
+// TestMatrix asks every route as every kind of caller, about the callers' project
+// and about another's.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	own, other := newPlace(t, "own"), newPlace(t, "other")
+	before := other.state(t)
+	routes := documented(t)
+	maps.Copy(routes, aliases)
+	all := actors(t, own)
+	used := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(routes)) {
+		r := routes[name]
+		o, known := operations[r.operation]
+		require.True(t, known, "who may ask %s? Say it in operations", name)
+		require.NotZero(t, r.success, name)
+		used[r.operation] = true
+		for _, c := range all {
+			for _, p := range []*place{own, other} {
+				if o.ends && c.user != nil {
+					u := register(t, "to be ended")
+					c = &actor{u.caller, c.standing, u}
+				}
+				if r.operation == "remove-member" && p == own {
+					own.owner.setMember(t, own.spare, "viewer")
+				}
+				a := p.request(t, r, c)
+				what := fmt.Sprintf("%s (%s) asks %s about %s: %s", c.name, c.standing, name, p.mark, a)
+				require.Equal(t, expected(o.needs, c.standing, p == own, r.success), a.status, what)
+				require.NotContains(t, string(a.body), other.mark, what)
+				if o.shows && a.status == r.success {
+					require.Contains(t, string(a.body), own.mark, what)
+				}
+			}
+		}
+	}
+	for name := range operations {
+		require.True(t, used[name], "%s is no operation any more", name)
+	}
+	require.Equal(t, before, other.state(t), "another project was changed")
+}
+
+// TestForeignIDs names what belongs to another project while acting on the own
+// one.
+func TestForeignIDs(t *testing.T) {
+	t.Parallel()
+	own, other := newPlace(t, "own"), newPlace(t, "other")
+	before := other.state(t)
+	id := func(n int64) string { return strconv.FormatInt(n, 10) }
+	for _, r := range []struct {
+		method, where, body string
+		status              int
+	}{
+		{"DELETE", projectPath(own.owner.project, "keys", id(other.key)), "", 404},
+		{"DELETE", projectPath(own.owner.project, "members", id(other.owner.id)), "", 404},
+		{"DELETE", projectPath(own.owner.project, "members", id(other.spare.id)), "", 404},
+		{"GET", gateway + "/api/stats/events/" + other.event, "", 404},
+		{"GET", gateway + "/api/stats/event-types?min_position=" + other.position, "", 422},
+		{"POST", gateway + "/api/stats/event-types", object("min_position", other.position), 422},
+		// Nothing but X-Project and the path chooses a project.
+		{"GET", gateway + "/api/stats/event-types?project_id=" + id(other.owner.project), "", 422},
+		{"GET", gateway + "/api/stats/event-types?X-Project=" + id(other.owner.project), "", 422},
+		{"POST", gateway + "/api/stats/event-types", object("project_id", other.owner.project), 422},
+		{"POST", projectPath(own.owner.project, "keys"), object("name", "x", "scope", "read", "project_id", other.owner.project), 422},
+		{"POST", projectPath(own.owner.project, "members"), object("username", own.spare.username, "role", "viewer", "project_id", other.owner.project), 422},
+		{"POST", gateway + "/api/projects", object("name", "x", "id", other.owner.project), 422},
+		{"POST", gateway + "/api/projects", object("name", "x", "home_of", other.owner.id), 422},
+		{"POST", gateway + "/api/events", strings.Replace(event(uuid.NewString(), own.mark), "{", `{"project_id": `+id(other.owner.project)+", ", 1), 422},
+	} {
+		a := own.owner.ask(t, r.method, r.where, r.body)
+		require.Equal(t, r.status, a.status, "%s %s %s: %s", r.method, r.where, r.body, a)
+		require.NotContains(t, string(a.body), other.mark)
+	}
+	// The same id in two projects is two events.
+	own.owner.visible(t, other.event, own.mark)
+	a := own.owner.ask(t, "GET", gateway+"/api/stats/events/"+other.event, "").is(t, 200)
+	require.Contains(t, string(a.body), own.mark)
+	require.NotContains(t, string(a.body), other.mark)
+	require.Equal(t, before, other.state(t), "another project was changed")
+}
+
+// TestOtherMethods asks every path in ways the document does not have.
+func TestOtherMethods(t *testing.T) {
+	t.Parallel()
+	u := &actor{user: register(t, "of all methods")}
+	u.caller, u.standing = u.user.caller, owner
+	p := &place{owner: u.user, spare: u.user, event: uuid.NewString()}
+	routes := documented(t)
+	paths := map[string]bool{}
+	for _, r := range routes {
+		paths[r.path] = true
+	}
+	for path := range paths {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} {
+			if _, known := routes[method+" "+path]; known {
+				continue
+			}
+			a := p.request(t, route{method: method, path: path}, u)
+			if method == "OPTIONS" { // says which methods there are, and lets no other origin in
+				require.Equal(t, 204, a.status, "%s: %s", path, a)
+				require.Empty(t, a.header.Get("Access-Control-Allow-Origin"), path)
+				require.Empty(t, a.body, path)
+				continue
+			}
+			require.Contains(t, []int{404, 405}, a.status, "%s %s: %s", method, path, a)
+		}
+	}
+}
+
+// TestUndocumentedRoutes looks for what the gateway should not show.
+func TestUndocumentedRoutes(t *testing.T) {
+	t.Parallel()
+	u := register(t, "curious")
+	for _, path := range []string{
+		"/metrics", "/metrics/", "//metrics", "/%6detrics", "/debug/pprof/", "/debug/vars", "/gateway/problem", "/gateway/ingest/readyz",
+		"/admin", "/api", "/api/users", "/api/projects/1", "/.env", "/.git/config", "/docs/..%2f..%2fetc%2fpasswd", "/api/stats/..%2f..%2fmetrics",
+	} {
+		a := u.ask(t, "GET", gateway+path, "")
+		require.Contains(t, []int{400, 404, 405}, a.status, "%s: %s", path, a)
+		require.NotContains(t, string(a.body), "go_goroutines", path)
+	}
+}
