@@ -103,10 +103,7 @@ $(GOLANGCI):
 .PHONY: generate
 generate: go ## Make the sample events, the OpenAPI document and the tables of settings and metrics again
 	@GOWORK=off $(GO) run -C tests ./cmd/sample
-	@mkdir -p bin && GOWORK=off $(GO) run -C services/standalone ./cmd/standalone openapi > bin/openapi.json
-	@mv bin/openapi.json pkg/platform/openapi/openapi.json
-	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone settings "$(CURDIR)/README.md"
-	@GOWORK=off $(GO) run -C services/standalone ./cmd/standalone metrics "$(CURDIR)/docs/metrics.md"
+	@GOWORK=off $(GO) run -C services/standalone ./cmd/docgen "$(CURDIR)"
 
 .PHONY: fmt
 fmt: go ## Format the code

@@ -37,6 +37,7 @@ require (
 
 require (
 	eventanalytics/migrations v0.0.0
+	github.com/alecthomas/kong v1.17.0
 	github.com/alexedwards/argon2id v1.0.0
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/caarlos0/env/v11 v11.4.2

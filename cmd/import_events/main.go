@@ -21,6 +21,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"eventanalytics/cmd/import_events/upload"
+	"eventanalytics/pkg/platform/build"
 )
 
 // Exit status of the program.
@@ -30,6 +31,8 @@ const (
 	exitUsage    = 2
 	exitRejected = 3
 )
+
+const name = "import_events"
 
 const description = `Brings events from a file into the service, over its HTTP API.
 
@@ -57,6 +60,8 @@ type options struct {
 	Rejects    string `type:"path" help:"CSV file for rows that were not imported; by default the file's name with .rejects.csv behind (.dry-run.rejects.csv for a dry run), in the working directory. It is written anew."`
 	DryRun     bool   `help:"Check the whole file as the service would, write the reject file, and send nothing."`
 	Quiet      bool   `help:"Show no progress."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
 // batchBytes of the file end a batch, far below the service's default of 64 MiB
@@ -123,7 +128,8 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout io.Writer, stderr *os.File) int {
 	var o options
-	parser := kong.Must(&o, kong.Name("import_events"), kong.Description(description), kong.Writers(stdout, stderr))
+	parser := kong.Must(&o, kong.Name(name), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Vars{"version": build.Line(name)})
 	_, err := parser.Parse(args)
 	if err == nil {
 		err = o.name()

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
@@ -43,17 +44,15 @@ func newAPI(t *testing.T, limits Limits) *api {
 		HTTP:     server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
 		Auth:     auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Accounts: accountapi.Config{Registration: "open"},
-		Redis:    ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond},
+		Redis:    ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates:    ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, LoginFailures: rate},
 		Limits:   limits,
 		Store:    store.Config{GroupCommit: true},
 	}
 	cfg.Sessions.RefreshTokenLifetime = time.Hour
-	redis, err := ratelimit.NewRedis(cfg.Redis) // nobody there: limits are kept in the process
+	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, redis.Close()) })
-	s, err := New(t.Context(), cfg, Deps{Pool: pool, Redis: redis, Log: zaptest.NewLogger(t), Registry: prometheus.NewRegistry()})
-	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	web := httptest.NewServer(s.Server().Handler())
 	t.Cleanup(web.Close)
 

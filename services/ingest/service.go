@@ -17,9 +17,9 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/platform/failpoint"
-	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/accountapi"
@@ -67,14 +67,6 @@ type Config struct {
 	Store    store.Config
 }
 
-// Deps are what the service needs from outside.
-type Deps struct {
-	Pool     *pgxpool.Pool
-	Redis    redis.UniversalClient
-	Log      *zap.Logger
-	Registry metrics.Registry
-}
-
 // Service takes events and owns accounts.
 type Service struct {
 	cfg      Config
@@ -82,6 +74,7 @@ type Service struct {
 	store    *store.Store
 	log      *zap.Logger
 	server   *server.Server
+	limits   redis.UniversalClient
 	budget   *budget
 	tokens   outbox.Tokens
 	now      func() time.Time
@@ -110,14 +103,13 @@ func newEventMetrics(registry prometheus.Registerer) eventMetrics {
 	}
 }
 
-// New makes the service and its routes. It does not connect anywhere yet: with
-// Deps that lead nowhere it still has its OpenAPI document.
-func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
+// New makes the service and its routes. It does not connect anywhere yet.
+func New(cfg Config, deps boot.Deps) (*Service, error) {
 	positionKey, err := cfg.Auth.AuthSecret.Key("position")
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, failpoint.Now)
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -129,21 +121,24 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := ratelimit.NewRedis(cfg.Redis)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
-		cfg: cfg, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool), log: deps.Log, server: srv,
+		cfg: cfg, limits: limits, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool), log: deps.Log, server: srv,
 		budget: newBudget(cfg.Limits.MaxInFlight, deps.Registry),
-		tokens: outbox.NewTokens(positionKey), now: failpoint.Now,
+		tokens: outbox.NewTokens(positionKey), now: clock.Now,
 		metrics: newEventMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
-	metrics.RegisterPool(deps.Registry, deps.Pool)
-	limiter := ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)
+	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
 		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(limiter),
 	)
 	s.registerEvents(srv.API)
 	accountapi.Register(srv.API, cfg.Accounts, accountapi.Deps{
-		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, failpoint.Now),
+		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, clock.Now),
 		Limiter:  limiter,
 	})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
@@ -152,6 +147,9 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 
 // Server has the service's routes.
 func (s *Service) Server() *server.Server { return s.server }
+
+// Close closes the connections to Redis.
+func (s *Service) Close() error { return s.limits.Close() }
 
 // wakePause joins the wake-ups of many small requests into one.
 const wakePause = 5 * time.Millisecond
@@ -177,7 +175,7 @@ func (s *Service) wakeWorker(ctx context.Context) error {
 		if err := outbox.Notify(ctx, s.pool); err != nil && ctx.Err() == nil {
 			s.log.Warn("waking the sync worker; it will poll", zap.Error(err))
 		}
-		if !pause(ctx, wakePause) {
+		if !clock.Pause(ctx, wakePause) {
 			return nil
 		}
 	}
@@ -190,7 +188,7 @@ func (s *Service) upkeep(ctx context.Context) error {
 			s.log.Warn("upkeep; trying again in a minute", zap.Error(err))
 			wait = time.Minute
 		}
-		if !pause(ctx, wait) {
+		if !clock.Pause(ctx, wait) {
 			return nil
 		}
 	}
@@ -204,16 +202,4 @@ func (s *Service) keepUp(ctx context.Context) error {
 		return fmt.Errorf("dropping old idempotency keys: %w", err)
 	}
 	return nil
-}
-
-// pause waits; it returns false when ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/zap"
 
@@ -14,6 +13,7 @@ import (
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/postgres/private"
 )
@@ -43,7 +43,7 @@ func openDatabase(ctx context.Context, o Options, log *zap.Logger) (_ *database,
 }
 
 func (d *database) migrate(ctx context.Context) error {
-	pool, err := d.pool(ctx, "migrate")
+	pool, err := postgres.Open(ctx, d.config(), "migrate")
 	if err != nil {
 		return err
 	}
@@ -56,9 +56,9 @@ func (d *database) migrate(ctx context.Context) error {
 	return outbox.CreatePartitions(ctx, pool)
 }
 
-// pool makes the pool of one service.
-func (d *database) pool(ctx context.Context, service string) (*pgxpool.Pool, error) {
-	return postgres.Open(ctx, postgres.Config{URL: d.url, MaxConns: d.maxConns}, service)
+// config is that of the pool of one service.
+func (d *database) config() postgres.Config {
+	return postgres.Config{URL: d.url, MaxConns: d.maxConns}
 }
 
 // watch returns an error when the private server ends before ctx does.
@@ -97,7 +97,7 @@ func CreateUser(ctx context.Context, o Options, user account.NewUser, log *zap.L
 		return account.User{}, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	pool, err := d.pool(ctx, "create-user")
+	pool, err := boot.Open(ctx, d.config(), "create-user")
 	if err != nil {
 		return account.User{}, err
 	}

@@ -61,14 +61,15 @@ func (o *Options) url() string {
 
 func (o *Options) postgresDir() string { return filepath.Join(o.DataDir, "postgres") }
 
-// ownDefaults differ from those of the services: the standalone logs for people.
-var ownDefaults = map[string]string{"LOG_FORMAT": "console"}
+// OwnDefaults are, by setting, the defaults that differ from those of the
+// services: the standalone logs for people.
+var OwnDefaults = map[string]string{"LOG_FORMAT": "console"}
 
 // LogConfig reads the logger's settings.
-func LogConfig() (logging.Config, error) { return config.Load[logging.Config](ownDefaults) }
+func LogConfig() (logging.Config, error) { return config.Load[logging.Config](OwnDefaults) }
 
-// settings of the services.
-type settings struct {
+// Services are the settings of the services in it.
+type Services struct {
 	Ingest ingest.Config
 	Stats  stats.Config
 	Worker syncworker.Config

@@ -33,7 +33,7 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 	g.Go(func() error { return db.watch(life, p.options.postgresDir()) })
 	for _, s := range p.parts() {
 		g.Go(func() error {
-			err := s.run(life)
+			err := s.Run(life)
 			if err == nil && life.Err() == nil {
 				err = errors.New("it stopped by itself")
 			}
@@ -62,9 +62,9 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 // ctx ends and the last request is done.
 func (p *process) serve(ctx context.Context) error {
 	g := &gateway.Gateway{
-		Ingest: gateway.Service{Name: p.ingest.name, Handler: p.ingest.handler},
-		Stats:  gateway.Service{Name: p.stats.name, Handler: p.stats.handler},
-		Others: []gateway.Service{{Name: p.worker.name, Handler: p.worker.handler}},
+		Ingest: gateway.Service{Name: p.ingest.name, Handler: p.ingest.Server().Handler()},
+		Stats:  gateway.Service{Name: p.stats.name, Handler: p.stats.Server().Handler()},
+		Others: []gateway.Service{{Name: p.worker.name, Handler: p.worker.Server().Handler()}},
 		Log:    p.log,
 	}
 	if err := awaitReady(ctx, g); err != nil {
@@ -79,7 +79,7 @@ func (p *process) serve(ctx context.Context) error {
 		return errors.Join(err, ln.Close())
 	}
 	defer context.AfterFunc(ctx, func() { p.log.Info("stopping") })()
-	return server.Serve(ctx, ln, g, p.settings.Ingest.HTTP.DrainTimeout)
+	return server.Serve(ctx, ln, g, p.services.Ingest.HTTP.DrainTimeout)
 }
 
 func awaitReady(ctx context.Context, g *gateway.Gateway) error {

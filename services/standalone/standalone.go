@@ -61,7 +61,7 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 		}
 		defer limits.close()
 	}
-	cfg, err := config.Load[settings](o.given(secret, limits))
+	cfg, err := config.Load[Services](o.given(secret, limits))
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
 
-	p := &process{options: o, settings: cfg, logs: logs, log: log, out: out}
+	p := &process{options: o, services: cfg, logs: logs, log: log, out: out}
 	defer p.close()
 	if err := p.makeParts(ctx, db); err != nil {
 		return err

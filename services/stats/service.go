@@ -10,18 +10,16 @@ import (
 	"math"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
-	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/platform/failpoint"
-	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/openapi"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
@@ -47,17 +45,10 @@ func (c *Config) Validate() error {
 	return nil
 }
 
-// Deps are what the service needs from outside.
-type Deps struct {
-	Pool     *pgxpool.Pool
-	Redis    redis.UniversalClient
-	Log      *zap.Logger
-	Registry metrics.Registry
-}
-
 // Service answers questions.
 type Service struct {
 	server  *server.Server
+	limits  redis.UniversalClient
 	db      *warehouse.DB
 	reader  *warehouse.Reader
 	tokens  outbox.Tokens
@@ -69,14 +60,13 @@ type Service struct {
 	answers *prometheus.CounterVec
 }
 
-// New makes the service and its routes. It does not connect anywhere yet: with
-// Deps that lead nowhere it still has its OpenAPI document. Close it after Run.
-func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
+// New makes the service and its routes. It does not connect anywhere yet.
+func New(cfg Config, deps boot.Deps) (*Service, error) {
 	positionKey, err := cfg.Auth.AuthSecret.Key("position")
 	if err != nil {
 		return nil, err
 	}
-	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, failpoint.Now)
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, clock.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -88,21 +78,24 @@ func New(_ context.Context, cfg Config, deps Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits, err := ratelimit.NewRedis(cfg.Redis)
+	if err != nil {
+		return nil, err
+	}
 	db, err := warehouse.Open(cfg.Warehouse)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
-		server: srv, db: db,
+		server: srv, db: db, limits: limits,
 		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
-		tokens: outbox.NewTokens(positionKey), now: failpoint.Now, cache: cache,
+		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: cache,
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)
-	metrics.RegisterPool(deps.Registry, deps.Pool)
 	srv.API.UseMiddleware(
 		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
-		ratelimit.Middleware(ratelimit.New(cfg.Rates, deps.Redis, cfg.Redis.Timeout, deps.Log, deps.Registry)),
+		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)
 	openapi.Register(srv.Echo())
@@ -121,7 +114,7 @@ func (s *Service) Server() *server.Server { return s.server }
 func (s *Service) Run(ctx context.Context) error { return s.reader.Run(ctx) }
 
 // Close ends all queries.
-func (s *Service) Close() error { return s.db.Close() }
+func (s *Service) Close() error { return errors.Join(s.db.Close(), s.limits.Close()) }
 
 func (s *Service) measure(registry prometheus.Registerer) {
 	f := promauto.With(registry)

@@ -27,6 +27,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
@@ -64,7 +65,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	cfg := Config{
 		HTTP:  server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
 		Auth:  auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
-		Redis: ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond},
+		Redis: ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates: ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, LoginFailures: rate},
 		Warehouse: warehouse.Config{
 			Dir: a.dir, MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: 20 * time.Second,
@@ -75,10 +76,8 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	for _, change := range changes {
 		change(&cfg)
 	}
-	redis, err := ratelimit.NewRedis(cfg.Redis) // nobody there: limits are kept in the process
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, redis.Close()) })
-	a.Service, err = New(t.Context(), cfg, Deps{Pool: a.pool, Redis: redis, Log: zaptest.NewLogger(t), Registry: prometheus.NewRegistry()})
+	var err error
+	a.Service, err = New(cfg, boot.NewDeps(a.pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
 	a.now = func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.clock }

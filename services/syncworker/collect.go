@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse"
@@ -36,7 +37,7 @@ func (t *term) collect(ctx context.Context) error {
 }
 
 func (t *term) collectAlone(ctx context.Context) error {
-	cutoff := failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod)
+	cutoff := clock.Now().Add(-t.cfg.Warehouse.GracePeriod)
 	expired, held, err := t.expire(ctx)
 	if err != nil || held {
 		return err
@@ -97,7 +98,7 @@ func (t *term) expire(ctx context.Context) (paths []string, held bool, err error
 
 // orphans returns old files without a row in the manifest.
 func (t *term) orphans(ctx context.Context) ([]string, error) {
-	files, err := t.builder.Files(failpoint.Now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)
+	files, err := t.builder.Files(clock.Now().Add(-t.cfg.Warehouse.GracePeriod), t.epoch)
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}

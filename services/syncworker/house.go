@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"eventanalytics/pkg/clock"
+
 	"go.uber.org/zap"
 )
 
@@ -48,7 +50,7 @@ func (t *term) keepHouse(ctx context.Context) error {
 
 // watchUploads ends those that hold up the loads.
 func (t *term) watchUploads(ctx context.Context) error {
-	for pause(ctx, stalledEvery) {
+	for clock.Pause(ctx, stalledEvery) {
 		if err := t.work(ctx, "ending stalled uploads", func(ctx context.Context) error { return t.endStalled(ctx, uploadLimit) }); err != nil {
 			return err
 		}

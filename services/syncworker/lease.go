@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/platform/logging"
@@ -82,7 +83,7 @@ func (s *Service) acquire(ctx context.Context) (*term, error) {
 		if err != nil && ctx.Err() == nil {
 			s.log.Warn("asking for the lease; trying again", zap.Error(err))
 		}
-		if !pause(ctx, s.cfg.Lease/5) {
+		if !clock.Pause(ctx, s.cfg.Lease/5) {
 			return nil, nil
 		}
 	}
@@ -123,7 +124,7 @@ const renewSQL = "UPDATE analytics.sync_state SET lease_until = clock_timestamp(
 // renew keeps the lease until ctx ends or another worker has it. While Postgres
 // is away nobody can take it, so failures are only logged.
 func (t *term) renew(ctx context.Context) error {
-	for pause(ctx, t.cfg.Lease/3) {
+	for clock.Pause(ctx, t.cfg.Lease/3) {
 		tag, err := t.pool.Exec(ctx, renewSQL, t.epoch, t.cfg.Lease)
 		if err == nil && tag.RowsAffected() == 0 {
 			return errFenced

@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/platform/logging"
@@ -58,7 +59,7 @@ func (t *term) load(ctx context.Context) error {
 				return err
 			}
 			t.log.Warn("loading; trying again", zap.Int("failures", failures), zap.Error(err))
-			pause(ctx, firstRetry<<(failures-1))
+			clock.Pause(ctx, firstRetry<<(failures-1))
 			continue
 		}
 		failures = 0
@@ -68,7 +69,7 @@ func (t *term) load(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 		case <-wake:
-			pause(ctx, t.cfg.LoadInterval-time.Since(began))
+			clock.Pause(ctx, t.cfg.LoadInterval-time.Since(began))
 		case <-time.After(t.cfg.PollInterval):
 		}
 	}

@@ -19,6 +19,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
@@ -40,7 +41,7 @@ func testConfig(t *testing.T) Config {
 
 func newService(t *testing.T, cfg Config, pool *pgxpool.Pool) *Service {
 	t.Helper()
-	s, err := New(t.Context(), cfg, Deps{Pool: pool, Log: zaptest.NewLogger(t), Registry: prometheus.NewRegistry()})
+	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)
 	return s
 }

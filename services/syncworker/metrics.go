@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 )
 
@@ -91,7 +92,7 @@ func (s *Service) observe(ctx context.Context) error {
 		if err := s.observeOnce(ctx); err != nil && ctx.Err() == nil {
 			s.log.Warn("measuring the lag; trying again", zap.Error(err))
 		}
-		if !pause(ctx, observeEvery) {
+		if !clock.Pause(ctx, observeEvery) {
 			return nil
 		}
 	}

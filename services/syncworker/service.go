@@ -17,9 +17,9 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/clock"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/logging"
-	"eventanalytics/pkg/platform/metrics"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker/userkey"
@@ -69,13 +69,6 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Deps are what the service needs from outside.
-type Deps struct {
-	Pool     *pgxpool.Pool
-	Log      *zap.Logger
-	Registry metrics.Registry
-}
-
 // Service is a worker, leading or standing by.
 type Service struct {
 	cfg     Config
@@ -92,22 +85,9 @@ type Service struct {
 	beforeCommit func(context.Context, []warehouse.Segment) error
 }
 
-// New makes the service. It returns outbox.ErrRestored when the database is
-// not the one the warehouse belongs to.
-func New(ctx context.Context, cfg Config, deps Deps) (*Service, error) {
-	s, err := Prepare(cfg, deps)
-	if err != nil {
-		return nil, err
-	}
-	if err := outbox.CheckIdentity(ctx, s.pool); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
-
-// Prepare is New without a look at the database. With Deps that lead nowhere the
-// service still has its routes and metrics.
-func Prepare(cfg Config, deps Deps) (*Service, error) {
+// New makes the service. It does not connect anywhere yet.
+func New(cfg Config, deps boot.Deps) (*Service, error) {
+	cfg.HTTP.DrainDelay = 0 // no gateway sends it requests; a standby waits to take over
 	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
 	if err != nil {
 		return nil, err
@@ -122,12 +102,14 @@ func Prepare(cfg Config, deps Deps) (*Service, error) {
 		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(),
 		tracer: otel.Tracer("eventanalytics/services/syncworker"),
 	}
-	metrics.RegisterPool(deps.Registry, deps.Pool)
 	return s, nil
 }
 
 // Server has the health and metrics routes.
 func (s *Service) Server() *server.Server { return s.server }
+
+// Close does nothing: all that the service holds ends with Run.
+func (s *Service) Close() error { return nil }
 
 // Run leads or stands by until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
@@ -144,7 +126,7 @@ func (s *Service) Run(ctx context.Context) error {
 			}
 			if err := s.lead(ctx, t); err != nil && ctx.Err() == nil {
 				s.log.Warn("leading ended; standing by", zap.Int64(logging.Epoch, t.epoch), zap.Error(err))
-				pause(ctx, s.cfg.PollInterval)
+				clock.Pause(ctx, s.cfg.PollInterval)
 			}
 		}
 		return nil
@@ -173,16 +155,4 @@ func (s *Service) lead(ctx context.Context, t *term) (err error) {
 	g.Go(func() error { return t.keepHouse(ctx) })
 	g.Go(func() error { return t.watchUploads(ctx) })
 	return g.Wait()
-}
-
-// pause waits; it returns false when ctx ended.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

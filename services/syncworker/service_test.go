@@ -13,6 +13,8 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/boot"
+	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/warehouse"
 )
@@ -100,7 +102,7 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 	exec(t, pool, "UPDATE analytics.outbox SET xid = '9000000000'")
 	exec(t, pool, "UPDATE analytics.sync_state SET system_identifier = 1, xid = '9000000000'")
 	exec(t, pool, "INSERT INTO analytics.outbox (xid, project_id, events, payload) VALUES ('9000000001', 1, $1, $2)", len(unread), outbox.Encode(unread))
-	_, err := New(t.Context(), cfg, Deps{Pool: pool, Log: zap.NewNop(), Registry: prometheus.NewRegistry()})
+	_, err := boot.Connect(t.Context(), postgres.Config{URL: pool.Config().ConnString(), MaxConns: 4}, "worker", zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorIs(t, err, outbox.ErrRestored)
 	require.ErrorContains(t, err, "syncworker restore")
 	_, err = leader.tryAcquire(t.Context())

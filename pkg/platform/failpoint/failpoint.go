@@ -1,7 +1,6 @@
-// Package failpoint names the places where tests kill the service, stop it for a
-// while or make it fail, and does so in builds with the tag "failpoints", whose
-// clock tests set off, too. In all others Hit does nothing, the compiler leaves it
-// out, and Now is time.Now.
+// Package failpoint names the places where tests kill the service, halt it for a
+// while or make it fail, and does so in builds with the tag "failpoints". In all
+// others Hit does nothing and the compiler leaves it out.
 package failpoint
 
 // Name of a place.
@@ -19,10 +18,10 @@ const (
 	FolderBeforeSync     Name = "folder-before-sync"
 	LoadMidway           Name = "load-midway" // some of the load's segments are written
 	LoadBeforeCommit     Name = "load-before-commit"
-	LoadInCommit         Name = "load-in-commit" // all is sent but COMMIT
+	LoadInCommit         Name = "load-in-commit" // all is sent except COMMIT
 	LoadAfterCommit      Name = "load-after-commit"
 	CompactBeforeSwap    Name = "compact-before-swap"
-	CompactInSwap        Name = "compact-in-swap" // all is sent but COMMIT
+	CompactInSwap        Name = "compact-in-swap" // all is sent except COMMIT
 	CompactAfterSwap     Name = "compact-after-swap"
 	CollectBeforeUnlink  Name = "collect-before-unlink" // the rows are gone
 	CollectMidway        Name = "collect-midway"        // some of the files are gone

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // ErrInjected is the error of a place that was told to fail.
@@ -42,21 +41,4 @@ func Hit(name Name) error {
 	default:
 		panic("failpoint " + path + " is armed for " + action)
 	}
-}
-
-// Now is time.Now, off by the duration in the file "clock", if there is one.
-func Now() time.Time {
-	now := time.Now()
-	if folder == "" {
-		return now
-	}
-	text, err := os.ReadFile(filepath.Join(folder, "clock"))
-	if err != nil {
-		return now
-	}
-	off, err := time.ParseDuration(strings.TrimSpace(string(text)))
-	if err != nil {
-		panic(err)
-	}
-	return now.Add(off)
 }

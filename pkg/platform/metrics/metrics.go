@@ -3,11 +3,12 @@ package metrics
 
 import (
 	"runtime"
-	"runtime/debug"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"eventanalytics/pkg/platform/build"
 )
 
 // Prefix of the names of all metrics of ours.
@@ -30,27 +31,8 @@ func NewRegistry() *prometheus.Registry {
 // (go_*), the operating system's (process_*) and the build's.
 func RegisterProcess(r prometheus.Registerer) {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	version, revision := build()
+	version, commit := build.Info()
 	promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
 		Name: Prefix + "build_info", Help: "Always 1; the labels say what runs.",
-	}, []string{"version", "revision", "goversion"}).WithLabelValues(version, revision, runtime.Version()).Set(1)
-}
-
-// build returns the main module's version and the commit, as far as the
-// toolchain noted them.
-func build() (version, revision string) {
-	version, revision = "unknown", "unknown"
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return version, revision
-	}
-	if info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			revision = s.Value
-		}
-	}
-	return version, revision
+	}, []string{"version", "revision", "goversion"}).WithLabelValues(version, commit, runtime.Version()).Set(1)
 }

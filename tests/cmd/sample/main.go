@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	dir := flag.String("dir", "sample", "folder to write into")
+	dir := flag.String("dir", "harness/sample", "folder to write into")
 	flag.Parse()
 	if err := run(*dir); err != nil {
 		fmt.Fprintln(os.Stderr, "sample:", err)

@@ -7,87 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
-	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"eventanalytics/migrations"
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
-	"eventanalytics/pkg/platform/logging"
-	"eventanalytics/pkg/platform/metrics"
 	"eventanalytics/pkg/platform/postgres"
-	"eventanalytics/pkg/platform/ratelimit"
-	"eventanalytics/pkg/platform/server"
-	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/services/ingest"
 )
 
-type settings struct {
-	ingest.Config
-	Log      logging.Config
-	Tracing  tracing.Config
-	Postgres postgres.Config
-}
+const name = "ingest"
 
 var cli struct {
-	Serve       serve              `cmd:"" default:"1" help:"Serve requests until told to stop."`
-	Migrate     migrate            `cmd:"" help:"Bring the database to the newest schema and exit."`
-	CreateUser  createUser         `cmd:"" help:"Create an account; the password is read from standard input."`
-	DumpOutbox  dumpOutbox         `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
-	Healthcheck server.Healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Serve      serve      `cmd:"" default:"1" help:"Serve requests until told to stop."`
+	Migrate    migrate    `cmd:"" help:"Bring the database to the newest schema and exit."`
+	CreateUser createUser `cmd:"" help:"Create an account; the password is read from standard input."`
+	DumpOutbox dumpOutbox `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
+	boot.Commands
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	k := kong.Parse(&cli, kong.Name("ingest"), kong.Description("Takes events and owns accounts."), kong.BindTo(ctx, (*context.Context)(nil)))
-	k.FatalIfErrorf(k.Run())
-}
+func main() { boot.Main(&cli, name, "Takes events and owns accounts.") }
 
 type serve struct{}
 
-func (serve) Run(ctx context.Context) error {
-	cfg, err := config.Load[settings]()
-	if err != nil {
-		return err
-	}
-	log, err := logging.New(cfg.Log, "ingest")
-	if err != nil {
-		return err
-	}
-	stopTracing, err := tracing.Setup(ctx, cfg.Tracing, "ingest", log)
-	if err != nil {
-		return err
-	}
-	defer stopTracing()
-	pool, err := postgres.Open(ctx, cfg.Postgres, "ingest")
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	if err := postgres.CheckSchema(ctx, pool); err != nil {
-		return err
-	}
-	if err := outbox.CheckIdentity(ctx, pool); err != nil {
-		return err
-	}
-	redis, err := ratelimit.NewRedis(cfg.Redis)
-	if err != nil {
-		return err
-	}
-	defer redis.Close()
-	svc, err := ingest.New(ctx, cfg.Config, ingest.Deps{Pool: pool, Redis: redis, Log: log, Registry: metrics.NewRegistry()})
-	if err != nil {
-		return err
-	}
-	return svc.Server().Run(ctx, svc.Run)
-}
+func (serve) Run(ctx context.Context) error { return boot.Serve(ctx, name, ingest.New) }
 
 type migrate struct{}
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +15,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"eventanalytics/pkg/account"
+	"eventanalytics/pkg/platform/build"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/server"
@@ -23,13 +23,10 @@ import (
 )
 
 var cli struct {
-	Serve       serve       `cmd:"" default:"1" help:"Start everything and serve until told to stop."`
-	CreateUser  createUser  `cmd:"" help:"Create an account; the password is read from standard input."`
-	Healthcheck healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
-	OpenAPI     document    `cmd:"" name:"openapi" help:"Write the OpenAPI document of the whole service to standard output."`
-	Settings    settings    `cmd:"" help:"Write the table of settings into a Markdown file, between its markers."`
-	Metrics     metrics     `cmd:"" help:"Write the table of metrics into a Markdown file, between its markers."`
-	Version     version     `cmd:"" help:"Print the version."`
+	Serve       serve                `cmd:"" default:"1" help:"Start everything and serve until told to stop."`
+	CreateUser  createUser           `cmd:"" help:"Create an account; the password is read from standard input."`
+	Healthcheck healthcheck          `cmd:"" help:"Exit with 0 when the service on this machine answers."`
+	Version     build.VersionCommand `cmd:"" help:"Print the version and exit."`
 }
 
 func main() {
@@ -108,42 +105,4 @@ func (h healthcheck) Run(ctx context.Context) error {
 		return err
 	}
 	return h.Ask(ctx, strconv.Itoa(int(o.Port)))
-}
-
-type document struct{}
-
-func (document) Run(ctx context.Context) error {
-	text, err := standalone.Document(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = os.Stdout.Write(text)
-	return err
-}
-
-type settings struct {
-	File string `arg:"" type:"existingfile" help:"Markdown file with the markers."`
-}
-
-func (s settings) Run() error { return standalone.WriteSettings(s.File) }
-
-type metrics struct {
-	File string `arg:"" type:"existingfile" help:"Markdown file with the markers."`
-}
-
-func (m metrics) Run(ctx context.Context) error { return standalone.WriteMetrics(ctx, m.File) }
-
-type version struct{}
-
-func (version) Run() error {
-	commit := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				commit = s.Value
-			}
-		}
-	}
-	_, err := fmt.Printf("event analytics, API %s, commit %s\n", server.APIVersion, commit)
-	return err
 }

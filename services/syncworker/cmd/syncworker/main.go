@@ -3,43 +3,22 @@ package main
 
 import (
 	"context"
-	"os"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
 
-	"github.com/alecthomas/kong"
-
-	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/platform/boot"
+	"eventanalytics/services/syncworker"
 )
 
+const name = "syncworker"
+
 var cli struct {
-	Serve       serve              `cmd:"" default:"1" help:"Lead or stand by until told to stop."`
-	Warehouse   warehouseCommands  `cmd:"" help:"Check the warehouse, or hold its garbage collection for a backup."`
-	Restore     restore            `cmd:"" help:"Take a database restored from a dump into use; all services must be stopped."`
-	Healthcheck server.Healthcheck `cmd:"" help:"Exit with 0 when the service on this machine answers."`
-	Version     version            `cmd:"" help:"Print the version and exit."`
+	Serve     serve             `cmd:"" default:"1" help:"Lead or stand by until told to stop."`
+	Warehouse warehouseCommands `cmd:"" help:"Check the warehouse, or hold its garbage collection for a backup."`
+	Restore   restore           `cmd:"" help:"Take a database restored from a dump into use; all services must be stopped."`
+	boot.Commands
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	k := kong.Parse(&cli, kong.Name("syncworker"), kong.Description("Moves events from the outbox into the warehouse."), kong.BindTo(ctx, (*context.Context)(nil)))
-	k.FatalIfErrorf(k.Run())
-}
+func main() { boot.Main(&cli, name, "Moves events from the outbox into the warehouse.") }
 
-type version struct{}
+type serve struct{}
 
-func (version) Run(k *kong.Context) error {
-	text := "unknown"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		text = info.Main.Version
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				text += " " + s.Value
-			}
-		}
-	}
-	_, err := k.Stdout.Write([]byte("syncworker " + text + "\n"))
-	return err
-}
+func (serve) Run(ctx context.Context) error { return boot.Serve(ctx, name, syncworker.New) }

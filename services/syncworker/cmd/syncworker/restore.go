@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres"
@@ -27,7 +28,7 @@ func (restore) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, cfg.Postgres, "syncworker-restore")
+	pool, err := boot.Open(ctx, cfg.Postgres, "syncworker-restore")
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
@@ -38,7 +39,7 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, cfg.Postgres, "syncworker-verify")
+	pool, err := boot.Open(ctx, cfg.Postgres, "syncworker-verify")
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, cfg.Postgres, "syncworker-rebuild")
+	pool, err := boot.Open(ctx, cfg.Postgres, "syncworker-rebuild")
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (e export) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	pool, err := open(ctx, cfg.Postgres, "syncworker-export")
+	pool, err := boot.Open(ctx, cfg.Postgres, "syncworker-export")
 	if err != nil {
 		return err
 	}
@@ -165,25 +166,11 @@ func (release) Run(ctx context.Context, k *kong.Context) error {
 	return err
 }
 
-// open makes the pool of a command and checks that the schema is that of this
-// build.
-func open(ctx context.Context, cfg postgres.Config, name string) (*pgxpool.Pool, error) {
-	pool, err := postgres.Open(ctx, cfg, name)
-	if err != nil {
-		return nil, err
-	}
-	if err := postgres.CheckSchema(ctx, pool); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	return pool, nil
-}
-
-// openConfigured is open for a command that needs Postgres alone.
+// openConfigured is boot.Open for a command that needs Postgres alone.
 func openConfigured(ctx context.Context, name string) (*pgxpool.Pool, error) {
 	cfg, err := config.Load[postgres.Config]()
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, cfg, name)
+	return boot.Open(ctx, cfg, name)
 }

@@ -1,7 +1,6 @@
-package standalone
+package docgen
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,35 +12,20 @@ import (
 	"eventanalytics/pkg/platform/metrics"
 )
 
-// WriteMetrics writes the table of the services' own metrics, from the code that
-// registers them, into a Markdown file between its markers.
-func WriteMetrics(ctx context.Context, path string) error {
-	table, err := metricsTable(ctx)
-	if err != nil {
-		return err
-	}
-	return writeTable(path, "metrics", table)
-}
-
-func metricsTable(ctx context.Context) (string, error) {
-	d, err := describe(ctx)
-	if err != nil {
-		return "", err
-	}
-	defer d.close()
+// metricsTable has the services' own metrics, from the code that registers them.
+func metricsTable(described []described) (string, error) {
 	families := map[string]*dto.MetricFamily{}
 	services := map[string][]string{} // by metric
-	for _, service := range slices.Sorted(maps.Keys(d.registries)) {
-		registry := d.registries[service]
-		metrics.RegisterProcess(registry)
-		gathered, err := registry.Gather()
+	for _, s := range described {
+		metrics.RegisterProcess(s.registry)
+		gathered, err := s.registry.Gather()
 		if err != nil {
-			return "", fmt.Errorf("describing the metrics of %s: %w", service, err)
+			return "", fmt.Errorf("describing the metrics of %s: %w", s.name, err)
 		}
 		for _, family := range gathered {
 			if strings.HasPrefix(family.GetName(), metrics.Prefix) {
 				families[family.GetName()] = family
-				services[family.GetName()] = append(services[family.GetName()], service)
+				services[family.GetName()] = append(services[family.GetName()], s.name)
 			}
 		}
 	}
@@ -49,7 +33,7 @@ func metricsTable(ctx context.Context) (string, error) {
 	b.WriteString("| Metric | Type | Labels | Unit | Service | What it is |\n|---|---|---|---|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(families)) {
 		family, of := families[name], strings.Join(services[name], ", ")
-		if len(services[name]) == len(d.registries) {
+		if len(services[name]) == len(described) {
 			of = "all"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s | %s |\n", name, strings.ToLower(family.GetType().String()),

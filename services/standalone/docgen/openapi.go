@@ -1,8 +1,7 @@
-package standalone
+package docgen
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -11,16 +10,14 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// Document is the OpenAPI 3.1 document of the whole service, as indented JSON,
-// from the operations that ingest and stats register. Nothing runs for it and
-// the environment does not change it.
-func Document(ctx context.Context) ([]byte, error) {
-	s, err := describe(ctx)
-	if err != nil {
-		return nil, err
+// openAPI is the OpenAPI 3.1 document of the whole service, as indented JSON, from
+// the operations that the services register.
+func openAPI(services []described) ([]byte, error) {
+	documents := make([]*huma.OpenAPI, len(services))
+	for i, s := range services {
+		documents[i] = s.Server().API.OpenAPI()
 	}
-	defer s.close()
-	return merge(s.ingest.Server().API.OpenAPI(), s.stats.Server().API.OpenAPI())
+	return merge(documents...)
 }
 
 // merge joins documents of services with different routes.

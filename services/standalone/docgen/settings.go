@@ -1,4 +1,4 @@
-package standalone
+package docgen
 
 import (
 	"cmp"
@@ -7,25 +7,23 @@ import (
 
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/services/standalone"
 )
 
-// WriteSettings writes the table of all settings, from the structs that read
-// them, into a Markdown file between its markers.
-func WriteSettings(path string) error { return writeTable(path, "settings", settingsTable()) }
-
+// settingsTable has all settings, from the structs that read them.
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Default | What it is |\n|---|---|---|\n")
 	// The standalone's own meaning of a name comes first and counts. It listens
 	// on PORT and has no gateway in front; these are for a service by itself.
 	seen := map[string]bool{"ADDR": true, "DRAIN_DELAY": true, "WAREHOUSE_DIR": true}
-	all := append(config.Options[Options](), config.Options[logging.Config]()...)
-	for _, o := range append(all, config.Options[settings]()...) {
+	all := append(config.Options[standalone.Options](), config.Options[logging.Config]()...)
+	for _, o := range append(all, config.Options[standalone.Services]()...) {
 		if seen[o.Name] {
 			continue
 		}
 		seen[o.Name] = true
-		def := cmp.Or(ownDefaults[o.Name], o.Default)
+		def := cmp.Or(standalone.OwnDefaults[o.Name], o.Default)
 		if def != "" {
 			def = "`" + def + "`"
 		}
