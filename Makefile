@@ -7,9 +7,9 @@ GO ?= $(or $(shell command -v go),$(wildcard /usr/local/go/bin/go),go)
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 
-# Every module builds and is tested by itself, as the images build it; go.work
-# is for editors. What links DuckDB is tested without the race detector: each of
-# these test binaries takes 10 s and more to link as it is.
+# Every module builds and is tested on its own, as the images build it; go.work
+# is for editors. Modules that link DuckDB are tested without the race detector:
+# each of their test binaries already takes 10 s or more to link.
 DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
 RACE_MODULES := migrations pkg services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
@@ -30,12 +30,12 @@ run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DAT
 	@exec bin/standalone
 
 .PHONY: services
-services: install-test ## Run the services one by one behind nginx, as operators do without Docker (PORT, DATA_DIR)
+services: install-test ## Run the services as separate processes behind nginx, as operators do without Docker (PORT, DATA_DIR)
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/services
 	@exec bin/services
 
 .PHONY: test
-test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
+test: install-test ## Run all tests, against a real Postgres, redis-server and nginx
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
 	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
@@ -43,38 +43,38 @@ test: install-test ## Run all tests, on a real Postgres, redis-server and nginx
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
-	@docker compose version >/dev/null || { echo "Docker with its compose plugin is needed" >&2; exit 1; }
+	@docker compose version >/dev/null || { echo "Docker with the compose plugin is required" >&2; exit 1; }
 	@GOWORK=off $(GO) test -C tests -count=1 -timeout 45m -v ./suite/compose
 
 .PHONY: fault-test
-fault-test: install-test ## Break the service in every way while clients post, and check what it counted (ROUNDS=100, SEED=0 for any, FAULT="--only=…")
+fault-test: install-test ## Break the service in every way while clients post, then check its counts (ROUNDS=100, SEED=0 for random, FAULT="--only=…")
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@bin/fault-test --rounds=$(ROUNDS) --seed=$(SEED) $(FAULT)
 
 .PHONY: seeded-bugs
-seeded-bugs: install-test ## Look for deliberate bugs with the same rounds: each must be found (BUG=regular expression)
+seeded-bugs: install-test ## Run the same rounds against deliberate bugs: each must be found (BUG=regular expression)
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@bin/fault-test --bug='$(BUG)' --seed=$(SEED) --quiet $(FAULT)
 
 .PHONY: fuzz
-fuzz: go ## Fuzz what reads bytes from outside, each target for FUZZ_TIME (30s)
+fuzz: go ## Fuzz everything that parses outside input, each target for FUZZ_TIME (30s)
 	@tests/fuzz $(FUZZ_TIME)
 
 .PHONY: vulncheck
-vulncheck: go ## Look for known vulnerabilities in what the code calls; some minutes
+vulncheck: go ## Look for known vulnerabilities in the code that is called; takes some minutes
 	@tests/suite/security/govulncheck/run
 
 .PHONY: bench-ingest
-bench-ingest: install-test ## Measure ingest beside bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
+bench-ingest: install-test ## Compare ingest with a bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
 	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
 
 .PHONY: bench-stats
-bench-stats: install-test ## Measure questions beside DuckDB on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
+bench-stats: install-test ## Compare queries with DuckDB on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/bench-stats
 	@bin/bench-stats $(BENCH)
 
 .PHONY: loadgen
-loadgen: go ## Post made-up events at a running service (LOAD="--api-key=… --connections=64 --batch=1 --duration=30s")
+loadgen: go ## Post generated events to a running service (LOAD="--api-key=… --connections=64 --batch=1 --duration=30s")
 	@GOWORK=off $(GO) run -C tests ./cmd/loadgen $(LOAD)
 
 .PHONY: build
@@ -97,11 +97,11 @@ lint-deployments: ## Check the compose files and the Dockerfile with dclint and 
 .PHONY: lint-tool
 lint-tool: $(GOLANGCI)
 $(GOLANGCI):
-	@echo "building golangci-lint $(GOLANGCI_VERSION), once; this takes some minutes"
+	@echo "building golangci-lint $(GOLANGCI_VERSION), once; this takes a few minutes"
 	@GOWORK=off GOFLAGS= GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 
 .PHONY: generate
-generate: go ## Make the sample events, the OpenAPI document and the tables of settings and metrics again
+generate: go ## Regenerate the sample events, the OpenAPI document and the tables of settings and metrics
 	@GOWORK=off $(GO) run -C tests ./cmd/sample
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/docgen "$(CURDIR)"
 
@@ -115,16 +115,16 @@ tidy: go ## Bring go.mod, go.sum and go.work.sum up to date
 	@for module in $(MODULES); do GOWORK=off $(GO) mod tidy -C $$module; done
 
 .PHONY: ci
-ci: ## Do what CI does
+ci: ## Run everything CI runs
 	@bash .ci/run
 
 .PHONY: clean
-clean: ## Remove what was built (./data stays)
+clean: ## Remove build output (./data stays)
 	@rm -rf bin .cache
 
 .PHONY: go
 go:
-	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is needed: https://go.dev/doc/install" >&2; exit 1; }
+	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is required: https://go.dev/doc/install" >&2; exit 1; }
 	@deployments/install c++
 
 .PHONY: install-run install-test
