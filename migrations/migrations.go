@@ -25,7 +25,7 @@ var files embed.FS
 // the first migration has run.
 const versionTable = "public.analytics_migrations"
 
-// Up brings the database to the newest version. It is safe to repeat and to
+// Up brings the database to the latest version. It is safe to repeat and to
 // run from several processes at once.
 func Up(ctx context.Context, db *sql.DB) error {
 	p, err := provider(db)
@@ -45,8 +45,8 @@ var ErrBehind = errors.New("the database is older than this service: run `ingest
 const undefinedTable = "42P01"
 
 // Check returns ErrBehind for a database that lacks migrations of this build. A
-// newer one passes: migrations leave what the version before needs, so that
-// services are replaced one by one after the schema. It changes nothing.
+// newer one passes: migrations keep what the previous version needs, so that
+// services can be replaced one by one after the schema. It changes nothing.
 func Check(ctx context.Context, db *sql.DB) error {
 	p, err := provider(db)
 	if err != nil {
@@ -77,7 +77,7 @@ func provider(db *sql.DB) (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening embedded migrations: %w", err)
 	}
-	// Those who wait try every second, for five minutes.
+	// A waiting process tries every second, for five minutes.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300))
 	if err != nil {
 		return nil, fmt.Errorf("creating the migration lock: %w", err)

@@ -11,9 +11,9 @@ import (
 // Released before the policy. They only create.
 var beforePolicy = []string{"00001_accounts.sql", "00002_ingest.sql", "00003_warehouse.sql"}
 
-// Services of the version before run on the schema until each was replaced
-// (docs/upgrades.md), so that a migration may only add. One that takes away says
-// why no supported release needs it any more.
+// Services of the previous version run on the schema until each is replaced
+// (docs/upgrades.md), so a migration may only add. One that removes something
+// says why no supported release needs it any more.
 func TestMigrationsOnlyAdd(t *testing.T) {
 	t.Parallel()
 	paths, err := fs.Glob(files, "sql/*.sql")
@@ -30,12 +30,12 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, reason := range breaks(string(text)) {
-			t.Errorf("%s: %s breaks services of the version before; see docs/upgrades.md", name, reason)
+			t.Errorf("%s: %s breaks services of the previous version; see docs/upgrades.md", name, reason)
 		}
 	}
 }
 
-// The check itself must fail for what it is there for.
+// The check itself must detect what it is meant to.
 func TestBreakingMigrationsAreFound(t *testing.T) {
 	t.Parallel()
 	for sql, want := range map[string]string{

@@ -18,7 +18,7 @@ CREATE TABLE analytics.users (
 CREATE TABLE analytics.projects (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name       text        NOT NULL,
-    -- Set for the project that is made with an account: the user's default.
+    -- Set for the project created with an account: the user's default.
     home_of    bigint      UNIQUE REFERENCES analytics.users (id),
     created_at timestamptz NOT NULL DEFAULT now()
 );

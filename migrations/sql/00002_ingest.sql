@@ -1,6 +1,6 @@
 -- +goose Up
 
--- The ledger: one row per event ever accepted, kept for ever. It alone decides
+-- The ledger: one row per event ever accepted, kept forever. It alone decides
 -- whether an event is new. Not partitioned: by time its key could not be
 -- enforced, by hash COPY flushes partition by partition and overlapping batches
 -- deadlock.
@@ -64,14 +64,14 @@ $$;
 SELECT analytics.create_outbox_partitions(30);
 
 -- One field of a payload line with its escapes (\\, \t, \n, \r) undone. chr(1)
--- stands in for a backslash meanwhile: no field can hold it.
+-- stands in for a backslash until the end: no field can contain it.
 CREATE FUNCTION analytics.outbox_field(line text, n integer) RETURNS text
 LANGUAGE sql IMMUTABLE AS $$
     SELECT replace(replace(replace(replace(replace(split_part(line, E'\t', n),
         '\\', chr(1)), '\t', E'\t'), '\n', E'\n'), '\r', E'\r'), chr(1), '\')
 $$;
 
--- The events of the outbox as rows, for people with psql.
+-- The events of the outbox as rows, for use with psql.
 CREATE VIEW analytics.outbox_events AS
 SELECT o.day, o.xid, o.seq, o.project_id, o.created_at,
        split_part(line, E'\t', 1)::uuid                                                       AS event_id,
@@ -82,7 +82,7 @@ SELECT o.day, o.xid, o.seq, o.project_id, o.created_at,
 FROM analytics.outbox AS o
 CROSS JOIN LATERAL regexp_split_to_table(rtrim(o.payload, E'\n'), E'\n') AS line;
 
--- Answers kept for Idempotency-Key, 24 hours.
+-- Responses kept for Idempotency-Key, for 24 hours.
 CREATE TABLE analytics.idempotency_keys (
     project_id bigint      NOT NULL,
     key        text        NOT NULL,

@@ -1,17 +1,17 @@
 -- +goose Up
 
--- Where the sync worker stands: one row. It moves only in the transaction that
+-- The sync worker's state: one row. It advances only in the transaction that
 -- inserts the segments it names, so that a batch is in the manifest exactly when
 -- the position is past it.
 CREATE TABLE analytics.sync_state (
     only_row          boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
-    -- The cluster whose transaction ids the position speaks of. A restored dump
-    -- has another, and lower ids: reading on would skip batches in silence.
+    -- The cluster whose transaction ids the position refers to. A restored dump
+    -- is in another, with lower ids: reading on would silently skip batches.
     system_identifier bigint      NOT NULL DEFAULT (pg_control_system()).system_identifier,
     incarnation       integer     NOT NULL DEFAULT 1,
     xid               xid8        NOT NULL DEFAULT '0',
     seq               bigint      NOT NULL DEFAULT 0,
-    -- Rises with every change of the manifest.
+    -- Increases with every change of the manifest.
     version           bigint      NOT NULL DEFAULT 0,
     -- Every event acknowledged before this instant is in the manifest.
     complete_until    timestamptz NOT NULL DEFAULT 'epoch',
@@ -26,7 +26,7 @@ INSERT INTO analytics.sync_state DEFAULT VALUES;
 CREATE TABLE analytics.segments (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project_id  bigint      NOT NULL,
-    path        text        NOT NULL UNIQUE, -- below the warehouse folder
+    path        text        NOT NULL UNIQUE, -- relative to the warehouse folder
     events      bigint      NOT NULL CHECK (events > 0),
     bytes       bigint      NOT NULL,
     sha256      bytea       NOT NULL CHECK (length(sha256) = 32),
@@ -36,7 +36,7 @@ CREATE TABLE analytics.segments (
     level       integer     NOT NULL DEFAULT 0, -- how often its events were compacted
     epoch       bigint      NOT NULL,
     created_at  timestamptz NOT NULL DEFAULT now(),
-    -- Set when a compaction replaced it; the file goes after the grace period.
+    -- Set when a compaction replaced it; the file is deleted after the grace period.
     replaced_at timestamptz
 );
 CREATE INDEX segments_live ON analytics.segments (project_id) WHERE replaced_at IS NULL;
@@ -49,13 +49,13 @@ CREATE TABLE analytics.project_versions (
     version    bigint NOT NULL
 );
 
--- What could not be loaded, with the reason; the rest of its batch went on.
+-- What could not be loaded, with the reason; the rest of its batch was loaded.
 CREATE TABLE analytics.dead_letters (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     xid        xid8        NOT NULL,
     seq        bigint      NOT NULL,
     project_id bigint      NOT NULL,
     reason     text        NOT NULL,
-    payload    text        NOT NULL, -- the lines as they stood in the outbox
+    payload    text        NOT NULL, -- the lines as they were in the outbox
     created_at timestamptz NOT NULL DEFAULT now()
 );

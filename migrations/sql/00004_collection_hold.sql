@@ -1,7 +1,7 @@
 -- +goose Up
 
--- While a backup is made no file may go that its dump names: garbage collection
--- does nothing before hold_until, by the database's clock. A hold always ends,
+-- During a backup, files named by its dump must not be deleted: garbage collection
+-- does nothing before hold_until, by the database's clock. A hold always expires,
 -- so that a forgotten one does not fill the disk.
 ALTER TABLE analytics.sync_state
     ADD COLUMN hold_until  timestamptz NOT NULL DEFAULT 'epoch',

@@ -1,7 +1,7 @@
 -- +goose Up
 
--- An integer for each user of a project, assigned once and for ever by the sync
--- worker: the warehouse counts with these instead of texts.
+-- An integer for each user of a project, assigned permanently by the sync worker:
+-- the warehouse counts these instead of text ids.
 CREATE TABLE analytics.user_keys (
     project_id bigint  NOT NULL,
     user_id    text    COLLATE "C" NOT NULL,
@@ -10,14 +10,14 @@ CREATE TABLE analytics.user_keys (
     UNIQUE (project_id, user_key)
 );
 
--- The key that the next new user of a project gets. Who assigns keys holds the
--- project's row.
+-- The key for the next new user of a project. Assigning keys requires a lock on
+-- the project's row.
 CREATE TABLE analytics.user_key_counters (
     project_id bigint PRIMARY KEY,
     next_key   bigint NOT NULL DEFAULT 0
 );
 
--- A segment's roll-up lies beside its file. NULL in segments of workers that made
+-- A segment's roll-up is beside its file. NULL in segments of workers that wrote
 -- none; their files have no user_key either.
 ALTER TABLE analytics.segments
     ADD COLUMN rollup_bytes  bigint,
