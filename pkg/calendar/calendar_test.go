@@ -91,8 +91,8 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// TestSpans compares with package time, which alone knows nothing of spans: at
-// random instants and at each end of a span.
+// TestSpans compares offsets with package time, at random instants and at both
+// ends of each span.
 func TestSpans(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(7, 7))
@@ -134,7 +134,7 @@ func TestBounds(t *testing.T) {
 		{"Pacific/Apia", "2011-12-29", "2011-12-29", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"},
 		{"Pacific/Apia", "2011-12-31", "2011-12-31", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
 		{"Pacific/Apia", "2011-12-30", "2011-12-31", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
-		// The 29th shows for a minute, then the 28th again: their bounds overlap.
+		// Clocks show the 29th for a minute, then the 28th again: the bounds overlap.
 		{"America/St_Johns", "2006-10-28", "2006-10-28", "2006-10-28T02:30:00Z", "2006-10-29T03:30:00Z"},
 		{"America/St_Johns", "2006-10-29", "2006-10-29", "2006-10-29T02:30:00Z", "2006-10-30T03:30:00Z"},
 	} {
@@ -189,8 +189,8 @@ func TestHours(t *testing.T) {
 	}
 }
 
-// TestHoursHoldTheirInstants: every instant of a range lies in a listed hour,
-// and each hour's name is a time in RFC 3339 that is its instant.
+// TestHoursHoldTheirInstants: every instant of a range is in a listed hour, and
+// each hour's name parses as RFC 3339 to the hour's instant.
 func TestHoursHoldTheirInstants(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(8, 8))
@@ -222,7 +222,7 @@ func TestFormat(t *testing.T) {
 	at := us(t, "2025-08-01T18:15:00.25Z")
 	require.Equal(t, "2025-08-02T00:00:00.25+05:45", zone(t, "Asia/Kathmandu").Format(at))
 	require.Equal(t, "2025-08-01T18:15:00.25Z", zone(t, "UTC").Format(at))
-	// 44:30 behind: RFC 3339 has no seconds in offsets, the instant must stay right.
+	// 44:30 behind: RFC 3339 offsets have no seconds, but the instant must be exact.
 	monrovia := zone(t, "Africa/Monrovia").Format(us(t, "1970-06-01T00:00:00Z"))
 	require.Equal(t, us(t, "1970-06-01T00:00:00Z"), us(t, monrovia))
 }

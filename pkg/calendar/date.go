@@ -28,13 +28,13 @@ func ymd(y int, m time.Month, d int) Date {
 	return Date(floorDiv(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(), 86400))
 }
 
-// Time returns midnight UTC of the date: the form SQL drivers take.
+// Time returns midnight UTC of the date, the form SQL drivers accept.
 func (d Date) Time() time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
 
 // String returns YYYY-MM-DD.
 func (d Date) String() string { return d.Time().Format(time.DateOnly) }
 
-// Unit is a length of buckets.
+// Unit is the length of a bucket.
 type Unit string
 
 // The units. A week is an ISO week: it begins on Monday.

@@ -22,8 +22,8 @@ func (z *Zone) Spans(from, to int64) []Span {
 			end = min(to, next.UnixMicro())
 		}
 		if end <= at {
-			// Where a rule goes on for ever, package time has every year end
-			// after 365 days; in leap years that bound lies behind its last day.
+			// For rules without an end, package time ends every year after 365
+			// days; on the last day of a leap year that bound is already past.
 			end = min(to, at+hour)
 		}
 		offset := z.offset(at)
@@ -37,13 +37,13 @@ func (z *Zone) Spans(from, to int64) []Span {
 	return spans
 }
 
-// slack is more than any offset from UTC there ever was.
+// slack exceeds every offset from UTC there has ever been.
 const slack = day
 
-// Bounds returns the instants from the first, inclusive, to the last,
-// exclusive, whose local date lies in [first, last]. Where clocks go back over
-// midnight, dates outside lie between them, too. exists is false when the zone
-// skipped all of these dates.
+// Bounds returns the first instant, inclusive, and the last, exclusive, whose
+// local date is in [first, last]. Where clocks go back over midnight, instants of
+// other dates are between them as well. exists is false if the zone skipped all
+// of these dates.
 func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 	begin, end := int64(first)*day, (int64(last)+1)*day
 	for _, s := range z.Spans(begin-slack, end+slack) {
@@ -59,8 +59,9 @@ func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 	return from, to, exists
 }
 
-// Dates lists the first dates of the buckets that hold the dates [first, last],
-// without days that never existed in the zone. unit is Day, Week or Month.
+// Dates lists the first dates of the buckets that contain the dates
+// [first, last], except days that never existed in the zone. unit is Day, Week
+// or Month.
 func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 	var dates []Date
 	for d := unit.Floor(first); d <= last; d = unit.Add(d, 1) {
@@ -75,16 +76,16 @@ func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 }
 
 // HourOf returns the hour bucket of an instant: the instant at which the local
-// clock's hour began by the offset of now. So each hour that the clock shows
-// twice is two buckets, and where the offset changes by whole hours every
-// bucket lasts an hour.
+// clock's hour began, by the offset at us. An hour that the clock shows twice is
+// two buckets, and where the offset changes by whole hours every bucket lasts an
+// hour.
 func (z *Zone) HourOf(us int64) int64 { return hourOf(us, z.offset(us)) }
 
 func hourOf(us, offset int64) int64 { return us - floorMod(us+offset, hour) }
 
-// FormatHour writes an hour bucket as RFC 3339, with the offset of its first
-// instant: where the offset changes by half an hour that is not the offset at
-// the bucket's own instant.
+// FormatHour formats an hour bucket as RFC 3339, with the offset of its first
+// instant: where the offset changes by half an hour, that differs from the offset
+// at the bucket's own instant.
 func (z *Zone) FormatHour(bucket int64) string {
 	for _, s := range z.Spans(bucket, bucket+hour) {
 		if hourOf(s.Start, s.Offset) == bucket {

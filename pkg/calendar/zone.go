@@ -1,10 +1,10 @@
-// Package calendar cuts instants into local days, weeks, months and hours.
+// Package calendar divides time into local days, weeks, months and hours.
 //
 // A local day is a label: an instant belongs to the date that a clock in the
-// zone shows then (docs/adr/0007). That is right where days are no plain
-// intervals: where clocks go back over midnight and where a date is skipped.
+// zone shows then (docs/adr/0007). That stays correct where a day is not one
+// interval: where clocks go back over midnight or a date is skipped.
 //
-// Instants are microseconds since 1970 UTC, as events have them.
+// Instants are microseconds since 1970 UTC, as in events.
 package calendar
 
 import (
@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// The one tz database of the services, as the Go distribution ships it. The
-// system's files and DuckDB's ICU are never asked: they would disagree in the
-// year a government changes its mind.
+// The services' only tz database, as the Go distribution ships it. The system's
+// files and DuckDB's ICU are never consulted: they would disagree in the year a
+// government changes its mind.
 //
 //go:generate sh -c "cp $(go env GOROOT)/lib/time/zoneinfo.zip ."
 //go:embed zoneinfo.zip
@@ -49,7 +49,7 @@ var files = sync.OnceValues(func() (map[string]*zip.File, error) {
 var loaded sync.Map // name → *Zone
 
 // Load returns the zone with an IANA name, such as "Asia/Kathmandu" or "UTC".
-// Anything else, "Local", offsets and the empty name included, is
+// Anything else, including "Local", offsets and the empty name, is
 // ErrUnknownZone.
 func Load(name string) (*Zone, error) {
 	if z, ok := loaded.Load(name); ok {
@@ -83,7 +83,7 @@ func Load(name string) (*Zone, error) {
 // String returns the zone's IANA name.
 func (z *Zone) String() string { return z.loc.String() }
 
-// offset at an instant, in microseconds east of UTC.
+// offset returns the offset at an instant, in microseconds east of UTC.
 func (z *Zone) offset(us int64) int64 {
 	_, seconds := time.UnixMicro(us).In(z.loc).Zone()
 	return int64(seconds) * second
@@ -92,12 +92,12 @@ func (z *Zone) offset(us int64) int64 {
 // Date returns the local date of an instant.
 func (z *Zone) Date(us int64) Date { return Date(floorDiv(us+z.offset(us), day)) }
 
-// Format writes an instant as RFC 3339 with the zone's offset and as many
-// digits of the second as it has.
+// Format formats an instant as RFC 3339 with the zone's offset and as many
+// fractional digits as it has.
 func (z *Zone) Format(us int64) string { return format(us, z.offset(us)) }
 
-// format cuts the offset to the minute, because RFC 3339 has no seconds there
-// (Monrovia was 44:30 behind until 1972); the instant stays right.
+// format truncates the offset to minutes, because RFC 3339 offsets have no
+// seconds (Monrovia was 44:30 behind until 1972); the instant stays exact.
 func format(us, offset int64) string {
 	minutes := int(offset / (60 * second))
 	return time.UnixMicro(us).In(time.FixedZone("", minutes*60)).Format("2006-01-02T15:04:05.999999Z07:00")

@@ -12,15 +12,15 @@ import (
 	"eventanalytics/pkg/event"
 )
 
-// A row has at most MaxEvents events, and no event more once its payload has
-// maxPayload bytes: together they bound what ingest and the worker must hold in
-// memory to write or read any row.
+// A row has at most MaxEvents events and takes no more once its payload reaches
+// maxPayload bytes. Together they bound the memory that ingest and the worker
+// need to write or read a row.
 const (
 	MaxEvents  = 20_000
 	maxPayload = 4 << 20
 )
 
-// ChannelAppended is notified after rows were committed.
+// ChannelAppended is notified after rows are committed.
 const ChannelAppended = "analytics_outbox"
 
 // Querier is a connection, a pool or a transaction.
@@ -30,7 +30,7 @@ type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// NewRow is what becomes one row of the outbox: events of one project, encoded.
+// NewRow is a row to be appended: encoded events of one project.
 type NewRow struct {
 	Project int64
 	Events  int
@@ -44,7 +44,7 @@ RETURNING project_id, xid::text::bigint, seq,
     (SELECT incarnation FROM analytics.sync_state WHERE system_identifier = (pg_control_system()).system_identifier)`
 
 // Append writes the events of one project and returns the position of the last
-// row. They count once tx commits. events must not be empty. It returns
+// row. They take effect when tx commits. events must not be empty. It returns
 // ErrRestored as AppendRows does.
 func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event) (Position, error) {
 	if len(events) == 0 {
@@ -61,12 +61,12 @@ func Append(ctx context.Context, tx pgx.Tx, project int64, events []event.Event)
 	return last[project], err
 }
 
-// AppendRows writes rows and returns the position of the last one of each
-// project. They count once tx commits. They are sent in one message, so that
-// many small ones are cheap; large ones are better written a few at a time.
+// AppendRows writes rows and returns the position of each project's last one.
+// They take effect when tx commits. They are sent in one message, so many small
+// rows are cheap; large ones are better written a few at a time.
 //
-// It returns ErrRestored for a restored database: a service that runs while one
-// is put in its database's place would get ids below the stored position, and
+// It returns ErrRestored for a restored database: a service that is running when
+// its database is replaced by one would get ids below the stored position, and
 // its rows would count as loaded.
 func AppendRows(ctx context.Context, tx pgx.Tx, rows []NewRow) (map[int64]Position, error) {
 	projects, counts, payloads := make([]int64, len(rows)), make([]int, len(rows)), make([]string, len(rows))
@@ -104,8 +104,8 @@ FROM analytics.sync_state AS s
 LEFT JOIN LATERAL (SELECT xid, seq FROM analytics.outbox ORDER BY xid DESC, seq DESC LIMIT 1) AS o ON true`
 
 // Last returns the position of the highest committed row, or the worker's
-// position when it has gone past all rows that are left. Whatever is in the
-// ledger by now lies at or before it.
+// position if that is past all remaining rows. Everything now in the ledger is at
+// or before it.
 func Last(ctx context.Context, db Querier) (Position, error) {
 	var p Position
 	var xid int64
@@ -116,9 +116,9 @@ func Last(ctx context.Context, db Querier) (Position, error) {
 	return p, nil
 }
 
-// Notify wakes the worker. Call it after the commit, not inside the
-// transaction: NOTIFY takes a lock at commit that makes all committers of the
-// database queue behind each other's fsync.
+// Notify wakes the worker. Call it after the commit, not inside the transaction:
+// NOTIFY takes a lock at commit that makes all committers in the database queue
+// behind each other's fsync.
 func Notify(ctx context.Context, db Querier) error {
 	if _, err := db.Exec(ctx, "SELECT pg_notify($1, '')", ChannelAppended); err != nil {
 		return fmt.Errorf("waking the sync worker: %w", err)
@@ -126,11 +126,11 @@ func Notify(ctx context.Context, db Querier) error {
 	return nil
 }
 
-// PartitionsAhead is how many days of partitions are kept ready, so that a dead
-// worker or a quiet month never stops ingest at midnight.
+// PartitionsAhead is how many days of partitions are created in advance, so that
+// a dead worker or a quiet month never stops ingest at midnight.
 const PartitionsAhead = 30
 
-// CreatePartitions makes the daily partitions up to PartitionsAhead days from
+// CreatePartitions creates the daily partitions up to PartitionsAhead days from
 // now (UTC, the database's clock). Any number of processes may call it.
 func CreatePartitions(ctx context.Context, db Querier) error {
 	if _, err := db.Exec(ctx, "SELECT analytics.create_outbox_partitions($1)", PartitionsAhead); err != nil {

@@ -31,9 +31,8 @@ SELECT xid::text, seq, created_at, project_id, payload FROM analytics.outbox
 WHERE $1 = 0 OR project_id = $1
 ORDER BY xid, seq`
 
-// Dump writes the events of the outbox, loaded or not, as lines of JSON in the
-// order in which the worker reads them: those of one project, or of all when
-// project is 0.
+// Dump writes the events of the outbox, loaded or not, as NDJSON in the order in
+// which the worker reads them: those of one project, or of all if project is 0.
 func Dump(ctx context.Context, db Querier, project int64, w io.Writer) error {
 	rows, err := db.Query(ctx, dumpSQL, project)
 	if err != nil {

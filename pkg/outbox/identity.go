@@ -6,15 +6,15 @@ import (
 	"fmt"
 )
 
-// ErrRestored is returned for a database whose positions speak of another
-// cluster's transaction ids: a dump was restored, and nobody has been told.
+// ErrRestored is returned for a database whose positions refer to another
+// cluster's transaction ids: a dump was restored but not activated.
 var ErrRestored = errors.New("the database was restored from a dump; run `syncworker restore` with all services stopped")
 
 const identitySQL = "SELECT system_identifier = (pg_control_system()).system_identifier FROM analytics.sync_state"
 
-// CheckIdentity returns ErrRestored for a restored database. No service may work
-// on one: batches that are appended to it get ids below the stored position and
-// would count as loaded.
+// CheckIdentity returns ErrRestored for a restored database. No service may use
+// one: batches appended to it get ids below the stored position and would count
+// as loaded.
 func CheckIdentity(ctx context.Context, db Querier) error {
 	var same bool
 	if err := db.QueryRow(ctx, identitySQL).Scan(&same); err != nil {

@@ -16,15 +16,15 @@ import (
 //
 //	event_id, occurred_at (µs since 1970 UTC), user_id, event_type, properties
 //
-// with \\, \t, \n and \r standing for the characters themselves, as in COPY's
-// text format. It is text and compressed by Postgres so that the view
+// with \\, \t, \n and \r as escapes, like COPY's text format. It is text and
+// compressed by Postgres so that the view
 // analytics.outbox_events can show it (docs/adr/0002).
 
 var escaper = strings.NewReplacer(`\`, `\\`, "\t", `\t`, "\n", `\n`, "\r", `\r`)
 
 const mustEscape = "\\\t\n\r"
 
-// Rows encodes events of one project, in their order, as few rows as may be.
+// Rows encodes events of one project, in order, into as few rows as possible.
 func Rows(project int64, events iter.Seq[*event.Event]) iter.Seq[NewRow] {
 	return func(yield func(NewRow) bool) {
 		var b strings.Builder
@@ -37,7 +37,7 @@ func Rows(project int64, events iter.Seq[*event.Event]) iter.Seq[NewRow] {
 				}
 				size := b.Len()
 				b, n = strings.Builder{}, 0
-				b.Grow(size + size/8) // the next is about as long
+				b.Grow(size + size/8) // the next is about as long as this one
 			}
 		}
 		if n > 0 {
@@ -57,7 +57,7 @@ func Encode(events []event.Event) string {
 
 func appendLine(b *strings.Builder, e *event.Event) {
 	if longest := 128 + len(e.UserID) + len(e.Type) + 2*len(e.Properties); b.Cap()-b.Len() < longest {
-		b.Grow(max(b.Cap(), longest)) // append would add a quarter, and leave more garbage behind
+		b.Grow(max(b.Cap(), longest)) // append would grow by a quarter and leave more garbage
 	}
 	var scratch [36]byte
 	b.Write(appendUUID(scratch[:0], e.ID))
@@ -101,7 +101,7 @@ func decodeLine(line string) (event.Event, error) {
 	for i := range f {
 		field, rest, found := strings.Cut(line, "\t")
 		if found != (i < len(f)-1) {
-			return event.Event{}, fmt.Errorf("has not %d fields", len(f))
+			return event.Event{}, fmt.Errorf("expected %d fields", len(f))
 		}
 		f[i], line = field, rest
 	}

@@ -12,8 +12,8 @@ import (
 )
 
 // Position is a place in the outbox. Rows are ordered by the id of the
-// transaction that wrote them, then by seq; the incarnation rises when a
-// restored database starts the ids anew.
+// transaction that wrote them, then by seq; the incarnation increases when a
+// restored database restarts the ids.
 type Position struct {
 	Incarnation int32
 	XID         uint64
@@ -25,15 +25,15 @@ func (p Position) Compare(q Position) int {
 	return cmp.Or(cmp.Compare(p.Incarnation, q.Incarnation), cmp.Compare(p.XID, q.XID), cmp.Compare(p.Seq, q.Seq))
 }
 
-// ErrBadToken is returned for a position token that this service did not make,
-// or made for another project.
+// ErrBadToken is returned for a position token that this service did not issue,
+// or issued for another project.
 var ErrBadToken = errors.New("position token is not valid for this project")
 
-// Tokens turns positions into opaque strings for clients and back. A token is
-// authenticated and bound to a project, so that it tells nothing about others.
+// Tokens converts positions to opaque strings for clients and back. A token is
+// authenticated and bound to a project, so it is useless for any other.
 type Tokens struct{ key []byte }
 
-// NewTokens makes a codec; key is a secret of at least 32 bytes, the same in
+// NewTokens returns a codec; key is a secret of at least 32 bytes, the same in
 // every service.
 func NewTokens(key []byte) Tokens { return Tokens{key: key} }
 
@@ -57,7 +57,7 @@ func (t Tokens) Encode(project int64, p Position) string {
 
 // Decode returns the position of a token made for project, or ErrBadToken.
 func (t Tokens) Decode(project int64, token string) (Position, error) {
-	// The length is of the text too: base64 passes over line ends.
+	// The text's length is checked because base64 ignores line breaks.
 	b, err := base64.RawURLEncoding.Strict().DecodeString(token)
 	if err != nil || len(token) != tokenText || len(b) != tokenBody+tokenMAC || b[0] != tokenVersion ||
 		!hmac.Equal(b[tokenBody:], t.mac(b[:tokenBody])) ||

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzToken: every position comes back from its token, for its own project
-// alone, and no other text is taken for one.
+// FuzzToken: every position survives a round trip through its token, only for its
+// own project, and no other text is accepted as one.
 func FuzzToken(f *testing.F) {
 	tokens := NewTokens([]byte("0123456789abcdef0123456789abcdef"))
 	ours := tokens.Encode(7, Position{Incarnation: 3, XID: 1 << 40, Seq: 12345})

@@ -23,22 +23,21 @@ type Batch struct {
 	// Rows in the order of their positions. All are settled: no row before the
 	// last of them can still appear.
 	Rows []Row
-	// Drained says that there was no further settled row.
+	// Drained is set if there were no further settled rows.
 	Drained bool
-	// At is the database's time just before the rows were looked for. Every
-	// transaction acknowledged before At has an id below XMax.
+	// At is the database's time just before the query's snapshot. Every transaction
+	// acknowledged before At has an id below XMax.
 	At time.Time
 	// XMin is the lowest transaction id still running; all rows below it are
-	// settled. XMax is the first id not given out yet.
+	// settled. XMax is the first id not yet assigned.
 	XMin, XMax uint64
 }
 
 // Rows of a running transaction may still appear with an id below others that
 // are committed, so only rows below the snapshot's xmin are read: a plain cursor
-// over seq lost 12,404 of 19,772 rows in a trial with 8 writers. The sums
-// keep a batch's memory bounded; the first row is always read. now() is
-// the transaction's start and so before the snapshot; statement_timestamp() may
-// be after it.
+// over seq lost 12,404 of 19,772 rows in a trial with 8 writers. The sums bound a
+// batch's memory; the first row is always read. now() is the transaction's start
+// and therefore before the snapshot; statement_timestamp() may be after it.
 const tailSQL = `
 WITH snapshot AS MATERIALIZED (
     SELECT pg_snapshot_xmin(s) AS xmin, pg_snapshot_xmax(s) AS xmax FROM pg_current_snapshot() AS s
@@ -61,13 +60,13 @@ FROM snapshot
 LEFT JOIN (SELECT * FROM sized WHERE n <= $3 AND (n = 1 OR total <= $4 AND total_bytes <= $5)) AS r ON true
 ORDER BY r.xid, r.seq`
 
-// maxBytes bounds the payloads of one Tail: events may have 32 KiB each, and a
-// bound on their number alone would let gigabytes through. (octet_length reads
-// the length without decompressing.)
+// maxBytes bounds the payloads of one Tail: events may have 32 KiB each, so a
+// bound on their number alone would admit gigabytes. (octet_length reads the
+// length without decompressing.)
 const maxBytes = 128 << 20
 
-// Tail reads settled rows after a position: at most maxRows, and no more than
-// maxEvents in all unless the first alone has more.
+// Tail reads settled rows after a position: at most maxRows, and at most
+// maxEvents in total unless the first row alone has more.
 func Tail(ctx context.Context, db Querier, after Position, maxRows, maxEvents int) (Batch, error) {
 	rows, err := db.Query(ctx, tailSQL, strconv.FormatUint(after.XID, 10), after.Seq, maxRows, maxEvents, maxBytes)
 	if err != nil {
@@ -80,7 +79,7 @@ func Tail(ctx context.Context, db Querier, after Position, maxRows, maxEvents in
 	var created *time.Time
 	var payload *string
 	_, err = pgx.ForEachRow(rows, []any{&b.At, &xmin, &xmax, &found, &xid, &seq, &project, &events, &created, &payload}, func() error {
-		if xid == nil { // nothing settled: one row with the snapshot alone
+		if xid == nil { // nothing settled: one row with only the snapshot
 			return nil
 		}
 		b.Rows = append(b.Rows, Row{

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// The tests of this file are not parallel: a transaction of one would keep the
+// The tests in this file are not parallel: a transaction of one would keep the
 // rows of the others from settling.
 
 func newEvents(n int) []event.Event {
@@ -74,7 +74,7 @@ func TestTailWaitsForOlderTransactions(t *testing.T) {
 }
 
 // TestTailLosesNothing lets writers of random speed commit in any order while a
-// reader follows: a cursor over seq loses rows here.
+// reader follows; a cursor over seq would lose rows here.
 func TestTailLosesNothing(t *testing.T) {
 	pool := pgtest.New(t)
 	const writers, each = 8, 40
@@ -220,8 +220,8 @@ func TestTailIsBoundedByBytes(t *testing.T) {
 	require.True(t, b.Drained)
 }
 
-// Whoever runs while a restored database is put in place of its own must not
-// append to it: the ids there are below the stored position.
+// A service that is running when its database is replaced by a restored one must
+// not append to it: the ids there are below the stored position.
 func TestAppendRefusesRestoredDatabase(t *testing.T) {
 	pool := pgtest.New(t)
 	_, err := pool.Exec(t.Context(), "UPDATE analytics.sync_state SET system_identifier = 1, xid = '9000000000'")

@@ -11,17 +11,16 @@ import (
 	"github.com/caarlos0/env/v11"
 )
 
-// Validator is implemented by settings, or parts of them, that check themselves;
+// Validator is implemented by settings, or parts of them, that check themselves.
 // Validate reports everything that is wrong at once (errors.Join).
 type Validator interface{ Validate() error }
 
-// Load fills a T from environment variables named by its `env` tags, with the
-// defaults of `envDefault`. For every variable X a file named by X_FILE is read
-// instead when that is set, so that secrets can come as files. All mistakes, those
-// that parts of T find in themselves included, are reported together.
+// Load fills a T from the environment variables named by its `env` tags, with
+// defaults from `envDefault`. If X_FILE is set, X is read from the file it names,
+// so that secrets can come from files. All errors, including those from Validate,
+// are reported together.
 //
-// fallback holds what variables that are not set, or empty, shall be instead of
-// their defaults.
+// fallback overrides the defaults of variables that are unset or empty.
 func Load[T any](fallback ...map[string]string) (T, error) {
 	environ := env.ToMap(os.Environ())
 	if err := readFiles(environ, Options[T]()); err != nil {
@@ -38,7 +37,7 @@ func Load[T any](fallback ...map[string]string) (T, error) {
 	return Parse[T](environ)
 }
 
-// Parse is Load from the given variables alone.
+// Parse is Load with only the given variables.
 func Parse[T any](environ map[string]string) (T, error) {
 	var cfg T
 	err := env.ParseWithOptions(&cfg, env.Options{Environment: environ})
@@ -51,8 +50,8 @@ func Parse[T any](environ map[string]string) (T, error) {
 	return cfg, nil
 }
 
-// validate asks v and the structs in it. A struct has the Validate of one it
-// embeds, so the same mistake may be found twice: seen tells.
+// validate checks v and the structs in it. An embedded struct's Validate is
+// promoted, so the same error can be found twice; seen deduplicates.
 func validate(v reflect.Value, seen map[string]bool) []error {
 	var errs []error
 	if checked, ok := v.Addr().Interface().(Validator); ok {
@@ -69,8 +68,8 @@ func validate(v reflect.Value, seen map[string]bool) []error {
 	return errs
 }
 
-// readFiles adds the settings that are given as files. Other variables of such a
-// name (SSL_CERT_FILE) are none of ours.
+// readFiles adds the settings that are given as files. Other variables ending in
+// _FILE (SSL_CERT_FILE) are ignored.
 func readFiles(environ map[string]string, settings []Option) error {
 	for _, setting := range settings {
 		name := setting.Name + "_FILE"

@@ -1,16 +1,16 @@
-// Package failpoint names the places where tests kill the service, halt it for a
-// while or make it fail, and does so in builds with the tag "failpoints". In all
-// others Hit does nothing and the compiler leaves it out.
+// Package failpoint names the points at which tests kill the service, pause it or
+// make it fail. It acts only in builds with the tag "failpoints"; in all others Hit
+// is an empty function that the compiler removes.
 package failpoint
 
-// Name of a place.
+// Name of a failpoint.
 type Name string
 
-// The places, in the order in which an event passes them.
+// The failpoints, in the order in which an event passes them.
 const (
 	IngestBeforeCommit   Name = "ingest-before-commit"
-	IngestAfterCommit    Name = "ingest-after-commit" // and before the answer
-	WorkerAfterClaim     Name = "worker-after-claim"  // the lease is taken, nothing done
+	IngestAfterCommit    Name = "ingest-after-commit" // and before the response
+	WorkerAfterClaim     Name = "worker-after-claim"  // the lease is acquired, nothing else is done
 	LoadAfterTail        Name = "load-after-tail"
 	KeysBeforeCommit     Name = "keys-before-commit"
 	SegmentBeforeSync    Name = "segment-before-sync"
@@ -18,19 +18,19 @@ const (
 	FolderBeforeSync     Name = "folder-before-sync"
 	LoadMidway           Name = "load-midway" // some of the load's segments are written
 	LoadBeforeCommit     Name = "load-before-commit"
-	LoadInCommit         Name = "load-in-commit" // all is sent except COMMIT
+	LoadInCommit         Name = "load-in-commit" // everything is sent except COMMIT
 	LoadAfterCommit      Name = "load-after-commit"
 	CompactBeforeSwap    Name = "compact-before-swap"
-	CompactInSwap        Name = "compact-in-swap" // all is sent except COMMIT
+	CompactInSwap        Name = "compact-in-swap" // everything is sent except COMMIT
 	CompactAfterSwap     Name = "compact-after-swap"
-	CollectBeforeUnlink  Name = "collect-before-unlink" // the rows are gone
-	CollectMidway        Name = "collect-midway"        // some of the files are gone
+	CollectBeforeUnlink  Name = "collect-before-unlink" // the rows are deleted
+	CollectMidway        Name = "collect-midway"        // some of the files are deleted
 	CollectBeforeOrphans Name = "collect-before-orphans"
-	PartitionDetached    Name = "partition-detached" // and not dropped
+	PartitionDetached    Name = "partition-detached" // but not dropped
 	StatsBeforeAnswer    Name = "stats-before-answer"
 )
 
-// All places.
+// All returns all failpoints.
 func All() []Name {
 	return []Name{
 		IngestBeforeCommit, IngestAfterCommit,

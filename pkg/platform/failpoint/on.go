@@ -11,16 +11,16 @@ import (
 	"syscall"
 )
 
-// ErrInjected is the error of a place that was told to fail.
+// ErrInjected is the error of a failpoint that is armed to fail.
 var ErrInjected = errors.New("injected failure")
 
-// folder is where a test arms a place: with a file of its name that says what is
-// to happen. Each process has a folder of its own.
+// folder is where tests arm a failpoint, with a file of its name that contains the
+// action. Each process has its own folder.
 var folder = os.Getenv("FAILPOINTS")
 
-// Hit does what the place is armed for, once: "kill" ends the process as SIGKILL
-// does, "stop" halts it until it gets SIGCONT, "error" makes Hit return
-// ErrInjected. The file is then called <name>.hit.
+// Hit performs the failpoint's action, once: "kill" sends the process SIGKILL,
+// "stop" halts it until it gets SIGCONT, "error" makes Hit return ErrInjected. The
+// file is then renamed to <name>.hit.
 func Hit(name Name) error {
 	path := filepath.Join(folder, string(name))
 	action, err := os.ReadFile(path)

@@ -1,4 +1,4 @@
-// Package lockfile keeps a folder for one process.
+// Package lockfile reserves a folder for one process.
 package lockfile
 
 import (
@@ -11,8 +11,8 @@ import (
 // ErrTaken is returned by Take while another process holds the file.
 var ErrTaken = errors.New("another process holds the lock")
 
-// Take locks the file at path, made when missing, until it is closed. The
-// system lets go of it when the process ends, however it ends; the file stays.
+// Take locks the file at path, creating it if missing, until it is closed. The
+// system releases the lock when the process ends, however it ends; the file stays.
 func Take(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

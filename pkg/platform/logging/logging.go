@@ -1,4 +1,4 @@
-// Package logging makes the services' structured logger and names its fields.
+// Package logging builds the services' structured logger and names its fields.
 package logging
 
 import (
@@ -34,12 +34,12 @@ const (
 
 // Config of the logger.
 type Config struct {
-	Level  string `env:"LOG_LEVEL" envDefault:"info" doc:"Least severe level that is logged: debug, info, warn or error"`
-	Format string `env:"LOG_FORMAT" envDefault:"json" doc:"json, or console for people"`
+	Level  string `env:"LOG_LEVEL" envDefault:"info" doc:"Minimum level that is logged: debug, info, warn or error"`
+	Format string `env:"LOG_FORMAT" envDefault:"json" doc:"json, or console for reading in a terminal"`
 }
 
-// New makes a logger that writes to standard error, each line with the
-// service's name.
+// New returns a logger that writes to standard error, with the service's name on
+// each line.
 func New(cfg Config, service string) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(cfg.Level)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package metrics makes the registry that a service shows at /metrics.
+// Package metrics creates the registry that a service exposes at /metrics.
 package metrics
 
 import (
@@ -11,16 +11,16 @@ import (
 	"eventanalytics/pkg/platform/build"
 )
 
-// Prefix of the names of all metrics of ours.
+// Prefix of the names of all our metrics.
 const Prefix = "analytics_"
 
-// Registry takes a service's metrics and gives them out.
+// Registry collects a service's metrics and exposes them.
 type Registry interface {
 	prometheus.Registerer
 	prometheus.Gatherer
 }
 
-// NewRegistry makes a registry with the metrics of the process.
+// NewRegistry returns a registry with the metrics of the process.
 func NewRegistry() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	RegisterProcess(r)
@@ -33,6 +33,6 @@ func RegisterProcess(r prometheus.Registerer) {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	version, commit := build.Info()
 	promauto.With(r).NewGaugeVec(prometheus.GaugeOpts{
-		Name: Prefix + "build_info", Help: "Always 1; the labels say what runs.",
+		Name: Prefix + "build_info", Help: "Always 1; the labels identify the build.",
 	}, []string{"version", "revision", "goversion"}).WithLabelValues(version, commit, runtime.Version()).Set(1)
 }

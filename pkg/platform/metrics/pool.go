@@ -21,9 +21,9 @@ func RegisterPool(r prometheus.Registerer, pool *pgxpool.Pool) {
 		func(s *pgxpool.Stat) float64 { return float64(s.AcquiredConns()) })
 	gauge("idle_connections", "Connections to Postgres not in use.",
 		func(s *pgxpool.Stat) float64 { return float64(s.IdleConns()) })
-	gauge("max_connections", "Most connections to Postgres the process holds.",
+	gauge("max_connections", "Maximum connections to Postgres of the process.",
 		func(s *pgxpool.Stat) float64 { return float64(s.MaxConns()) })
-	counter("waits_total", "Times that no connection to Postgres was free.",
+	counter("waits_total", "Times a request waited because no connection to Postgres was free.",
 		func(s *pgxpool.Stat) float64 { return float64(s.EmptyAcquireCount()) })
 	counter("wait_seconds_total", "Time spent waiting for a connection to Postgres.",
 		func(s *pgxpool.Stat) float64 { return s.EmptyAcquireWaitTime().Seconds() })

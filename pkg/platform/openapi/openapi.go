@@ -1,6 +1,6 @@
-// Package openapi serves the document of the whole service and a page to try it
-// out. The document is generated from the handlers ("make generate") and kept in
-// the repository, so that each service shows all routes, not only its own.
+// Package openapi serves the OpenAPI document of the whole service and a page to
+// try it out. The document is generated from the handlers ("make generate") and
+// committed, so that each service shows all routes, not only its own.
 package openapi
 
 import (
@@ -18,8 +18,8 @@ var document []byte
 // Document is the OpenAPI 3.1 document as JSON.
 func Document() []byte { return document }
 
-// Register adds /openapi.json and, with Swagger UI, /docs. All files of the page
-// come from this process, none from elsewhere.
+// Register adds /openapi.json and Swagger UI at /docs. All of the page's files are
+// served by this process.
 func Register(e *echo.Echo) {
 	e.GET("/openapi.json", func(c *echo.Context) error {
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, document)

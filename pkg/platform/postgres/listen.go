@@ -10,20 +10,20 @@ import (
 	"go.uber.org/zap"
 )
 
-// listenPause is how long Listen waits before it connects again.
+// listenPause is how long Listen waits before it reconnects.
 const listenPause = time.Second
 
 // Listen calls woken after each notification on a channel, and once after each
-// (re)connection because some may have been missed. It holds a connection of the
-// pool until ctx ends. Notifications only make their receiver faster; it must
-// poll as well.
+// (re)connection because some may have been missed. It holds one of the pool's
+// connections until ctx ends. Notifications only make their receiver faster; it
+// must also poll.
 func Listen(ctx context.Context, pool *pgxpool.Pool, channel string, log *zap.Logger, woken func()) {
 	for {
 		err := listen(ctx, pool, channel, woken)
 		if ctx.Err() != nil {
 			return
 		}
-		log.Warn("listening to Postgres; connecting again", zap.String("channel", channel), zap.Error(err))
+		log.Warn("listening to Postgres; reconnecting", zap.String("channel", channel), zap.Error(err))
 		timer := time.NewTimer(listenPause)
 		select {
 		case <-ctx.Done():
@@ -39,8 +39,7 @@ func listen(ctx context.Context, pool *pgxpool.Pool, channel string, woken func(
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
-	// A closed connection does not go back to the pool, where it would go on
-	// listening.
+	// Closing it keeps a connection that is still listening out of the pool.
 	defer conn.Release()
 	defer conn.Conn().Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {

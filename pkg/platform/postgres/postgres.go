@@ -1,4 +1,4 @@
-// Package postgres opens connection pools the way every service needs them.
+// Package postgres opens connection pools configured for the services.
 package postgres
 
 import (
@@ -20,19 +20,19 @@ import (
 // Config of a pool.
 type Config struct {
 	URL      string `env:"DATABASE_URL,required" doc:"Postgres, postgres://user:password@host:port/database"`
-	MaxConns int32  `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Most connections a service holds"`
+	MaxConns int32  `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum connections of a service"`
 }
 
-// Open makes a pool. An open write transaction anywhere in the cluster holds
-// the sync worker back, so every session limits itself; the search path is
-// empty, so that a statement without a schema fails at once.
+// Open returns a pool. An open write transaction anywhere in the cluster holds the
+// sync worker back, so every session has timeouts; the search path is empty, so
+// that unqualified names fail at once.
 //
-// It refuses a server that may forget what it acknowledged, at once and with each
-// later connection; those live for an hour at most.
+// It refuses a server that could lose acknowledged data, at once and with each new
+// connection; connections live for at most an hour.
 func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error) {
 	pc, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
-		// The parser's error quotes the URL with its password taken out.
+		// The parser's error quotes the URL without its password.
 		return nil, fmt.Errorf("reading DATABASE_URL: %w", err)
 	}
 	pc.MaxConns = cfg.MaxConns
@@ -49,7 +49,7 @@ func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error
 	}
 	if tracing.On() {
 		// A span for each statement inside another span: its text with $1, $2 for
-		// the values. What polls without one stays unrecorded.
+		// the values. Polling outside a span is not recorded.
 		pc.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
 	pc.MaxConnLifetime = time.Hour
@@ -65,9 +65,9 @@ func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error
 	return pool, nil
 }
 
-// What the server, the role, the database and DATABASE_URL make of
-// synchronous_commit stays for as long as the session: a reload of the server's
-// settings cannot turn it off.
+// set_config pins synchronous_commit for the session, as the server, the role, the
+// database and DATABASE_URL set it: reloading the server's settings cannot turn it
+// off.
 const lossySQL = `
 SELECT coalesce(string_agg(name, ', ' ORDER BY name), ''),
        pg_catalog.set_config('synchronous_commit', pg_catalog.current_setting('synchronous_commit'), false)
@@ -91,9 +91,9 @@ func requireDurable(ctx context.Context, conn *pgx.Conn) error {
 	return nil
 }
 
-// Unavailable reports whether err says that Postgres cannot do its work now, as
-// opposed to a statement being wrong: it is away, starting, stopping, read-only,
-// overloaded, out of disk or not durable.
+// Unavailable reports whether err means that Postgres cannot work now, as opposed
+// to an invalid statement: it is down, starting, stopping, read-only, overloaded,
+// out of disk or not durable.
 func Unavailable(err error) bool {
 	var server *pgconn.PgError
 	if errors.As(err, &server) {

@@ -17,7 +17,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// A server that may forget what it acknowledged is refused, whoever set it so.
+// A server that could lose acknowledged data is refused, wherever that was set.
 func TestOpenRefusesLossySettings(t *testing.T) {
 	t.Parallel()
 	for name, set := range map[string]string{
@@ -41,7 +41,7 @@ func TestOpenRefusesLossySettings(t *testing.T) {
 	}
 }
 
-// What is set so while a service runs is refused with the next connection.
+// A change while a service runs is refused with the next connection.
 func TestLaterConnectionsAreRefused(t *testing.T) {
 	t.Parallel()
 	url := pgtest.URL(t)
@@ -86,7 +86,7 @@ func TestUnavailable(t *testing.T) {
 		require.False(t, postgres.Unavailable(&pgconn.PgError{Code: code}), code)
 	}
 	require.True(t, postgres.Unavailable(fmt.Errorf("storing: %w", io.ErrUnexpectedEOF)))
-	require.False(t, postgres.Unavailable(errors.New("a mistake of ours")))
+	require.False(t, postgres.Unavailable(errors.New("a bug of ours")))
 	_, err := postgres.Open(t.Context(), postgres.Config{URL: "postgres://127.0.0.1:1/x", MaxConns: 1}, "test")
 	require.True(t, postgres.Unavailable(err), err)
 }

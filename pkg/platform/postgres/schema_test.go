@@ -27,7 +27,7 @@ func migrate(t *testing.T, pool *pgxpool.Pool) error {
 	return migrations.Up(t.Context(), db)
 }
 
-// Replicas that all migrate at their start must not trip over each other.
+// Replicas that all migrate at startup must not conflict.
 func TestMigrationsOfSeveralProcessesRunOnce(t *testing.T) {
 	t.Parallel()
 	url := pgtest.EmptyURL(t)
@@ -47,7 +47,7 @@ func TestMigrationsOfSeveralProcessesRunOnce(t *testing.T) {
 }
 
 // A service on an older database must say what to do; one on a newer database
-// must run: the schema is brought up before the services are replaced.
+// must run: the schema is migrated before the services are replaced.
 func TestSchemaOfAnotherVersion(t *testing.T) {
 	t.Parallel()
 	empty := open(t, pgtest.EmptyURL(t))
@@ -61,7 +61,7 @@ func TestSchemaOfAnotherVersion(t *testing.T) {
 	}
 	exec("INSERT INTO public.analytics_migrations (version_id, is_applied) VALUES (99999, true)")
 	require.NoError(t, postgres.CheckSchema(t.Context(), pool))
-	require.NoError(t, migrate(t, pool), "what migrates at its start runs there, too")
+	require.NoError(t, migrate(t, pool), "a service that migrates at startup also runs")
 	require.NoError(t, postgres.CheckSchema(t.Context(), pool))
 
 	exec("DELETE FROM public.analytics_migrations WHERE version_id IN (99999, (SELECT max(version_id) FROM public.analytics_migrations WHERE version_id < 99999))")

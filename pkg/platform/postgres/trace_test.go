@@ -23,7 +23,7 @@ func TestStatementsAreSpans(t *testing.T) {
 	pool, err := postgres.Open(t.Context(), postgres.Config{URL: url, MaxConns: 4}, "test")
 	require.NoError(t, err)
 	defer pool.Close()
-	require.Empty(t, spans.Started(), "what polls outside a span is not recorded")
+	require.Empty(t, spans.Started(), "polling outside a span is not recorded")
 
 	const statement = "SELECT length($1::text)"
 	ctx, parent := otel.Tracer("test").Start(t.Context(), "parent")

@@ -10,13 +10,13 @@ import (
 	"eventanalytics/pkg/platform/config"
 )
 
-// Healthcheck is the command that asks the service listening on this machine at
-// ADDR how it is. Images without a shell use it.
+// Healthcheck is the command that checks the service listening at ADDR on this
+// machine. Images without a shell use it.
 type Healthcheck struct {
-	Ready bool `help:"Ask whether it is ready for requests, not only alive."`
+	Ready bool `help:"Check that it is ready for requests, not just alive."`
 }
 
-// Run returns nil when the service is well.
+// Run returns nil if the service is healthy.
 func (h Healthcheck) Run(ctx context.Context) error {
 	cfg, err := config.Load[Config]()
 	if err != nil {
@@ -29,7 +29,7 @@ func (h Healthcheck) Run(ctx context.Context) error {
 	return h.Ask(ctx, port)
 }
 
-// Ask asks whatever listens on a port of this machine.
+// Ask checks whatever listens on a port of this machine.
 func (h Healthcheck) Ask(ctx context.Context, port string) error {
 	path := "/healthz"
 	if h.Ready {
@@ -43,7 +43,7 @@ func (h Healthcheck) Ask(ctx context.Context, port string) error {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("asking for health: %w", err)
+		return fmt.Errorf("checking health: %w", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {

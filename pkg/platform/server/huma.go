@@ -33,8 +33,8 @@ const (
 )
 
 func init() {
-	// huma makes its own errors (validation, body parsing) through these
-	// variables; they are its documented hook for another error format.
+	// huma creates its own errors (validation, body parsing) through these
+	// variables, its documented hook for custom error formats.
 	huma.NewError = newError
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		p := newError(status, msg, errs...)
@@ -45,9 +45,9 @@ func init() {
 	}
 }
 
-// newAPI lays huma over an echo router. Reading JSON is strict (duplicate keys
-// and bad UTF-8 are refused); OpenAPI and documentation routes are left to
-// pkg/platform/openapi.
+// newAPI puts huma on top of an echo router. JSON parsing is strict: duplicate
+// keys and invalid UTF-8 are rejected. OpenAPI and documentation routes are left
+// to pkg/platform/openapi.
 func newAPI(e *echo.Echo) huma.API {
 	jsonFormat := huma.Format{
 		Marshal: func(w io.Writer, v any) error {
@@ -85,7 +85,7 @@ func newAPI(e *echo.Echo) huma.API {
 	return huma.NewAPI(cfg, &adapter{Handler: e, echo: e})
 }
 
-// newError turns huma's own findings into a problem.
+// newError turns huma's own errors into a problem.
 func newError(status int, msg string, errs ...error) huma.StatusError {
 	if len(errs) > 0 {
 		var p *problem.Error
@@ -111,7 +111,7 @@ func newError(status int, msg string, errs ...error) huma.StatusError {
 	return p
 }
 
-// message leaves out the value that huma quotes: it may be a body with a password.
+// message omits the value that huma quotes: it may be a body with a password.
 func message(err error) string {
 	var d *huma.ErrorDetail
 	if errors.As(err, &d) {
@@ -160,9 +160,9 @@ func codeOf(status int) string {
 	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "-")
 }
 
-// CheckQuery refuses what huma lets pass: a query that cannot be decoded, an empty
+// CheckQuery rejects what huma accepts: a query that cannot be decoded, an empty
 // parameter, and one given twice unless it is repeatable. It returns nil for a
-// query that is right.
+// valid query.
 func CheckQuery(ctx huma.Context, repeatable ...string) *problem.Error {
 	address := ctx.URL()
 	query, err := url.ParseQuery(address.RawQuery)
@@ -180,7 +180,7 @@ func CheckQuery(ctx huma.Context, repeatable ...string) *problem.Error {
 	return nil
 }
 
-// addInstance writes the request's id into every problem that goes out.
+// addInstance writes the request's id into every problem that is sent.
 func addInstance(ctx huma.Context, _ string, v any) (any, error) {
 	if p, ok := v.(*problem.Error); ok {
 		return withInstance(ctx.Context(), p), nil
@@ -262,8 +262,8 @@ func (x *echoContext) EachHeader(each func(name, value string)) {
 	}
 }
 
-// requestBody makes a body that is badly chunked, or that ends or stalls early,
-// the client's mistake: to huma it would be one of ours.
+// requestBody turns a body that is badly chunked, truncated or stalled into a
+// client error; huma would make it a server error.
 type requestBody struct{ io.ReadCloser }
 
 func (b requestBody) Read(p []byte) (int, error) {

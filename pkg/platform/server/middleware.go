@@ -17,7 +17,7 @@ import (
 	"eventanalytics/pkg/platform/logging"
 )
 
-// requestMetrics of all requests of a service.
+// requestMetrics covers all requests of a service.
 type requestMetrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -36,7 +36,7 @@ func newRequestMetrics(registry prometheus.Registerer) requestMetrics {
 	}
 }
 
-// observe gives the request its id, and logs and counts it when it is done.
+// observe gives the request its id, and logs and counts it once it is done.
 func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		start := time.Now()
@@ -45,8 +45,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(r.WithContext(withRequest(r.Context(), info)))
 		h := c.Response().Header()
 		h.Set("X-Request-Id", info.ID)
-		// Browsers take answers for what they say they are, and show none inside
-		// somebody else's page.
+		// Browsers must not guess content types, nor show our responses inside
+		// another site's page.
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Content-Security-Policy", "frame-ancestors 'none'")
 		if s.draining.Load() {
@@ -103,7 +103,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// methodLabel keeps the methods that clients make up from becoming a series each.
+// methodLabel keeps methods that clients invent from creating a series each.
 func methodLabel(method string) string {
 	switch method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -112,7 +112,7 @@ func methodLabel(method string) string {
 	return "other"
 }
 
-// recoverPanics makes a 500 of a panic; the stack goes to the log.
+// recoverPanics turns a panic into a 500; the stack goes to the log.
 func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) (err error) {
 		defer func() {

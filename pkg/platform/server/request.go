@@ -6,13 +6,13 @@ import (
 	"github.com/google/uuid"
 )
 
-// Request is what the service knows of the request at hand beside HTTP itself.
-// The middleware makes one per request; handlers read it from the context and
-// may add to it what the access log shall say.
+// Request is what the service knows about a request beyond HTTP itself. The
+// middleware creates one per request; handlers read it from the context and may
+// add fields for the access log.
 type Request struct {
 	ID       string // as in X-Request-Id
 	ClientIP string // of the client, not of the gateway
-	// Err is the internal reason of a 5xx: logged, never sent.
+	// Err is the internal reason for a 5xx: logged, never sent.
 	Err error
 	// UserID and ProjectID are set once the caller is known, for the log.
 	UserID, ProjectID int64
@@ -33,8 +33,8 @@ func withRequest(ctx context.Context, r *Request) context.Context {
 	return context.WithValue(ctx, requestKey{}, r)
 }
 
-// RequestID keeps the id a gateway or client gave, when it is a harmless one,
-// and makes one otherwise.
+// RequestID keeps the id given by a gateway or client if it is harmless, and
+// generates one otherwise.
 func RequestID(given string) string {
 	if len(given) < 8 || len(given) > 64 {
 		return uuid.NewString()

@@ -28,13 +28,13 @@ import (
 // Config of a service's HTTP side.
 type Config struct {
 	Addr           string        `env:"ADDR" envDefault:":8080" doc:"Address the service listens on, host:port"`
-	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For is believed: the gateway's"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For is trusted: the gateway's"`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"Origins from which browsers may call, comma-separated"`
-	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop takes new requests, /readyz being 503: a gateway turns away meanwhile"`
+	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop still accepts requests, with /readyz 503, so that the gateway can switch to another replica"`
 	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
 }
 
-// Check is a dependency /readyz asks about; it returns nil when all is well.
+// Check is a dependency of /readyz; it returns nil if the dependency is ready.
 type Check func(ctx context.Context) error
 
 // Server is a service's router. Register operations on API before serving.
@@ -50,8 +50,8 @@ type Server struct {
 	draining atomic.Bool
 }
 
-// New makes the router of a service. Its own metrics go into registry, which
-// /metrics shows.
+// New returns the router of a service. Its own metrics go into registry, which
+// /metrics exposes.
 func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error) {
 	ips, err := ipExtractor(cfg.TrustedProxies)
 	if err != nil {
@@ -87,7 +87,7 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 	return s, nil
 }
 
-// AddState has /readyz show what state returns under name.
+// AddState makes /readyz show the result of state under name.
 func (s *Server) AddState(name string, state func() string) { s.states[name] = state }
 
 // AddCheck makes /readyz depend on check.
@@ -96,7 +96,7 @@ func (s *Server) AddCheck(name string, check Check) { s.checks[name] = check }
 // Handler serves everything registered.
 func (s *Server) Handler() http.Handler { return s.echo }
 
-// Echo is the router below API, for routes that are not operations.
+// Echo is the router under API, for routes that are not operations.
 func (s *Server) Echo() *echo.Echo { return s.echo }
 
 func (s *Server) ready(c *echo.Context) error {
@@ -122,9 +122,9 @@ func (s *Server) ready(c *echo.Context) error {
 	return c.JSON(status, states)
 }
 
-// Run serves on the configured address until ctx ends, then drains. background
-// is the service's other work; requests may need it, so that its context ends
-// only after the last of them. When background fails, so does Run.
+// Run serves on the configured address until ctx ends, then drains. background is
+// the service's other work; requests may need it, so its context ends only after
+// the last of them. If background fails, so does Run.
 func (s *Server) Run(ctx context.Context, background func(context.Context) error) error {
 	ln, err := net.Listen("tcp", s.cfg.Addr)
 	if err != nil {
@@ -152,10 +152,11 @@ func (s *Server) run(ctx context.Context, ln net.Listener, background func(conte
 	return g.Wait()
 }
 
-// drain returns when the port may close: a while after ctx ended, or when life
-// ends. Gateways keep connections and find out late that a replica stops. So it
-// answers on for DrainDelay, but asks for each connection to be closed after the
-// answer: none is left that a request could be sent on just as it closes.
+// drain returns when the port may close: DrainDelay after ctx ends, or when life
+// ends. Gateways keep connections open and notice late that a replica is stopping.
+// So the service keeps answering for DrainDelay, but asks for each connection to
+// be closed after the response: then no request can be sent on one just as it
+// closes.
 func (s *Server) drain(ctx, life context.Context) {
 	select {
 	case <-life.Done():
@@ -172,16 +173,16 @@ func (s *Server) drain(ctx, life context.Context) {
 	}
 }
 
-// Serve answers on ln until ctx ends, then lets running requests finish for at
-// most drain. The limits shut out clients that are slow on purpose: a header
-// has 10 s, a whole request 5 min.
+// Serve serves on ln until ctx ends, then gives running requests at most drain to
+// finish. The timeouts disconnect clients that are slow on purpose: 10 s for the
+// header, 5 min for a whole request.
 func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Duration) error {
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       5 * time.Minute,
 		IdleTimeout:       75 * time.Second,
-		// net/http adds 4 KiB of its own: headers may have 32 KiB in all, as at the gateway.
+		// net/http adds 4 KiB of its own, so headers may take 32 KiB in all, as at the gateway.
 		MaxHeaderBytes: 28 << 10,
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -203,8 +204,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Dura
 	return g.Wait()
 }
 
-// writeError answers what echo itself refuses (no such route, wrong method) as
-// a problem.
+// writeError turns echo's own errors (no such route, wrong method) into a problem.
 func writeError(c *echo.Context, err error) {
 	if r, _ := echo.UnwrapResponse(c.Response()); r != nil && r.Committed {
 		return

@@ -41,8 +41,8 @@ type echoOutput struct {
 	}
 }
 
-// newServer has one operation, which echoes, fails or panics by the name it is
-// given.
+// newServer has one operation, which echoes, fails or panics depending on the
+// name it is given.
 func newServer(t *testing.T, cfg Config) (*Server, *observer.ObservedLogs) {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
@@ -122,7 +122,7 @@ func TestRefusalsAreProblems(t *testing.T) {
 	require.Equal(t, "POST", do(t, s, http.MethodPut, "/echo", "").Header().Get("Allow")[len("OPTIONS, "):])
 }
 
-// A body that breaks off is the client's mistake, not an error to be alerted of.
+// A truncated body is the client's error, not one to alert on.
 func TestBrokenBody(t *testing.T) {
 	s, logs := newServer(t, Config{})
 	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/echo", iotest.TimeoutReader(iotest.OneByteReader(bytes.NewBufferString(`{"name":"x"}`))))
@@ -150,8 +150,8 @@ func TestClientAddress(t *testing.T) {
 		return out.IP
 	}
 	require.Equal(t, "192.0.2.7", ip("192.0.2.7:1"))
-	require.Equal(t, "192.0.2.7", ip("192.0.2.7:1", "X-Forwarded-For", "198.51.100.1"), "a client may say what it likes")
-	require.Equal(t, "198.51.100.1", ip("10.1.2.3:1", "X-Forwarded-For", "198.51.100.1"), "the gateway is believed")
+	require.Equal(t, "192.0.2.7", ip("192.0.2.7:1", "X-Forwarded-For", "198.51.100.1"), "a client's claim is ignored")
+	require.Equal(t, "198.51.100.1", ip("10.1.2.3:1", "X-Forwarded-For", "198.51.100.1"), "the gateway is trusted")
 	require.Equal(t, "198.51.100.1", ip("10.1.2.3:1", "X-Forwarded-For", "203.0.113.9, 198.51.100.1"), "but not what came before it")
 }
 
@@ -205,8 +205,9 @@ func TestCORS(t *testing.T) {
 	require.Empty(t, preflight(none, "https://app.example.com").Header().Get("Access-Control-Allow-Origin"))
 }
 
-// A service that is told to stop answers on for a while, but no longer calls
-// itself ready and keeps no connection; what its requests need ends last.
+// A service that is told to stop keeps answering for a while, but is no longer
+// ready and keeps no connections; the background, which requests may need, ends
+// last.
 func TestRunDrains(t *testing.T) {
 	t.Parallel()
 	s, logs := newServer(t, Config{DrainDelay: time.Hour, DrainTimeout: time.Minute})
@@ -248,7 +249,7 @@ func TestRunDrains(t *testing.T) {
 	default:
 	}
 
-	kill() // a background that fails ends all at once
+	kill() // a failing background ends everything at once
 	require.EqualError(t, <-served, "out of order")
 	http.DefaultClient.CloseIdleConnections()
 }

@@ -19,15 +19,15 @@ import (
 // scope names the spans' origin.
 const scope = "eventanalytics/pkg/platform/server"
 
-// probe reports whether a route is asked by machines, every few seconds.
+// probe reports whether a route is polled by machines, every few seconds.
 func probe(route string) bool {
 	return route == "/healthz" || route == "/readyz" || route == "/metrics"
 }
 
-// spans makes a middleware that records a span of each request, as a child of
+// spans returns a middleware that records a span for each request, as a child of
 // the gateway's or the client's (W3C Trace Context). Its attributes follow the
-// semantic conventions for HTTP, without the query, the user agent and any other
-// header: filters name what events hold, and credentials travel there.
+// semantic conventions for HTTP, except for the query, the user agent and all
+// other headers: filters reveal the contents of events, headers carry credentials.
 func spans() echo.MiddlewareFunc {
 	tracer := otel.Tracer(scope)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -58,7 +58,7 @@ func describe(r *http.Request, route string) (name string, attributes []attribut
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		http.MethodConnect, http.MethodOptions, http.MethodTrace, "QUERY":
 		name = method
-	default: // so says the convention
+	default: // as the convention says
 		name, method = "HTTP", "_OTHER"
 		original = append(original, semconv.HTTPRequestMethodOriginal(r.Method))
 	}
@@ -87,7 +87,7 @@ func describe(r *http.Request, route string) (name string, attributes []attribut
 	return name, attributes
 }
 
-// conclude adds what is known when the request has been answered.
+// conclude adds what is known once the response has been sent.
 func conclude(c *echo.Context, span trace.Span) {
 	_, status := echo.ResolveResponseStatus(c.Response(), nil)
 	info := RequestFrom(c.Request().Context())

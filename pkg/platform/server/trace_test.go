@@ -29,7 +29,7 @@ const (
 	notSampled = "00-" + traceID + "-" + parentID + "-00"
 )
 
-// record makes the provider of all spans of one test.
+// record installs a provider that records all spans of one test.
 func record(t *testing.T) *tracetest.SpanRecorder {
 	t.Helper()
 	r := tracetest.NewSpanRecorder()
@@ -95,7 +95,7 @@ func TestSpansOfOtherRequests(t *testing.T) {
 		require.Equal(t, tc.status, span.Status().Code, tc.body)
 		require.Empty(t, span.Status().Description)
 		require.Contains(t, span.Attributes(), tc.has)
-		require.False(t, span.Parent().IsValid(), "without a gateway the trace begins here")
+		require.False(t, span.Parent().IsValid(), "without a gateway the trace starts here")
 	}
 
 	spans.Reset()
@@ -116,7 +116,7 @@ func TestNoSpansWhenOff(t *testing.T) {
 	require.NotContains(t, logs.All()[0].ContextMap(), logging.TraceID)
 }
 
-// What a request costs with traces off, and on with a span that nobody keeps.
+// The cost of a request with tracing off, and with spans that are discarded.
 func BenchmarkRequest(b *testing.B) {
 	run := func(b *testing.B) {
 		s, err := New(Config{}, zap.NewNop(), prometheus.NewRegistry())

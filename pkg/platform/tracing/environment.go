@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// The SDK takes a wrong value in silence for the default, or panics. Empty
-// variables are as good as none.
+// The SDK silently replaces an invalid value by the default, or panics. Empty
+// variables count as unset.
 
 var endpoints = []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"}
 
-// defaultEndpoint is where traces go when no variable says so; "" when one does.
-// The SDK's own default is https, against the specification.
+// defaultEndpoint is where traces go if no variable says so, and "" if one does.
+// The SDK's own default is https, contrary to the specification.
 func defaultEndpoint(get func(string) string) string {
 	for _, name := range endpoints {
 		if strings.TrimSpace(get(name)) != "" {

@@ -12,16 +12,16 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// reporter hears what OpenTelemetry has to say. While traces are being set up
-// any error is a wrong setting and must stop the start; later it is the
-// collector that is away, which is logged once a minute.
+// reporter receives OpenTelemetry's errors. During setup an error means an invalid
+// setting and must prevent the start; later it means that the collector is
+// unreachable, which is logged once a minute.
 type reporter struct {
 	mu   sync.Mutex
 	errs []error
-	log  *zap.Logger // nil during the set-up
+	log  *zap.Logger // nil during setup
 }
 
-// report makes a reporter that is told from now on.
+// report installs a reporter.
 func report() *reporter {
 	r := &reporter{}
 	otel.SetErrorHandler(otel.ErrorHandlerFunc(r.Handle))
@@ -29,7 +29,7 @@ func report() *reporter {
 	return r
 }
 
-// started returns what was wrong, and has the rest logged.
+// started returns the errors of the setup and logs all later ones.
 func (r *reporter) started(log *zap.Logger) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -49,8 +49,8 @@ func (r *reporter) Handle(err error) {
 	r.log.Warn("sending traces", zap.Error(err))
 }
 
-// sink is the SDK's logger. Only its errors are of interest; the values beside
-// them are left out, for headers may be secret.
+// sink is the SDK's logger. Only its errors matter; the values logged with them
+// are dropped, because headers may be secret.
 type sink struct{ *reporter }
 
 func (sink) Init(logr.RuntimeInfo)            {}

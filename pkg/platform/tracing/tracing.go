@@ -1,8 +1,8 @@
-// Package tracing switches OpenTelemetry traces on: it makes the process's
-// tracer provider from the environment and names the attributes that are ours.
+// Package tracing sets up OpenTelemetry tracing: it builds the process's tracer
+// provider from the environment and names our attributes.
 //
-// Packages take their tracers from go.opentelemetry.io/otel when they are made,
-// which must be after Setup.
+// Packages get their tracers from go.opentelemetry.io/otel when they are
+// constructed, which must be after Setup.
 package tracing
 
 import (
@@ -28,7 +28,7 @@ import (
 const (
 	RequestID   = "analytics.request_id"
 	ProjectID   = "analytics.project_id"
-	Metric      = "analytics.metric" // by its name; never what was asked of it
+	Metric      = "analytics.metric" // its name, never its parameters
 	Source      = "analytics.source" // of an answer: rollup or raw
 	Rows        = "analytics.rows"   // of the outbox, or of an answer
 	Events      = "analytics.events"
@@ -53,8 +53,8 @@ type Config struct {
 
 func (c *Config) on() bool { return c.Exporter != "" && c.Exporter != none }
 
-// Validate reports everything that is wrong with the settings, with
-// OpenTelemetry's own too when traces are on.
+// Validate reports everything that is wrong with the settings, including
+// OpenTelemetry's own if tracing is on.
 func (c *Config) Validate() error {
 	switch c.Exporter {
 	case "", none:
@@ -67,18 +67,18 @@ func (c *Config) Validate() error {
 	return fmt.Errorf("OTEL_TRACES_EXPORTER is %q; it can be none, otlp or console", c.Exporter)
 }
 
-// flushTimeout bounds how long a collector that is away delays the stop.
+// flushTimeout bounds how long an unreachable collector delays shutdown.
 const flushTimeout = 3 * time.Second
 
-// Setup makes the tracer provider of a process whose traces carry the name of
-// service, unless OTEL_SERVICE_NAME says otherwise. When traces are off it does
-// nothing. A value the SDK would replace by a default is an error.
+// Setup installs the tracer provider of a process whose traces carry the name
+// service unless OTEL_SERVICE_NAME overrides it. If tracing is off it does
+// nothing. A value that the SDK would replace by a default is an error.
 //
-// Spans are sent in the background and dropped when the collector does not keep
-// up. shutdown sends what is left, for at most three seconds; call it last.
+// Spans are sent in the background and dropped if the collector does not keep up.
+// shutdown sends the rest, for at most three seconds; call it last.
 func Setup(ctx context.Context, cfg Config, service string, log *zap.Logger) (shutdown func(), err error) {
 	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("switching traces on: %w", err)
+		return nil, fmt.Errorf("setting up tracing: %w", err)
 	}
 	if !cfg.on() {
 		return func() {}, nil
@@ -88,25 +88,25 @@ func Setup(ctx context.Context, cfg Config, service string, log *zap.Logger) (sh
 		resource.WithAttributes(semconv.ServiceName(service)),
 		resource.WithHost(), resource.WithTelemetrySDK(), resource.WithFromEnv())
 	if err != nil {
-		return nil, fmt.Errorf("switching traces on: %w", err)
+		return nil, fmt.Errorf("setting up tracing: %w", err)
 	}
 	exporter, err := newExporter(ctx, cfg.Exporter)
 	if err != nil {
-		return nil, fmt.Errorf("switching traces on: %w", err)
+		return nil, fmt.Errorf("setting up tracing: %w", err)
 	}
-	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithBatcher(textless{exporter}))
+	provider := sdktrace.NewTracerProvider(sdktrace.WithResource(from), sdktrace.WithBatcher(redactErrors{exporter}))
 	shutdown = func() {
 		otel.SetTracerProvider(noop.NewTracerProvider())
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushTimeout)
 		defer cancel()
 		if err := provider.Shutdown(bounded); err != nil {
 			log.Warn("sending the last traces", zap.Error(err))
-			_ = exporter.Shutdown(bounded) // gives up what is still being sent
+			_ = exporter.Shutdown(bounded) // abandons what is still being sent
 		}
 	}
 	if err := says.started(log); err != nil {
 		shutdown()
-		return nil, fmt.Errorf("switching traces on: %w", err)
+		return nil, fmt.Errorf("setting up tracing: %w", err)
 	}
 	otel.SetTracerProvider(provider)
 	return shutdown, nil
@@ -123,15 +123,15 @@ func newExporter(ctx context.Context, kind string) (sdktrace.SpanExporter, error
 	return otlptracehttp.New(ctx, options...)
 }
 
-// On reports whether spans are recorded. What would cost something without them
-// is left out then.
+// On reports whether spans are recorded. Instrumentation that costs something is
+// skipped if they are not.
 func On() bool {
 	_, on := otel.GetTracerProvider().(*sdktrace.TracerProvider)
 	return on
 }
 
-// End ends a span of work that ended with err, which is logged or answered
-// elsewhere: errors may quote values, so spans only say that there was one.
+// End ends the span of work that returned err. Errors may quote values, so the
+// span only records that there was one; the text is logged elsewhere.
 func End(span trace.Span, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, "")

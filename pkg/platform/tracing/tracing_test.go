@@ -48,7 +48,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.received = append(c.received, request.ResourceSpans...)
 }
 
-// start switches traces on towards a collector at url.
+// start turns tracing on, towards a collector at url.
 func start(t *testing.T, url string, log *zap.Logger) (shutdown func()) {
 	t.Helper()
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
@@ -92,7 +92,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	}
 }
 
-// remote is the parent nginx names: no collector has its span.
+// remote is the parent that nginx names; no collector has its span.
 func remote(t *testing.T, flags string) context.Context {
 	header := http.Header{"Traceparent": {"00-0af7651916cd43dd8448eb211c80319c-0af7651916cd43dd-" + flags}}
 	return propagation.TraceContext{}.Extract(t.Context(), propagation.HeaderCarrier(header))
@@ -123,9 +123,9 @@ func TestSampling(t *testing.T) {
 	}
 }
 
-// Nothing listens, or what listens never answers: spans cost no time, the stop
-// little, and no goroutine is left.
-func TestCollectorAway(t *testing.T) {
+// Whether nothing listens or the listener never answers, spans cost no time,
+// shutdown takes little, and no goroutine is left.
+func TestUnreachableCollector(t *testing.T) {
 	closed := httptest.NewServer(nil)
 	closed.Close()
 	release := make(chan struct{})
@@ -151,7 +151,7 @@ func TestCollectorAway(t *testing.T) {
 			require.Less(t, time.Since(began), flushTimeout+2*time.Second)
 			require.NotEmpty(t, logs.All())
 			require.LessOrEqual(t, logs.Len(), 2, "one line while it runs, one at the end")
-			// What it gives up it reports to whoever listens by then.
+			// What it abandons is reported to the handler installed by then.
 			require.Eventually(t, func() bool {
 				stacks := make([]byte, 1<<20)
 				return !bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte("batchSpanProcessor"))
@@ -195,7 +195,7 @@ func TestConsole(t *testing.T) {
 	shutdown()
 }
 
-func TestWrongSettingsStopTheStart(t *testing.T) {
+func TestInvalidSettingsPreventTheStart(t *testing.T) {
 	for _, tc := range []struct{ exporter, name, value, says string }{
 		{"zipkin", "", "", `OTEL_TRACES_EXPORTER is "zipkin"`},
 		{otlp, "OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT must be a URL"},

@@ -1,6 +1,6 @@
-// Package pgtest gives each test a migrated Postgres database of its own, on a
-// real server: the one at TEST_DATABASE_URL, else a private one per test binary
-// that starts with the first test that asks.
+// Package pgtest gives each test its own migrated Postgres database on a real
+// server: the one at TEST_DATABASE_URL, or a private one per test binary, started
+// by the first test that needs it.
 package pgtest
 
 import (
@@ -29,8 +29,8 @@ import (
 // timeout bounds everything here that talks to the server.
 const timeout = time.Minute
 
-// Main is to be called by TestMain: it runs the tests, stops the server and
-// exits. When the tests pass it also looks for goroutines they left.
+// Main must be called by TestMain: it runs the tests, stops the server and exits.
+// If the tests pass it also checks for leaked goroutines.
 func Main(m *testing.M, options ...goleak.Option) {
 	os.Exit(run(m, options))
 }
@@ -44,14 +44,14 @@ func run(m *testing.M, options []goleak.Option) int {
 	}
 	if code == 0 {
 		if err := goleak.Find(options...); err != nil {
-			fmt.Fprintln(os.Stderr, "pgtest: goroutines are left after the tests:", err)
+			fmt.Fprintln(os.Stderr, "pgtest: the tests leaked goroutines:", err)
 			return 1
 		}
 	}
 	return code
 }
 
-// New returns a pool on a fresh, migrated database; both go with the test.
+// New returns a pool on a fresh, migrated database; both last as long as the test.
 func New(t testing.TB) *pgxpool.Pool {
 	t.Helper()
 	pool, err := postgres.Open(t.Context(), postgres.Config{URL: URL(t), MaxConns: 8}, "test")
@@ -75,7 +75,7 @@ func EmptyURL(t testing.TB) string {
 	return create(t, func() string { return "template0" })
 }
 
-// create makes a database; template is asked for when the server runs.
+// create creates a database; template is called once the server is running.
 func create(t testing.TB, template func() string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
@@ -101,7 +101,8 @@ func create(t testing.TB, template func() string) string {
 	return u
 }
 
-// newName makes a database name that no other process uses; it needs no quotes.
+// newName returns a database name that no other process uses and that needs no
+// quoting.
 func newName(prefix string) string {
 	return prefix + "_" + strings.ReplaceAll(uuid.NewString(), "-", "")
 }
@@ -117,7 +118,7 @@ func withDatabase(base, name string) (string, error) {
 
 // cluster is the server of this test binary.
 type cluster struct {
-	ready    bool // Main runs: it will stop the server
+	ready    bool // Main is running and will stop the server
 	once     sync.Once
 	err      error
 	url      string // of a database to connect to while creating others
@@ -141,13 +142,13 @@ func (c *cluster) open(ctx context.Context) error {
 	if c.url == "" {
 		dir, err := os.MkdirTemp("", "pgtest-")
 		if err != nil {
-			return fmt.Errorf("making a folder: %w", err)
+			return fmt.Errorf("creating a folder: %w", err)
 		}
 		c.dir = dir
 		if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // as root Postgres runs as another user
 			return fmt.Errorf("opening the folder to Postgres: %w", err)
 		}
-		// Durability stays as in production: services refuse a server without.
+		// Durability stays as in production: services refuse a server without it.
 		c.server, err = private.Start(ctx, private.Config{Dir: filepath.Join(dir, "pg"), Settings: map[string]string{
 			"max_connections": "200", "shared_buffers": "32MB", "max_wal_size": "2GB",
 		}})
@@ -188,7 +189,7 @@ func (c *cluster) stop() error {
 	switch {
 	case c.server != nil:
 		return errors.Join(c.server.Stop(), os.RemoveAll(c.dir))
-	case c.dir != "": // the start went wrong
+	case c.dir != "": // the start failed
 		return os.RemoveAll(c.dir)
 	case c.template != "":
 		return c.exec(ctx, "DROP DATABASE IF EXISTS "+c.template+" WITH (FORCE)")

@@ -20,7 +20,7 @@ func TestEachTestHasItsOwnMigratedDatabase(t *testing.T) {
 			require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.users`).Scan(&users))
 			require.Zero(t, users)
 			_, err := pool.Exec(t.Context(), `CREATE TABLE analytics.mine (a int)`)
-			require.NoError(t, err, "the table is another test's")
+			require.NoError(t, err, "the database is shared with another test")
 		})
 	}
 }

@@ -11,18 +11,18 @@ import (
 
 // account is the system user Postgres runs as.
 type account struct {
-	drop     bool // this process is root and gives its privileges up
+	drop     bool // this process is root and its child drops privileges
 	uid, gid int
-	// caps are what the child keeps of root's capabilities: at most the one that
-	// lets it go through folders that are closed to it.
+	// caps are the capabilities that the child keeps: at most the one that lets it
+	// traverse folders closed to it.
 	caps []uintptr
 }
 
-// nobody is the number of the user without rights where it has no name.
+// nobody is the uid of the unprivileged user, for systems that do not name it.
 const nobody = 65534
 
-// chooseAccount picks the user, who must be able to go to all paths: ourselves,
-// or as root the owner of the data there is, else "postgres", else "nobody".
+// chooseAccount picks the user, which must be able to reach all paths: our own
+// or, as root, the owner of existing data, else "postgres", else "nobody".
 func chooseAccount(data string, paths ...string) (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: os.Geteuid(), gid: os.Getegid()}, nil
@@ -63,17 +63,17 @@ func systemAccount() account {
 	return account{drop: true, uid: nobody, gid: nobody}
 }
 
-// closedFolder returns the first folder on the way to path that the account may
-// not go through, or "".
+// closedFolder returns the first folder on the way up from path that the account
+// cannot traverse, or "".
 func (a account) closedFolder(path string) (string, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", fmt.Errorf("looking at the way to Postgres: %w", err)
+		return "", fmt.Errorf("checking access to Postgres: %w", err)
 	}
 	for dir := path; ; dir = filepath.Dir(dir) {
 		info, err := os.Stat(dir)
 		if err != nil {
-			return "", fmt.Errorf("looking at the way to %s: %w", path, err)
+			return "", fmt.Errorf("checking access to %s: %w", path, err)
 		}
 		bit := os.FileMode(0o001)
 		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -93,7 +93,7 @@ func (a account) closedFolder(path string) (string, error) {
 	}
 }
 
-// own gives a folder to the account and closes it to others.
+// own makes the account the owner of a folder and closes it to others.
 func (a account) own(dir string) error {
 	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder
 		return fmt.Errorf("closing %s: %w", dir, err)
@@ -107,8 +107,8 @@ func (a account) own(dir string) error {
 	return nil
 }
 
-// attributes start a child as the account, in a process group of its own:
-// Ctrl-C in a terminal is for us, who then stop the child in its turn.
+// attributes start a child as the account, in its own process group: Ctrl-C in a
+// terminal goes only to us, and we stop the child in turn.
 func (a account) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if a.drop {

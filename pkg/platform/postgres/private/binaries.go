@@ -11,12 +11,12 @@ import (
 	"strings"
 )
 
-// ErrNoBinaries is returned by Start when this machine has no Postgres.
+// ErrNoBinaries is returned by Start if this machine has no Postgres.
 var ErrNoBinaries = errors.New("no Postgres server (initdb and postgres) on this machine: " +
 	"install it with `apt-get install postgresql` (Debian, Ubuntu), `dnf install postgresql-server` (Fedora), " +
 	"`apk add postgresql` (Alpine) or `brew install postgresql@17` (macOS), or set DATABASE_URL to a running server")
 
-// places are where packages put a version each; the newest is taken.
+// places are where packages install one version each; the newest is used.
 var places = []string{
 	"/usr/lib/postgresql/*/bin",       // Debian, Ubuntu
 	"/usr/libexec/postgresql*",        // Alpine
@@ -26,8 +26,8 @@ var places = []string{
 	"/Applications/Postgres.app/Contents/Versions/*/bin",
 }
 
-// Program returns the path of another of Postgres's programs, such as pg_dump: it
-// lies beside the server that Start runs and has its version.
+// Program returns the path of another Postgres program, such as pg_dump, of the
+// same installation as the server that Start runs.
 func Program(name string) (string, error) {
 	dir, err := findBinaries()
 	if err != nil {
@@ -73,7 +73,7 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// versionIn reads the major version out of a folder's path: its first number.
+// versionIn returns the major version in a folder's path: its first number.
 func versionIn(path string) int {
 	digits := strings.FieldsFunc(path, func(r rune) bool { return r < '0' || r > '9' })
 	if len(digits) == 0 {

@@ -37,7 +37,7 @@ func startChild(t *testing.T, program, dir string, attr *syscall.SysProcAttr) *c
 	require.NoError(t, err)
 	require.NoError(t, c.cmd.Start())
 	t.Cleanup(func() {
-		_ = c.cmd.Process.Kill() // when it still runs
+		_ = c.cmd.Process.Kill() // if it is still running
 		_ = c.cmd.Wait()
 	})
 	out := bufio.NewReader(stdout)
@@ -51,7 +51,7 @@ func startChild(t *testing.T, program, dir string, attr *syscall.SysProcAttr) *c
 	return c
 }
 
-// stop ends the child in order; kill ends it as kill -9 does.
+// stop ends the child cleanly; kill ends it like kill -9.
 func (c *child) stop(t *testing.T) {
 	t.Helper()
 	require.NoError(t, c.stdin.Close())
@@ -83,7 +83,7 @@ func requireGone(t *testing.T, dir string) {
 func TestServerDiesWithItsParent(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells a child of its parent's end")
+		t.Skip("only Linux signals a child when its parent ends")
 	}
 	dir := filepath.Join(openDir(t), "pg")
 	c := startChild(t, self(t), dir, nil)
@@ -104,7 +104,7 @@ func TestEverythingKilled(t *testing.T) {
 	execute(t, c.url, "CREATE TABLE public.kept AS SELECT 42 AS answer")
 	pid, err := readPID(filepath.Join(dir, "data"))
 	require.NoError(t, err)
-	require.NoError(t, c.cmd.Process.Signal(syscall.SIGSTOP)) // it does not see them go
+	require.NoError(t, c.cmd.Process.Signal(syscall.SIGSTOP)) // so that it cannot react to their end
 	for _, p := range serversOn(filepath.Join(dir, "data"), pid) {
 		require.NoError(t, syscall.Kill(p, syscall.SIGKILL))
 	}
@@ -117,7 +117,7 @@ func TestEverythingKilled(t *testing.T) {
 	require.Contains(t, readLog(t, dir), "automatic recovery in progress")
 }
 
-// An orphan is what a kill leaves where the system does not tell children.
+// An orphan is what a kill leaves on systems that do not signal children.
 func TestOrphanIsStopped(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(openDir(t), "pg")
@@ -141,7 +141,7 @@ func TestOrphanIsStopped(t *testing.T) {
 	require.Equal(t, 42, query[int](t, s.URL(), "SELECT answer FROM public.kept"))
 }
 
-// A pid file of a crash may name a process that has that number since.
+// A pid file left by a crash may name a process that has since got that number.
 func TestPIDFileOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(openDir(t), "pg")
@@ -172,7 +172,7 @@ func TestPIDFileOfAnotherProcess(t *testing.T) {
 func TestRootBelowAClosedFolder(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("only root gives privileges up")
+		t.Skip("only root drops privileges")
 	}
 	closed := filepath.Join(openDir(t), "closed")
 	require.NoError(t, os.Mkdir(closed, 0o700))
@@ -206,12 +206,12 @@ func TestRootGivesPrivilegesUp(t *testing.T) {
 	require.Contains(t, string(status), "Groups:\t \n")
 }
 
-// TestNormalUser runs the server as a user without rights, then as root on the
-// same data.
+// TestNormalUser runs the server as an unprivileged user, then as root on the same
+// data.
 func TestNormalUser(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
-		t.Skip("the other tests run as a normal user already")
+		t.Skip("the other tests already run as a normal user")
 	}
 	base := openDir(t)
 	program := filepath.Join(base, "private.test") // the original is closed to others

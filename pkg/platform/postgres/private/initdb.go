@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// initialize makes the data folder unless it is there. A run that was
-// interrupted leaves only a folder under another name, which is removed.
+// initialize creates the data folder unless it exists. An interrupted run leaves
+// only a folder under another name, which is removed.
 func (s *Server) initialize(ctx context.Context) error {
 	leftovers, err := filepath.Glob(filepath.Join(globEscape(s.cfg.Dir), "init-*"))
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Server) initialize(ctx context.Context) error {
 	}
 	dir, err := os.MkdirTemp(s.cfg.Dir, "init-")
 	if err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+		return fmt.Errorf("creating the data folder: %w", err)
 	}
 	if err := s.account.own(dir); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (s *Server) initdb(ctx context.Context, dir string) error {
 	}, locale...)
 	out, err := os.CreateTemp(s.cfg.Dir, "init-*.log")
 	if err != nil {
-		return fmt.Errorf("making the data folder: %w", err)
+		return fmt.Errorf("creating the data folder: %w", err)
 	}
 	defer os.Remove(out.Name())
 	defer out.Close()
@@ -64,7 +64,7 @@ func (s *Server) initdb(ctx context.Context, dir string) error {
 	select {
 	case <-p.done:
 	case <-ctx.Done():
-		_ = p.signal(syscall.SIGINT) // it removes what it made
+		_ = p.signal(syscall.SIGINT) // it cleans up
 		<-p.done
 		return fmt.Errorf("running initdb: %w", ctx.Err())
 	}
@@ -82,7 +82,7 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// globEscape makes a path stand for itself in filepath.Glob.
+// globEscape makes filepath.Glob match a path literally.
 func globEscape(path string) string {
 	var b bytes.Buffer
 	for _, r := range path {

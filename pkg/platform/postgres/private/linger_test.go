@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// After a kill -9 of everything the last child can still be on its way out, past
-// being found in /proc, when the next server starts.
+// After a kill -9 of everything the last child can still be exiting, no longer
+// visible in /proc, when the next server starts.
 func TestLingeringChildrenAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	if runtime.GOOS != "linux" {

@@ -1,10 +1,10 @@
-// Package private runs a Postgres server of our own: real binaries found on
-// this machine, its data in a folder of the caller's, reachable only over a
-// Unix socket by this user. The standalone and the tests use it.
+// Package private runs a private Postgres server: real binaries found on this
+// machine, data in the caller's folder, reachable only by this user over a Unix
+// socket. The standalone and the tests use it.
 //
-// Postgres refuses to run as root; as root its child gives its privileges up.
-// The server ends with this process, also when that is killed; whatever a crash
-// left behind is cleared by the next Start.
+// Postgres refuses to run as root, so the child of a root process drops its
+// privileges. The server ends with this process, even if that is killed; the next
+// Start cleans up after a crash.
 package private
 
 import (
@@ -35,22 +35,22 @@ const superuser = "postgres"
 // Config of a private server.
 type Config struct {
 	// Dir holds the server's data ("data"), log ("server.log") and socket. It is
-	// made when missing, for one server at a time.
+	// created if missing, and serves one server at a time.
 	Dir string
 	// SocketDir holds the socket and nothing else: it is closed to other users.
-	// Defaults to Dir/run, or to a new folder in the system's temporary one when
-	// that path cannot be a socket's: it is too long, or has a comma.
+	// Defaults to Dir/run, or to a new temporary folder if that path cannot be a
+	// socket's: because it is too long, or has a comma.
 	SocketDir string
 	// Log defaults to none.
 	Log *zap.Logger
-	// Settings are server parameters (postgresql.conf) beside our own.
+	// Settings are server parameters (postgresql.conf) in addition to our own.
 	Settings map[string]string
 }
 
 // ErrInUse is returned by Start while another process runs a server in Dir.
 var ErrInUse = errors.New("another process is using this Postgres folder")
 
-// Times a server gets to stop, by the signal that asks it to.
+// How long a server gets to stop after each signal.
 const (
 	fastTimeout      = 30 * time.Second // SIGINT: rolls back, writes a checkpoint
 	immediateTimeout = 10 * time.Second // SIGQUIT: leaves recovery to the next start
@@ -63,16 +63,16 @@ type Server struct {
 	account   account
 	lock      *os.File
 	socketDir string
-	tempDir   string // made for the socket, removed by Stop; often empty
+	tempDir   string // created for the socket, removed by Stop; often empty
 	process   *process
 	stop      sync.Once
 	stopErr   error
 }
 
-// Start runs a server on cfg.Dir and returns when it accepts connections and
-// has the database. The first time it makes the data; later it recovers what it
-// finds, after a crash too, for as long as ctx allows. ctx bounds the start
-// only: Stop ends the server.
+// Start runs a server on cfg.Dir and returns once it accepts connections and has
+// the database. The first time it creates the data; later it recovers what it
+// finds, even after a crash, for as long as ctx allows. ctx bounds only the start;
+// Stop ends the server.
 func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 	if cfg.Log == nil {
 		cfg.Log = zap.NewNop()
@@ -85,7 +85,7 @@ func Start(ctx context.Context, cfg Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.cfg.Dir, 0o711); err != nil { //nolint:gosec // as root another user works below it; nobody can list it
-		return nil, fmt.Errorf("making the Postgres folder: %w", err)
+		return nil, fmt.Errorf("creating the Postgres folder: %w", err)
 	}
 	if s.lock, err = lockfile.Take(filepath.Join(s.cfg.Dir, "lock")); errors.Is(err, lockfile.ErrTaken) {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, s.cfg.Dir)
@@ -131,7 +131,7 @@ func socketURL(dir, database string) string {
 	return "postgres://" + superuser + "@/" + database + "?host=" + host
 }
 
-// RunningURL is the URL of the server that another process runs in dir.
+// RunningURL returns the URL of the server that another process runs in dir.
 func RunningURL(dir string) (string, error) {
 	// Its fifth line is the folder of the socket.
 	content, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
@@ -145,11 +145,11 @@ func RunningURL(dir string) (string, error) {
 	return socketURL(lines[4], Database), nil
 }
 
-// Done is closed when the server has ended, asked or not.
+// Done is closed once the server has ended, whether stopped or not.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
 // Stop shuts the server down fast (open transactions are rolled back) and waits
-// for it. It may be called twice.
+// for it. It is safe to call twice.
 func (s *Server) Stop() error {
 	s.stop.Do(func() {
 		if s.process != nil {
@@ -165,7 +165,8 @@ func (s *Server) Stop() error {
 
 const socketName = ".s.PGSQL.5432"
 
-// maxSocketPath is the longest path of a Unix socket in bytes; macOS has 4 less.
+// maxSocketPath is the maximum length of a Unix socket's path in bytes; macOS
+// allows 4 fewer.
 const maxSocketPath = 103
 
 func (s *Server) chooseSocketDir() error {
@@ -182,12 +183,13 @@ func (s *Server) chooseSocketDir() error {
 		return s.makeTempDir()
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("making the socket folder: %w", err)
+		return fmt.Errorf("creating the socket folder: %w", err)
 	}
 	return nil
 }
 
-// clearSocketDir removes what a crash left; no server runs on our data now.
+// clearSocketDir removes what a crash left behind; no server is running on our
+// data now.
 func (s *Server) clearSocketDir() error {
 	for _, name := range []string{socketName, socketName + ".lock"} {
 		if err := os.Remove(filepath.Join(s.socketDir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -204,7 +206,7 @@ func (s *Server) makeTempDir() error {
 	}
 	dir, err := os.MkdirTemp(parent, "analytics-pg-")
 	if err != nil {
-		return fmt.Errorf("making the socket folder: %w", err)
+		return fmt.Errorf("creating the socket folder: %w", err)
 	}
 	s.socketDir, s.tempDir = dir, dir
 	return nil
@@ -231,9 +233,9 @@ func (s *Server) openLog() (*os.File, int64, error) {
 	return f, start, nil
 }
 
-// errLingering is returned when children of a killed server still hold its
-// shared memory: they end by themselves as soon as they notice.
-var errLingering = errors.New("children of the server before it have not ended yet")
+// errLingering is returned while children of a killed server still hold its
+// shared memory; they exit on their own once they notice.
+var errLingering = errors.New("children of the previous server are still running")
 
 const (
 	lingeringMessage = "pre-existing shared memory block"
@@ -241,7 +243,7 @@ const (
 	lingeringPause   = 100 * time.Millisecond
 )
 
-// launch starts the server, again while its predecessor's children linger.
+// launch starts the server and retries while its predecessor's children linger.
 func (s *Server) launch(ctx context.Context) error {
 	for deadline := time.Now().Add(lingeringLimit); ; {
 		err := s.launchOnce(ctx)
@@ -293,7 +295,7 @@ func (s *Server) launchOnce(ctx context.Context) error {
 	return nil
 }
 
-// tail returns the last lines that were logged after start.
+// tail returns the last lines logged after start.
 func tail(log io.ReaderAt, start int64) string {
 	text, err := io.ReadAll(io.NewSectionReader(log, start, maxLog))
 	if err != nil {
@@ -311,8 +313,8 @@ func lastLines(text string) string {
 	return "\n  " + strings.Join(lines[max(0, len(lines)-20):], "\n  ")
 }
 
-// awaitReady waits until the server takes connections (after a crash it first
-// recovers) and creates the database.
+// awaitReady waits until the server accepts connections (after a crash it
+// recovers first) and creates the database.
 func (s *Server) awaitReady(ctx context.Context) error {
 	for waited := time.Duration(0); ; waited += readyPause {
 		err := s.createDatabase(ctx)

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// openDir is a folder any user may enter.
+// openDir returns a folder that any user may enter.
 func openDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "private-test-")
@@ -196,8 +196,8 @@ func TestNewestBinariesAreTaken(t *testing.T) {
 	require.Equal(t, filepath.Join(dir, "15", "bin"), found)
 }
 
-// childDir is set in the environment of this test binary when it shall only run
-// a server on that folder.
+// childDir is set in the environment of this test binary if it should only run a
+// server on that folder.
 const childDir = "PRIVATE_TEST_CHILD_DIR"
 
 func runChild(dir string) int {

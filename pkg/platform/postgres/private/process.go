@@ -15,19 +15,19 @@ import (
 	"go.uber.org/zap"
 )
 
-// process is a child that was started.
+// process is a started child.
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	err  error         // how it ended; to be read after done
 }
 
-// start runs a program as the account. Where the system can, the child gets
+// start runs a program as the account. If the system supports it, the child gets
 // onDeath when this process ends.
 func (a account) start(program string, args []string, out *os.File, onDeath syscall.Signal) (*process, error) {
 	cmd := exec.Command(program, args...) //nolint:gosec // a binary findBinaries found
 	cmd.Dir = "/"                         // the account may not see our working folder
-	// Nothing of ours: no secret, no PGPORT, no locale.
+	// Nothing from our environment: no secret, no PGPORT, no locale.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = a.attributes()
@@ -37,7 +37,7 @@ func (a account) start(program string, args []string, out *os.File, onDeath sysc
 	started := make(chan error)
 	go func() {
 		// Linux sends the death signal when the thread that started the child
-		// ends: this one stays until the child has ended.
+		// ends, so this one must live until the child has ended.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -57,7 +57,7 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// end stops a server, first fast, then at once.
+// end stops a server: first fast, then immediately.
 func (p *process) end(log *zap.Logger) error {
 	for _, step := range shutdown {
 		if err := p.signal(step.signal); err != nil {
@@ -67,14 +67,14 @@ func (p *process) end(log *zap.Logger) error {
 		case <-p.done:
 			return nil
 		case <-time.After(step.timeout):
-			log.Warn("Postgres does not stop", zap.Stringer("signal", step.signal))
+			log.Warn("Postgres is not stopping", zap.Stringer("signal", step.signal))
 		}
 	}
 	<-p.done // nothing survives the last signal
 	return nil
 }
 
-// shutdown is how a server is asked to stop, ever more firmly.
+// shutdown lists how a server is told to stop, with increasing force.
 var shutdown = []struct {
 	signal  syscall.Signal
 	timeout time.Duration
@@ -86,7 +86,7 @@ var shutdown = []struct {
 
 // clearOrphans stops what is left of an earlier server on the data folder whose
 // parent was killed: the server itself, or its children. The caller holds the
-// lock: nobody else owns them.
+// lock, so no one else owns them.
 func clearOrphans(data string, log *zap.Logger) error {
 	postmaster, err := readPID(data)
 	if err != nil {
@@ -97,9 +97,9 @@ func clearOrphans(data string, log *zap.Logger) error {
 		if len(left) == 0 {
 			break
 		}
-		log.Warn("stopping a Postgres that an earlier run left", zap.Ints("pid", left), zap.Stringer("signal", step.signal))
+		log.Warn("stopping a Postgres left by an earlier run", zap.Ints("pid", left), zap.Stringer("signal", step.signal))
 		for _, pid := range left {
-			// A postmaster stops its children itself; without one they are told.
+			// A postmaster stops its own children; without one we do.
 			if pid != postmaster && alive(postmaster) && step.signal != syscall.SIGKILL {
 				continue
 			}
@@ -116,8 +116,8 @@ func clearOrphans(data string, log *zap.Logger) error {
 	if left := serversOn(data, postmaster); len(left) > 0 {
 		return fmt.Errorf("processes %v, left by an earlier run, still use %s", left, data)
 	}
-	// Postgres takes its own pid file for stale unless that number now belongs
-	// to another process of its user.
+	// Postgres considers its pid file stale unless that number now belongs to
+	// another process of its user.
 	if postmaster > 0 && alive(postmaster) {
 		if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("removing a stale pid file: %w", err)
@@ -139,7 +139,7 @@ func readPID(data string) (int, error) {
 	line, _, _ := bytes.Cut(content, []byte("\n"))
 	pid, err := strconv.Atoi(string(bytes.TrimSpace(line)))
 	if err != nil || pid <= 0 {
-		return 0, nil //nolint:nilerr // a torn file: Postgres says what to do
+		return 0, nil //nolint:nilerr // a torn file: Postgres will report it
 	}
 	return pid, nil
 }

@@ -16,8 +16,8 @@ func endWithUs(attr *syscall.SysProcAttr, a account, signal syscall.Signal) {
 	attr.AmbientCaps = a.caps
 }
 
-// searchCapability returns the capability to go through closed folders that this
-// process has: that and no more where possible, nil when it has none.
+// searchCapability returns the least capability of this process that allows it to
+// traverse closed folders, nil if it has none.
 func searchCapability() []uintptr {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var have [2]unix.CapUserData // capabilities 0–31 and 32–63
@@ -53,7 +53,7 @@ func serversOn(data string, _ int) []int {
 		if err != nil || cwd != data {
 			continue
 		}
-		// A shell may stand in the folder too.
+		// A shell may also have it as its working folder.
 		if exe, err := os.Readlink("/proc/" + e.Name() + "/exe"); err == nil && isPostgres(exe) {
 			pids = append(pids, pid)
 		}
@@ -61,8 +61,8 @@ func serversOn(data string, _ int) []int {
 	return pids
 }
 
-// isPostgres knows a server by its program; an upgraded package leaves "(deleted)"
-// behind the name of one that still runs.
+// isPostgres recognises a server by its program; after a package upgrade the name
+// of one still running ends in "(deleted)".
 func isPostgres(exe string) bool {
 	switch filepath.Base(exe) {
 	case "postgres", "postgres (deleted)", "postmaster":

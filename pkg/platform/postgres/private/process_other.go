@@ -10,8 +10,7 @@ import (
 	"syscall"
 )
 
-// endWithUs can do nothing here: a server that outlives us is stopped by the
-// next Start.
+// endWithUs does nothing here: the next Start stops a server that outlives us.
 func endWithUs(*syscall.SysProcAttr, account, syscall.Signal) {}
 
 func searchCapability() []uintptr { return nil }
