@@ -19,7 +19,7 @@ import (
 	"eventanalytics/cmd/import_events/upload"
 )
 
-// importFile imports the file from where an earlier run stopped, and says
+// importFile imports the file from where an earlier run stopped, and reports
 // whether rows were rejected.
 func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.File) (rejected bool, err error) {
 	begun := time.Now()
@@ -47,7 +47,7 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 		at, of := src.Progress()
 		shown = progress.New(stderr, before, at, of)
 		if before > 0 {
-			shown.Note("going on after %d events", before)
+			shown.Note("resuming after %d events", before)
 		}
 	}
 	cfg := pipeline.Config{
@@ -72,7 +72,7 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 			URL: o.URL, Username: o.Username, Password: o.Password, APIKey: o.APIKey, Project: o.Project,
 			Compression: o.Compression, KeyPrefix: state.Import.String(), RetryFor: o.RetryFor, Connections: o.Parallel,
 			OnRetry: func(err error, after time.Duration) {
-				shown.Note("%v; trying again in %s", err, after.Round(time.Second/10))
+				shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
 			},
 		})
 		if err != nil {
@@ -100,10 +100,10 @@ func advice(o options) string {
 	if o.DryRun {
 		return ""
 	}
-	return "; run the same command again to go on from there"
+	return "; run the same command again to resume from there"
 }
 
-// begin finds the state that an earlier run left, or makes one and saves it
+// begin loads the state that an earlier run left, or creates one and saves it
 // before anything is sent.
 func begin(o options) (checkpoint.State, error) {
 	file, err := checkpoint.Identify(o.File)
@@ -121,16 +121,17 @@ func begin(o options) (checkpoint.State, error) {
 	if found {
 		err = state.Check(file, target)
 	}
-	// Nothing is lost of an import that got nowhere, perhaps for a wrong address.
+	// An import that stored nothing, perhaps because of a wrong address, can be
+	// replaced.
 	if !found || err != nil && state.Records == 0 {
 		state = checkpoint.New(file, target)
 		return state, state.Save(o.Checkpoint)
 	}
 	if err != nil {
-		return checkpoint.State{}, fmt.Errorf("%w; to begin anew, remove %s", err, o.Checkpoint)
+		return checkpoint.State{}, fmt.Errorf("%w; to start over, remove %s", err, o.Checkpoint)
 	}
 	if _, err := os.Stat(o.Rejects); state.RejectBytes > 0 && errors.Is(err, fs.ErrNotExist) {
-		return checkpoint.State{}, fmt.Errorf("the reject file %s of the interrupted import is gone; to begin anew, remove %s", o.Rejects, o.Checkpoint)
+		return checkpoint.State{}, fmt.Errorf("the reject file %s of the interrupted import is gone; to start over, remove %s", o.Rejects, o.Checkpoint)
 	}
 	return state, nil
 }
@@ -143,7 +144,7 @@ func add(s *checkpoint.State, b pipeline.Batch) {
 	s.Totals.Duplicates += int64(b.Records - b.Accepted - len(b.Rejects))
 }
 
-// summarize prints the totals over all runs; time and rate are of this one.
+// summarize prints the totals over all runs; time and rate are for this one.
 func summarize(w io.Writer, o options, s checkpoint.State, records int64, took time.Duration) {
 	t := s.Totals
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.TabIndent)

@@ -1,10 +1,10 @@
-// Command import_events brings events from a file into the service, over its
-// HTTP API: what the API refuses, it refuses, and what was imported before, or
-// in part, may be imported again.
+// Command import_events imports events from a file over the service's HTTP API:
+// it rejects what the API rejects, and a file that was imported before, entirely
+// or in part, can be imported again.
 //
-// Exit status: 0 when every event of the file is stored, 1 when the import
-// failed or was stopped (run it again to go on), 2 for a wrong command line, 3
-// when it finished and rows were rejected.
+// Exit status: 0 if every event in the file is stored, 1 if the import failed or
+// was stopped (run it again to resume), 2 for an invalid command line, 3 if it
+// finished but rows were rejected.
 package main
 
 import (
@@ -34,38 +34,38 @@ const (
 
 const name = "import_events"
 
-const description = `Brings events from a file into the service, over its HTTP API.
+const description = `Imports events from a file over the service's HTTP API.
 
-The file is .csv, .ndjson or .jsonl, each perhaps with .gz or .zst behind, or .parquet, with the columns (or members) event_id, occurred_at, user_id, event_type and properties_json.
+The file is .csv, .ndjson or .jsonl, optionally followed by .gz or .zst, or .parquet, with the columns (or members) event_id, occurred_at, user_id, event_type and properties_json.
 
-Run it again after an interruption: it goes on where it was. Events that are stored already do no harm.
+After an interruption, run it again: it resumes where it left off. Events that are already stored are not counted twice.
 
-Exit status: 0 every event is stored; 1 failed or stopped, run it again to go on; 2 the command line is wrong; 3 finished, but rows were rejected.`
+Exit status: 0 every event is stored; 1 failed or stopped, run it again to resume; 2 invalid command line; 3 finished, but rows were rejected.`
 
 type options struct {
 	File string `arg:"" type:"existingfile" help:"File with the events."`
 
 	URL      string `name:"url" env:"ANALYTICS_URL" default:"http://localhost:5066" help:"Address of the service."`
-	Username string `env:"ANALYTICS_USERNAME" help:"Name of the account; give it with a password, or give an API key."`
-	Password string `env:"ANALYTICS_PASSWORD" help:"Password of the account; others on this machine see it unless it comes from the environment."`
-	APIKey   string `name:"api-key" env:"ANALYTICS_API_KEY" help:"API key with the scope ingest; better from the environment, too."`
+	Username string `env:"ANALYTICS_USERNAME" help:"Name of the account; requires a password. Alternatively, give an API key."`
+	Password string `env:"ANALYTICS_PASSWORD" help:"Password of the account; other users of this machine can see it unless it comes from the environment."`
+	APIKey   string `name:"api-key" env:"ANALYTICS_API_KEY" help:"API key with the scope ingest; also better passed in the environment."`
 	Project  int64  `help:"Number of the project, instead of the account's own."`
 
-	Batch       int           `default:"10000" help:"Most events of one request; 8 MiB of the file end a request as well."`
-	Parallel    int           `default:"4" help:"Requests at once."`
+	Batch       int           `default:"10000" help:"Maximum events per request; a request also ends at 8 MiB of the file."`
+	Parallel    int           `default:"4" help:"Concurrent requests."`
 	Compression string        `enum:"zstd,gzip,none" default:"zstd" help:"Compression of requests: zstd, gzip or none."`
-	RetryFor    time.Duration `default:"15m" help:"How long to try a request again while the service is away or busy."`
+	RetryFor    time.Duration `default:"15m" help:"How long to retry a request while the service is down or busy."`
 
-	Checkpoint string `type:"path" help:"File that remembers how far the import is; by default the file's name with .checkpoint behind, in the working directory. It is removed at the end."`
-	Rejects    string `type:"path" help:"CSV file for rows that were not imported; by default the file's name with .rejects.csv behind (.dry-run.rejects.csv for a dry run), in the working directory. It is written anew."`
-	DryRun     bool   `help:"Check the whole file as the service would, write the reject file, and send nothing."`
-	Quiet      bool   `help:"Show no progress."`
+	Checkpoint string `type:"path" help:"File that records how far the import has got; by default the file's name plus .checkpoint, in the working directory. Removed at the end."`
+	Rejects    string `type:"path" help:"CSV file for rows that were not imported; by default the file's name plus .rejects.csv (.dry-run.rejects.csv for a dry run), in the working directory. Overwritten if it exists."`
+	DryRun     bool   `help:"Check the whole file as the service would and write the reject file, but send nothing."`
+	Quiet      bool   `help:"Hide progress."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
 
-// batchBytes of the file end a batch, far below the service's default of 64 MiB
-// so that a request is soon answered.
+// batchBytes of the file end a batch: far below the service's default limit of
+// 64 MiB, so that requests are answered quickly.
 const batchBytes = 8 << 20
 
 // Validate reports everything that is wrong with the options (for kong).
@@ -92,12 +92,12 @@ func (o *options) Validate() error {
 	case account && (o.Username == "" || o.Password == ""), !account && o.APIKey == "":
 		errs = append(errs, errors.New("give --username and --password, or --api-key"))
 	case o.APIKey != "" && o.Project != 0:
-		errs = append(errs, errors.New("--project goes with --username: an API key belongs to one project"))
+		errs = append(errs, errors.New("--project requires --username: an API key belongs to one project"))
 	}
 	return errors.Join(errs...)
 }
 
-// name fills in the names of the files that were not given.
+// name fills in the file names that were not given.
 func (o *options) name() error {
 	base := filepath.Base(o.File)
 	if o.Checkpoint == "" {
@@ -111,7 +111,7 @@ func (o *options) name() error {
 	}
 	input, err := os.Stat(o.File)
 	if err != nil {
-		return fmt.Errorf("looking at the file: %w", err)
+		return fmt.Errorf("examining the file: %w", err)
 	}
 	for _, path := range []string{o.Checkpoint, o.Rejects} {
 		if other, err := os.Stat(path); err == nil && os.SameFile(input, other) {
@@ -140,7 +140,7 @@ func run(args []string, stdout io.Writer, stderr *os.File) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program immediately
 	rejected, err := importFile(ctx, o, stdout, stderr)
 	switch {
 	case err != nil:

@@ -1,4 +1,4 @@
-// Package checkpoint remembers how far an import has come.
+// Package checkpoint records how far an import has got.
 package checkpoint
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/google/uuid"
 )
 
-// Totals of an import, over all its runs. Each record of the file is one of
-// Accepted, Duplicates and Rejected.
+// Totals of an import, over all its runs. Each record of the file counts as
+// Accepted, Duplicates or Rejected.
 type Totals struct {
-	Sent       int64 `json:"sent"` // what the service was given and answered
+	Sent       int64 `json:"sent"` // sent to the service and answered
 	Accepted   int64 `json:"accepted"`
-	Duplicates int64 `json:"duplicates"` // stored before, with the same content
-	Rejected   int64 `json:"rejected"`   // rows of the reject file
+	Duplicates int64 `json:"duplicates"` // already stored, with the same content
+	Rejected   int64 `json:"rejected"`   // rows in the reject file
 }
 
-// Identity tells whether a file is still the same.
+// Identity detects whether a file has changed.
 type Identity struct {
 	Size     int64     `json:"size"`
 	Modified time.Time `json:"modified"`
-	// HeadSHA256 is of the file's first MiB: reading all of it would cost as
-	// much as the import.
+	// HeadSHA256 covers the file's first MiB: hashing all of it would cost as much
+	// as the import.
 	HeadSHA256 string `json:"head_sha256"`
 }
 
@@ -45,7 +45,7 @@ func Identify(path string) (Identity, error) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Identity{}, fmt.Errorf("looking at the file: %w", err)
+		return Identity{}, fmt.Errorf("examining the file: %w", err)
 	}
 	if !info.Mode().IsRegular() {
 		return Identity{}, fmt.Errorf("%s is not a regular file", path)
@@ -57,11 +57,12 @@ func Identify(path string) (Identity, error) {
 	return Identity{Size: info.Size(), Modified: info.ModTime().UTC(), HeadSHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// Target is where an import goes. Another account may stand for another project.
+// Target is where an import goes. A different account may mean a different
+// project.
 type Target struct {
 	URL      string `json:"url"`
 	Username string `json:"username,omitempty"` // empty with an API key
-	Project  int64  `json:"project,omitempty"`  // 0 for that of the account or key
+	Project  int64  `json:"project,omitempty"`  // 0 for the account's or key's own
 }
 
 func (t Target) String() string {
@@ -80,29 +81,29 @@ const version = 1
 // State of an import.
 type State struct {
 	Version int `json:"version"`
-	// Import is part of the Idempotency-Key of each upload: a batch that was
-	// stored but not confirmed before the import was killed is answered as it
-	// was the first time, so that the totals stay right.
+	// Import is part of the Idempotency-Key of each upload: a batch that was stored
+	// but not confirmed before the import was killed gets the same response as the
+	// first time, so the totals stay correct.
 	Import uuid.UUID `json:"import"`
 	File   Identity  `json:"file"`
 	Target Target    `json:"target"`
-	// Records at the beginning of the file are done.
+	// Records is how many records from the start of the file are done.
 	Records int64 `json:"records"`
-	// RejectBytes of the reject file are about these records.
+	// RejectBytes is how much of the reject file is about these records.
 	RejectBytes int64  `json:"reject_bytes"`
 	Totals      Totals `json:"totals"`
 }
 
-// New is the state of an import that has not begun.
+// New returns the state of an import that has not begun.
 func New(file Identity, target Target) State {
 	return State{Version: version, Import: uuid.New(), File: file, Target: target}
 }
 
-// ErrChanged is returned by Check for a file that is not the one the import
-// began with, or another target.
-var ErrChanged = errors.New("the checkpoint is of another import")
+// ErrChanged is returned by Check if the file or the target differs from those the
+// import began with.
+var ErrChanged = errors.New("the checkpoint belongs to another import")
 
-// Check refuses to go on with another file or into another target.
+// Check refuses to resume with a different file or target.
 func (s State) Check(file Identity, target Target) error {
 	if !s.File.Modified.Equal(file.Modified) || s.File.Size != file.Size || s.File.HeadSHA256 != file.HeadSHA256 {
 		return fmt.Errorf("%w: the file has changed since (it had %d bytes and was last written at %s)",
@@ -114,7 +115,7 @@ func (s State) Check(file Identity, target Target) error {
 	return nil
 }
 
-// Load reads the state at path; found is false when there is none.
+// Load reads the state at path; found is false if there is none.
 func Load(path string) (s State, found bool, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -127,12 +128,12 @@ func Load(path string) (s State, found bool, err error) {
 		return State{}, false, fmt.Errorf("reading the checkpoint %s: %w", path, err)
 	}
 	if s.Version != version {
-		return State{}, false, fmt.Errorf("reading the checkpoint %s: version %d is not known", path, s.Version)
+		return State{}, false, fmt.Errorf("reading the checkpoint %s: unknown version %d", path, s.Version)
 	}
 	return s, true, nil
 }
 
-// Save replaces the state at path: after a crash there is the old one or the new.
+// Save replaces the state at path atomically: a crash leaves the old or the new.
 func (s State) Save(path string) (err error) {
 	defer func() {
 		if err != nil {
@@ -159,7 +160,7 @@ func (s State) Save(path string) (err error) {
 	return syncFolder(dir)
 }
 
-// syncFolder makes a rename last.
+// syncFolder makes a rename durable.
 func syncFolder(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -37,7 +37,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 2, "no temporary files stay")
+	require.Len(t, entries, 2, "no temporary files are left")
 	require.NotEqual(t, s.Import, checkpoint.New(identity, s.Target).Import)
 
 	require.NoError(t, os.WriteFile(path, []byte(`{"version": 2}`), 0o600))

@@ -9,8 +9,8 @@ import (
 	"eventanalytics/pkg/event"
 )
 
-// check looks at an event as the service does, so that one that is malformed
-// cannot spoil the batch it is in. It returns nil for a good one.
+// check validates an event as the service does, so that a malformed one cannot
+// fail its whole batch. It returns nil for a valid event.
 func check(raw []byte, notBefore, notAfter time.Time) *reject.Fault {
 	b, err := event.Decode(bytes.NewReader(raw), true, event.Limits{MaxEvents: 1, NotBefore: notBefore, NotAfter: notAfter})
 	var malformed *event.RequestError

@@ -1,6 +1,5 @@
-// Package pipeline takes events from a file to the service: one goroutine reads
-// batches, several check and upload them, and one confirms them in the order of
-// the file.
+// Package pipeline moves events from a file to the service: one goroutine reads
+// batches, several check and upload them, and one confirms them in file order.
 package pipeline
 
 import (
@@ -22,29 +21,29 @@ import (
 // Config of a run.
 type Config struct {
 	Source source.Source
-	// Client uploads; nil makes a dry run.
+	// Client uploads; nil means a dry run.
 	Client *upload.Client
-	// BatchEvents and BatchBytes bound a batch, whichever comes first. A batch
-	// has an event at least.
+	// BatchEvents and BatchBytes bound a batch, whichever is reached first. A batch
+	// has at least one event.
 	BatchEvents, BatchBytes int
-	Parallel                int // uploads at once
+	Parallel                int // concurrent uploads
 	// NotBefore and NotAfter bound occurred_at as checked here.
 	NotBefore, NotAfter time.Time
-	// Confirm is called for each batch, in the order of the file, when all before
-	// it are confirmed.
+	// Confirm is called for each batch, in file order, once all before it are
+	// confirmed.
 	Confirm func(Batch) error
 }
 
-// Batch is a piece of the file of which all is known.
+// Batch is a completed part of the file.
 type Batch struct {
-	Records  int          // how many it has
-	Sent     int          // of them, to the service
-	Accepted int          // of them
+	Records  int          // in the batch
+	Sent     int          // of these, to the service
+	Accepted int          // of these
 	Rejects  []reject.Row // in the order of the file
-	Progress int64        // of the source, behind it
+	Progress int64        // of the source, after the batch
 }
 
-// job is a batch on its way.
+// job is a batch in progress.
 type job struct {
 	number  int
 	records []source.Record
@@ -54,15 +53,15 @@ type job struct {
 // ErrStopped is returned by Run when ctx ended before the file did.
 var ErrStopped = errors.New("stopped")
 
-// Run imports what the source still has. When ctx ends or a batch fails, uploads
-// under way are finished and confirmed as far as nothing is missing before them.
+// Run imports the rest of the source. If ctx ends or a batch fails, uploads in
+// flight are finished, and confirmed if all before them are.
 func Run(ctx context.Context, cfg Config) error {
 	g, running := errgroup.WithContext(ctx)
-	// A batch that is slow holds the others' confirmation up; they may not pile up.
+	// A slow batch delays the confirmation of later ones, which must not pile up.
 	window := make(chan struct{}, 2*cfg.Parallel)
 	jobs, done := make(chan *job), make(chan *job, 2*cfg.Parallel)
 
-	// A file that breaks off is imported as far as it can be read.
+	// A truncated file is imported as far as it can be read.
 	var broken error
 	g.Go(func() error {
 		defer close(jobs)
@@ -117,7 +116,7 @@ func read(ctx context.Context, cfg Config, window chan<- struct{}, jobs chan<- *
 			return err
 		}
 		select {
-		case jobs <- j: // from here on it is the worker's
+		case jobs <- j: // now owned by the worker
 		case <-ctx.Done():
 			return nil
 		}
@@ -146,7 +145,7 @@ func (j *job) fill(cfg Config) error {
 	return nil
 }
 
-// work finds out what becomes of a batch.
+// work checks a batch and uploads it.
 func work(ctx context.Context, cfg Config, j *job) error {
 	type rejected struct {
 		record int
@@ -154,7 +153,7 @@ func work(ctx context.Context, cfg Config, j *job) error {
 	}
 	var rejects []rejected
 	var events [][]byte
-	var records []int // of the events
+	var records []int // indexes of the events' records
 	for i, r := range j.records {
 		fault := r.Fault
 		if fault == nil {
@@ -181,11 +180,11 @@ func work(ctx context.Context, cfg Config, j *job) error {
 		from := j.records[r.record]
 		j.batch.Rejects = append(j.batch.Rejects, reject.Row{Line: from.Line, Fault: r.Fault, Text: from.Text})
 	}
-	j.records = nil // a batch that waits for its turn needs them no more
+	j.records = nil // not needed while the batch waits for its turn
 	return nil
 }
 
-// confirm confirms batches in order.
+// confirm confirms batches in file order.
 func confirm(cfg Config, window <-chan struct{}, done <-chan *job) error {
 	waiting := map[int]*job{}
 	var failed error

@@ -22,7 +22,7 @@ import (
 	"eventanalytics/cmd/import_events/upload"
 )
 
-// file opens n events, one a line; what fault returns replaces one.
+// file opens a file of n events, one per line; what fault returns replaces one.
 func file(t *testing.T, n int, fault func(i int) string) source.Source {
 	t.Helper()
 	var b strings.Builder
@@ -44,8 +44,8 @@ func file(t *testing.T, n int, fault func(i int) string) source.Source {
 	return s
 }
 
-// configure uploads to a service that accepts everything unless answer does
-// otherwise, and collects what is confirmed.
+// configure uploads to a service that accepts everything unless answer intervenes,
+// and collects what is confirmed.
 func configure(t *testing.T, s source.Source, answer func(w http.ResponseWriter, body []byte) bool) (pipeline.Config, *[]pipeline.Batch) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -112,7 +112,7 @@ func TestBytesBoundABatch(t *testing.T) {
 }
 
 // TestAFailureKeepsThePrefix refuses the fourth batch: the three before it are
-// confirmed, none behind it is.
+// confirmed, none after it is.
 func TestAFailureKeepsThePrefix(t *testing.T) {
 	t.Parallel()
 	cfg, confirmed := configure(t, file(t, 200, nil), func(w http.ResponseWriter, body []byte) bool {
@@ -138,7 +138,7 @@ func TestStopFinishesWhatIsUnderWay(t *testing.T) {
 		return false
 	})
 	require.ErrorIs(t, pipeline.Run(ctx, cfg), pipeline.ErrStopped)
-	require.NotEmpty(t, *confirmed, "the first batch was under way")
+	require.NotEmpty(t, *confirmed, "the first batch was in flight")
 	require.Less(t, len(*confirmed), 100)
 }
 

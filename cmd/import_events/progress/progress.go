@@ -1,5 +1,5 @@
-// Package progress shows how far an import is: a bar on a terminal, a line now
-// and then elsewhere.
+// Package progress shows how far an import has got: as a bar on a terminal,
+// otherwise as a line now and then.
 package progress
 
 import (
@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 )
 
-// lineEvery is the time between lines where there is no terminal.
+// lineEvery is the time between lines if there is no terminal.
 const lineEvery = 10 * time.Second
 
 // Progress of one run. A nil Progress shows nothing.
@@ -25,12 +25,12 @@ type Progress struct {
 	mu        sync.Mutex
 	began     int64 // records done before this run
 	records   int64
-	start, at int64 // share of the file that is done, of which start by earlier runs
+	start, at int64 // how much of the file is done, and how much was before this run
 	of        int64
 	line      time.Time // of the last
 }
 
-// New shows progress on out, from what earlier runs have done.
+// New shows progress on out, starting from what earlier runs have done.
 func New(out *os.File, records, at, of int64) *Progress {
 	p := &Progress{out: out, begun: time.Now(), line: time.Now(), began: records, records: records, start: at, at: at, of: of}
 	if term.IsTerminal(int(out.Fd())) {
@@ -45,7 +45,7 @@ func New(out *os.File, records, at, of int64) *Progress {
 	return p
 }
 
-// Done tells that so many records are done, and this much of the file.
+// Done reports how many records are done, and how much of the file.
 func (p *Progress) Done(records, at int64) {
 	if p == nil {
 		return
@@ -55,7 +55,7 @@ func (p *Progress) Done(records, at int64) {
 	p.records, p.at = records, at
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("%d events, %.0f/s", records, p.rate()))
-		_ = p.bar.Set64(min(at-p.start, p.bar.GetMax64())) // only a picture
+		_ = p.bar.Set64(min(at-p.start, p.bar.GetMax64())) // cosmetic
 		return
 	}
 	if time.Since(p.line) < lineEvery {
@@ -78,7 +78,7 @@ func (p *Progress) Note(format string, args ...any) {
 	fmt.Fprintf(p.out, format+"\n", args...)
 }
 
-// Close takes the bar away.
+// Close removes the bar.
 func (p *Progress) Close() {
 	if p != nil && p.bar != nil {
 		_ = p.bar.Clear()

@@ -13,8 +13,8 @@ import (
 
 // Fault is what is wrong with a row. Codes are the API's where it has one.
 type Fault struct {
-	Column string // empty when the row as a whole is wrong
-	Code   string // stable name of the mistake
+	Column string // empty if the row as a whole is wrong
+	Code   string // stable name of the error
 	Reason string // for people
 }
 
@@ -22,13 +22,13 @@ type Fault struct {
 type Row struct {
 	Line int64 // where it starts in the file, from 1; for Parquet the row, from 1
 	Fault
-	Text []byte // as it stands in the file; for Parquet as JSON
+	Text []byte // as in the file; for Parquet as JSON
 }
 
 // Header is the first line of the file.
 var Header = []string{"line", "column", "code", "reason", "row"}
 
-// ErrShort is returned by Open when the file has lost rows.
+// ErrShort is returned by Open if the file has lost rows.
 var ErrShort = errors.New("the reject file is shorter than the interrupted import left it")
 
 // File is the CSV file of rejected rows.
@@ -39,8 +39,8 @@ type File struct {
 	length int64
 }
 
-// Open opens the file at path, made when missing, and cuts it to length: what
-// was written after the last checkpoint is written again.
+// Open opens the file at path, creating it if missing, and truncates it to length:
+// rows written after the last checkpoint are written again.
 func Open(path string, length int64) (*File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -64,15 +64,15 @@ func (w *File) cut() error {
 		return fmt.Errorf("%w: %s has %d of %d bytes", ErrShort, w.f.Name(), info.Size(), w.length)
 	}
 	if err := w.f.Truncate(w.length); err != nil {
-		return fmt.Errorf("cutting the reject file: %w", err)
+		return fmt.Errorf("truncating the reject file: %w", err)
 	}
 	if _, err := w.f.Seek(w.length, io.SeekStart); err != nil {
-		return fmt.Errorf("cutting the reject file: %w", err)
+		return fmt.Errorf("truncating the reject file: %w", err)
 	}
 	return nil
 }
 
-// Append writes rows through to the disk and returns the file's length then.
+// Append writes rows, syncs them to disk and returns the file's new length.
 func (w *File) Append(rows []Row) (int64, error) {
 	if len(rows) == 0 {
 		return w.length, nil
@@ -93,7 +93,7 @@ func (w *File) Append(rows []Row) (int64, error) {
 	return w.length, nil
 }
 
-// Close closes the file and removes it when no row was rejected.
+// Close closes the file and removes it if no row was rejected.
 func (w *File) Close() error {
 	err := w.f.Close()
 	if w.length == 0 {
@@ -105,7 +105,7 @@ func (w *File) Close() error {
 	return nil
 }
 
-// counter keeps the file's length.
+// counter tracks the file's length.
 type counter struct{ *File }
 
 func (c counter) Write(p []byte) (int, error) {

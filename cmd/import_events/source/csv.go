@@ -11,8 +11,8 @@ import (
 	"eventanalytics/cmd/import_events/reject"
 )
 
-// table is a CSV file as RFC 4180 has it: fields with commas, quotes or line
-// ends are quoted, quotes in them doubled; the first line names the columns.
+// table is a CSV file as in RFC 4180: fields with commas, quotes or line breaks are
+// quoted, with quotes inside them doubled; the first line names the columns.
 type table struct {
 	*text
 	tape *tape
@@ -22,7 +22,7 @@ type table struct {
 
 func openCSV(in *text) (Source, error) {
 	t := &table{text: in, tape: &tape{r: in.plain}}
-	// As big as the reader likes: it would put a smaller one in between.
+	// Big enough that the reader does not add a buffer of its own.
 	t.csv = csv.NewReader(bufio.NewReaderSize(t.tape, 64<<10))
 	t.csv.ReuseRecord = true
 	names, err := t.csv.Read()
@@ -46,7 +46,7 @@ func (t *table) Skip(n int64) error { return skip(t, n) }
 
 func (t *table) Next() (Record, error) {
 	fields, err := t.csv.Read()
-	raw := bytes.Trim(t.tape.cut(t.csv.InputOffset()), "\r\n") // empty lines are passed over
+	raw := bytes.Trim(t.tape.cut(t.csv.InputOffset()), "\r\n") // empty lines are skipped
 	var malformed *csv.ParseError
 	switch {
 	case errors.As(err, &malformed):
@@ -68,32 +68,32 @@ func (t *table) Next() (Record, error) {
 
 func (t *table) fault(err *csv.ParseError, fields int) *reject.Fault {
 	if errors.Is(err, csv.ErrFieldCount) {
-		return &reject.Fault{Code: "wrong-field-count", Reason: fmt.Sprintf("has %d fields, not %d as the header", fields, len(t.row))}
+		return &reject.Fault{Code: "wrong-field-count", Reason: fmt.Sprintf("has %d fields; the header has %d", fields, len(t.row))}
 	}
-	return &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, in line %d", err.Err, err.Line)}
+	return &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, on line %d", err.Err, err.Line)}
 }
 
-// tape keeps what was read until it is cut off, to show a row as it stands in
-// the file.
+// tape keeps what was read until it is cut off, to show a row as it is in the
+// file.
 type tape struct {
 	r      io.Reader
 	kept   []byte
 	offset int64 // of kept
 }
 
-// maxRow bounds what a quote that is never closed makes us remember.
+// maxRow bounds how much an unclosed quote makes us keep.
 const maxRow = 64 << 20
 
 func (t *tape) Read(p []byte) (int, error) {
 	if len(t.kept) > maxRow {
-		return 0, fmt.Errorf("a row of more than %d MiB, perhaps a quote that is not closed", maxRow>>20)
+		return 0, fmt.Errorf("a row of more than %d MiB, perhaps because of an unclosed quote", maxRow>>20)
 	}
 	n, err := t.r.Read(p)
 	t.kept = append(t.kept, p[:n]...)
 	return n, err
 }
 
-// cut returns what was read from the last cut to the offset.
+// cut returns what was read between the last cut and the offset.
 func (t *tape) cut(offset int64) []byte {
 	n := offset - t.offset
 	row := bytes.Clone(t.kept[:n])

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzCSV reads any file as CSV: each record is an event or has a fault, stands
-// in the file where it says, and has the cells that encoding/csv finds there.
+// FuzzCSV reads any file as CSV: each record is an event or has a fault, is in the
+// file where it says, and has the cells that encoding/csv finds there.
 func FuzzCSV(f *testing.F) {
 	const header = "event_id,occurred_at,user_id,event_type,properties_json\n"
 	for _, file := range []string{
@@ -46,7 +46,7 @@ func FuzzCSV(f *testing.F) {
 			require.Greater(t, r.Line, line)
 			line = r.Line
 			at := bytes.Index(rest, r.Text)
-			require.GreaterOrEqual(t, at, 0, "the text is not of the file")
+			require.GreaterOrEqual(t, at, 0, "the text is not from the file")
 			rest = rest[at+len(r.Text):]
 			require.NotEqual(t, r.Event == nil, r.Fault == nil, "an event or a fault")
 			if r.Fault == nil {

@@ -12,13 +12,13 @@ import (
 	"eventanalytics/cmd/import_events/reject"
 )
 
-// ndjson has an event a line, which is sent as it stands.
+// ndjson has one event per line, which is sent unchanged.
 type ndjson struct {
 	*text
 	line int64
 }
 
-// maxLine is far above what the API takes as one event.
+// maxLine is far above what the API accepts as one event.
 const maxLine = 1 << 20
 
 func (s *ndjson) Skip(n int64) error { return skip(s, n) }
@@ -35,7 +35,7 @@ func (s *ndjson) Next() (Record, error) {
 		}
 		r := Record{Line: s.line, Text: line}
 		if tooLong {
-			r.Fault = &reject.Fault{Code: "too-large", Reason: fmt.Sprintf("a line may have at most %d MiB", maxLine>>20)}
+			r.Fault = &reject.Fault{Code: "too-large", Reason: fmt.Sprintf("a line may be at most %d MiB", maxLine>>20)}
 		} else if r.Fault = checkJSON(jsontext.Value(line)); r.Fault == nil {
 			r.Event = line
 		}

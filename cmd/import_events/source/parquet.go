@@ -45,7 +45,7 @@ func openParquet(f *os.File, size int64) (Source, error) {
 	for _, c := range file.Root().Columns() {
 		text := textOf(c)
 		if text == nil {
-			return nil, fmt.Errorf("%w: the column %q has the type %s, which is not understood there", ErrFormat, c.Name(), describe(c))
+			return nil, fmt.Errorf("%w: the column %q has the type %s, which is not supported there", ErrFormat, c.Name(), describe(c))
 		}
 		s.texts = append(s.texts, text)
 		s.row = append(s.row, cell{column: c.Name()})
@@ -61,8 +61,8 @@ func describe(c *parquet.Column) string {
 	return c.Type().String()
 }
 
-// textOf returns how values of a column are written in an event, or nil when its
-// type says something else.
+// textOf returns how a column's values are written in an event, or nil if its type
+// is not supported.
 func textOf(c *parquet.Column) func(parquet.Value) string {
 	if !c.Leaf() || c.Repeated() {
 		return nil
@@ -120,7 +120,7 @@ func integerText(kind parquet.Kind, logical format.LogicalTypeValue) func(parque
 	return nil
 }
 
-// timestampText takes times without a zone as UTC, as the API does.
+// timestampText treats times without a zone as UTC, as the API does.
 func timestampText(unit format.TimeUnitValue) func(parquet.Value) string {
 	switch unit.(type) {
 	case *format.MilliSeconds:
@@ -135,8 +135,8 @@ func timestampText(unit format.TimeUnitValue) func(parquet.Value) string {
 
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// int96Time reads the timestamps of old writers: nanoseconds of the day, and the
-// Julian day, of which 2,440,588 is 1970-01-01.
+// int96Time reads the timestamps of old writers: nanoseconds of the day and the
+// Julian day, where 2,440,588 is 1970-01-01.
 func int96Time(v deprecated.Int96) time.Time {
 	nanos := int64(v[1])<<32 | int64(v[0])
 	return time.Unix((int64(v[2])-2_440_588)*24*60*60, nanos)
@@ -151,7 +151,7 @@ func (s *columnar) Next() (Record, error) {
 			}
 			return Record{}, fmt.Errorf("reading row %d: %w", s.next+1, err)
 		}
-		s.ready = s.ahead[:n] // an error comes again
+		s.ready = s.ahead[:n] // an error will recur
 	}
 	for _, v := range s.ready[0] {
 		c := &s.row[v.Column()]
@@ -172,10 +172,10 @@ func (s *columnar) Next() (Record, error) {
 
 func (s *columnar) Skip(n int64) error {
 	if n > s.count {
-		return fmt.Errorf("passing over what is imported: %w", io.EOF)
+		return fmt.Errorf("skipping what is already imported: %w", io.EOF)
 	}
 	if err := s.rows.SeekToRow(n); err != nil {
-		return fmt.Errorf("passing over what is imported: %w", err)
+		return fmt.Errorf("skipping what is already imported: %w", err)
 	}
 	s.next = n
 	return nil

@@ -12,18 +12,18 @@ import (
 
 const properties = "properties_json"
 
-// required and optional columns of a table.
+// Required and optional columns of a table.
 var (
 	required = []string{"event_id", "occurred_at", "user_id", "event_type"}
 	optional = []string{properties}
 )
 
-// checkColumns refuses a table from which no event can be made, and one with
-// columns that would be lost.
+// checkColumns refuses a table that lacks columns of an event, and one with columns
+// that would be lost.
 func checkColumns(names []string) error {
 	for i, name := range names {
 		if !slices.Contains(required, name) && !slices.Contains(optional, name) {
-			return fmt.Errorf("%w: the column %q is not of an event", ErrFormat, name)
+			return fmt.Errorf("%w: events have no column %q", ErrFormat, name)
 		}
 		if slices.Contains(names[:i], name) {
 			return fmt.Errorf("%w: the column %q is there twice", ErrFormat, name)
@@ -37,15 +37,15 @@ func checkColumns(names []string) error {
 	return nil
 }
 
-// cell of a table; a null one is left out of the event.
+// cell of a table; a null one is omitted from the event.
 type cell struct {
 	column string
 	text   string
 	null   bool
 }
 
-// event makes an event of a table's row. All but the properties becomes JSON
-// strings: to the API 42 and "42" are the same user.
+// event converts a table's row to an event. Everything except the properties
+// becomes a JSON string: to the API 42 and "42" are the same user.
 func event(row []cell) ([]byte, *reject.Fault) {
 	size := 2
 	for _, c := range row {
@@ -61,7 +61,7 @@ func event(row []cell) ([]byte, *reject.Fault) {
 		}
 		b = append(append(append(b, '"'), c.column...), '"', ':')
 		if c.column == properties {
-			// Looked at by itself, lest it end the event and begin another.
+			// Checked on its own, lest it end the event and begin another.
 			if fault := checkJSON(jsontext.Value(c.text)); fault != nil {
 				fault.Column = properties
 				return nil, fault
@@ -77,7 +77,7 @@ func event(row []cell) ([]byte, *reject.Fault) {
 	return append(b, '}'), nil
 }
 
-// checkJSON refuses what is not one JSON value in the API's strict sense.
+// checkJSON refuses anything but one JSON value, as strictly as the API.
 func checkJSON(v jsontext.Value) *reject.Fault {
 	switch {
 	case v.IsValid():
@@ -88,7 +88,7 @@ func checkJSON(v jsontext.Value) *reject.Fault {
 	return &reject.Fault{Code: "malformed-json", Reason: "must be one valid JSON value in UTF-8"}
 }
 
-// plain shows a row of which no event can be made: all its cells as strings.
+// plain shows a row that cannot become an event, with all its cells as strings.
 func plain(row []cell) []byte {
 	b := []byte{'{'}
 	for _, c := range row {
@@ -99,7 +99,7 @@ func plain(row []cell) []byte {
 			b = append(b, ',')
 		}
 		b, _ = jsontext.AppendQuote(b, c.column)
-		b, _ = jsontext.AppendQuote(append(b, ':'), c.text) // what is not UTF-8 is replaced
+		b, _ = jsontext.AppendQuote(append(b, ':'), c.text) // invalid UTF-8 is replaced
 	}
 	return append(b, '}')
 }

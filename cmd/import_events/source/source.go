@@ -16,30 +16,30 @@ import (
 	"eventanalytics/cmd/import_events/reject"
 )
 
-// Record is an event of the file, or a row that is none.
+// Record is an event in the file, or a row that is not one.
 type Record struct {
 	Line  int64         // where it starts, from 1; for Parquet the row, from 1
-	Text  []byte        // as it stands in the file; for Parquet as JSON
+	Text  []byte        // as in the file; for Parquet as JSON
 	Event []byte        // in the API's form, unchecked
-	Fault *reject.Fault // when no event could be made of it
+	Fault *reject.Fault // if it cannot become an event
 }
 
 // Source is a file being read.
 type Source interface {
-	// Next returns the next record, or io.EOF. Other errors are of the file as a
+	// Next returns the next record, or io.EOF. Other errors concern the file as a
 	// whole: nothing more can be read.
 	Next() (Record, error)
-	// Skip passes over the next n records.
+	// Skip skips the next n records.
 	Skip(n int64) error
-	// Progress says how much of the file is read, in bytes or in rows.
+	// Progress returns how much of the file has been read, in bytes or rows.
 	Progress() (done, of int64)
 	Close() error
 }
 
-// ErrFormat is returned for a file whose name or header is not known.
+// ErrFormat is returned for a file whose name or header is not supported.
 var ErrFormat = errors.New("not a file that can be imported")
 
-// Open opens the file at path; its extension names the format.
+// Open opens the file at path; its extension determines the format.
 func Open(path string) (Source, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -106,7 +106,7 @@ func openText(f *os.File, size int64, compression string) (*text, error) {
 		plain, t.finish = z, z.Close
 	}
 	t.plain = bufio.NewReaderSize(plain, 256<<10)
-	const mark = "\ufeff" // some programs begin UTF-8 with it
+	const mark = "\ufeff" // some programs start UTF-8 files with it
 	if head, _ := t.plain.Peek(len(mark)); string(head) == mark {
 		_, _ = t.plain.Discard(len(mark)) // they are in the buffer
 	}
@@ -129,11 +129,11 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// skip reads n records away: where a record ends can only be seen by reading.
+// skip discards n records: only reading shows where a record ends.
 func skip(s Source, n int64) error {
 	for range n {
 		if _, err := s.Next(); err != nil {
-			return fmt.Errorf("passing over what is imported: %w", err)
+			return fmt.Errorf("skipping what is already imported: %w", err)
 		}
 	}
 	return nil

@@ -25,7 +25,7 @@ const (
 	header = "event_id,occurred_at,user_id,event_type,properties_json\n"
 )
 
-// record is what a test looks at; either event or code is given.
+// record is what a test checks; either event or code is set.
 type record struct {
 	line                int64
 	event, column, code string

@@ -21,7 +21,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Config of a Client. Either APIKey or Username and Password are given.
+// Config of a Client. Set either APIKey or Username and Password.
 type Config struct {
 	URL                string // of the service, without a path
 	Username, Password string
@@ -32,10 +32,9 @@ type Config struct {
 	KeyPrefix string
 	// RetryFor bounds how long one request is tried.
 	RetryFor time.Duration
-	// Connections is how many requests are under way at once.
+	// Connections is how many requests are in flight at once.
 	Connections int
-	// OnRetry, when not nil, hears why a request is tried again, and after which
-	// time.
+	// OnRetry, if not nil, is told why a request is retried, and after how long.
 	OnRetry func(error, time.Duration)
 }
 
@@ -47,7 +46,7 @@ type Client struct {
 	zstd  *zstd.Encoder
 }
 
-// New makes a client; it does not talk to the service yet.
+// New returns a client without contacting the service.
 func New(cfg Config) (*Client, error) {
 	cfg.URL = strings.TrimRight(cfg.URL, "/")
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(cfg.Connections), zstd.WithEncoderLevel(zstd.SpeedFastest))
@@ -60,17 +59,17 @@ func New(cfg Config) (*Client, error) {
 		cfg: cfg,
 		http: &http.Client{
 			Transport: transport,
-			// Following one, net/http would make a GET of the POST.
+			// net/http would follow it with a GET instead of the POST.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		zstd: encoder,
 	}, nil
 }
 
-// StatusError is an answer that refuses a request.
+// StatusError is a response that refuses a request.
 type StatusError struct {
 	Status int
-	Code   string // of the problem, when it was one
+	Code   string // of the problem, if it was one
 	Detail string
 }
 
@@ -81,21 +80,22 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the service answered %d %s: %s", e.Status, e.Code, e.Detail)
 }
 
-// requestTimeout bounds one request with its answer.
+// requestTimeout bounds one request, including its response.
 const requestTimeout = 2 * time.Minute
 
-// maxAnswer bounds an answer; a hundred errors take some 20 KiB.
+// maxAnswer bounds a response; a hundred errors take about 20 KiB.
 const maxAnswer = 4 << 20
 
-// response is an answer, read to its end.
+// response is a response that has been read completely.
 type response struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// retry calls do until it succeeds, fails for good, ctx ends or time is up. What
-// is under way when ctx ends is finished: the service may have stored it already.
+// retry calls do until it succeeds, fails permanently, ctx ends or time is up. A
+// request in flight when ctx ends is finished: the service may already have stored
+// it.
 func (c *Client) retry(ctx context.Context, do func(context.Context) (*response, error)) (*response, error) {
 	wait := backoff.NewExponentialBackOff()
 	wait.MaxInterval = 30 * time.Second
@@ -113,17 +113,17 @@ func (c *Client) retry(ctx context.Context, do func(context.Context) (*response,
 	}))
 }
 
-// send makes one request. A failure that may pass is returned as it is, others
-// as permanent; answers below 500 but 408 and 429 are not failures here.
+// send makes one request. Transient failures are returned as they are, others as
+// permanent; responses below 500, except 408 and 429, are not failures here.
 func (c *Client) send(request *http.Request) (*response, error) {
 	r, err := c.http.Do(request)
 	if err != nil {
-		return nil, err // says what was requested, without credentials
+		return nil, err // names the request, without credentials
 	}
 	defer r.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer))
 	if err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return nil, fmt.Errorf("reading the response: %w", err)
 	}
 	a := &response{status: r.StatusCode, header: r.Header, body: body}
 	refusal := a.refusal()
@@ -135,8 +135,7 @@ func (c *Client) send(request *http.Request) (*response, error) {
 	return a, nil
 }
 
-// later asks for the request to be tried again, after the time that the answer
-// names.
+// later asks for a retry after the time that the response names.
 func later(err error, h http.Header) error {
 	text := h.Get("Retry-After")
 	if seconds, bad := strconv.Atoi(text); bad == nil && seconds >= 0 {
@@ -152,13 +151,13 @@ func retryAfter(err error, seconds int) error {
 	return &delayed{err, backoff.RetryAfter(seconds)}
 }
 
-// delayed speaks as its cause and waits as told.
+// delayed reads like its cause and carries the time to wait.
 type delayed struct{ cause, after error }
 
 func (e *delayed) Error() string   { return e.cause.Error() }
 func (e *delayed) Unwrap() []error { return []error{e.cause, e.after} }
 
-// refusal reads what the answer says as a problem.
+// refusal parses the response as a problem.
 func (r *response) refusal() *StatusError {
 	e := &StatusError{Status: r.status}
 	var p struct{ Type, Detail string }
@@ -222,7 +221,7 @@ func (c *Client) pack(body []byte) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// CheckURL refuses what cannot be the service's address.
+// CheckURL refuses anything that cannot be the service's address.
 func CheckURL(text string) error {
 	u, err := url.Parse(text)
 	switch {

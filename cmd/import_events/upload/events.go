@@ -9,19 +9,19 @@ import (
 	"net/http"
 )
 
-// Result of an upload. What is neither Accepted nor in Errors was stored before.
+// Result of an upload. Events neither Accepted nor in Errors were already stored.
 type Result struct {
 	Accepted int
 	Errors   []EventError // in the order of the events
 }
 
-// EventError says why an event is not stored.
+// EventError says why an event was not stored.
 type EventError struct {
 	Index                int // of the event in the upload, from 0
 	Field, Code, Message string
 }
 
-// answer is of /api/events: the receipt of 202, or the problem of 422.
+// answer of /api/events: the receipt of a 202, or the problem of a 422.
 type answer struct {
 	Accepted int
 	Errors   []struct {
@@ -31,10 +31,9 @@ type answer struct {
 	Omitted int `json:"errors_omitted"`
 }
 
-// Send posts events and tells of each what became of it. The service lists a
-// hundred errors at most: when there are more, halves of the events are sent
-// again until each is told. What is already stored only counts as a duplicate
-// then.
+// Send posts events and reports the outcome of each. The service lists at most a
+// hundred errors; if there are more, halves of the events are sent again until
+// every error is listed. Events already stored then merely count as duplicates.
 func (c *Client) Send(ctx context.Context, events [][]byte) (Result, error) {
 	r, err := c.post(ctx, append(bytes.Join(events, []byte("\n")), '\n'))
 	if err != nil {
@@ -80,17 +79,17 @@ func (c *Client) halves(ctx context.Context, events [][]byte) (Result, error) {
 	return first, nil
 }
 
-// read takes an answer that says what became of each of n events.
+// read parses a response that reports the outcome of each of n events.
 func read(r *response, n int) (answer, error) {
 	if r.status != http.StatusAccepted && r.status != http.StatusUnprocessableEntity {
 		return answer{}, r.refusal()
 	}
 	var a answer
 	if err := json.Unmarshal(r.body, &a); err != nil {
-		return answer{}, fmt.Errorf("reading the answer: %w", err)
+		return answer{}, fmt.Errorf("reading the response: %w", err)
 	}
 	if a.Omitted > 0 && n == 1 {
-		return answer{}, errors.New("the service tells more errors than there are events")
+		return answer{}, errors.New("the service reports more errors than there are events")
 	}
 	if r.status == http.StatusUnprocessableEntity && len(a.Errors) == 0 {
 		return answer{}, r.refusal()
@@ -101,7 +100,7 @@ func read(r *response, n int) (answer, error) {
 		case e.Index == nil: // it is not about the events
 			return answer{}, r.refusal()
 		case *e.Index <= last || *e.Index >= n:
-			return answer{}, fmt.Errorf("the service tells an error of event %d of %d", *e.Index, n)
+			return answer{}, fmt.Errorf("the service reports an error for event %d of %d", *e.Index, n)
 		}
 		last = *e.Index
 	}

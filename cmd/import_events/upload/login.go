@@ -18,7 +18,7 @@ type login struct {
 	token string
 }
 
-// expire forgets a token that was refused, unless there is a newer one.
+// expire discards a token that was refused, unless there is a newer one.
 func (l *login) expire(token string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -27,8 +27,8 @@ func (l *login) expire(token string) {
 	}
 }
 
-// credentials returns the API key or an access token, for which it logs in when
-// there is none: once, however many ask.
+// credentials returns the API key or an access token. If there is none it logs in,
+// once for all concurrent callers.
 func (c *Client) credentials(ctx context.Context) (string, error) {
 	if c.cfg.APIKey != "" {
 		return c.cfg.APIKey, nil
@@ -55,7 +55,7 @@ func (c *Client) credentials(ctx context.Context) (string, error) {
 		Token string `json:"access_token"`
 	}
 	if err := json.Unmarshal(r.body, &grant); err != nil || grant.Token == "" {
-		return "", backoff.Permanent(errors.New("logging in: the answer holds no token; is the URL right?"))
+		return "", backoff.Permanent(errors.New("logging in: the response has no token; is the URL correct?"))
 	}
 	c.login.token = grant.Token
 	return grant.Token, nil

@@ -21,13 +21,13 @@ import (
 	"eventanalytics/cmd/import_events/upload"
 )
 
-// service answers as the real one does, and worse when told to. Events are words
-// here: those that begin with "bad" are invalid, those that begin with "other"
-// are conflicts.
+// service responds like the real one, or worse if told to. Events are words here:
+// those that begin with "bad" are invalid, those that begin with "other" are
+// conflicts.
 type service struct {
-	listed    int                                               // most errors in an answer
-	largest   int                                               // most events in a request
-	interfere func(w http.ResponseWriter, r *http.Request) bool // answers in its stead
+	listed    int                                               // maximum errors in a response
+	largest   int                                               // maximum events in a request
+	interfere func(w http.ResponseWriter, r *http.Request) bool // responds in its place
 
 	mu       sync.Mutex
 	logins   int
@@ -235,7 +235,7 @@ func TestSendWaitsAsTold(t *testing.T) {
 	c = start(t, s, func(cfg *upload.Config) { cfg.RetryFor = 59 * time.Second })
 	_, err = c.Send(t.Context(), events("a"))
 	var refused *upload.StatusError
-	require.ErrorAs(t, err, &refused, "there is no time to wait that long")
+	require.ErrorAs(t, err, &refused, "it does not wait that long")
 	require.Equal(t, 503, refused.Status)
 }
 

@@ -289,7 +289,7 @@ func TestImportGoesOn(t *testing.T) {
 		require.Less(t, i.records(t), count)
 
 		got, out := i.run(t, 3, path, flags...)
-		require.Contains(t, out, "going on after ")
+		require.Contains(t, out, "resuming after ")
 		require.Equal(t, imported{sent: count, accepted: count, rejected: len(want)}, got)
 		require.NoFileExists(t, i.checkpoint())
 		var lines []string
