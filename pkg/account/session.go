@@ -15,7 +15,7 @@ import (
 
 // SessionConfig of logins.
 type SessionConfig struct {
-	RefreshTokenLifetime time.Duration `env:"REFRESH_TOKEN_LIFETIME" envDefault:"720h" doc:"How long a login lasts without being used"`
+	RefreshTokenLifetime time.Duration `env:"REFRESH_TOKEN_LIFETIME" envDefault:"720h" doc:"How long an unused login remains valid"`
 }
 
 // Validate reports what is wrong.

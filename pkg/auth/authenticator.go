@@ -22,8 +22,8 @@ import (
 // Config of the Authenticator.
 type Config struct {
 	SecretConfig
-	CacheFor  time.Duration `env:"AUTH_CACHE_FOR" envDefault:"5s" doc:"How long keys, members and logins are taken as last read: a revoked one works at most that long"`
-	HonourFor time.Duration `env:"AUTH_HONOUR_FOR" envDefault:"15m" doc:"How long keys, members and logins seen before are honoured while Postgres is away"`
+	CacheFor  time.Duration `env:"AUTH_CACHE_FOR" envDefault:"5s" doc:"How long cached keys, memberships and logins are trusted. A revoked one stops working within this time"`
+	HonourFor time.Duration `env:"AUTH_HONOUR_FOR" envDefault:"15m" doc:"How long keys, memberships and logins seen before are accepted while Postgres is down"`
 }
 
 // Validate reports everything that is wrong.

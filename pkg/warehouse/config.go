@@ -12,13 +12,13 @@ import (
 // Config of everything that opens the warehouse folder.
 type Config struct {
 	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read)"`
-	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Most memory DuckDB takes in one process"`
-	RollUpBytes  int64         `env:"WAREHOUSE_ROLLUP_BYTES" envDefault:"1073741824" doc:"Most memory that roll-ups take in a stats replica, beside DuckDB's; projects that no longer fit are answered from their events, slower"`
-	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads DuckDB works with; 0: one for each CPU"`
-	MaxQueries   int           `env:"WAREHOUSE_MAX_QUERIES" envDefault:"2" doc:"Queries that run at a time; others wait. Two raw queries saturate two CPUs"`
-	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Longest a query may wait, and longest it may run"`
-	PollInterval time.Duration `env:"WAREHOUSE_POLL_INTERVAL" envDefault:"1s" doc:"How often a replica looks at the manifest when no notification comes"`
-	GracePeriod  time.Duration `env:"WAREHOUSE_GRACE_PERIOD" envDefault:"1h" doc:"How long files outlive their last mention in the manifest; a replica that could not read the manifest for half of it stops answering. The same in all services, at least 1h"`
+	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Maximum memory of DuckDB in one process"`
+	RollUpBytes  int64         `env:"WAREHOUSE_ROLLUP_BYTES" envDefault:"1073741824" doc:"Maximum memory of roll-ups in a stats replica, in addition to DuckDB's. Projects that do not fit are answered from their events, more slowly"`
+	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads that DuckDB uses; 0: one per CPU"`
+	MaxQueries   int           `env:"WAREHOUSE_MAX_QUERIES" envDefault:"2" doc:"Maximum queries at a time; others wait. Two raw queries saturate two CPUs"`
+	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Maximum time a query may wait, and then run"`
+	PollInterval time.Duration `env:"WAREHOUSE_POLL_INTERVAL" envDefault:"1s" doc:"How often a replica polls the manifest if no notification arrives"`
+	GracePeriod  time.Duration `env:"WAREHOUSE_GRACE_PERIOD" envDefault:"1h" doc:"How long files are kept after they leave the manifest; a replica that has been unable to read the manifest for half this time stops answering. The same in all services, at least 1h"`
 }
 
 // MinGracePeriod is the least GracePeriod that Validate lets pass: a replica

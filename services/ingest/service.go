@@ -28,11 +28,11 @@ import (
 
 // Limits of one request.
 type Limits struct {
-	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Most bytes of one request, compressed and decompressed"`
-	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Most bytes that one byte of a compressed body may become"`
-	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Most events of one request"`
-	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Most decompressed bytes of all requests at once; beyond it they are answered 503. The process takes up to three times as much memory"`
-	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest occurred_at that is accepted"`
+	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Maximum bytes per request, both compressed and decompressed"`
+	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Maximum ratio of decompressed to compressed bytes of a body"`
+	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Maximum events per request"`
+	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Maximum decompressed bytes of all requests in flight; beyond it they are answered 503. The process takes up to three times as much memory"`
+	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest accepted occurred_at"`
 	MaxFuture    time.Duration `env:"MAX_FUTURE" envDefault:"1h" doc:"How far occurred_at may be in the future"`
 }
 

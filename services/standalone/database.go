@@ -25,8 +25,8 @@ type database struct {
 	private  *private.Server // nil for one at DATABASE_URL
 }
 
-// openDatabase starts the private Postgres unless there is another, and brings
-// it to the newest schema.
+// openDatabase starts the private Postgres unless DATABASE_URL is set, and migrates
+// the schema.
 func openDatabase(ctx context.Context, o Options, log *zap.Logger) (_ *database, err error) {
 	d := &database{url: o.DatabaseURL, maxConns: o.MaxConns}
 	if d.url == "" {
@@ -61,7 +61,7 @@ func (d *database) config() postgres.Config {
 	return postgres.Config{URL: d.url, MaxConns: d.maxConns}
 }
 
-// watch returns an error when the private server ends before ctx does.
+// watch returns an error if the private server ends before ctx does.
 func (d *database) watch(ctx context.Context, dir string) error {
 	if d.private == nil {
 		return nil
@@ -84,7 +84,7 @@ func (d *database) close() error {
 	return nil
 }
 
-// CreateUser makes an account, whether or not the standalone is running.
+// CreateUser creates an account, whether or not the standalone is running.
 func CreateUser(ctx context.Context, o Options, user account.NewUser, log *zap.Logger) (_ account.User, err error) {
 	d, err := openDatabase(ctx, o, log)
 	if errors.Is(err, private.ErrInUse) {

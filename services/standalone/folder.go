@@ -13,12 +13,13 @@ import (
 	"eventanalytics/pkg/platform/lockfile"
 )
 
-// openFolder makes the data folder when it is missing and keeps it for this
+// openFolder creates the data folder if it is missing and reserves it for this
 // process until the lock is closed.
 func openFolder(dir string) (lock *os.File, err error) {
-	// As root, Postgres runs as another user and must get through; it cannot list.
+	// As root, Postgres runs as another user, which must be able to traverse the
+	// folder, but not list it.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
-		return nil, fmt.Errorf("making DATA_DIR: %w", err)
+		return nil, fmt.Errorf("creating DATA_DIR: %w", err)
 	}
 	lock, err = lockfile.Take(filepath.Join(dir, "lock"))
 	if errors.Is(err, lockfile.ErrTaken) {
@@ -30,11 +31,11 @@ func openFolder(dir string) (lock *os.File, err error) {
 	return lock, nil
 }
 
-// secretBytes of randomness, written as hexadecimal digits.
+// secretBytes of randomness, written in hexadecimal.
 const secretBytes = 32
 
-// loadSecret reads the folder's secret; the first time it makes one. A start
-// that is killed meanwhile leaves no half of it.
+// loadSecret reads the folder's secret, or creates one the first time. A start
+// killed halfway leaves no partial secret.
 func loadSecret(dir string) (auth.Secret, error) {
 	path := filepath.Join(dir, "secret")
 	content, err := os.ReadFile(path)
@@ -54,12 +55,12 @@ func loadSecret(dir string) (auth.Secret, error) {
 func makeSecret(dir, path string) (_ auth.Secret, err error) {
 	random := make([]byte, secretBytes)
 	if _, err := rand.Read(random); err != nil {
-		return "", fmt.Errorf("making a secret: %w", err)
+		return "", fmt.Errorf("creating a secret: %w", err)
 	}
 	secret := hex.EncodeToString(random)
 	f, err := os.CreateTemp(dir, "secret-*") // mode 0600
 	if err != nil {
-		return "", fmt.Errorf("making a secret: %w", err)
+		return "", fmt.Errorf("creating a secret: %w", err)
 	}
 	_, err = f.WriteString(secret + "\n")
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {

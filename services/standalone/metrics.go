@@ -17,8 +17,8 @@ import (
 	"eventanalytics/pkg/platform/server"
 )
 
-// labelled is a service's registry; it says whose metrics they are, because the
-// services have some of the same name.
+// labelled is a service's registry that labels its metrics with the service's name,
+// because services share some metric names.
 type labelled struct {
 	service  string
 	gatherer prometheus.Gatherer

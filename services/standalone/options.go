@@ -1,6 +1,6 @@
 // Package standalone runs the whole service in one process: ingest, sync worker
-// and stats behind a gateway, on a private Postgres and an in-process Redis
-// unless told of real ones.
+// and stats behind a gateway, on a private Postgres and an in-process Redis unless
+// it is given external ones.
 package standalone
 
 import (
@@ -19,17 +19,16 @@ import (
 	"eventanalytics/services/syncworker"
 )
 
-// Options are the standalone's own settings; beside them it takes those of the
-// services.
+// Options are the standalone's own settings, in addition to the services'.
 type Options struct {
-	Host        string      `env:"LISTEN_HOST" doc:"Address to listen on; all of this machine's by default"`
+	Host        string      `env:"LISTEN_HOST" doc:"Address to listen on; all addresses of this machine by default"`
 	Port        uint16      `env:"PORT" envDefault:"5066" doc:"Port to listen on"`
-	DataDir     string      `env:"DATA_DIR" envDefault:"./data" doc:"Folder that holds everything: Postgres, the warehouse, the secret. For one process at a time"`
+	DataDir     string      `env:"DATA_DIR" envDefault:"./data" doc:"Folder that holds everything: Postgres, the warehouse, the secret. Used by one process at a time"`
 	MetricsAddr string      `env:"METRICS_ADDR" doc:"Address that serves /metrics, host:port; none by default"`
-	DatabaseURL string      `env:"DATABASE_URL" doc:"Postgres to use instead of a private one"`
-	MaxConns    int32       `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Most connections each of the three services holds"`
-	RedisURL    string      `env:"REDIS_URL" doc:"Redis to use instead of one in the process"`
-	AuthSecret  auth.Secret `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is made once and kept in DATA_DIR/secret"`
+	DatabaseURL string      `env:"DATABASE_URL" doc:"URL of a Postgres to use instead of a private one"`
+	MaxConns    int32       `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum Postgres connections of each of the three services"`
+	RedisURL    string      `env:"REDIS_URL" doc:"URL of a Redis to use instead of an in-process one"`
+	AuthSecret  auth.Secret `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is generated once and kept in DATA_DIR/secret"`
 	Tracing     tracing.Config
 }
 
@@ -50,7 +49,7 @@ func (o *Options) Validate() error {
 
 func (o *Options) addr() string { return net.JoinHostPort(o.Host, strconv.Itoa(int(o.Port))) }
 
-// url is where a person on this machine finds the service.
+// url is the service's address for a person on this machine.
 func (o *Options) url() string {
 	host := o.Host
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -75,8 +74,8 @@ type Services struct {
 	Worker syncworker.Config
 }
 
-// given are the settings that the standalone decides where the environment does
-// not. limits is nil when there is a Redis.
+// given are the settings that the standalone provides unless the environment does.
+// limits is nil if there is an external Redis.
 func (o *Options) given(secret auth.Secret, limits *redisServer) map[string]string {
 	values := map[string]string{
 		"AUTH_SECRET":   string(secret),

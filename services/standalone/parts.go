@@ -21,7 +21,7 @@ type part struct {
 	registry *prometheus.Registry
 }
 
-// process is the services with what they stand on.
+// process is the services with what they depend on.
 type process struct {
 	options  Options
 	services Services

@@ -9,15 +9,15 @@ import (
 	"github.com/alicebob/miniredis/v2"
 )
 
-// redisServer is a Redis in this process. It holds only rate limits, which may
-// be forgotten.
+// redisServer is an in-process Redis. It holds only rate limits, which may be
+// lost.
 type redisServer struct {
 	m   *miniredis.Miniredis
 	url string
 }
 
-// startRedis listens on a free port of the loopback; a password keeps other
-// users of the machine out.
+// startRedis listens on a free loopback port; a password keeps other users of the
+// machine out.
 func startRedis() (*redisServer, error) {
 	m := miniredis.NewMiniRedis()
 	password := rand.Text()
@@ -28,7 +28,7 @@ func startRedis() (*redisServer, error) {
 	return &redisServer{m, "redis://:" + password + "@" + m.Addr() + "/0"}, nil
 }
 
-// run lets keys expire, which miniredis does not by itself.
+// run expires keys, which miniredis does not do on its own.
 func (r *redisServer) run(ctx context.Context) error {
 	const second = time.Second
 	ticker := time.NewTicker(second)

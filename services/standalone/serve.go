@@ -17,15 +17,15 @@ import (
 // readyTimeout bounds how long the services take to become ready.
 const readyTimeout = 2 * time.Minute
 
-// run runs all parts. They outlive ctx: its end closes the port and finishes
-// the requests, which may need every part; then the parts end.
+// run runs all parts. They outlive ctx: when it ends, the port closes and requests,
+// which may need every part, are finished; then the parts end.
 func (p *process) run(ctx context.Context, limits *redisServer, db *database) error {
 	background, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	g, life := errgroup.WithContext(background)
 	front, closeFront := context.WithCancel(ctx)
 	defer closeFront()
-	defer context.AfterFunc(life, closeFront)() // a part that failed closes the port too
+	defer context.AfterFunc(life, closeFront)() // a failing part also closes the port
 
 	if limits != nil {
 		g.Go(func() error { return limits.run(life) })
@@ -35,7 +35,7 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 		g.Go(func() error {
 			err := s.Run(life)
 			if err == nil && life.Err() == nil {
-				err = errors.New("it stopped by itself")
+				err = errors.New("stopped unexpectedly")
 			}
 			if err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)
@@ -58,8 +58,8 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 	return g.Wait()
 }
 
-// serve waits until the services are ready, opens the port and answers until
-// ctx ends and the last request is done.
+// serve waits until the services are ready, opens the port and serves until ctx
+// ends and the last request is done.
 func (p *process) serve(ctx context.Context) error {
 	g := &gateway.Gateway{
 		Ingest: gateway.Service{Name: p.ingest.name, Handler: p.ingest.Server().Handler()},

@@ -17,8 +17,8 @@ import (
 )
 
 // Run serves until ctx ends or a part fails, then stops everything it started:
-// first it finishes the requests, then the services, last Postgres. It opens the
-// port when all is ready and prints to out how to use it.
+// first the requests, which it lets finish, then the services, last Postgres. Once
+// all is ready it opens the port and prints to out how to use it.
 func Run(ctx context.Context, o Options, logs logging.Config, out io.Writer) error {
 	err := run(ctx, o, logs, out)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -66,7 +66,7 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 		return err
 	}
 	if err := os.MkdirAll(cfg.Worker.Warehouse.Dir, 0o700); err != nil {
-		return fmt.Errorf("making WAREHOUSE_DIR: %w", err)
+		return fmt.Errorf("creating WAREHOUSE_DIR: %w", err)
 	}
 	db, err := openDatabase(ctx, o, log)
 	if err != nil {
@@ -82,7 +82,7 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 	return p.run(ctx, limits, db)
 }
 
-// checkPort finds out early that the port is taken.
+// checkPort detects early that the port is taken.
 func (o *Options) checkPort(ctx context.Context) error {
 	ln, err := o.listen(ctx)
 	if err != nil {

@@ -48,7 +48,7 @@ type running struct {
 	text   string // of the welcome
 }
 
-// start returns when the welcome is printed.
+// start returns once the welcome is printed.
 func start(t *testing.T, o Options) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -81,7 +81,7 @@ func (r *running) wait(t *testing.T) error {
 	case err := <-r.ended:
 		return err
 	case <-time.After(time.Minute):
-		t.Fatal("the standalone does not end")
+		t.Fatal("the standalone does not stop")
 		return nil
 	}
 }
@@ -98,7 +98,7 @@ func (r *running) paste(t *testing.T) string {
 	_, commands, found := strings.Cut(r.text, "Your first event:\n")
 	require.True(t, found)
 	commands, _, _ = strings.Cut(commands, "\nCtrl-C")
-	commands = strings.Replace(commands, "\nHow many users were active today, that event included:\n", "", 1)
+	commands = strings.Replace(commands, "\nHow many users were active today, including that event:\n", "", 1)
 	out, err := exec.Command("bash", "-c", commands).CombinedOutput()
 	require.NoError(t, err, string(out))
 	return string(out)
@@ -134,7 +134,7 @@ func TestLifeOfTheStandalone(t *testing.T) {
 	})
 
 	r.stop(t)
-	require.NoFileExists(t, filepath.Join(o.postgresDir(), "data", "postmaster.pid"), "Postgres still runs")
+	require.NoFileExists(t, filepath.Join(o.postgresDir(), "data", "postmaster.pid"), "Postgres is still running")
 	_, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(o.Port))))
 	require.Error(t, err)
 

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// welcome says where everything is and how to post the first event; the lines
-// work as they stand when they are pasted into a shell.
+// welcome prints where everything is and how to post the first event; the commands
+// work as they are when pasted into a shell.
 func welcome(out io.Writer, o Options, now time.Time) error {
 	url, now := o.url(), now.UTC()
 	_, err := fmt.Fprintf(out, `
@@ -29,7 +29,7 @@ Your first event:
     -d '{"event_id": "%[3]s", "occurred_at": "%[4]s", "user_id": 42, "event_type": "hello"}')
   echo "$ANSWER"
 
-How many users were active today, that event included:
+How many users were active today, including that event:
 
   POSITION=$(echo "$ANSWER" | sed 's/.*"position":"\([^"]*\)".*/\1/')
   curl -s "%[1]s/api/stats/dau?from=%[5]s&to=%[5]s&min_position=$POSITION" -H "Authorization: Bearer $TOKEN"

@@ -34,7 +34,7 @@ func ranged(c *Common, d *Days) (q scopeRange, r Resolved, err error) {
 // TopEventsParams are the parameters of top-events.
 type TopEventsParams struct {
 	Days
-	Limit   int    `query:"limit" json:"limit,omitempty" default:"10" minimum:"1" maximum:"1000" doc:"Most rows"`
+	Limit   int    `query:"limit" json:"limit,omitempty" default:"10" minimum:"1" maximum:"1000" doc:"Maximum number of rows"`
 	Include string `query:"include" json:"include,omitempty" enum:"users" doc:"users: with the distinct users of each type over the whole range"`
 	Common
 }
@@ -120,7 +120,7 @@ func (p *EventTypesParams) question(time.Time) (metric.Query, Resolved, error) {
 
 // LatestParams are the parameters of events/latest.
 type LatestParams struct {
-	Limit int `query:"limit" json:"limit,omitempty" default:"10" minimum:"1" maximum:"1000" doc:"Most rows"`
+	Limit int `query:"limit" json:"limit,omitempty" default:"10" minimum:"1" maximum:"1000" doc:"Maximum number of rows"`
 	Common
 }
 

@@ -34,7 +34,7 @@ type Config struct {
 	Rates     ratelimit.Config
 	Warehouse warehouse.Config
 
-	CacheBytes int64 `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Most memory for answers that are kept until their project's data change; 0 keeps none"`
+	CacheBytes int64 `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Maximum memory for answers cached until their project's data change; 0 caches none"`
 }
 
 // Validate reports everything that is wrong with the settings.

@@ -30,16 +30,16 @@ type Config struct {
 	HTTP      server.Config
 	Warehouse warehouse.Config
 
-	Lease           time.Duration `env:"WORKER_LEASE" envDefault:"5s" doc:"How long a leader that fell silent keeps others from taking over"`
-	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"500ms" doc:"How often the outbox is looked at when no notification comes"`
-	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Least time from one load to the next while there is no backlog: rarer loads make larger segments"`
-	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Most outbox rows of one load"`
-	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Most events of one load"`
-	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Users whose keys the worker remembers; a million take about 100 MiB"`
-	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"Segments of one project and level that are merged when so many have gathered"`
-	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Most events of a merged segment, unless a single day has more"`
-	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files are deleted that were replaced a WAREHOUSE_GRACE_PERIOD ago"`
-	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; whole days, UTC, are dropped"`
+	Lease           time.Duration `env:"WORKER_LEASE" envDefault:"5s" doc:"How long a silent leader holds the lease before another worker may take over"`
+	PollInterval    time.Duration `env:"WORKER_POLL_INTERVAL" envDefault:"500ms" doc:"How often the outbox is polled if no notification arrives"`
+	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Minimum interval between loads when there is no backlog. Less frequent loads make larger segments"`
+	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Maximum outbox rows per load"`
+	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Maximum events per load"`
+	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Number of users whose keys the worker caches; a million take about 100 MiB"`
+	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"How many segments of one project and level accumulate before they are merged"`
+	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Maximum events in a merged segment, unless a single day has more"`
+	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files replaced more than WAREHOUSE_GRACE_PERIOD ago are deleted"`
+	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; they are dropped by whole UTC days"`
 }
 
 // Validate reports everything that is wrong with the settings.

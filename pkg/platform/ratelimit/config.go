@@ -14,7 +14,7 @@ import (
 type Config struct {
 	Ingest        Limit `env:"RATE_LIMIT_INGEST" envDefault:"2000/s burst 4000" doc:"Requests that post events, per user or API key"`
 	Stats         Limit `env:"RATE_LIMIT_STATS" envDefault:"20/s burst 60" doc:"Requests that read analytics, per user or API key"`
-	Account       Limit `env:"RATE_LIMIT_ACCOUNT" envDefault:"20/s burst 60" doc:"Requests about one's account and projects, per user"`
+	Account       Limit `env:"RATE_LIMIT_ACCOUNT" envDefault:"20/s burst 60" doc:"Requests about accounts and projects, per user"`
 	Register      Limit `env:"RATE_LIMIT_REGISTER" envDefault:"60/h burst 20" doc:"Registrations per client address"`
 	Login         Limit `env:"RATE_LIMIT_LOGIN" envDefault:"60/m burst 60" doc:"Logins and refreshes per client address"`
 	LoginFailures Limit `env:"RATE_LIMIT_LOGIN_FAILURES" envDefault:"5/m burst 5" doc:"Failed logins per account"`
@@ -51,7 +51,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 // RedisConfig says where Redis is. It holds nothing but the state of the limits.
 type RedisConfig struct {
 	URL     string        `env:"REDIS_URL,required" doc:"Redis, redis://user:password@host:port/db or unix:///path/to/socket"`
-	Timeout time.Duration `env:"REDIS_TIMEOUT" envDefault:"50ms" doc:"How long a request waits for Redis before its limit is kept in the process"`
+	Timeout time.Duration `env:"REDIS_TIMEOUT" envDefault:"50ms" doc:"How long a request waits for Redis before its limit is enforced in the process"`
 }
 
 // Validate reports what is wrong.

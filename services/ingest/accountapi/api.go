@@ -22,7 +22,7 @@ const (
 
 // Config of the account routes.
 type Config struct {
-	Registration string `env:"REGISTRATION" envDefault:"open" doc:"open: anyone may register; closed: accounts are made with the create-user command"`
+	Registration string `env:"REGISTRATION" envDefault:"open" doc:"open: anyone may register; closed: accounts are created with the create-user command"`
 }
 
 // Validate reports what is wrong.

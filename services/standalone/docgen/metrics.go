@@ -50,7 +50,7 @@ func labels(family *dto.MetricFamily) string {
 	return strings.Join(names, ", ")
 }
 
-// unit is what the name says last, _total aside.
+// unit is the last word of the name, ignoring _total.
 func unit(name string) string {
 	words := strings.Split(strings.TrimSuffix(name, "_total"), "_")
 	switch last := words[len(words)-1]; last {
@@ -60,11 +60,11 @@ func unit(name string) string {
 	return ""
 }
 
-// recorder is a registry in which each metric has a sample, so that it can be
-// described: vectors would have none before they are used.
+// recorder is a registry that gives each metric a sample, so that it can be
+// described: vectors have none before they are used.
 type recorder struct{ *prometheus.Registry }
 
-// MustRegister is what promauto calls.
+// MustRegister is called by promauto.
 func (r recorder) MustRegister(all ...prometheus.Collector) {
 	r.Registry.MustRegister(all...)
 	for _, c := range all {
@@ -79,10 +79,10 @@ func (r recorder) MustRegister(all ...prometheus.Collector) {
 	}
 }
 
-// maxLabels that a metric may have.
+// maxLabels exceeds the number of labels of any metric.
 const maxLabels = 8
 
-// sample makes a sample with empty labels; how many there are must be tried.
+// sample creates a sample with empty labels; their number is found by trying.
 func sample[M any](get func(...string) (M, error)) {
 	for n := range maxLabels {
 		if _, err := get(make([]string, n)...); err == nil {

@@ -20,7 +20,7 @@ func openAPI(services []described) ([]byte, error) {
 	return merge(documents...)
 }
 
-// merge joins documents of services with different routes.
+// merge merges the documents of services with different routes.
 func merge(documents ...*huma.OpenAPI) ([]byte, error) {
 	var all map[string]any
 	for _, d := range documents {
@@ -48,11 +48,11 @@ func merge(documents ...*huma.OpenAPI) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// sharedDepth is how far down documents may have the same object with other
-// members: paths and their items, components and their kinds.
+// sharedDepth is the depth to which documents may have the same object with
+// different members: paths and their items, components and their kinds.
 const sharedDepth = 2
 
-// join adds what b has to a; path is where they are in the document.
+// join adds the members of b to a; path is where they are in the document.
 func join(a, b map[string]any, path ...string) error {
 	for name, value := range b {
 		old, both := a[name]

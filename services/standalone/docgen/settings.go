@@ -14,8 +14,8 @@ import (
 func settingsTable() string {
 	var b strings.Builder
 	b.WriteString("| Setting | Default | What it is |\n|---|---|---|\n")
-	// The standalone's own meaning of a name comes first and counts. It listens
-	// on PORT and has no gateway in front; these are for a service by itself.
+	// The standalone's own meaning of a name comes first and wins. It listens on
+	// PORT and has no gateway in front; these three are for a separate service.
 	seen := map[string]bool{"ADDR": true, "DRAIN_DELAY": true, "WAREHOUSE_DIR": true}
 	all := append(config.Options[standalone.Options](), config.Options[logging.Config]()...)
 	for _, o := range append(all, config.Options[standalone.Services]()...) {

@@ -1,5 +1,5 @@
-// Package gateway is the one address in front of the services when they run in
-// one process: the same routes and refusals as the nginx in deployments/nginx.
+// Package gateway is the single address in front of the services when they run in
+// one process: with the same routes and errors as the nginx in deployments/nginx.
 package gateway
 
 import (
@@ -17,29 +17,30 @@ import (
 	"eventanalytics/pkg/platform/server"
 )
 
-// Service is one of those behind the gateway.
+// Service is a service behind the gateway.
 type Service struct {
 	Name    string
 	Handler http.Handler
 }
 
 // Gateway sends requests to the service that owns their path. All services,
-// those without a route too, must be well for /healthz and /readyz to be 200.
+// including those without a route, must be healthy for /healthz and /readyz to be
+// 200.
 type Gateway struct {
 	Ingest, Stats Service
 	Others        []Service
 	Log           *zap.Logger
 }
 
-// maxLine is the longest request line and the longest header in bytes, nginx's
-// default.
+// maxLine is the maximum length of the request line and of a header in bytes,
+// nginx's default.
 const maxLine = 8 << 10
 
-// methods that are answered somewhere behind the gateway.
+// methods that any route behind the gateway supports.
 const methods = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Replaced, never appended to: what a client claims is not believed.
+	// Replaced, never appended to: what a client claims is not trusted.
 	peer, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		peer = r.RemoteAddr
@@ -64,7 +65,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// check refuses what must not reach a service.
+// check rejects what must not reach a service.
 func check(r *http.Request) *problem.Error {
 	if r.Method == http.MethodTrace || r.Method == http.MethodConnect {
 		return problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "This method is not answered here.").
@@ -123,16 +124,16 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p *problem.Erro
 	_ = json.NewEncoder(w).Encode(p) // the client may have gone
 }
 
-// health asks every service the same question and answers 200 when all say so.
+// health passes the request to every service and answers 200 if all do.
 func (g *Gateway) health(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		g.refuse(w, r, problem.New(http.StatusMethodNotAllowed, "method-not-allowed", "Method Not Allowed.").
 			WithHeader("Allow", "GET, HEAD"))
 		return
 	}
-	states, well := g.ask(r.Context(), r.URL.Path, r.Header)
+	states, healthy := g.ask(r.Context(), r.URL.Path, r.Header)
 	status := http.StatusOK
-	if !well {
+	if !healthy {
 		status = http.StatusServiceUnavailable
 	}
 	h := w.Header()
@@ -147,26 +148,26 @@ func (g *Gateway) Ready(ctx context.Context) (states map[string]string, ready bo
 	return g.ask(ctx, "/readyz", http.Header{})
 }
 
-// ask returns what each service answers to /healthz or /readyz.
-func (g *Gateway) ask(ctx context.Context, path string, header http.Header) (states map[string]string, well bool) {
-	states, well = map[string]string{}, true
+// ask returns each service's response to /healthz or /readyz.
+func (g *Gateway) ask(ctx context.Context, path string, header http.Header) (states map[string]string, healthy bool) {
+	states, healthy = map[string]string{}, true
 	for _, s := range append([]Service{g.Ingest, g.Stats}, g.Others...) {
-		question := (&http.Request{
+		probe := (&http.Request{
 			Method: http.MethodGet, URL: &url.URL{Path: path}, RequestURI: path, Header: header.Clone(),
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",
 		}).WithContext(ctx)
 		a := &answer{header: http.Header{}, status: http.StatusOK}
-		s.Handler.ServeHTTP(a, question)
+		s.Handler.ServeHTTP(a, probe)
 		states[s.Name] = "ok"
 		if a.status != http.StatusOK {
 			states[s.Name] = "unavailable"
-			well = false
+			healthy = false
 		}
 	}
-	return states, well
+	return states, healthy
 }
 
-// answer keeps only the status.
+// answer is a ResponseWriter that keeps only the status.
 type answer struct {
 	header http.Header
 	status int

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// service answers with its name and what it was sent; it is as well as status.
+// service responds with its name and what it was sent; status is its health.
 func service(name string, status int) gateway.Service {
 	return gateway.Service{Name: name, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
@@ -41,7 +41,7 @@ func service(name string, status int) gateway.Service {
 	})}
 }
 
-// serve runs a gateway on a port of its own and returns its address.
+// serve runs a gateway on a free port and returns its address.
 func serve(t *testing.T, g *gateway.Gateway) string {
 	t.Helper()
 	g.Log = zap.NewNop()
@@ -61,7 +61,7 @@ func wellGateway() *gateway.Gateway {
 	return &gateway.Gateway{Ingest: service("ingest", 200), Stats: service("stats", 200), Others: []gateway.Service{service("syncworker", 200)}}
 }
 
-// send writes a raw request and reads the answer.
+// send writes a raw request and reads the response.
 func send(t *testing.T, addr, raw string) *http.Response {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -128,8 +128,8 @@ func requireProblem(t *testing.T, response *http.Response, status int, code, nam
 	require.Equal(t, response.Header.Get("X-Request-Id"), p.Instance, name)
 }
 
-// TestRefused has the gateway's rows of the table of bad requests. Where code is
-// empty Go's HTTP server refuses before the gateway sees the request.
+// TestRefused has the gateway's rows of the table of bad requests. If code is
+// empty, Go's HTTP server rejects the request before the gateway sees it.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	addr := serve(t, wellGateway())
@@ -161,7 +161,7 @@ func TestRefused(t *testing.T) {
 	} {
 		response := send(t, addr, r.raw)
 		switch r.code {
-		case "*": // the service's own answer
+		case "*": // the service's own response
 			require.Equal(t, r.status, response.StatusCode, name)
 		case "":
 			require.Equal(t, r.status, response.StatusCode, name)

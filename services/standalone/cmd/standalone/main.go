@@ -38,7 +38,7 @@ func main() {
 }
 
 // untilSignal returns a context that ends with the first Ctrl-C or SIGTERM. The
-// second ends the process at once; Postgres notices and stops by itself.
+// second ends the process immediately; Postgres notices and stops on its own.
 func untilSignal() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	signals := make(chan os.Signal, 2)
