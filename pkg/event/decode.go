@@ -16,37 +16,37 @@ import (
 	"github.com/google/uuid"
 )
 
-// Limits bound what a request may hold.
+// Limits bound the content of a request.
 type Limits struct {
-	MaxEvents int       // most events in one request
+	MaxEvents int       // maximum events per request
 	NotBefore time.Time // earliest occurred_at, inclusive
 	NotAfter  time.Time // latest occurred_at, inclusive
 }
 
-// Invalid says why one event was refused.
+// Invalid says why an event was rejected.
 type Invalid struct {
 	Index   int    // of the event in the request, from 0
-	Field   string // of the event; empty when the event as a whole is wrong
-	Code    string // stable name of the mistake
+	Field   string // of the event; empty if the event as a whole is invalid
+	Code    string // stable name of the error
 	Message string // for people
 }
 
-// Batch is a decoded request: its valid events in the order of the request, and
-// what is wrong with the others.
+// Batch is a decoded request: its valid events in request order, and what is wrong
+// with the others.
 type Batch struct {
 	Events  []Event
-	Indexes []int32 // of each of Events in the request
+	Indexes []int32 // of each of the Events in the request
 	Invalid []Invalid
 }
 
 // Len is the number of events in the request.
 func (b *Batch) Len() int { return len(b.Events) + len(b.Invalid) }
 
-// RequestError refuses a request as a whole: nothing of it may be stored.
+// RequestError rejects a request as a whole: no part of it may be stored.
 type RequestError struct {
 	Code      string
 	Message   string
-	Malformed bool // not even JSON, as opposed to JSON of a wrong shape
+	Malformed bool // not JSON, as opposed to JSON of the wrong shape
 }
 
 func (e *RequestError) Error() string { return e.Message }
@@ -57,12 +57,12 @@ var ErrTooManyEvents = errors.New("too many events in one request")
 // ErrEventTooLarge is returned for an event of more than 1 MiB.
 var ErrEventTooLarge = errors.New("an event has more than 1 MiB")
 
-// maxNesting is where jsontext gives up on nested values.
+// maxNesting is the depth at which jsontext gives up.
 const maxNesting = 10_000
 
 // Decode reads a request body: an array of events, one event, {"events": […]},
 // or, with ndjson, one event after the other. It is strict: duplicate keys,
-// invalid UTF-8 and trailing data refuse the whole request with a *RequestError.
+// invalid UTF-8 and trailing data reject the whole request with a *RequestError.
 // Errors of r are returned wrapped.
 func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	d := decoders.Get().(*decoder)
@@ -85,13 +85,13 @@ func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	return d.batch, nil
 }
 
-// decoders keeps what decoding a request needs anew each time: most requests are
-// small.
+// decoders reuses what decoding a request would otherwise allocate each time: most
+// requests are small.
 var decoders = sync.Pool{New: func() any {
 	return &decoder{json: jsontext.NewDecoder(strings.NewReader("")), types: map[string]string{}}
 }}
 
-// free gives d back, holding nothing of the request.
+// free returns d to the pool, without references to the request.
 func (d *decoder) free() {
 	clear(d.types)
 	d.batch, d.texts, d.source = nil, texts{}, bounded{}
@@ -103,9 +103,9 @@ type decoder struct {
 	source bounded
 	limits Limits
 	batch  *Batch
-	start  int64             // where the event at hand begins, in bytes of the body
-	types  map[string]string // event types seen, each kept once
-	text   []byte            // user_id and then properties of the event at hand
+	start  int64             // where the current event begins, in bytes of the body
+	types  map[string]string // event types seen, interned
+	text   []byte            // user_id, then properties, of the current event
 	props  []byte            // its properties, as user_id may come after them
 	name   []byte            // scratch for a name or an unescaped string
 	texts  texts
@@ -114,7 +114,7 @@ type decoder struct {
 func (d *decoder) lines() error {
 	for {
 		switch d.json.PeekKind() {
-		case 0: // the end, or an error that the next read tells
+		case 0: // the end, or an error that the next read returns
 			_, err := d.json.ReadToken()
 			if err == io.EOF && d.json.InputOffset() > 0 { //nolint:errorlint // jsontext returns it bare
 				return nil
@@ -165,7 +165,7 @@ func (d *decoder) array() error {
 	return err
 }
 
-// object reads one event or {"events": […]}; the first member tells which.
+// object reads one event or {"events": […]}; the first member decides which.
 func (d *decoder) object() error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -219,8 +219,8 @@ func (d *decoder) element() error {
 	return d.event(name)
 }
 
-// memberName reads the next member's name, or the end of the object, for which
-// it returns nil. The name is valid until the next call.
+// memberName reads the next member's name, or returns nil at the end of the
+// object. The name is valid until the next call.
 func (d *decoder) memberName() ([]byte, error) {
 	if d.json.PeekKind() == '}' {
 		_, err := d.json.ReadToken()
@@ -241,9 +241,9 @@ func (d *decoder) refuse(field, code, message string) {
 	d.batch.Invalid = append(d.batch.Invalid, Invalid{Index: d.batch.Len(), Field: field, Code: code, Message: message})
 }
 
-// event reads the members of an event whose first name is already read. Only the
-// first mistake of an event is reported; the rest of it is read all the same, to
-// see that it is JSON.
+// event reads the members of an event whose first name has already been read. Only
+// the first error of an event is reported; the rest is still read, to check that it
+// is JSON.
 func (d *decoder) event(name []byte) error {
 	var e Event
 	var seen struct{ id, at, user, typ, props bool }
@@ -335,7 +335,7 @@ func (d *decoder) event(name []byte) error {
 	e.UserID, e.Properties = text[:userLen], text[userLen:]
 	index := int32(d.batch.Len())
 	if n := len(d.batch.Events); n == cap(d.batch.Events) {
-		// Doubling leaves less garbage behind than append, which adds a quarter.
+		// Doubling leaves less garbage than append, which grows by a quarter.
 		d.batch.Indexes = slices.Grow(d.batch.Indexes, max(n, 1))
 		d.batch.Events = slices.Grow(d.batch.Events, max(n, 1))
 	}
@@ -344,9 +344,9 @@ func (d *decoder) event(name []byte) error {
 	return nil
 }
 
-// unquote returns what a JSON string says, valid until the next call. Most
+// unquote returns the value of a JSON string, valid until the next call. Most
 // strings have no escapes and are not copied; some encoders escape even the plus
-// sign of a time zone.
+// sign of a UTC offset.
 func (d *decoder) unquote(v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v[1 : len(v)-1]
@@ -385,7 +385,7 @@ func (d *decoder) occurredAt(v jsontext.Value) (micros int64, code, message stri
 // maxCodePoints of user_id and event_type.
 const maxCodePoints = 200
 
-// userID leaves the user's id as text in d.text, which is empty before.
+// userID appends the user's id as text to d.text, which must be empty.
 func (d *decoder) userID(v jsontext.Value) (code, message string) {
 	switch v.Kind() {
 	case '0':
@@ -431,7 +431,7 @@ func (d *decoder) eventType(v jsontext.Value) (name, code, message string) {
 	return name, "", ""
 }
 
-// classify turns jsontext's errors into a RequestError that says where.
+// classify turns jsontext's errors into a RequestError with the location.
 func (d *decoder) classify(err error) error {
 	var request *RequestError
 	var syntax *jsontext.SyntacticError
@@ -440,7 +440,7 @@ func (d *decoder) classify(err error) error {
 		return err
 	case errors.Is(err, ErrEventTooLarge), errors.Is(d.source.err, ErrEventTooLarge):
 		return fmt.Errorf("%w, event %d", ErrEventTooLarge, d.batch.Len())
-	case d.source.err != nil: // jsontext makes a syntax error of some
+	case d.source.err != nil: // jsontext turns some into syntax errors
 		return fmt.Errorf("reading the request: %w", d.source.err)
 	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:
 		return &RequestError{Code: "malformed-json", Message: "the body is empty", Malformed: true}
@@ -459,7 +459,7 @@ func (d *decoder) classify(err error) error {
 	return fmt.Errorf("reading the request: %w", err)
 }
 
-// clip shortens a name that came from outside before it is shown.
+// clip shortens a name from the request before it is shown.
 func clip(name []byte) []byte {
 	const longest = 64
 	if len(name) <= longest {

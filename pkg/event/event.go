@@ -1,5 +1,5 @@
 // Package event defines an event and turns request bodies into validated
-// batches of them. It knows nothing of HTTP or SQL.
+// batches of them. It knows nothing about HTTP or SQL.
 package event
 
 import (
@@ -11,7 +11,7 @@ import (
 // Event is one validated event. Its strings may share memory with the other
 // events of its batch.
 type Event struct {
-	// ID is the event's identity inside its project, for ever.
+	// ID identifies the event within its project, permanently.
 	ID uuid.UUID
 	// OccurredAt is in microseconds since 1970 UTC.
 	OccurredAt int64

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzDecode holds the decoder to its promises for any body: it refuses with an
-// error of its own, or every event it accepts survives being written and read
-// again; and it takes memory by the length of the body, whatever is in it.
+// FuzzDecode checks the decoder's promises for any body: either it returns one of
+// its own errors, or every event it accepts survives a round trip; and its memory
+// depends only on the length of the body.
 func FuzzDecode(f *testing.F) {
 	one := eventWith()
 	for _, body := range []string{
@@ -49,12 +49,12 @@ func FuzzDecode(f *testing.F) {
 			var d xxhash.Digest
 			d.Reset()
 			writeCompact(&d, e.Properties)
-			require.Equal(t, xxhash.Sum64(compact), d.Sum64(), "only insignificant white space is left out")
+			require.Equal(t, xxhash.Sum64(compact), d.Sum64(), "only insignificant white space is omitted")
 		}
 	})
 }
 
-// wholeBatch requires that each event of the request is accounted for once.
+// wholeBatch requires that each event of the request is accounted for exactly once.
 func wholeBatch(t *testing.T, b *Batch) {
 	t.Helper()
 	require.Len(t, b.Indexes, len(b.Events))
@@ -74,7 +74,7 @@ func wholeBatch(t *testing.T, b *Batch) {
 	}
 }
 
-// rewritten writes an event as JSON and reads that.
+// rewritten writes an event as JSON and reads it back.
 func rewritten(t *testing.T, e Event) Event {
 	t.Helper()
 	members := map[string]any{
@@ -93,7 +93,7 @@ func rewritten(t *testing.T, e Event) Event {
 	return b.Events[0]
 }
 
-// allocated is what the process has allocated so far, in bytes.
+// allocated returns how many bytes the process has allocated so far.
 func allocated() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
 	metrics.Read(sample)

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whatever shape a request has, its events mean the same, the invalid ones too.
+// Whatever shape a request has, its events mean the same, even the invalid ones.
 func TestShapesAgree(t *testing.T) {
 	t.Parallel()
 	changes := [][]string{

@@ -2,9 +2,10 @@ package event
 
 import "time"
 
-// parseTimestamp reads an RFC 3339 date-time, also with a space for the T and
+// parseTimestamp reads an RFC 3339 date-time, optionally with a space for the T or
 // without an offset (then UTC), and returns microseconds since 1970 UTC. A longer
-// fraction is cut, not rounded, so that a resend maps to the same microsecond.
+// fraction is truncated, not rounded, so that a resend maps to the same
+// microsecond.
 //
 // time.Parse is not used: it accepts a comma before the fraction.
 func parseTimestamp(s []byte) (micros int64, ok bool) {
