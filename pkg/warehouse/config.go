@@ -1,3 +1,5 @@
+// Package warehouse has the settings of everything that opens the warehouse
+// folder. README.md says what the folders beside it are for.
 package warehouse
 
 import (
@@ -21,9 +23,8 @@ type Config struct {
 	GracePeriod  time.Duration `env:"WAREHOUSE_GRACE_PERIOD" envDefault:"1h" doc:"How long files are kept after they leave the manifest; a replica that has been unable to read the manifest for half this time stops answering. The same in all services, at least 1h"`
 }
 
-// MinGracePeriod is the least GracePeriod that Validate lets pass: a replica
-// may be paused, partitioned or slow for half of it and still reads no deleted
-// file.
+// MinGracePeriod is the minimum GracePeriod: a replica may be paused, partitioned
+// or slow for half of it and still reads no deleted file.
 const MinGracePeriod = time.Hour
 
 // Validate reports everything that is wrong with the settings.
@@ -50,9 +51,9 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// folder returns the warehouse folder as an absolute path without links: DuckDB
-// compares paths with the one it is allowed as text.
-func (c *Config) folder() (string, error) {
+// Folder returns the warehouse folder as an absolute path without links: DuckDB
+// compares paths with the one it is allowed as text. The folder must exist.
+func (c *Config) Folder() (string, error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
 		return "", fmt.Errorf("finding the warehouse folder: %w", err)

@@ -32,7 +32,7 @@ func stats() []Bug {
 			Old:  "\treturn collect(ctx, src, q.statement(oneEventSQL,",
 			New:  "\tsrc.Project = 0\n\treturn collect(ctx, src, q.statement(oneEventSQL,",
 		}, {
-			File: "pkg/warehouse/snapshot.go",
+			File: "pkg/warehouse/manifest/snapshot.go",
 			Old:  "\tall := s.segments[project]\n",
 			New: `
 	all := s.segments[project]
@@ -43,7 +43,7 @@ func stats() []Bug {
 	}
 `,
 		}, {
-			File: "pkg/warehouse/db.go",
+			File: "pkg/warehouse/duckdb/run.go",
 			Old:  `bounds := "project_id = $project"`,
 			New:  `bounds := "$project IN (0, project_id)"`,
 		}},

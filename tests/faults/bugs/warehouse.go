@@ -8,7 +8,7 @@ func warehouse() []Bug {
 		About: "A segment gets its name before its bytes are on disk. " +
 			"Shows after a loss of power alone; in the system calls of a load (strace): no fsync of the temporary file before its rename.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/file.go",
+			File: "pkg/warehouse/segment/file.go",
 			Old: `
 	if err := f.Sync(); err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
@@ -22,8 +22,8 @@ func warehouse() []Bug {
 		About: "A segment's name is not on disk when the manifest has its row. " +
 			"Shows after a loss of power alone; in the system calls of a load (strace): no fsync of the project's folder between the rename and the COMMIT.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/builder.go",
-			Old:  "return segment, syncFolder(filepath.Join(b.dir, filepath.Dir(segment.Path)))",
+			File: "pkg/warehouse/segment/publish.go",
+			Old:  "return segment, p.syncFolder(segment)",
 			New:  "return segment, nil",
 		}},
 	}, {
@@ -32,7 +32,7 @@ func warehouse() []Bug {
 		About: "Files get their names in the background, a little later than the manifest its rows. " +
 			"Shows when the worker is killed at load-after-commit or compact-after-swap: rows without files, 503 data-damaged. Without a fault: such answers for a moment, and COMMIT before rename in the system calls.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/file.go",
+			File: "pkg/warehouse/segment/file.go",
 			Old: `
 	if err := os.Rename(tmp, path); err != nil {
 		return 0, sum, fmt.Errorf("publishing a segment: %w", err)
@@ -46,9 +46,9 @@ func warehouse() []Bug {
 	time.AfterFunc(200*time.Millisecond, func() { _ = os.Rename(later, path) })
 `,
 		}, {
-			File: "pkg/warehouse/file.go",
-			Old:  "\t\"strings\"\n",
-			New:  "\t\"strings\"\n\t\"time\"\n",
+			File: "pkg/warehouse/segment/file.go",
+			Old:  "\t\"path/filepath\"\n",
+			New:  "\t\"path/filepath\"\n\t\"time\"\n",
 		}},
 	}, {
 		Name:   "rollup-not-undone",
@@ -56,7 +56,7 @@ func warehouse() []Bug {
 		About: "What a write that failed had added to its roll-up stays for the next write of the project, and nobody compares a roll-up's events with the segment's (the product does, twice: the bug alone would cost time, not answers). " +
 			"Shows when the worker fails (is not killed) at segment-before-sync or segment-before-rename, or its disk is full, and tries again: answers from roll-ups count the load twice, those from events once.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/builder.go",
+			File: "pkg/warehouse/duckdb/build.go",
 			Old: `
 	var rollUp rollup.Builder
 	for i, e := range events {
@@ -76,15 +76,15 @@ func warehouse() []Bug {
 	add(&rollUp)
 `,
 		}, {
-			File: "pkg/warehouse/builder.go",
+			File: "pkg/warehouse/duckdb/build.go",
 			Old: `
-	return b.publish(segment, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, segment, properties.relation, tmp)
+	return b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+		return copyTo(ctx, conn, s, properties.relation, tmp)
 	})
 `,
 			New: `
-	published, err := b.publish(segment, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, segment, properties.relation, tmp)
+	published, err := b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+		return copyTo(ctx, conn, s, properties.relation, tmp)
 	})
 	if err == nil {
 		unpublished.Delete(project)
@@ -92,17 +92,21 @@ func warehouse() []Bug {
 	return published, err
 `,
 		}, {
-			File: "pkg/warehouse/builder.go",
-			Old:  "const tmpDir = \"tmp\"\n",
-			New:  "const tmpDir = \"tmp\"\n\nvar unpublished sync.Map // by project: how the last write added to its roll-up\n",
+			File: "pkg/warehouse/duckdb/build.go",
+			Old:  "// order of the events in a segment.",
+			New:  "var unpublished sync.Map // by project: how the last write added to its roll-up\n\n// order of the events in a segment.",
 		}, {
-			File: "pkg/warehouse/verify.go",
-			Old:  "(f.Project != segment.ProjectID || f.Events != uint64(segment.Events))",
-			New:  "f.Project != segment.ProjectID",
+			File: "pkg/warehouse/duckdb/build.go",
+			Old:  "\t\"path/filepath\"\n",
+			New:  "\t\"path/filepath\"\n\t\"sync\"\n",
 		}, {
-			File: "pkg/warehouse/merge.go",
-			Old:  "if err == nil && f.Events != uint64(segment.Events) {",
-			New:  "if err == nil && f.Events < uint64(segment.Events) {",
+			File: "pkg/warehouse/segment/rollup.go",
+			Old:  "(f.Project != s.ProjectID || f.Events != uint64(s.Events))",
+			New:  "f.Project != s.ProjectID",
+		}, {
+			File: "pkg/warehouse/duckdb/merge.go",
+			Old:  "if err == nil && f.Events != uint64(s.Events) {",
+			New:  "if err == nil && f.Events < uint64(s.Events) {",
 		}},
 	}, {
 		Name:   "rollup-keeps-merged",
@@ -110,15 +114,19 @@ func warehouse() []Bug {
 		About: "A replica keeps the roll-ups of segments that were merged beside that of their merger. " +
 			"Shows after any compaction while the replica runs: answers from roll-ups count events twice, those from events, or of a replica that has just started, once.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/rollups.go",
+			File: "pkg/warehouse/replica/rollups.go",
 			Old:  "\tp.files, p.bytes, p.damaged = map[string]*rollup.File{}, 0, false\n",
 			New:  "\tp.files, p.bytes, p.damaged = map[string]*rollup.File{}, 0, false\n\tmaps.Copy(p.files, known)\n",
 		}, {
-			File: "pkg/warehouse/rollups.go",
+			File: "pkg/warehouse/replica/rollups.go",
+			Old:  "\t\"errors\"\n",
+			New:  "\t\"errors\"\n\t\"maps\"\n",
+		}, {
+			File: "pkg/warehouse/replica/rollups.go",
 			Old: `
 	all := make([]*rollup.File, len(segments))
-	for i, segment := range segments {
-		all[i] = p.files[segment.Path]
+	for i, s := range segments {
+		all[i] = p.files[s.Path]
 	}
 `,
 			New: `

@@ -1,0 +1,176 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	driver "github.com/duckdb/duckdb-go/v2"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+// order of the events in a segment. A query over some days, one event type or
+// one user then reads few row groups, and equal values compress well.
+const order = "ORDER BY occurred_at::DATE, event_type, user_key, occurred_at"
+
+// Builder writes segments. Its methods may be called at the same time.
+type Builder struct {
+	// ShredFrom is the minimum number of events of a segment whose common properties
+	// get columns of their own. Tests lower it.
+	ShredFrom int64
+
+	db    *sql.DB
+	dir   string
+	spill string
+	files *segment.Publisher
+}
+
+// NewBuilder makes a Builder that writes below cfg.Dir, which it creates when
+// missing.
+func NewBuilder(cfg warehouse.Config) (*Builder, error) {
+	if err := segment.MakeFolders(segment.TemporaryFolder(cfg.Dir)); err != nil {
+		return nil, fmt.Errorf("making the warehouse folder: %w", err)
+	}
+	dir, err := cfg.Folder()
+	if err != nil {
+		return nil, err
+	}
+	// DuckDB clears the folder it spills to: no two may share one.
+	spill, err := os.MkdirTemp(segment.TemporaryFolder(dir), "spill-")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	db, err := open(cfg, dir, spill)
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(spill))
+	}
+	return &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}, nil
+}
+
+// Spill is the name of the folder, in segment.TemporaryFolder, that the builder
+// uses until it is closed.
+func (b *Builder) Spill() string { return filepath.Base(b.spill) }
+
+// Close ends what is being written.
+func (b *Builder) Close() error {
+	if err := errors.Join(b.db.Close(), os.RemoveAll(b.spill)); err != nil {
+		return fmt.Errorf("closing DuckDB: %w", err)
+	}
+	return nil
+}
+
+const stageSQL = `
+CREATE OR REPLACE TEMP TABLE staged (
+    project_id  BIGINT NOT NULL,
+    event_id    UUID NOT NULL,
+    occurred_at TIMESTAMPTZ NOT NULL,
+    user_id     VARCHAR NOT NULL,
+    user_key    INTEGER NOT NULL,
+    event_type  VARCHAR NOT NULL,
+    properties  VARCHAR
+)`
+
+// Write makes a segment of a project's events, of which there must be at least
+// one; keys are those of their users, in the same order. When it returns, the
+// files survive a crash of the machine. epoch is that of the writer's lease and
+// becomes part of the name. The error is segment.ErrRefused when the events are at
+// fault, not the surroundings.
+func (b *Builder) Write(ctx context.Context, project int64, events []event.Event, keys []uint32, epoch int64) (segment.Segment, error) {
+	if len(events) == 0 || len(keys) != len(events) {
+		return segment.Segment{}, fmt.Errorf("writing a segment of %d events with %d user keys", len(events), len(keys))
+	}
+	s := segment.Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch}
+	first, last := events[0].OccurredAt, events[0].OccurredAt
+	for _, e := range events {
+		if err := segment.Check(e); err != nil {
+			return segment.Segment{}, err
+		}
+		first, last = min(first, e.OccurredAt), max(last, e.OccurredAt)
+	}
+	s.MinAt, s.MaxAt = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
+
+	var rollUp rollup.Builder
+	for i, e := range events {
+		rollUp.Add(e.OccurredAt, e.Type, keys[i])
+	}
+	conn, err := b.db.Conn(ctx)
+	if err != nil {
+		return segment.Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, stageSQL); err != nil {
+		return segment.Segment{}, fmt.Errorf("making the staging table: %w", err)
+	}
+	// The events must not stay in memory until the connection is used again.
+	defer conn.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS staged") //nolint:errcheck // replaced next time
+	err = conn.Raw(func(driverConn any) error { return stage(ctx, driverConn, project, events, keys) })
+	if err != nil {
+		return segment.Segment{}, classify(ctx, fmt.Errorf("staging events: %w", err))
+	}
+	properties, err := b.shred(ctx, conn, "staged", s.Events, nil)
+	if err != nil {
+		return segment.Segment{}, classify(ctx, err)
+	}
+	s.Shredded = properties.columns
+	return b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+		return copyTo(ctx, conn, s, properties.relation, tmp)
+	})
+}
+
+func stage(ctx context.Context, driverConn any, project int64, events []event.Event, keys []uint32) (err error) {
+	appender, err := driver.NewAppender(driverConn.(*driver.Conn), "temp", "main", "staged")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, appender.CloseWithCancel(ctx)) }()
+	for i, e := range events {
+		var properties any
+		if e.Properties != "" {
+			properties = e.Properties
+		}
+		err := appender.AppendRow(project, driver.UUID(e.ID), e.Time(), e.UserID, int32(keys[i]), e.Type, properties)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyTo writes the events of a relation, which are those of s, into a Parquet file.
+func copyTo(ctx context.Context, conn *sql.Conn, s segment.Segment, relation, tmp string) error {
+	columns := "project_id, event_id, occurred_at, user_id, user_key, event_type, properties"
+	for _, name := range s.Shredded {
+		columns += ", " + identifier(name)
+	}
+	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(tmp)+" (FORMAT parquet, COMPRESSION zstd)")
+	if err != nil {
+		return classify(ctx, fmt.Errorf("writing events of project %d: %w", s.ProjectID, err))
+	}
+	if n, err := result.RowsAffected(); err != nil || n != s.Events {
+		return errors.Join(fmt.Errorf("writing events of project %d: %d became %d", s.ProjectID, s.Events, n), err)
+	}
+	return nil
+}
+
+// classify marks errors that come from the data itself as segment.ErrRefused. Any
+// other may pass, and an event that is refused for it would never be counted:
+// better to try again.
+func classify(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	switch kind(err) {
+	case driver.ErrorTypeOutOfRange, driver.ErrorTypeConversion, driver.ErrorTypeMismatchType, driver.ErrorTypeObjectSize,
+		driver.ErrorTypeInvalidType, driver.ErrorTypeConstraint, driver.ErrorTypeInvalidInput:
+		return fmt.Errorf("%w: %w", segment.ErrRefused, err)
+	}
+	return err
+}

@@ -1,0 +1,294 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	driver "github.com/duckdb/duckdb-go/v2"
+
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+var (
+	// ErrBusy is returned when a query found no place among the running ones
+	// before its time was up.
+	ErrBusy = errors.New("too many queries are running")
+	// ErrTimeout is returned when a query ran longer than QueryTimeout.
+	ErrTimeout = errors.New("query took too long")
+	// ErrMemory is returned when a query needs more memory than MemoryLimit.
+	ErrMemory = errors.New("query needs too much memory")
+)
+
+// DB answers queries over segments.
+type DB struct {
+	db      *sql.DB
+	dir     string
+	slots   chan struct{} // of queries
+	working chan struct{} // what Do runs
+	timeout time.Duration
+	files   *segment.Integrity
+}
+
+// Open makes a DB over the folder cfg.Dir, which must exist.
+func Open(cfg warehouse.Config) (*DB, error) {
+	dir, err := cfg.Folder()
+	if err != nil {
+		return nil, err
+	}
+	db, err := open(cfg, dir, "")
+	if err != nil {
+		return nil, err
+	}
+	return &DB{
+		db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), working: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		timeout: cfg.QueryTimeout, files: segment.NewIntegrity(dir),
+	}, nil
+}
+
+// Files knows which files queries may read. A replica shares it, so that each is
+// hashed once.
+func (db *DB) Files() *segment.Integrity { return db.files }
+
+// Close ends all queries.
+func (db *DB) Close() error {
+	if err := db.db.Close(); err != nil {
+		return fmt.Errorf("closing DuckDB: %w", err)
+	}
+	return nil
+}
+
+// Query is fixed SQL with bound values over the events of one project.
+type Query struct {
+	Project int64
+	// From and To prune the files that are read: only events with occurred_at
+	// in [From, To) are promised to be there, others may be. Zero values do not
+	// bound.
+	From, To time.Time
+	// SQL reads {{events}}, a relation of the project's events with the columns
+	// event_id UUID, occurred_at TIMESTAMPTZ, us BIGINT (occurred_at in
+	// microseconds since 1970 UTC), user_id VARCHAR, user_key (of some type that
+	// tells users apart), event_type VARCHAR and properties VARCHAR (JSON as sent,
+	// or NULL).
+	SQL string
+	// Args are sql.Named values for the $name in SQL. The names "project" and "w0",
+	// "w1" and so on are taken.
+	Args []any
+	// Where, if not nil, returns a condition that the events must meet. It is called
+	// for each set of columns that files have.
+	Where func(Columns) string
+}
+
+const placeholder = "{{events}}"
+
+// Run runs q over a snapshot and calls scan for each row of the result. It
+// waits at most QueryTimeout for a place among MaxQueries (ErrBusy), then runs
+// at most QueryTimeout (ErrTimeout); the end of ctx cancels either. The error is
+// segment.ErrQuarantined when a file it needs is damaged.
+func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(*sql.Rows) error) error {
+	segments := s.Segments(q.Project, q.From, q.To)
+	args := append([]any{sql.Named("project", q.Project)}, q.Args...)
+	bound := map[any]string{}
+	bind := func(value any) string {
+		name, ok := bound[value]
+		if !ok {
+			name = fmt.Sprintf("w%d", len(bound))
+			bound[value] = name
+			args = append(args, sql.Named(name, value))
+		}
+		return "$" + name
+	}
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To, q.Where, bind))
+	if err := checkNames(text, args); err != nil {
+		return err
+	}
+
+	err := db.limit(ctx, db.slots, func(ctx context.Context) error {
+		if err := db.check(ctx, segments); err != nil {
+			return err
+		}
+		if err := db.query(ctx, text, args, scan); err != nil {
+			return err
+		}
+		return db.check(ctx, segments) // none was replaced while it ran
+	})
+	switch kind(err) {
+	case driver.ErrorTypeOutOfMemory:
+		return fmt.Errorf("%w: %w", ErrMemory, err)
+	case driver.ErrorTypeIO:
+		return errors.Join(err, db.missing(segments))
+	}
+	return err
+}
+
+// Do runs f, which computes without DuckDB, under the same time limits as Run, and
+// as many at a time as there are CPUs.
+func (db *DB) Do(ctx context.Context, f func(context.Context) error) error {
+	return db.limit(ctx, db.working, f)
+}
+
+// limit runs f, for at most QueryTimeout, once there is a place in slots.
+func (db *DB) limit(ctx context.Context, slots chan struct{}, f func(context.Context) error) error {
+	if err := db.enter(ctx, slots); err != nil {
+		return err
+	}
+	defer func() { <-slots }()
+	limited, cancel := context.WithTimeoutCause(ctx, db.timeout, ErrTimeout)
+	defer cancel()
+	err := f(limited)
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(context.Cause(limited), ErrTimeout):
+		return ErrTimeout
+	}
+	return err
+}
+
+// check hashes the files that were not needed before, or that have changed.
+func (db *DB) check(ctx context.Context, segments []segment.Segment) error {
+	for _, s := range segments {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := db.files.CheckEvents(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (db *DB) enter(ctx context.Context, slots chan struct{}) error {
+	waited := time.NewTimer(db.timeout)
+	defer waited.Stop()
+	select {
+	case slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-waited.C:
+		return ErrBusy
+	}
+}
+
+func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
+	rows, err := db.db.QueryContext(ctx, text, args...)
+	if err != nil {
+		return fmt.Errorf("querying the warehouse: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return fmt.Errorf("reading the warehouse's answer: %w", err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading the warehouse's answer: %w", err)
+	}
+	return nil
+}
+
+// events is the relation {{events}} stands for. File names are our own and the
+// bounds are numbers; nothing of a request becomes SQL. The bounds are
+// literals because DuckDB skips row groups by constants only.
+//
+// Files for which the condition reads the same columns are read together: each
+// file has its own set, and those that are not read do not matter.
+func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(Columns) string, bind func(any) string) string {
+	if len(segments) == 0 {
+		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
+			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
+	}
+	key := "user_key"
+	if slices.ContainsFunc(segments, func(s segment.Segment) bool { return s.RollUp == nil }) {
+		key = "user_id AS user_key" // those of older workers have no keys
+	}
+	bounds := "project_id = $project"
+	if !from.IsZero() {
+		bounds += " AND occurred_at >= " + timestamptzLiteral(from)
+	}
+	if !to.IsZero() {
+		bounds += " AND occurred_at < " + timestamptzLiteral(to.Add(time.Microsecond-1)) // rounded up
+	}
+	var conditions []string
+	files := map[string][]segment.Segment{} // by condition
+	for _, s := range segments {
+		condition := bounds
+		if where != nil {
+			condition += " AND (" + where(Columns{s.Shredded, bind}) + ")"
+		}
+		if files[condition] == nil {
+			conditions = append(conditions, condition)
+		}
+		files[condition] = append(files[condition], s)
+	}
+	var parts []string
+	for _, condition := range conditions {
+		parts = append(parts, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+key+", event_type, properties FROM "+
+			readParquet(db.dir, files[condition])+" WHERE "+condition)
+	}
+	return "(" + strings.Join(parts, " UNION ALL ") + ")"
+}
+
+// namePattern also matches quoted identifiers, which are no names of values: a
+// column of the property $os has one in its name.
+var namePattern = regexp.MustCompile(`"(?:[^"]|"")*"|\$([A-Za-z_][A-Za-z_0-9]*)`)
+
+// checkNames refuses SQL that names a value that is missing: the driver would
+// fall back to the value in the same place.
+func checkNames(text string, args []any) error {
+	given := map[string]bool{}
+	for _, arg := range args {
+		named, ok := arg.(sql.NamedArg)
+		if !ok {
+			return fmt.Errorf("value %v has no name", arg)
+		}
+		given[named.Name] = true
+	}
+	for _, match := range namePattern.FindAllStringSubmatch(text, -1) {
+		if match[1] != "" && !given[match[1]] {
+			return fmt.Errorf("no value for $%s", match[1])
+		}
+	}
+	return nil
+}
+
+// missing returns segment.ErrQuarantined when a file of the segments cannot be
+// found.
+func (db *DB) missing(segments []segment.Segment) error {
+	for _, s := range segments {
+		if _, err := os.Stat(filepath.Join(db.dir, s.Path)); err != nil {
+			return fmt.Errorf("%w: %w", segment.ErrQuarantined, err)
+		}
+	}
+	return nil
+}
+
+// VerifyEvents compares the number of events that a segment's file has by its
+// footer with the manifest. It is no substitute for segment.Verify.
+func (db *DB) VerifyEvents(ctx context.Context, s segment.Segment) error {
+	var n int64
+	err := db.db.QueryRowContext(ctx, "SELECT num_rows FROM parquet_file_metadata("+quote(filepath.Join(db.dir, s.Path))+")").Scan(&n)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("%w: reading its footer: %w", segment.ErrQuarantined, err)
+	}
+	if n != s.Events {
+		return fmt.Errorf("%w: %s has %d events, the manifest says %d", segment.ErrQuarantined, s.Path, n, s.Events)
+	}
+	return nil
+}

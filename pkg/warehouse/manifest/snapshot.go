@@ -1,0 +1,90 @@
+package manifest
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"time"
+
+	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+// Snapshot is one version of the manifest. It does not change: any number of
+// queries may use it at the same time.
+type Snapshot struct {
+	// Version rises with every change of the list of segments.
+	Version int64
+	// Position up to which the outbox is in the segments.
+	Position outbox.Position
+	// CompleteUntil is an instant of the database's clock: every event
+	// acknowledged before it is in the segments.
+	CompleteUntil time.Time
+
+	segments map[int64][]segment.Segment // live ones by project, in the order of their ids
+	versions map[int64]int64             // by project
+}
+
+// NewSnapshot makes a snapshot of live segments. projectVersions has the
+// version that last added events to a project.
+func NewSnapshot(version int64, position outbox.Position, completeUntil time.Time, segments []segment.Segment, projectVersions map[int64]int64) *Snapshot {
+	s := &Snapshot{
+		Version: version, Position: position, CompleteUntil: completeUntil,
+		segments: map[int64][]segment.Segment{}, versions: projectVersions,
+	}
+	for _, g := range segments {
+		s.segments[g.ProjectID] = append(s.segments[g.ProjectID], g)
+	}
+	return s
+}
+
+// Projects are those with segments, in no order.
+func (s *Snapshot) Projects() iter.Seq[int64] { return maps.Keys(s.segments) }
+
+// ProjectVersion returns the version that last added events to a project, or 0
+// for a project without events. Answers over all of a project's events change
+// only with it.
+func (s *Snapshot) ProjectVersion(project int64) int64 { return s.versions[project] }
+
+// Segments returns the project's segments that may hold events in [from, to), in
+// the order of their ids; a zero from or to does not bound. The caller must not
+// change the result.
+func (s *Snapshot) Segments(project int64, from, to time.Time) []segment.Segment {
+	all := s.segments[project]
+	outside := func(g segment.Segment) bool {
+		return !from.IsZero() && g.MaxAt.Before(from) || !to.IsZero() && !g.MinAt.Before(to)
+	}
+	if !slices.ContainsFunc(all, outside) {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), outside)
+}
+
+// All are the live segments of all projects.
+func (s *Snapshot) All() iter.Seq[segment.Segment] {
+	return func(yield func(segment.Segment) bool) {
+		for _, segments := range s.segments {
+			for _, g := range segments {
+				if !yield(g) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Live returns the number of segments.
+func (s *Snapshot) Live() int {
+	n := 0
+	for _, segments := range s.segments {
+		n += len(segments)
+	}
+	return n
+}
+
+// at returns the same segments with another completeness.
+func (s *Snapshot) at(completeUntil time.Time) *Snapshot {
+	later := *s
+	later.CompleteUntil = completeUntil
+	return &later
+}

@@ -1,0 +1,43 @@
+package segment
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A leader that does not know that it was replaced must not take its successor's
+// fresh file for an orphan, however old it looks.
+func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, MakeFolders(TemporaryFolder(dir)))
+	const stale, next = 3, 4
+	s, err := NewPublisher(dir).Publish(Segment{ProjectID: 7, Epoch: next}, func() ([]byte, error) { return []byte("roll-up"), nil }, func(tmp string) error {
+		return os.WriteFile(tmp, []byte("events"), 0o600)
+	})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "7", "README"), nil, 0o600))
+	cutoff := time.Now().Add(-time.Hour)
+	found, err := Files(dir, cutoff, next)
+	require.NoError(t, err)
+	require.Empty(t, found, "they are young")
+
+	old := cutoff.Add(-time.Hour)
+	for _, path := range []string{s.Path, s.RollUpPath(), "7/README"} {
+		require.NoError(t, os.Chtimes(filepath.Join(dir, path), old, old))
+	}
+	found, err = Files(dir, cutoff, stale)
+	require.NoError(t, err)
+	require.Empty(t, found)
+	found, err = Files(dir, cutoff, next)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{s.Path, s.RollUpPath()}, found)
+
+	require.NoError(t, Remove(dir, found...))
+	require.NoError(t, Remove(dir, found...), "that they are gone is no error")
+	require.ErrorIs(t, Verify(dir, s), os.ErrNotExist)
+}

@@ -1,0 +1,109 @@
+package segment
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+)
+
+// Integrity knows which files are what the manifest says. It hashes each when it
+// is first needed, and again when it is another file or was written to. Its
+// methods may be called at the same time.
+type Integrity struct {
+	dir string
+
+	mu    sync.Mutex
+	files map[string]*checkedFile // by path
+}
+
+type checkedFile struct {
+	mu     sync.Mutex // held while the file is hashed
+	hashed bool
+	reason error       // what is wrong with it; nil for nothing
+	info   os.FileInfo // of the file that was hashed; nil for none
+}
+
+// NewIntegrity makes an Integrity of the files below the warehouse folder dir.
+func NewIntegrity(dir string) *Integrity {
+	return &Integrity{dir: dir, files: map[string]*checkedFile{}}
+}
+
+// check returns nil when the file at path is whole by verify, or what is wrong.
+func (i *Integrity) check(path string, verify func() error) error {
+	i.mu.Lock()
+	f := i.files[path]
+	if f == nil {
+		f = &checkedFile{}
+		i.files[path] = f
+	}
+	i.mu.Unlock()
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	info, err := os.Stat(filepath.Join(i.dir, path))
+	if err != nil {
+		info = nil // verify says why
+	}
+	if !f.hashed || !unchanged(f.info, info) {
+		f.info, f.reason = info, verify()
+		f.hashed = !unread(f.reason) // else look again even if it does not change
+	}
+	return f.reason
+}
+
+// unchanged says whether a file is the same one as before, as far as can be told
+// without reading it.
+func unchanged(before, now os.FileInfo) bool {
+	if before == nil || now == nil {
+		return before == nil && now == nil
+	}
+	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
+}
+
+// unread says that a file was not read to its end: for lack of descriptors, or
+// because its disk did not answer. That says nothing about the file.
+func unread(reason error) bool {
+	var failed *fs.PathError
+	return errors.As(reason, &failed) && !errors.Is(reason, fs.ErrNotExist)
+}
+
+// CheckEvents returns nil when a segment's Parquet file is whole, or what Verify
+// says of it.
+func (i *Integrity) CheckEvents(s Segment) error {
+	return i.check(s.Path, func() error { return Verify(i.dir, s) })
+}
+
+// CheckRollUp returns nil when a segment's roll-up is whole, or what VerifyRollUp
+// says of it.
+func (i *Integrity) CheckRollUp(s Segment) error {
+	return i.check(s.RollUpPath(), func() error { return VerifyRollUp(i.dir, s) })
+}
+
+// Damaged returns how many files are known to be damaged.
+func (i *Integrity) Damaged() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	n := 0
+	for _, f := range i.files {
+		if f.mu.TryLock() { // not one that is being hashed
+			if f.reason != nil {
+				n++
+			}
+			f.mu.Unlock()
+		}
+	}
+	return n
+}
+
+// Forget drops what is known of files other than the live ones.
+func (i *Integrity) Forget(live func(path string) bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for path := range i.files {
+		if !live(path) {
+			delete(i.files, path)
+		}
+	}
+}

@@ -1,0 +1,42 @@
+// Package segment has the files of the warehouse: their names, how they are
+// written so that they survive a crash, how they are verified, and how they are
+// deleted. It knows neither DuckDB nor Postgres.
+package segment
+
+import "time"
+
+// Segment is one immutable Parquet file: events of one project, sorted by day
+// (UTC), event type, user and time; and the roll-up of these events in a file
+// beside it.
+type Segment struct {
+	ID        int64 // in the manifest; 0 before it is listed
+	ProjectID int64
+	Path      string // below the warehouse folder
+	Events    int64
+	Bytes     int64
+	SHA256    [32]byte
+	// First and last occurred_at in the file, both inclusive.
+	MinAt, MaxAt time.Time
+	Level        int   // how often its events were compacted
+	Epoch        int64 // of the lease under which it was written
+	// RollUp is the file at RollUpPath. It is nil in segments of versions before
+	// there were any, whose events have no user_key either.
+	RollUp *RollUpFile
+	// Shredded are the properties that have a column of their own, as kind:key;
+	// it is sorted.
+	Shredded []string
+}
+
+// RollUpFile says what a roll-up's file must be.
+type RollUpFile struct {
+	Bytes  int64
+	SHA256 [32]byte
+}
+
+// EventsOf returns how many events segments have.
+func EventsOf(segments []Segment) (n int64) {
+	for _, s := range segments {
+		n += s.Events
+	}
+	return n
+}
