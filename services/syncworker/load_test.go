@@ -2,7 +2,6 @@ package syncworker
 
 import (
 	"context"
-	"errors"
 	"io"
 	"math"
 	"net/http"
@@ -18,7 +17,8 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/postgres/pgtest"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/services/syncworker/load"
 )
 
 // The transaction with the lower id commits last: a cursor that had gone past
@@ -36,7 +36,7 @@ func TestLateCommitIsNotLost(t *testing.T) {
 	fastAt := appendTo(t, pool, 1, fast...)
 	require.Negative(t, slowAt.Compare(fastAt))
 
-	drained, err := leader.loadOnce(t.Context())
+	drained, err := leader.loader.Once(t.Context())
 	require.NoError(t, err)
 	require.True(t, drained)
 	require.Empty(t, visible(t, cfg, pool, 1))
@@ -55,14 +55,14 @@ func TestLoadsProjectsApart(t *testing.T) {
 	leader.loadAll(t, appendTo(t, pool, 1, one[50:]...))
 	require.Equal(t, ids(one), visible(t, cfg, pool, 1))
 	require.Equal(t, ids(two), visible(t, cfg, pool, 2))
-	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+	s, err := manifest.Read(t.Context(), pool)
 	require.NoError(t, err)
-	require.Equal(t, leader.position, s.Position)
+	require.Equal(t, leader.loader.Position(), s.Position)
 	require.Equal(t, 2, value[int](t, pool, "SELECT count(*) FROM analytics.user_keys WHERE user_id = 'u' AND user_key = 0"))
 
 	before := s.ProjectVersion(2)
 	leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
-	s, err = warehouse.NewManifest(pool).Snapshot(t.Context())
+	s, err = manifest.Read(t.Context(), pool)
 	require.NoError(t, err)
 	require.Equal(t, before, s.ProjectVersion(2))
 	require.Equal(t, s.Version, s.ProjectVersion(1))
@@ -74,13 +74,14 @@ func TestCrashBeforeCommit(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	crashed := newTerm(t, cfg, pool)
-	crashed.beforeCommit = func(context.Context, []warehouse.Segment) error { return errors.New("crash") }
+	undo := failCommits(t, pool, "false")
 	events := someEvents(10, 2)
 	at := appendTo(t, pool, 1, events...)
 	require.Eventually(t, func() bool {
-		_, err := crashed.loadOnce(t.Context())
+		_, err := crashed.loader.Once(t.Context())
 		return err != nil
 	}, 30*time.Second, 5*time.Millisecond)
+	undo()
 	require.Len(t, files(t, cfg), 1)
 	require.Empty(t, visible(t, cfg, pool, 1))
 
@@ -89,10 +90,10 @@ func TestCrashBeforeCommit(t *testing.T) {
 	next.loadAll(t, at)
 	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
 	require.Len(t, files(t, cfg), 2)
-	require.NoError(t, next.collect(t.Context()))
+	require.NoError(t, next.maintenance.Collector.Collect(t.Context()))
 	require.Len(t, files(t, cfg), 2, "within the grace period nothing goes")
 	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
-	require.NoError(t, next.collect(t.Context()))
+	require.NoError(t, next.maintenance.Collector.Collect(t.Context()))
 	require.Len(t, files(t, cfg), 1)
 	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
 }
@@ -103,15 +104,16 @@ func TestLostAnswerToCommit(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	leader := newTerm(t, cfg, pool)
-	before := leader.position
 	events := someEvents(5, 1)
 	at := appendTo(t, pool, 1, events...)
 	leader.loadAll(t, at)
-	leader.position = before // as it stands when the answer never came
-	_, err := leader.loadOnce(t.Context())
-	require.ErrorIs(t, err, errMoved)
-	require.Equal(t, at, leader.position)
-	_, err = leader.loadOnce(t.Context())
+	unaware, err := leader.newLeader(leader.term) // it is where the term began, as if no answer had come
+	require.NoError(t, err)
+	defer unaware.builder.Close()
+	_, err = unaware.loader.Once(t.Context())
+	require.ErrorIs(t, err, load.ErrMoved)
+	require.Equal(t, at, unaware.loader.Position())
+	_, err = unaware.loader.Once(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, ids(events), visible(t, cfg, pool, 1))
 }
@@ -120,26 +122,32 @@ func TestFencedLeaderCannotCommit(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	stale := newTerm(t, cfg, pool)
-	stale.beforeCommit = func(context.Context, []warehouse.Segment) error {
-		expireLease(t, pool) // it was paused too long
-		stale.beforeCommit = nil
-		newTerm(t, cfg, pool)
-		return nil
+	for range cfg.CompactSegments {
+		stale.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
 	}
+	before := visible(t, cfg, pool, 1)
+	expireLease(t, pool) // it was paused too long
+	newTerm(t, cfg, pool)
 	appendTo(t, pool, 1, someEvents(5, 1)...)
 	require.Eventually(t, func() bool {
-		_, err := stale.loadOnce(t.Context())
+		_, err := stale.loader.Once(t.Context())
 		if err != nil {
-			require.ErrorIs(t, err, errFenced)
+			require.ErrorIs(t, err, manifest.ErrFenced)
 		}
 		return err != nil
 	}, 30*time.Second, 5*time.Millisecond)
-	require.Empty(t, visible(t, cfg, pool, 1))
-	_, _, err := stale.expire(t.Context())
-	require.ErrorIs(t, err, errFenced)
-	require.ErrorIs(t, stale.replace(t.Context(), nil, nil), errFenced)
-	stale.complete = completeness{}
-	require.ErrorIs(t, stale.loadNothing(t.Context(), outbox.Batch{At: time.Now(), XMin: 9, XMax: 9, Drained: true}), errFenced)
+	require.Len(t, files(t, cfg), cfg.CompactSegments+1, "its segment is on disk")
+	require.Equal(t, before, visible(t, cfg, pool, 1))
+	require.ErrorIs(t, stale.maintenance.Collector.Collect(t.Context()), manifest.ErrFenced)
+	require.ErrorIs(t, stale.compactAll(t.Context()), manifest.ErrFenced)
+	idle := load.New(load.Config{Rows: 1, Events: 1}, load.Deps{Pool: pgtest.New(t), Term: stale.term})
+	require.Eventually(t, func() bool { // an outbox without rows: it notes completeness
+		_, err := idle.Once(t.Context())
+		if err != nil {
+			require.ErrorIs(t, err, manifest.ErrFenced)
+		}
+		return err != nil
+	}, 30*time.Second, 5*time.Millisecond)
 }
 
 func TestPoisonGoesToDeadLetters(t *testing.T) {
@@ -169,30 +177,6 @@ func TestPoisonGoesToDeadLetters(t *testing.T) {
 	require.Equal(t, 1, value[int](t, pool, "SELECT count(*) FROM analytics.dead_letters WHERE reason = 'the row has 2 lines for 9 events'"))
 }
 
-// What the warehouse refuses without saying which event it was is halved.
-func TestBisection(t *testing.T) {
-	t.Parallel()
-	cfg, pool := testConfig(t), pgtest.New(t)
-	leader := newTerm(t, cfg, pool)
-	events := someEvents(50, 1)
-	rows := []outbox.Row{{Position: outbox.Position{XID: 1, Seq: 1}}, {Position: outbox.Position{XID: 1, Seq: 2}}}
-	g := &group{project: 1, events: events, keys: make([]uint32, 50), rows: []*outbox.Row{&rows[0], &rows[1]}, ends: []int{20, 50}}
-	for _, i := range []int{0, 19, 20, 49} {
-		events[i].UserID = ""
-	}
-	segments, dead, err := leader.writeGroup(t.Context(), g, 0, len(events))
-	require.NoError(t, err)
-	var loaded int64
-	for _, segment := range segments {
-		loaded += segment.Events
-	}
-	require.EqualValues(t, 46, loaded)
-	require.Len(t, dead, 4)
-	for i, seq := range []int64{1, 1, 2, 2} {
-		require.Equal(t, seq, dead[i].row.Seq)
-	}
-}
-
 // complete_until must not pass what an open transaction may yet acknowledge.
 func TestCompleteUntilWithOpenTransaction(t *testing.T) {
 	t.Parallel()
@@ -200,8 +184,7 @@ func TestCompleteUntilWithOpenTransaction(t *testing.T) {
 	leader := newTerm(t, cfg, pool)
 	const until = "SELECT complete_until FROM analytics.sync_state"
 	poll := func() time.Time {
-		leader.complete.stored = time.Time{}
-		_, err := leader.loadOnce(t.Context())
+		_, err := leader.loader.Once(t.Context())
 		require.NoError(t, err)
 		return value[time.Time](t, pool, until)
 	}
@@ -219,38 +202,15 @@ func TestCompleteUntilWithOpenTransaction(t *testing.T) {
 	opened := clock()
 	early := someEvents(1, 1)
 	last := appendTo(t, pool, 1, early...)
-	for range 2 * maxCheckpoints {
+	// Long enough to be noted were it reached, and often enough for checkpoints to merge.
+	for polls := 0; polls < 200 || time.Since(opened) < 3*time.Second; polls++ {
 		require.False(t, poll().After(opened), "what committed after %s is not loaded", opened)
 	}
 	require.NoError(t, tx.Commit(t.Context()))
 	committed := clock()
 	require.Eventually(t, func() bool { return poll().After(committed) }, 30*time.Second, 5*time.Millisecond)
-	require.GreaterOrEqual(t, leader.position.Compare(last), 0)
+	require.GreaterOrEqual(t, leader.loader.Position().Compare(last), 0)
 	require.Equal(t, ids(late, early), visible(t, cfg, pool, 1))
-}
-
-func TestCompletenessBounds(t *testing.T) {
-	t.Parallel()
-	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
-	row := func(xid uint64) []outbox.Row { return []outbox.Row{{Position: outbox.Position{XID: xid}}} }
-	var c completeness
-	c = c.loaded(outbox.Batch{At: at(1), XMin: 10, XMax: 20, Drained: true})
-	require.Zero(t, c.until, "10 is running")
-	c = c.loaded(outbox.Batch{At: at(2), XMin: 25, XMax: 30, Rows: row(19)})
-	require.Zero(t, c.until, "rows of 19 may be left")
-	c = c.loaded(outbox.Batch{At: at(3), XMin: 25, XMax: 30, Rows: row(20)})
-	require.Equal(t, at(1), c.until)
-	c = c.loaded(outbox.Batch{At: at(4), XMin: 29, XMax: 30, Drained: true})
-	require.Equal(t, at(1), c.until)
-	c = c.loaded(outbox.Batch{At: at(5), XMin: 30, XMax: 30, Drained: true})
-	require.Equal(t, at(5), c.until)
-	require.Empty(t, c.waiting)
-	for i := range uint64(1000) {
-		c = c.loaded(outbox.Batch{At: at(int(10 + i)), XMin: 30, XMax: 40 + i, Drained: true})
-	}
-	require.Len(t, c.waiting, maxCheckpoints)
-	c = c.loaded(outbox.Batch{At: at(2000), XMin: 41, XMax: 2000, Drained: true})
-	require.Equal(t, at(11), c.until)
 }
 
 // A process that is frozen in the middle of a COPY holds a transaction open that no
@@ -274,7 +234,7 @@ func TestFrozenUploadIsEnded(t *testing.T) {
 	const open = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND state = 'active' AND query_start < clock_timestamp() - interval '2s'"
 	require.Eventually(t, func() bool { return value[int](t, pool, open, conn.PgConn().PID()) == 1 }, 10*time.Second, 50*time.Millisecond,
 		"statement_timeout does not end it")
-	require.NoError(t, leader.endStalled(t.Context(), time.Second))
+	require.NoError(t, leader.maintenance.Uploads.EndStalled(t.Context(), time.Second))
 	require.Eventually(t, func() bool { return value[int](t, pool, open, conn.PgConn().PID()) == 0 }, 10*time.Second, 10*time.Millisecond)
 	require.NoError(t, thaw.Close())
 	require.Error(t, <-ended)

@@ -23,6 +23,10 @@ import (
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/lease"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -46,16 +50,32 @@ func newService(t *testing.T, cfg Config, pool *pgxpool.Pool) *Service {
 	return s
 }
 
-// newTerm leads, one step at a time.
-func newTerm(t *testing.T, cfg Config, pool *pgxpool.Pool) *term {
+// testTerm leads, one step at a time.
+type testTerm struct {
+	*Service
+	*leader
+	term *lease.Term
+}
+
+func newTerm(t *testing.T, cfg Config, pool *pgxpool.Pool) *testTerm {
 	t.Helper()
-	lead, err := newService(t, cfg, pool).tryAcquire(t.Context())
+	s := newService(t, cfg, pool)
+	term, err := lease.Acquire(t.Context(), pool, lease.Config{Leader: s.name, Duration: cfg.Lease}, s.log)
 	require.NoError(t, err)
-	require.NotNil(t, lead)
-	lead.builder, err = warehouse.NewBuilder(cfg.Warehouse)
+	require.NotNil(t, term)
+	l, err := s.newLeader(term)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, lead.builder.Close()) })
-	return lead
+	t.Cleanup(func() { require.NoError(t, l.builder.Close()) })
+	return &testTerm{s, l, term}
+}
+
+// failCommits makes transactions fail that change a row of the manifest so that
+// condition does not hold: what they wrote to files stays, as after a crash. The
+// result undoes it.
+func failCommits(t *testing.T, pool *pgxpool.Pool, condition string) (undo func()) {
+	t.Helper()
+	exec(t, pool, "ALTER TABLE analytics.segments ADD CONSTRAINT crash CHECK ("+condition+") NOT VALID")
+	return func() { exec(t, pool, "ALTER TABLE analytics.segments DROP CONSTRAINT crash") }
 }
 
 // expireLease makes the leader one that fell silent.
@@ -101,12 +121,12 @@ func appendTo(t *testing.T, pool *pgxpool.Pool, project int64, events ...event.E
 
 // loadAll loads until nothing settled is left. Transactions of other tests on
 // the same server may hold rows back for a moment.
-func (t *term) loadAll(tt *testing.T, until outbox.Position) {
-	tt.Helper()
-	require.Eventually(tt, func() bool {
-		_, err := t.loadOnce(tt.Context())
-		require.NoError(tt, err)
-		return t.position.Compare(until) >= 0
+func (l *leader) loadAll(t *testing.T, until outbox.Position) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, err := l.loader.Once(t.Context())
+		require.NoError(t, err)
+		return l.loader.Position().Compare(until) >= 0
 	}, 30*time.Second, 5*time.Millisecond)
 }
 
@@ -114,16 +134,16 @@ func (t *term) loadAll(tt *testing.T, until outbox.Position) {
 // sees them, sorted, after checking all files.
 func visible(t *testing.T, cfg Config, pool *pgxpool.Pool, project int64) []uuid.UUID {
 	t.Helper()
-	s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+	s, err := manifest.Read(t.Context(), pool)
 	require.NoError(t, err)
-	for _, segment := range s.Segments(project, time.Time{}, time.Time{}) {
-		require.NoError(t, warehouse.Verify(cfg.Warehouse.Dir, segment))
+	for _, g := range s.Segments(project, time.Time{}, time.Time{}) {
+		require.NoError(t, segment.Verify(cfg.Warehouse.Dir, g))
 	}
-	db, err := warehouse.Open(cfg.Warehouse)
+	db, err := duckdb.Open(cfg.Warehouse)
 	require.NoError(t, err)
 	defer db.Close()
 	var found []uuid.UUID
-	err = db.Run(t.Context(), s, warehouse.Query{Project: project, SQL: "SELECT event_id FROM {{events}}"}, func(rows *sql.Rows) error {
+	err = db.Run(t.Context(), s, duckdb.Query{Project: project, SQL: "SELECT event_id FROM {{events}}"}, func(rows *sql.Rows) error {
 		var id uuid.UUID
 		err := rows.Scan(&id)
 		found = append(found, id)
@@ -161,7 +181,7 @@ func age(t *testing.T, cfg Config, by time.Duration) {
 	t.Helper()
 	for _, path := range files(t, cfg) {
 		old := time.Now().Add(-by)
-		for _, path := range []string{path, warehouse.Segment{Path: path}.RollUpPath()} {
+		for _, path := range []string{path, segment.Segment{Path: path}.RollUpPath()} {
 			if err := os.Chtimes(path, old, old); !errors.Is(err, os.ErrNotExist) { // a collection may run
 				require.NoError(t, err)
 			}
@@ -170,6 +190,7 @@ func age(t *testing.T, cfg Config, by time.Duration) {
 }
 
 // compactAll merges whatever there is to merge.
-func (t *term) compactAll(ctx context.Context) error {
-	return errors.Join(t.compact(ctx, earlyLane), t.compact(ctx, mainLane))
+func (l *leader) compactAll(ctx context.Context) error {
+	c := l.maintenance.Compactor
+	return errors.Join(c.Compact(ctx, manifest.EarlyLane), c.Compact(ctx, manifest.MainLane))
 }

@@ -11,17 +11,20 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/platform/postgres/pgtest"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/admin"
 )
 
 // fates are what Rebuild reported, by path.
-type fates map[string]warehouse.Rebuilt
+type fates map[string]duckdb.Rebuilt
 
-func (f fates) report(s warehouse.Segment, fate warehouse.Rebuilt) { f[s.Path] = fate }
+func (f fates) report(s segment.Segment, fate duckdb.Rebuilt) { f[s.Path] = fate }
 
-func live(t *testing.T, leader *term) []warehouse.Segment {
+func live(t *testing.T, leader *testTerm) []segment.Segment {
 	t.Helper()
-	s, err := warehouse.NewManifest(leader.pool).Snapshot(t.Context())
+	s, err := manifest.Read(t.Context(), leader.pool)
 	require.NoError(t, err)
 	return s.Segments(1, time.Time{}, time.Time{})
 }
@@ -35,9 +38,9 @@ func TestRebuild(t *testing.T) {
 	}
 	segments := live(t, leader)
 	require.Len(t, segments, 3)
-	again := func() (RebuildResult, fates) {
+	again := func() (admin.RebuildResult, fates) {
 		found := fates{}
-		r, err := Rebuild(t.Context(), pool, cfg.Warehouse, found.report)
+		r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, found.report)
 		require.NoError(t, err)
 		require.EqualValues(t, 150, r.Events)
 		return r, found
@@ -61,9 +64,9 @@ func TestRebuild(t *testing.T) {
 	before := value[int64](t, pool, version)
 	r, found := again()
 	require.Greater(t, value[int64](t, pool, version), before, "answers in caches are wrong")
-	require.Equal(t, RebuildResult{Events: 150, Equal: 0, Restored: 2, Replaced: 1}, r)
+	require.Equal(t, admin.RebuildResult{Events: 150, Equal: 0, Restored: 2, Replaced: 1}, r)
 	require.Equal(t, fates{
-		segments[0].Path: warehouse.RollUpRestored, segments[1].Path: warehouse.RollUpRestored, segments[2].Path: warehouse.RollUpReplaced,
+		segments[0].Path: duckdb.RollUpRestored, segments[1].Path: duckdb.RollUpRestored, segments[2].Path: duckdb.RollUpReplaced,
 	}, found)
 	after := live(t, leader)
 	require.Equal(t, segments[:2], after[:2])
@@ -83,21 +86,30 @@ func TestRebuildThatWasPaused(t *testing.T) {
 	leader.loadAll(t, appendTo(t, pool, 1, someEvents(50, 1)...))
 	before := live(t, leader)
 	exec(t, pool, "UPDATE analytics.segments SET rollup_sha256 = $1", make([]byte, 32)) // as if a bug had made it
-	made, fate, err := leader.builder.Rebuild(t.Context(), live(t, leader)[0])
-	require.NoError(t, err)
-	require.Equal(t, warehouse.RollUpReplaced, fate)
-	age(t, cfg, 2*cfg.Warehouse.GracePeriod)
-	require.NoError(t, leader.collect(t.Context()))
-
-	_, err = swap(t.Context(), pool, cfg.Warehouse, before[0], made)
-	require.ErrorIs(t, err, warehouse.ErrQuarantined)
+	rebuilt := make(chan error, 1)
+	require.NoError(t, manifest.WithCollectionLock(t.Context(), pool, func() error { // as a collection does
+		go func() {
+			_, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
+			rebuilt <- err
+		}()
+		require.Eventually(t, func() bool { return len(files(t, cfg)) == 2 }, 30*time.Second, 5*time.Millisecond, "it has made its files")
+		const waiting = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
+		require.Eventually(t, func() bool { return value[int](t, pool, waiting) == 1 }, 30*time.Second, 5*time.Millisecond)
+		age(t, cfg, 2*cfg.Warehouse.GracePeriod)
+		found, err := segment.Files(cfg.Warehouse.Dir, time.Now().Add(-cfg.Warehouse.GracePeriod), leader.term.Epoch())
+		require.NoError(t, err)
+		orphans, err := manifest.Unreferenced(t.Context(), pool, found)
+		require.NoError(t, err)
+		require.Len(t, orphans, 2)
+		return segment.Remove(cfg.Warehouse.Dir, orphans...)
+	}))
+	require.ErrorIs(t, <-rebuilt, segment.ErrQuarantined)
 	after := live(t, leader)
 	require.Equal(t, before[0].Path, after[0].Path)
-	require.NoError(t, warehouse.Verify(cfg.Warehouse.Dir, after[0]))
+	require.NoError(t, segment.Verify(cfg.Warehouse.Dir, after[0]))
 }
 
-// A segment of a worker that knew no user keys is written anew, and merged only
-// then.
+// A segment of a worker that knew no user keys is rewritten, and merged only then.
 func TestOldSegmentsAreUpgraded(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
@@ -109,14 +121,14 @@ func TestOldSegmentsAreUpgraded(t *testing.T) {
 		leader.loadAll(t, appendTo(t, pool, 1, events...))
 	}
 	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, level = 1 WHERE id <= 2")
-	r, err := Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
+	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
 	require.NoError(t, err)
 	require.Equal(t, 2, r.Outdated)
 	exec(t, pool, "UPDATE analytics.segments SET level = 0")
 	require.NoError(t, leader.compactAll(t.Context()))
 	require.Len(t, live(t, leader), cfg.CompactSegments, "too few to be merged")
 
-	require.NoError(t, leader.upgrade(t.Context()))
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
 	for _, s := range live(t, leader) {
 		require.NotNil(t, s.RollUp)
 	}
@@ -135,9 +147,9 @@ func TestUpgradeGoesOnBehindDamage(t *testing.T) {
 	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL")
 	damaged := live(t, leader)[0]
 	flip(t, filepath.Join(cfg.Warehouse.Dir, damaged.Path))
-	require.ErrorIs(t, leader.upgrade(t.Context()), warehouse.ErrQuarantined)
+	require.ErrorIs(t, leader.maintenance.Upgrader.Upgrade(t.Context()), segment.ErrQuarantined)
 	for _, s := range live(t, leader) {
 		require.Equal(t, s.Path == damaged.Path, s.RollUp == nil)
 	}
-	require.NoError(t, leader.upgrade(t.Context()), "set aside")
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()), "set aside")
 }

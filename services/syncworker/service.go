@@ -1,6 +1,6 @@
 // Package syncworker is the service that moves batches from the outbox into the
-// warehouse: one worker leads, loads, compacts and collects garbage; others
-// stand by.
+// warehouse: one worker leads, loads and maintains; others stand by. README.md says
+// what the folders are for.
 package syncworker
 
 import (
@@ -22,6 +22,11 @@ import (
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/services/syncworker/lease"
+	"eventanalytics/services/syncworker/load"
+	"eventanalytics/services/syncworker/maintain"
 	"eventanalytics/services/syncworker/userkey"
 )
 
@@ -71,18 +76,18 @@ func (c *Config) Validate() error {
 
 // Service is a worker, leading or standing by.
 type Service struct {
-	cfg     Config
-	pool    *pgxpool.Pool
-	keys    *userkey.Keys
-	log     *zap.Logger
-	server  *server.Server
-	metrics syncMetrics
-	storage storageMetrics
-	tracer  trace.Tracer
-	name    string // of this process in the lease
+	cfg    Config
+	pool   *pgxpool.Pool
+	keys   *userkey.Keys // remembered from one term to the next
+	log    *zap.Logger
+	server *server.Server
+	tracer trace.Tracer
+	name   string // of this process in the lease
 
-	// Tests stop here to see what a crash would leave; nil otherwise.
-	beforeCommit func(context.Context, []warehouse.Segment) error
+	gauges  gauges
+	storage storageMetrics
+	loads   *load.Metrics
+	upkeep  *maintain.Metrics
 }
 
 // New makes the service. It does not connect anywhere yet.
@@ -98,9 +103,10 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		return nil, fmt.Errorf("naming the worker: %w", err)
 	}
 	s := &Service{
-		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv, metrics: newMetrics(deps.Registry),
-		storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry), name: host + "/" + uuid.NewString(),
-		tracer: otel.Tracer("eventanalytics/services/syncworker"),
+		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv,
+		tracer: otel.Tracer("eventanalytics/services/syncworker"), name: host + "/" + uuid.NewString(),
+		gauges: newGauges(deps.Registry), storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry),
+		loads: load.NewMetrics(deps.Registry), upkeep: maintain.NewMetrics(deps.Registry),
 	}
 	return s, nil
 }
@@ -117,15 +123,15 @@ func (s *Service) Run(ctx context.Context) error {
 	g.Go(func() error { return s.observe(ctx) })
 	g.Go(func() error {
 		for ctx.Err() == nil {
-			t, err := s.acquire(ctx)
+			term, err := lease.Acquire(ctx, s.pool, lease.Config{Leader: s.name, Duration: s.cfg.Lease}, s.log)
 			if err != nil {
 				return err
 			}
-			if t == nil {
+			if term == nil {
 				return nil
 			}
-			if err := s.lead(ctx, t); err != nil && ctx.Err() == nil {
-				s.log.Warn("leading ended; standing by", zap.Int64(logging.Epoch, t.epoch), zap.Error(err))
+			if err := s.lead(ctx, term); err != nil && ctx.Err() == nil {
+				s.log.Warn("leading ended; standing by", zap.Int64(logging.Epoch, term.Epoch()), zap.Error(err))
 				clock.Pause(ctx, s.cfg.PollInterval)
 			}
 		}
@@ -136,23 +142,49 @@ func (s *Service) Run(ctx context.Context) error {
 
 // lead works as the leader until ctx ends, the lease is lost or something fails
 // again and again. It then gives the lease back.
-func (s *Service) lead(ctx context.Context, t *term) (err error) {
-	s.metrics.leader.Set(1)
-	defer s.metrics.leader.Set(0)
-	defer s.release(ctx, t)
-	builder, err := warehouse.NewBuilder(s.cfg.Warehouse)
+func (s *Service) lead(ctx context.Context, term *lease.Term) (err error) {
+	s.gauges.leader.Set(1)
+	defer s.gauges.leader.Set(0)
+	defer term.End(ctx)
+	l, err := s.newLeader(term)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, builder.Close()) }()
-	t.builder = builder
-	s.log.Info("leading", zap.Int64(logging.Epoch, t.epoch))
+	defer func() { err = errors.Join(err, l.builder.Close()) }()
+	s.log.Info("leading", zap.Int64(logging.Epoch, term.Epoch()))
 
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return t.renew(ctx) })
-	g.Go(func() error { return t.load(ctx) })
-	g.Go(func() error { return t.compactEarly(ctx) })
-	g.Go(func() error { return t.keepHouse(ctx) })
-	g.Go(func() error { return t.watchUploads(ctx) })
+	g.Go(func() error { return term.Keep(ctx) })
+	g.Go(func() error { return l.loader.Run(ctx) })
+	g.Go(func() error { return l.maintenance.CompactEarly(ctx) })
+	g.Go(func() error { return l.maintenance.Maintain(ctx) })
+	g.Go(func() error { return l.maintenance.ReapStalled(ctx) })
 	return g.Wait()
+}
+
+// leader is what works during a term.
+type leader struct {
+	builder     *duckdb.Builder
+	loader      *load.Loader
+	maintenance *maintain.Maintenance
+}
+
+// newLeader makes what works during a term. Close its builder at the end.
+func (s *Service) newLeader(term *lease.Term) (*leader, error) {
+	builder, err := duckdb.NewBuilder(s.cfg.Warehouse)
+	if err != nil {
+		return nil, err
+	}
+	maintenance := maintain.New(maintain.Config{
+		Dir: s.cfg.Warehouse.Dir, GracePeriod: s.cfg.Warehouse.GracePeriod, CollectInterval: s.cfg.CollectInterval,
+		OutboxRetention: s.cfg.OutboxRetention, Policy: manifest.Policy{Target: s.cfg.SegmentEvents, Segments: s.cfg.CompactSegments},
+	}, maintain.Deps{
+		Pool: s.pool, Term: term, Builder: builder, Keys: s.keys, Log: s.log, Tracer: s.tracer, Metrics: s.upkeep,
+	})
+	loader := load.New(load.Config{
+		Rows: s.cfg.LoadRows, Events: s.cfg.LoadEvents, Interval: s.cfg.LoadInterval, Poll: s.cfg.PollInterval,
+	}, load.Deps{
+		Pool: s.pool, Term: term, Writer: builder, Keys: s.keys, Loaded: maintenance.Loaded, Log: s.log, Tracer: s.tracer, Metrics: s.loads,
+	})
+	return &leader{builder, loader, maintenance}, nil
 }

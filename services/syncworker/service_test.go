@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -16,7 +15,9 @@ import (
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/postgres/pgtest"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/services/syncworker/admin"
+	"eventanalytics/services/syncworker/lease"
 )
 
 // run starts a worker and returns how to stop it.
@@ -49,13 +50,13 @@ func TestStandbyTakesOver(t *testing.T) {
 		want = append(want, someEvents(5, 2))
 		at := appendTo(t, pool, 1, want[len(want)-1]...)
 		require.Eventually(t, func() bool {
-			s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+			s, err := manifest.Read(t.Context(), pool)
 			require.NoError(t, err)
 			return s.Position.Compare(at) >= 0
 		}, 30*time.Second, 10*time.Millisecond)
 	}
 	// This leader died without a word.
-	_, err := newService(t, cfg, pool).tryAcquire(t.Context())
+	_, err := manifest.Acquire(t.Context(), pool, "silent", cfg.Lease)
 	require.NoError(t, err)
 	stopFirst := run(t, newService(t, cfg, pool))
 	wait()
@@ -83,7 +84,7 @@ func TestNotificationWakesTheWorker(t *testing.T) {
 		at := appendTo(t, pool, 1, someEvents(1, 1)...)
 		require.Eventually(t, func() bool {
 			require.NoError(t, outbox.Notify(t.Context(), pool))
-			s, err := warehouse.NewManifest(pool).Snapshot(t.Context())
+			s, err := manifest.Read(t.Context(), pool)
 			require.NoError(t, err)
 			return s.Position.Compare(at) >= 0
 		}, 30*time.Second, 10*time.Millisecond)
@@ -96,7 +97,7 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 	leader := newTerm(t, cfg, pool)
 	loaded, unread := someEvents(3, 1), someEvents(4, 1)
 	leader.loadAll(t, appendTo(t, pool, 1, loaded...))
-	require.ErrorIs(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), ErrNotRestored)
+	require.ErrorIs(t, admin.Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), admin.ErrNotRestored)
 
 	// As after a restore: another cluster, whose transaction ids are lower.
 	exec(t, pool, "UPDATE analytics.outbox SET xid = '9000000000'")
@@ -105,23 +106,23 @@ func TestRestoredDatabaseIsRefused(t *testing.T) {
 	_, err := boot.Connect(t.Context(), postgres.Config{URL: pool.Config().ConnString(), MaxConns: 4}, "worker", zap.NewNop(), prometheus.NewRegistry())
 	require.ErrorIs(t, err, outbox.ErrRestored)
 	require.ErrorContains(t, err, "syncworker restore")
-	_, err = leader.tryAcquire(t.Context())
+	_, err = lease.Acquire(t.Context(), pool, lease.Config{Leader: "next", Duration: cfg.Lease}, zap.NewNop())
 	require.ErrorIs(t, err, outbox.ErrRestored)
-	nothing := func(pgx.Tx, outbox.Position) error { return nil }
-	require.ErrorIs(t, leader.commit(t.Context(), nothing), errFenced, "one that leads on has the same epoch")
+	nothing := func(*manifest.Tx) error { return nil }
+	require.ErrorIs(t, leader.term.Commit(t.Context(), nothing), manifest.ErrFenced, "one that still leads has the same epoch")
 
-	require.ErrorContains(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
+	require.ErrorContains(t, admin.Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()), "stop all services")
 	expireLease(t, pool)
-	_, err = Hold(t.Context(), pool, time.Hour, "the dump was made during it")
+	_, err = admin.Hold(t.Context(), pool, time.Hour, "the dump was made during it")
 	require.NoError(t, err)
-	require.NoError(t, Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()))
-	require.ErrorIs(t, Release(t.Context(), pool), ErrNotHeld)
+	require.NoError(t, admin.Restore(t.Context(), pool, cfg.Warehouse, zap.NewNop()))
+	require.ErrorIs(t, admin.Release(t.Context(), pool), admin.ErrNotHeld)
 	next := newTerm(t, cfg, pool)
-	require.EqualValues(t, 2, next.position.Incarnation)
+	require.EqualValues(t, 2, next.loader.Position().Incarnation)
 	fresh := someEvents(2, 1)
 	next.loadAll(t, appendTo(t, pool, 1, fresh...))
 	require.Equal(t, ids(loaded, unread, fresh), visible(t, cfg, pool, 1))
-	ahead, err := outbox.Lag(t.Context(), pool, next.position, 10)
+	ahead, err := outbox.Lag(t.Context(), pool, next.loader.Position(), 10)
 	require.NoError(t, err)
 	require.Zero(t, ahead, "what was loaded before the dump would be loaded again one day")
 }
@@ -151,7 +152,7 @@ func TestMetricsAndHealth(t *testing.T) {
 		require.Regexp(t, "(?m)^analytics_"+name+" [1-9]", body)
 	}
 	require.Contains(t, body, "analytics_sync_collection_held_seconds 0\n")
-	_, err := Hold(t.Context(), pool, 10*time.Hour, "backup")
+	_, err := admin.Hold(t.Context(), pool, 10*time.Hour, "backup")
 	require.NoError(t, err)
 	require.NoError(t, s.observeOnce(t.Context()))
 	_, body = get("/metrics")

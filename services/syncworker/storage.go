@@ -8,13 +8,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sys/unix"
+
+	"eventanalytics/pkg/outbox"
 )
 
-// storageMetrics are of what fills up.
+// storageMetrics reports the disk and database space that can run out.
 type storageMetrics struct{ database, deadLetters, observed prometheus.Gauge }
 
-// newStorageMetrics measures the file system of the warehouse folder whenever it
-// is asked, and Postgres when observeStorage is called.
+// newStorageMetrics measures the file system of the warehouse folder with each
+// scrape, and Postgres when observe is called.
 func newStorageMetrics(dir string, registry prometheus.Registerer) storageMetrics {
 	f := promauto.With(registry)
 	gauge := func(name, help string) prometheus.Gauge {
@@ -42,14 +44,14 @@ func newStorageMetrics(dir string, registry prometheus.Registerer) storageMetric
 
 const storageSQL = "SELECT pg_database_size(current_database()), (SELECT count(*) FROM analytics.dead_letters)"
 
-// observeStorage is the last part of an observation.
-func (s *Service) observeStorage(ctx context.Context) error {
+// observe is the last part of an observation.
+func (m storageMetrics) observe(ctx context.Context, db outbox.Querier) error {
 	var bytes, deadLetters int64
-	if err := s.pool.QueryRow(ctx, storageSQL).Scan(&bytes, &deadLetters); err != nil {
+	if err := db.QueryRow(ctx, storageSQL).Scan(&bytes, &deadLetters); err != nil {
 		return fmt.Errorf("measuring the database: %w", err)
 	}
-	s.storage.database.Set(float64(bytes))
-	s.storage.deadLetters.Set(float64(deadLetters))
-	s.storage.observed.SetToCurrentTime()
+	m.database.Set(float64(bytes))
+	m.deadLetters.Set(float64(deadLetters))
+	m.observed.SetToCurrentTime()
 	return nil
 }

@@ -14,13 +14,14 @@ import (
 
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres/pgtest"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/admin"
 )
 
 // found collects what Verify reports, by path.
 type found map[string]error
 
-func (f found) report(d Damage) { f[d.Path] = d.Reason }
+func (f found) report(d admin.Damage) { f[d.Path] = d.Reason }
 
 func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	t.Parallel()
@@ -31,10 +32,10 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	}
 	whole := found{}
 	for _, quick := range []bool{false, true} {
-		v, err := Verify(t.Context(), pool, cfg.Warehouse, quick, whole.report)
+		v, err := admin.Verify(t.Context(), pool, cfg.Warehouse, quick, whole.report)
 		require.NoError(t, err)
 		require.Empty(t, whole)
-		require.Equal(t, Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes + rollup_bytes)::bigint FROM analytics.segments")}, v)
+		require.Equal(t, admin.Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes + rollup_bytes)::bigint FROM analytics.segments")}, v)
 	}
 
 	path := func(project int64) string {
@@ -44,12 +45,12 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	require.NoError(t, os.Truncate(filepath.Join(cfg.Warehouse.Dir, path(2)), 100))
 	flip(t, filepath.Join(cfg.Warehouse.Dir, path(3)))
 	exec(t, pool, "UPDATE analytics.segments SET events = 7 WHERE project_id = 4")
-	rollUp := warehouse.Segment{Path: path(5)}.RollUpPath()
+	rollUp := segment.Segment{Path: path(5)}.RollUpPath()
 	require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, rollUp)))
 
 	quick := found{}
-	v, err := Verify(t.Context(), pool, cfg.Warehouse, true, quick.report)
-	require.ErrorIs(t, err, warehouse.ErrQuarantined)
+	v, err := admin.Verify(t.Context(), pool, cfg.Warehouse, true, quick.report)
+	require.ErrorIs(t, err, segment.ErrQuarantined)
 	require.ErrorContains(t, err, "3 of 5")
 	require.EqualValues(t, 3, v.Damaged)
 	require.Len(t, quick, 3)
@@ -58,7 +59,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	require.ErrorContains(t, quick[path(2)], "has 100 bytes, the manifest says")
 
 	full := found{}
-	_, err = Verify(t.Context(), pool, cfg.Warehouse, false, full.report)
+	_, err = admin.Verify(t.Context(), pool, cfg.Warehouse, false, full.report)
 	require.ErrorContains(t, err, "5 of 5")
 	require.Len(t, full, 5)
 	require.ErrorContains(t, full[path(3)], "hash")
@@ -68,7 +69,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	exec(t, pool, "UPDATE analytics.sync_state SET system_identifier = 1")
 	expireLease(t, pool)
 	core, logs := observer.New(zap.ErrorLevel)
-	require.ErrorIs(t, Restore(t.Context(), pool, cfg.Warehouse, zap.New(core)), warehouse.ErrQuarantined)
+	require.ErrorIs(t, admin.Restore(t.Context(), pool, cfg.Warehouse, zap.New(core)), segment.ErrQuarantined)
 	require.Equal(t, 5, logs.Len())
 	for project := range int64(4) {
 		require.Equal(t, 1, logs.FilterField(zap.String(logging.Segment, path(project+1))).Len())
@@ -83,29 +84,29 @@ func flip(t *testing.T, path string) {
 	require.NoError(t, os.WriteFile(path, content, 0o600))
 }
 
-// Services run on: what was merged and collected since the manifest was read is
-// no damage.
+// Services may be running: what was merged and collected since the manifest was read
+// is no damage.
 func TestVerifyWhileSegmentsAreReplaced(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	leader := newTerm(t, cfg, pool)
+	leader.loadAll(t, appendTo(t, pool, 2, someEvents(1, 1)...))
+	damaged := files(t, cfg)[0]
+	flip(t, damaged)
 	for range cfg.CompactSegments {
 		leader.loadAll(t, appendTo(t, pool, 1, someEvents(1, 1)...))
 	}
-	leader.loadAll(t, appendTo(t, pool, 2, someEvents(1, 1)...))
-	checked := 0
+	leader.loadAll(t, appendTo(t, pool, 3, someEvents(1, 1)...))
 	reports := found{}
-	v, err := verify(t.Context(), pool, func(s warehouse.Segment) []Damage {
-		if checked++; checked == 1 {
-			require.NoError(t, leader.compactAll(t.Context()))
-			exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
-			require.NoError(t, leader.collect(t.Context()))
-		}
-		return damages(s, warehouse.Verify(cfg.Warehouse.Dir, s), nil)
-	}, reports.report)
-	require.NoError(t, err)
-	require.Empty(t, reports)
-	require.EqualValues(t, 1, v.Segments)
+	v, err := admin.Verify(t.Context(), pool, cfg.Warehouse, false, func(d admin.Damage) { // of the first segment, while the others wait
+		reports.report(d)
+		require.NoError(t, leader.compactAll(t.Context()))
+		exec(t, pool, "UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'")
+		require.NoError(t, leader.maintenance.Collector.Collect(t.Context()))
+	})
+	require.ErrorContains(t, err, "1 of 2")
+	require.Len(t, reports, 1)
+	require.EqualValues(t, 2, v.Segments)
 	require.EqualValues(t, cfg.CompactSegments, v.Replaced)
 }
 
@@ -121,7 +122,7 @@ func TestUnlistedFiles(t *testing.T) {
 	var orphans []string
 	folder := filepath.Join(cfg.Warehouse.Dir, "7")
 	require.NoError(t, os.Mkdir(folder, 0o700))
-	for n := range unlistedAtOnce + 1 {
+	for n := range 1001 { // more than one statement compares
 		name := fmt.Sprintf("1-%032x.parquet", n)
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o600))
 		orphans = append(orphans, "7/"+name)
@@ -132,6 +133,6 @@ func TestUnlistedFiles(t *testing.T) {
 
 func unlisted(t *testing.T, cfg Config, pool *pgxpool.Pool) (paths []string) {
 	t.Helper()
-	require.NoError(t, Unlisted(t.Context(), pool, cfg.Warehouse, func(path string) { paths = append(paths, path) }))
+	require.NoError(t, admin.Unlisted(t.Context(), pool, cfg.Warehouse, func(path string) { paths = append(paths, path) }))
 	return paths
 }

@@ -130,6 +130,12 @@ func On() bool {
 	return on
 }
 
+// StartAt starts a span backdated to began. It is for work that looks first whether
+// there is anything to do: mostly there is not, and then there should be no trace.
+func StartAt(ctx context.Context, tracer trace.Tracer, name string, began time.Time) (context.Context, trace.Span) {
+	return tracer.Start(ctx, name, trace.WithTimestamp(began), trace.WithSpanKind(trace.SpanKindInternal))
+}
+
 // End ends the span of work that returned err. Errors may quote values, so the
 // span only records that there was one; the text is logged elsewhere.
 func End(span trace.Span, err error) {

@@ -8,7 +8,7 @@ import (
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
-	"eventanalytics/services/syncworker"
+	"eventanalytics/services/syncworker/admin"
 )
 
 type restoreSettings struct {
@@ -33,5 +33,5 @@ func (restore) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	return syncworker.Restore(ctx, pool, cfg.Warehouse, log)
+	return admin.Restore(ctx, pool, cfg.Warehouse, log)
 }

@@ -14,11 +14,13 @@ import (
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
-	"eventanalytics/services/syncworker"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/admin"
 )
 
 type warehouseCommands struct {
-	Rebuild rebuild `cmd:"" help:"Make every roll-up again from its segment's events and say whether it was equal; put right what was not. Services may run."`
+	Rebuild rebuild `cmd:"" help:"Rebuild every roll-up from its segment's events and say whether it was equal; repair what was not. Services may be running."`
 	Export  export  `cmd:"" help:"Write the events of a project into a new .parquet or .csv file."`
 	Verify  verify  `cmd:"" help:"Compare every segment of the manifest with its file; exit with 1 when one is missing or damaged."`
 	Hold    hold    `cmd:"" help:"Keep garbage collection from deleting files while a backup is made."`
@@ -46,24 +48,24 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 	defer pool.Close()
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) } // the exit status counts
 
-	seen, damage := syncworker.Verify(ctx, pool, cfg.Warehouse, v.Quick, func(d syncworker.Damage) {
+	seen, damage := admin.Verify(ctx, pool, cfg.Warehouse, v.Quick, func(d admin.Damage) {
 		if errors.Is(d.Reason, fs.ErrNotExist) {
 			say("missing: %s of project %d", d.Path, d.ProjectID)
 		} else {
 			say("damaged: %s of project %d: %v", d.Path, d.ProjectID, d.Reason)
 		}
 	})
-	if damage != nil && !errors.Is(damage, warehouse.ErrQuarantined) {
+	if damage != nil && !errors.Is(damage, segment.ErrQuarantined) {
 		return damage
 	}
-	err = syncworker.Unlisted(ctx, pool, cfg.Warehouse, func(path string) {
+	err = admin.Unlisted(ctx, pool, cfg.Warehouse, func(path string) {
 		say("note: %s is not in the manifest: of a load under way, or garbage", path)
 	})
 	if err != nil {
 		return errors.Join(damage, err)
 	}
 	if seen.Replaced > 0 {
-		say("note: %d segments were replaced meanwhile", seen.Replaced)
+		say("note: %d segments were replaced during the check", seen.Replaced)
 	}
 	state := "all whole"
 	if damage != nil {
@@ -86,16 +88,16 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	}
 	defer pool.Close()
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) }
-	r, err := syncworker.Rebuild(ctx, pool, cfg.Warehouse, func(s warehouse.Segment, fate warehouse.Rebuilt) {
+	r, err := admin.Rebuild(ctx, pool, cfg.Warehouse, func(s segment.Segment, fate duckdb.Rebuilt) {
 		say("%s: %s of project %d", fate, s.RollUpPath(), s.ProjectID)
 	})
-	if err != nil && !errors.Is(err, warehouse.ErrQuarantined) {
+	if err != nil && !errors.Is(err, segment.ErrQuarantined) {
 		return err
 	}
 	if r.Outdated > 0 {
-		say("note: %d segments are of an older version; the running worker makes them anew", r.Outdated)
+		say("note: %d segments are of an older version; the running worker rewrites them", r.Outdated)
 	}
-	say("%d roll-ups made again from %d events: %d equal, %d restored, %d replaced",
+	say("%d roll-ups rebuilt from %d events: %d equal, %d restored, %d replaced",
 		r.Equal+r.Restored+r.Replaced, r.Events, r.Equal, r.Restored, r.Replaced)
 	return err
 }
@@ -117,14 +119,10 @@ func (e export) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	snapshot, err := warehouse.NewManifest(pool).Snapshot(ctx)
-	if err != nil {
-		return err
-	}
 	if !e.To.IsZero() {
 		e.To = e.To.AddDate(0, 0, 1)
 	}
-	n, err := warehouse.Export(ctx, cfg.Warehouse, snapshot, e.Project, e.From, e.To, e.File)
+	n, err := admin.Export(ctx, pool, cfg.Warehouse, e.Project, e.From, e.To, e.File)
 	if err != nil {
 		return err
 	}
@@ -143,7 +141,7 @@ func (h hold) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	until, err := syncworker.Hold(ctx, pool, h.For, h.Reason)
+	until, err := admin.Hold(ctx, pool, h.For, h.Reason)
 	if err != nil {
 		return err
 	}
@@ -159,7 +157,7 @@ func (release) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	if err := syncworker.Release(ctx, pool); err != nil {
+	if err := admin.Release(ctx, pool); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(k.Stdout, "garbage collection goes on")

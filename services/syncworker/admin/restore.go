@@ -1,4 +1,4 @@
-package syncworker
+package admin
 
 import (
 	"context"
@@ -12,33 +12,15 @@ import (
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
 )
 
 // ErrNotRestored is returned by Restore for a database that does not need it.
 var ErrNotRestored = errors.New("the database is the one the warehouse was written from; there is nothing to restore")
 
-const restoreStateSQL = `
-SELECT version, system_identifier = (pg_control_system()).system_identifier, lease_until >= clock_timestamp()
-FROM analytics.sync_state FOR UPDATE`
-
-// What was loaded before the dump must stay behind the position, whose ids start
-// anew and are lower.
-const restampSQL = `
-UPDATE analytics.outbox AS o
-SET xid = CASE WHEN (o.xid, o.seq) > (s.xid, s.seq) THEN pg_current_xact_id() ELSE '0'::xid8 END
-FROM analytics.sync_state AS s`
-
-// The hold is that of the backup, which has ended.
-const reincarnateSQL = `
-UPDATE analytics.sync_state
-SET system_identifier = (pg_control_system()).system_identifier, incarnation = incarnation + 1,
-    xid = pg_current_xact_id(), seq = 0, version = version + 1, complete_until = 'epoch',
-    hold_until = 'epoch', hold_reason = ''
-RETURNING incarnation`
-
-// Restore takes a database restored from a dump into use. A restored cluster
-// numbers its transactions anew, so the stored position means nothing in it: a
-// worker would skip new batches in silence, and refuses to start instead.
+// Restore activates a database restored from a dump. A restored cluster restarts
+// its transaction ids, so the stored position means nothing in it: a worker would
+// silently skip new batches, and refuses to start instead.
 //
 // Restore checks the files of the manifest against their hashes. Then, in one
 // transaction, it gives the batches that were not loaded yet that transaction's
@@ -62,7 +44,7 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log 
 			return err
 		}
 		if now != version {
-			return errors.New("the manifest changed meanwhile: a service is running")
+			return errors.New("the manifest changed during the check: a service is running")
 		}
 		return reincarnate(ctx, tx, log)
 	})
@@ -74,14 +56,13 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log 
 
 // restorable returns the manifest's version, or why there is nothing to do.
 func restorable(ctx context.Context, db outbox.Querier) (version int64, err error) {
-	var same, led bool
-	if err := db.QueryRow(ctx, restoreStateSQL).Scan(&version, &same, &led); err != nil {
-		return 0, fmt.Errorf("reading the sync state: %w", err)
-	}
-	if same {
+	version, original, led, err := manifest.Identity(ctx, db)
+	switch {
+	case err != nil:
+		return 0, err
+	case original:
 		return 0, ErrNotRestored
-	}
-	if led {
+	case led:
 		return 0, errors.New("a worker leads, or led until a moment ago: stop all services first")
 	}
 	return version, nil
@@ -99,14 +80,10 @@ func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
 	if _, err := tx.Exec(ctx, awaitUploadsSQL); err != nil {
 		return fmt.Errorf("waiting for uploads: %w", err)
 	}
-	tag, err := tx.Exec(ctx, restampSQL)
+	rows, incarnation, err := manifest.Reincarnate(ctx, tx)
 	if err != nil {
-		return fmt.Errorf("giving batches new transaction ids: %w", err)
+		return err
 	}
-	var incarnation int32
-	if err := tx.QueryRow(ctx, reincarnateSQL).Scan(&incarnation); err != nil {
-		return fmt.Errorf("storing the new identity: %w", err)
-	}
-	log.Info("restored", zap.Int64("rows", tag.RowsAffected()), zap.Int32("incarnation", incarnation))
+	log.Info("restored", zap.Int64("rows", rows), zap.Int32("incarnation", incarnation))
 	return nil
 }

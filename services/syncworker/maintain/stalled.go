@@ -1,14 +1,21 @@
-package syncworker
+package maintain
 
 import (
 	"context"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 )
 
-// uploadLimit is statement_timeout once more, see endStalled.
+// Uploads are the transactions of ingest.
+type Uploads struct {
+	pool *pgxpool.Pool
+	log  *zap.Logger
+}
+
+// uploadLimit is statement_timeout once more, see EndStalled.
 const uploadLimit = time.Minute
 
 // Postgres cannot cancel a COPY that waits for its client, only end its session.
@@ -18,17 +25,17 @@ FROM pg_catalog.pg_stat_activity
 WHERE datname = current_database() AND usename = current_user AND application_name LIKE 'analytics-%'
   AND state = 'active' AND wait_event = 'ClientRead' AND query_start < clock_timestamp() - $1::interval`
 
-// endStalled ends uploads whose process has been frozen in the middle of a COPY for
-// longer than after: no time limit of the session's reaches them, and their open
+// EndStalled ends uploads whose process has been frozen in the middle of a COPY for
+// longer than after: no time limit of the session reaches them, and their open
 // transaction would keep everything that comes later from being loaded. What they
 // had sent is rolled back.
-func (t *term) endStalled(ctx context.Context, after time.Duration) error {
+func (u *Uploads) EndStalled(ctx context.Context, after time.Duration) error {
 	var ended int
-	if err := t.pool.QueryRow(ctx, endStalledSQL, after).Scan(&ended); err != nil {
+	if err := u.pool.QueryRow(ctx, endStalledSQL, after).Scan(&ended); err != nil {
 		return fmt.Errorf("ending stalled uploads: %w", err)
 	}
 	if ended > 0 {
-		t.log.Warn("ended uploads of a process that is frozen", zap.Int("sessions", ended))
+		u.log.Warn("ended uploads of a process that is frozen", zap.Int("sessions", ended))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package syncworker
+package maintain
 
 import (
 	"context"
@@ -7,10 +7,19 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/warehouse/manifest"
 )
+
+// Partitions are the days of the outbox.
+type Partitions struct {
+	retention time.Duration
+	pool      *pgxpool.Pool
+	log       *zap.Logger
+}
 
 // Outbox tables of days that ended the retention ago, attached or not. A crash
 // between detaching and dropping leaves one that is not.
@@ -28,13 +37,12 @@ type partition struct {
 	attached, pending bool // pending: a detachment was interrupted
 }
 
-// table is the quoted name.
-func (p partition) table() string { return pgx.Identifier{"analytics", p.name}.Sanitize() }
+func (p partition) table() pgx.Identifier { return pgx.Identifier{"analytics", p.name} }
 
-// dropPartitions drops the days of the outbox that are past the retention and
-// wholly behind the position.
-func (t *term) dropPartitions(ctx context.Context) error {
-	rows, err := t.pool.Query(ctx, oldPartitionsSQL, t.cfg.OutboxRetention)
+// Drop drops the days of the outbox that are past the retention and wholly behind
+// the position.
+func (o *Partitions) Drop(ctx context.Context) error {
+	rows, err := o.pool.Query(ctx, oldPartitionsSQL, o.retention)
 	if err != nil {
 		return fmt.Errorf("listing outbox partitions: %w", err)
 	}
@@ -45,17 +53,17 @@ func (t *term) dropPartitions(ctx context.Context) error {
 		return fmt.Errorf("listing outbox partitions: %w", err)
 	}
 	for _, p := range old {
-		if err := t.dropPartition(ctx, p); err != nil {
+		if err := o.drop(ctx, p); err != nil {
 			return fmt.Errorf("dropping outbox partition %s: %w", p.name, err)
 		}
 	}
 	return nil
 }
 
-// dropPartition detaches a day without blocking ingest, looks again that no row
-// is ahead of the position, and drops it.
-func (t *term) dropPartition(ctx context.Context, p partition) error {
-	if unread, err := t.unread(ctx, p); unread || err != nil {
+// drop detaches a day without blocking ingest, checks again that no row is ahead of
+// the position, and drops it.
+func (o *Partitions) drop(ctx context.Context, p partition) error {
+	if unread, err := manifest.Unread(ctx, o.pool, p.table()); unread || err != nil {
 		return err
 	}
 	if p.attached {
@@ -63,42 +71,33 @@ func (t *term) dropPartition(ctx context.Context, p partition) error {
 		if p.pending {
 			how = "FINALIZE"
 		}
-		if _, err := t.pool.Exec(ctx, "ALTER TABLE analytics.outbox DETACH PARTITION "+p.table()+" "+how); err != nil {
+		if _, err := o.pool.Exec(ctx, "ALTER TABLE analytics.outbox DETACH PARTITION "+p.table().Sanitize()+" "+how); err != nil {
 			return fmt.Errorf("detaching: %w", err)
 		}
 	}
 	if err := failpoint.Hit(failpoint.PartitionDetached); err != nil {
 		return err
 	}
-	unread, err := t.unread(ctx, p)
+	unread, err := manifest.Unread(ctx, o.pool, p.table())
 	if err != nil {
 		return err
 	}
 	if unread {
-		return errors.Join(errors.New("unread rows appeared while it was detached"), t.attach(ctx, p))
+		return errors.Join(errors.New("unread rows appeared while it was detached"), o.attach(ctx, p))
 	}
-	if _, err := t.pool.Exec(ctx, "DROP TABLE "+p.table()); err != nil {
+	if _, err := o.pool.Exec(ctx, "DROP TABLE "+p.table().Sanitize()); err != nil {
 		return err
 	}
-	t.log.Info("dropped an outbox partition", zap.String("partition", p.name))
+	o.log.Info("dropped an outbox partition", zap.String("partition", p.name))
 	return nil
 }
 
-// unread says whether a partition has rows ahead of the stored position.
-func (t *term) unread(ctx context.Context, p partition) (unread bool, err error) {
-	err = t.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM "+p.table()+" AS o, analytics.sync_state AS s WHERE (o.xid, o.seq) > (s.xid, s.seq))").Scan(&unread)
-	if err != nil {
-		return false, fmt.Errorf("looking for unread rows: %w", err)
-	}
-	return unread, nil
-}
-
-func (t *term) attach(ctx context.Context, p partition) error {
+func (o *Partitions) attach(ctx context.Context, p partition) error {
 	day, err := time.Parse("outbox_20060102", p.name)
 	if err != nil {
 		return err
 	}
-	_, err = t.pool.Exec(ctx, "ALTER TABLE analytics.outbox ATTACH PARTITION "+p.table()+
+	_, err = o.pool.Exec(ctx, "ALTER TABLE analytics.outbox ATTACH PARTITION "+p.table().Sanitize()+
 		" FOR VALUES FROM ('"+day.Format(time.DateOnly)+"') TO ('"+day.AddDate(0, 0, 1).Format(time.DateOnly)+"')")
 	if err != nil {
 		return fmt.Errorf("attaching again: %w", err)

@@ -1,4 +1,4 @@
-package syncworker
+package load
 
 import (
 	"slices"
@@ -16,10 +16,10 @@ import (
 // complete until At. Everything below a bound has been loaded when the outbox
 // was drained of the rows of all ended transactions (then the bound is XMin, the
 // lowest one still running), or when a row of the bound itself was loaded: rows
-// come in the order of their ids, and only from ended transactions.
+// come in the order of their ids, and only from transactions that have ended.
 //
-// A transaction that stays open holds the bound back, and rightly: it may yet
-// commit, and what it acknowledges then is not loaded.
+// A transaction that stays open rightly holds the bound back: it may still commit,
+// and what it then acknowledges is not loaded.
 type completeness struct {
 	waiting []checkpoint // in the order of their times
 	until   time.Time    // zero until the first is reached

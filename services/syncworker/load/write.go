@@ -1,4 +1,4 @@
-package syncworker
+package load
 
 import (
 	"cmp"
@@ -9,29 +9,21 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/syncworker/userkey"
 )
 
-// written is a batch on disk: segments nobody knows yet, and what could not
-// become part of one.
+// written is a batch on disk: segments that are not in the manifest yet, and what
+// could not become part of one.
 type written struct {
 	events   int // in the segments
-	segments []warehouse.Segment
+	segments []segment.Segment
 	dead     []deadLetter
-}
-
-// deadLetter is what could not be loaded: lines of an outbox row.
-type deadLetter struct {
-	row     *outbox.Row
-	reason  string
-	payload string
 }
 
 // group has a batch's events of one project, in the order of the outbox.
@@ -53,7 +45,7 @@ func (g *group) row(i int) *outbox.Row {
 const parallelWrites = 4
 
 // write makes the segments of rows: one for each project.
-func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
+func (l *Loader) write(ctx context.Context, rows []outbox.Row) (written, error) {
 	groups, dead := decode(rows)
 	out := written{dead: dead}
 	var mu sync.Mutex
@@ -61,12 +53,12 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 	g.SetLimit(parallelWrites)
 	for _, group := range groups {
 		g.Go(func() error {
-			keys, err := t.keys.Of(ctx, group.project, group.events)
+			keys, err := l.deps.Keys.Of(ctx, group.project, group.events)
 			if err != nil {
 				return err
 			}
 			group.keys = keys
-			segments, dead, err := t.writeGroup(ctx, group, 0, len(group.events))
+			segments, dead, err := l.writeGroup(ctx, group, 0, len(group.events))
 			if err != nil {
 				return fmt.Errorf("writing events of project %d: %w", group.project, err)
 			}
@@ -77,9 +69,7 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 			defer mu.Unlock()
 			out.segments = append(out.segments, segments...)
 			out.dead = append(out.dead, dead...)
-			for _, segment := range segments {
-				out.events += int(segment.Events)
-			}
+			out.events += int(segment.EventsOf(segments))
 			return nil
 		})
 	}
@@ -87,24 +77,23 @@ func (t *term) write(ctx context.Context, rows []outbox.Row) (written, error) {
 }
 
 // writeGroup writes the events from index from up to to. When the warehouse
-// refuses them it halves them until the culprit stands alone.
-func (t *term) writeGroup(ctx context.Context, g *group, from, to int) ([]warehouse.Segment, []deadLetter, error) {
-	segment, err := t.builder.Write(ctx, g.project, g.events[from:to], g.keys[from:to], t.epoch)
+// refuses them it halves them until the culprit is alone.
+func (l *Loader) writeGroup(ctx context.Context, g *group, from, to int) ([]segment.Segment, []deadLetter, error) {
+	made, err := l.deps.Writer.Write(ctx, g.project, g.events[from:to], g.keys[from:to], l.deps.Term.Epoch())
 	switch {
 	case err == nil:
-		return []warehouse.Segment{segment}, nil, nil
-	case !errors.Is(err, warehouse.ErrRefused):
+		return []segment.Segment{made}, nil, nil
+	case !errors.Is(err, segment.ErrRefused):
 		return nil, nil, err
 	case to-from == 1:
-		letter := deadLetter{row: g.row(from), reason: err.Error(), payload: outbox.Encode(g.events[from:to])}
-		return nil, []deadLetter{letter}, nil
+		return nil, []deadLetter{{row: g.row(from), reason: err.Error(), payload: outbox.Encode(g.events[from:to])}}, nil
 	}
 	middle := from + (to-from)/2
-	segments, dead, err := t.writeGroup(ctx, g, from, middle)
+	segments, dead, err := l.writeGroup(ctx, g, from, middle)
 	if err != nil {
 		return nil, nil, err
 	}
-	more, moreDead, err := t.writeGroup(ctx, g, middle, to)
+	more, moreDead, err := l.writeGroup(ctx, g, middle, to)
 	return append(segments, more...), append(dead, moreDead...), err
 }
 
@@ -116,8 +105,8 @@ func decode(rows []outbox.Row) ([]*group, []deadLetter) {
 	byProject := map[int64]*group{}
 	for i := range rows {
 		row := &rows[i]
-		events, letters := decodeRow(row)
-		dead = append(dead, letters...)
+		events, refused := decodeRow(row)
+		dead = append(dead, refused...)
 		if len(events) == 0 {
 			continue
 		}
@@ -136,7 +125,7 @@ func decode(rows []outbox.Row) ([]*group, []deadLetter) {
 
 func decodeRow(row *outbox.Row) ([]event.Event, []deadLetter) {
 	var dead []deadLetter
-	bury := func(payload string, reason error) {
+	refuse := func(payload string, reason error) {
 		dead = append(dead, deadLetter{row: row, reason: reason.Error(), payload: payload})
 	}
 	events, err := outbox.Decode(row.Payload)
@@ -144,41 +133,21 @@ func decodeRow(row *outbox.Row) ([]event.Event, []deadLetter) {
 		events = nil
 		for line := range strings.Lines(row.Payload) {
 			if decoded, err := outbox.Decode(line); err != nil {
-				bury(line, err)
+				refuse(line, err)
 			} else {
 				events = append(events, decoded...)
 			}
 		}
 	}
 	if n := len(events) + len(dead); n != row.Events {
-		bury("", fmt.Errorf("the row has %d lines for %d events", n, row.Events))
+		refuse("", fmt.Errorf("the row has %d lines for %d events", n, row.Events))
 	}
 	events = slices.DeleteFunc(events, func(e event.Event) bool {
-		err := cmp.Or(warehouse.Check(e), userkey.Check(e))
+		err := cmp.Or(segment.Check(e), userkey.Check(e))
 		if err != nil {
-			bury(outbox.Encode([]event.Event{e}), err)
+			refuse(outbox.Encode([]event.Event{e}), err)
 		}
 		return err != nil
 	})
 	return events, dead
-}
-
-const deadLettersSQL = `
-INSERT INTO analytics.dead_letters (xid, seq, project_id, reason, payload)
-SELECT xid::xid8, seq, project_id, reason, payload
-FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[]) AS d (xid, seq, project_id, reason, payload)`
-
-func insertDeadLetters(ctx context.Context, tx pgx.Tx, dead []deadLetter) error {
-	n := len(dead)
-	if n == 0 {
-		return nil
-	}
-	xids, seqs, projects, reasons, payloads := make([]string, n), make([]int64, n), make([]int64, n), make([]string, n), make([]string, n)
-	for i, d := range dead {
-		xids[i], seqs[i], projects[i], reasons[i], payloads[i] = xid8(d.row.XID), d.row.Seq, d.row.ProjectID, d.reason, d.payload
-	}
-	if _, err := tx.Exec(ctx, deadLettersSQL, xids, seqs, projects, reasons, payloads); err != nil {
-		return fmt.Errorf("keeping dead letters: %w", err)
-	}
-	return nil
 }

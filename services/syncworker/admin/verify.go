@@ -1,0 +1,135 @@
+// Package admin does what an operator asks of the warehouse: verify it, rebuild its
+// roll-ups, export from it, hold its garbage collection for a backup, restore it.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+// Verified counts the live segments that Verify looked at, with what the manifest
+// says of them.
+type Verified struct {
+	Segments, Events, Bytes int64
+	Damaged                 int64 // missing or not what the manifest says
+	// Replaced were taken out of the manifest while Verify ran; the other figures do
+	// not have them.
+	Replaced int64
+}
+
+// Verify compares every live segment of the manifest with its files: size, hash
+// and number of events, or with quick their sizes alone. It calls report for each
+// file that is missing or damaged and then returns an error that is
+// segment.ErrQuarantined. Services may be running; the database may be one that
+// waits for Restore.
+func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (Verified, error) {
+	if quick {
+		return verify(ctx, pool, func(s segment.Segment) []Damage {
+			return damages(s, segment.VerifySize(cfg.Dir, s), segment.VerifyRollUpSize(cfg.Dir, s))
+		}, report)
+	}
+	db, err := duckdb.Open(cfg)
+	if err != nil {
+		return Verified{}, err
+	}
+	v, err := verify(ctx, pool, func(s segment.Segment) []Damage {
+		events := segment.Verify(cfg.Dir, s)
+		if events == nil {
+			events = db.VerifyEvents(ctx, s)
+		}
+		return damages(s, events, segment.VerifyRollUp(cfg.Dir, s))
+	}, report)
+	return v, errors.Join(err, db.Close())
+}
+
+// Damage is a file that is missing or not what the manifest says.
+type Damage struct {
+	ProjectID int64
+	Path      string // below the warehouse folder
+	Reason    error  // fs.ErrNotExist when the file is missing
+}
+
+// damages returns what is wrong with a segment's two files.
+func damages(s segment.Segment, events, rollUp error) (damages []Damage) {
+	if events != nil {
+		damages = append(damages, Damage{s.ProjectID, s.Path, events})
+	}
+	if rollUp != nil {
+		damages = append(damages, Damage{s.ProjectID, s.RollUpPath(), rollUp})
+	}
+	return damages
+}
+
+// verify checks one version of the manifest, which it holds in memory as every
+// replica does.
+func verify(ctx context.Context, pool *pgxpool.Pool, check func(segment.Segment) []Damage, report func(Damage)) (v Verified, err error) {
+	segments, err := manifest.Live(ctx, pool)
+	if err != nil {
+		return Verified{}, err
+	}
+	for _, s := range segments {
+		if err := ctx.Err(); err != nil {
+			return v, err
+		}
+		if damaged := check(s); len(damaged) > 0 {
+			live, err := manifest.IsLive(ctx, pool, s)
+			if err != nil {
+				return v, err
+			}
+			if !live { // a compaction replaced it; its file may be gone
+				v.Replaced++
+				continue
+			}
+			v.Damaged++
+			for _, d := range damaged {
+				report(d)
+			}
+		}
+		v.Segments++
+		v.Events += s.Events
+		v.Bytes += s.Bytes
+		if s.RollUp != nil {
+			v.Bytes += s.RollUp.Bytes
+		}
+	}
+	if v.Damaged > 0 {
+		return v, fmt.Errorf("%w: %d of %d are missing or not what the manifest says", segment.ErrQuarantined, v.Damaged, v.Segments)
+	}
+	return v, nil
+}
+
+// unlistedAtOnce bounds how many paths one statement compares.
+const unlistedAtOnce = 1000
+
+// Unlisted calls report for the segment files that the manifest does not name:
+// those of a load under way, or what a crash left for garbage collection.
+func Unlisted(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(path string)) error {
+	var paths []string
+	compare := func() error {
+		unlisted, err := manifest.Unreferenced(ctx, pool, paths)
+		for _, path := range unlisted {
+			report(path)
+		}
+		paths = paths[:0]
+		return err
+	}
+	err := segment.WalkFiles(cfg.Dir, func(path string, _ int64, _ fs.DirEntry) error {
+		if paths = append(paths, path); len(paths) < unlistedAtOnce {
+			return nil
+		}
+		return compare()
+	})
+	if err != nil {
+		return err
+	}
+	return compare()
+}

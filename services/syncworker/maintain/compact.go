@@ -1,0 +1,94 @@
+package maintain
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/tracing"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/lease"
+)
+
+// Compactor merges small segments. Its two lanes may run at the same time.
+type Compactor struct {
+	policy  manifest.Policy
+	pool    *pgxpool.Pool
+	term    *lease.Term
+	builder *duckdb.Builder
+	damage  *damage
+	merged  func() // called after each merge: the next level may be full
+	metrics *Metrics
+	tracer  trace.Tracer
+	log     *zap.Logger
+}
+
+// Compact merges the segments of a lane until no project has enough of one level.
+// Loads continue while it runs. A merge that fails is passed over until the next
+// call: it may fail forever, and must not hold up those of other projects.
+func (c *Compactor) Compact(ctx context.Context, lane manifest.Lane) error {
+	var failed []int64
+	var errs []error
+	for ctx.Err() == nil {
+		in, err := c.once(ctx, lane, failed)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if len(in) == 0 || errors.Is(err, manifest.ErrFenced) {
+			break
+		}
+		if err != nil && !(errors.Is(err, segment.ErrQuarantined) && c.damage.add(in)) {
+			for _, s := range in {
+				failed = append(failed, s.ID)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// once merges segments other than those with the ids except and returns them, none
+// when there is nothing to merge.
+func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64) (in []segment.Segment, err error) {
+	began := time.Now()
+	if lane == manifest.EarlyLane { // the main lane takes turns with garbage collection
+		c.term.Merging.Lock()
+		defer c.term.Merging.Unlock()
+	}
+	if in, err = manifest.Candidates(ctx, c.pool, lane, c.policy, append(c.damage.list(), except...)); err != nil || len(in) < 2 {
+		return nil, err
+	}
+	ctx, span := tracing.StartAt(ctx, c.tracer, "compact", began)
+	defer func() { tracing.End(span, err) }()
+	span.SetAttributes(attribute.Int64(tracing.ProjectID, in[0].ProjectID), attribute.Int(tracing.Merged, len(in)))
+	out, err := c.builder.Merge(ctx, in, c.policy.Target, c.term.Epoch())
+	if err != nil {
+		return in, err
+	}
+	if err := failpoint.Hit(failpoint.CompactBeforeSwap); err != nil {
+		return in, err
+	}
+	if err := replace(ctx, c.term, in, out); err != nil {
+		return in, err
+	}
+	if err := failpoint.Hit(failpoint.CompactAfterSwap); err != nil {
+		return in, err
+	}
+	c.term.Notify(ctx)
+	events, took := segment.EventsOf(out), time.Since(began)
+	span.SetAttributes(attribute.Int(tracing.Segments, len(out)), attribute.Int64(tracing.Events, events))
+	c.metrics.compactions.Observe(took.Seconds())
+	c.metrics.compacted.Add(float64(events))
+	c.merged()
+	c.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
+		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
+	return in, nil
+}

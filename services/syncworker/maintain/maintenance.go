@@ -1,0 +1,198 @@
+// Package maintain keeps the warehouse small and the disks from filling up while a
+// worker leads: it merges small segments, rewrites old ones, deletes what no reader
+// needs any more, drops old days of the outbox and ends uploads that are stuck.
+package maintain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/clock"
+	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/lease"
+	"eventanalytics/services/syncworker/userkey"
+)
+
+const (
+	// compactEvery bounds how long compaction waits behind a backlog.
+	compactEvery = 5 * time.Second
+	dropEvery    = time.Hour
+	reapEvery    = 10 * time.Second
+)
+
+// Config of the maintenance.
+type Config struct {
+	// Dir is the warehouse folder.
+	Dir string
+	// GracePeriod is how long files outlive their last mention in the manifest.
+	GracePeriod time.Duration
+	// Policy says when segments are merged.
+	Policy manifest.Policy
+	// CollectInterval is how often garbage is collected.
+	CollectInterval time.Duration
+	// OutboxRetention is how long loaded batches stay in the outbox.
+	OutboxRetention time.Duration
+}
+
+// Deps are what the maintenance needs.
+type Deps struct {
+	Pool    *pgxpool.Pool
+	Term    *lease.Term
+	Builder *duckdb.Builder
+	Keys    *userkey.Keys
+	Log     *zap.Logger
+	Tracer  trace.Tracer
+	Metrics *Metrics
+}
+
+// Maintenance runs its jobs during one term.
+type Maintenance struct {
+	Compactor  *Compactor
+	Upgrader   *Upgrader
+	Collector  *Collector
+	Partitions *Partitions
+	Uploads    *Uploads
+
+	collectEvery time.Duration
+	log          *zap.Logger
+	// loaded and compactable have a token when there may be work for the early and
+	// the main lane of compaction.
+	loaded, compactable chan struct{}
+}
+
+// New makes the maintenance of a term.
+func New(cfg Config, deps Deps) *Maintenance {
+	compactable := make(chan struct{}, 1)
+	damage := &damage{dir: cfg.Dir}
+	return &Maintenance{
+		Compactor: &Compactor{
+			policy: cfg.Policy, pool: deps.Pool, term: deps.Term, builder: deps.Builder, damage: damage,
+			merged: func() { signal(compactable) }, metrics: deps.Metrics, tracer: deps.Tracer, log: deps.Log,
+		},
+		Upgrader: &Upgrader{pool: deps.Pool, term: deps.Term, builder: deps.Builder, keys: deps.Keys, damage: damage, log: deps.Log},
+		Collector: &Collector{
+			dir: cfg.Dir, spill: deps.Builder.Spill(), grace: cfg.GracePeriod,
+			pool: deps.Pool, term: deps.Term, metrics: deps.Metrics, log: deps.Log,
+		},
+		Partitions:   &Partitions{retention: cfg.OutboxRetention, pool: deps.Pool, log: deps.Log},
+		Uploads:      &Uploads{pool: deps.Pool, log: deps.Log},
+		collectEvery: cfg.CollectInterval, log: deps.Log,
+		loaded: make(chan struct{}, 1), compactable: compactable,
+	}
+}
+
+// Loaded says that there are new segments.
+func (m *Maintenance) Loaded() {
+	signal(m.loaded)
+	signal(m.compactable)
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// CompactEarly runs the early lane of compaction until ctx ends. Like all loops
+// here it returns manifest.ErrFenced when another worker leads; other failures are
+// logged and their job is tried again later.
+func (m *Maintenance) CompactEarly(ctx context.Context) error {
+	every := time.NewTicker(compactEvery)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.loaded:
+		case <-every.C:
+		}
+		if err := m.retryLater(ctx, "compacting small loads", m.compact(manifest.EarlyLane)); err != nil {
+			return err
+		}
+	}
+}
+
+// Maintain runs the main lane of compaction, collects garbage and drops old outbox
+// partitions, one after the other, until ctx ends. Loads continue while it works.
+func (m *Maintenance) Maintain(ctx context.Context) error {
+	compact, collect, drop := time.NewTicker(compactEvery), time.NewTicker(m.collectEvery), time.NewTicker(dropEvery)
+	defer compact.Stop()
+	defer collect.Stop()
+	defer drop.Stop()
+	compaction := m.compact(manifest.MainLane)
+	err := errors.Join(
+		m.retryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade),
+		m.retryLater(ctx, "collecting garbage", m.Collector.Collect),
+		m.retryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop))
+	for err == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-m.compactable:
+			err = m.retryLater(ctx, "compacting", compaction)
+		case <-compact.C:
+			err = m.retryLater(ctx, "compacting", compaction)
+		case <-collect.C:
+			err = errors.Join(
+				m.retryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade), // what failed before
+				m.retryLater(ctx, "collecting garbage", m.Collector.Collect))
+		case <-drop.C:
+			err = m.retryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop)
+		}
+	}
+	return err
+}
+
+// ReapStalled ends uploads that hold up the loads, until ctx ends.
+func (m *Maintenance) ReapStalled(ctx context.Context) error {
+	for clock.Pause(ctx, reapEvery) {
+		if err := m.retryLater(ctx, "ending stalled uploads", m.reap); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Maintenance) reap(ctx context.Context) error { return m.Uploads.EndStalled(ctx, uploadLimit) }
+
+func (m *Maintenance) compact(lane manifest.Lane) func(context.Context) error {
+	return func(ctx context.Context) error { return m.Compactor.Compact(ctx, lane) }
+}
+
+// retryLater logs failures of a job, which is tried again next time; only a lost
+// lease is an error.
+func (m *Maintenance) retryLater(ctx context.Context, name string, job func(context.Context) error) error {
+	err := job(ctx)
+	if errors.Is(err, manifest.ErrFenced) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		m.log.Error(name+"; trying again later", zap.Error(err))
+	}
+	return nil
+}
+
+// replace swaps rewritten segments in for those they were made of, in one
+// transaction.
+func replace(ctx context.Context, term *lease.Term, in, out []segment.Segment) error {
+	err := term.Commit(ctx, func(tx *manifest.Tx) error {
+		if err := tx.Replace(ctx, in, out); err != nil {
+			return err
+		}
+		return failpoint.Hit(failpoint.CompactInSwap)
+	})
+	if err != nil {
+		return fmt.Errorf("replacing segments: %w", err)
+	}
+	return nil
+}
