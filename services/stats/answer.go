@@ -21,7 +21,9 @@ import (
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/platform/tracing"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/metric"
 )
 
@@ -107,7 +109,7 @@ func (s *Service) respond(ctx context.Context, p params) (*response, error) {
 const maxWait = 30 * time.Second
 
 // snapshot returns the data to answer from: with the position asked for.
-func (s *Service) snapshot(ctx context.Context, project int64, asked *Answering) (*warehouse.Snapshot, error) {
+func (s *Service) snapshot(ctx context.Context, project int64, asked *Answering) (*replica.Snapshot, error) {
 	wait, err := time.ParseDuration(asked.Wait)
 	if err != nil || wait < 0 {
 		return nil, invalid("wait", fmt.Sprintf("%q is not a duration, such as 5s", asked.Wait))
@@ -149,7 +151,7 @@ type timely interface {
 // project's own version is part of it, not the manifest's, so that an idle
 // project's answers stay valid while others load. The tag is weak: position,
 // complete_until and response_time_sec go on.
-func entityTag(project int64, q metric.Query, r Resolved, f format, snapshot *warehouse.Snapshot, stale bool, now time.Time) string {
+func entityTag(project int64, q metric.Query, r Resolved, f format, snapshot *replica.Snapshot, stale bool, now time.Time) string {
 	moment := ""
 	if t, ok := q.(timely); ok {
 		moment = t.Moment(now, snapshot.CompleteUntil)
@@ -233,17 +235,17 @@ func asProblem(ctx context.Context, err error) error {
 	case errors.Is(err, metric.ErrTooManyRows):
 		return problem.Newf(http.StatusUnprocessableEntity, "too-many-rows",
 			"the answer has more than %d rows: ask for a shorter range, longer buckets or fewer event types", metric.MaxRows)
-	case errors.Is(err, warehouse.ErrNotReady):
+	case errors.Is(err, replica.ErrNotReady):
 		return unavailable("not-ready", "the service has just started", time.Second)
-	case errors.Is(err, warehouse.ErrStale):
+	case errors.Is(err, replica.ErrStale):
 		return unavailable("stale", "the data could not be brought up to date for too long", 10*time.Second)
-	case errors.Is(err, warehouse.ErrBusy):
+	case errors.Is(err, duckdb.ErrBusy):
 		return unavailable("busy", "too many questions are being answered", time.Second)
-	case errors.Is(err, warehouse.ErrTimeout):
+	case errors.Is(err, duckdb.ErrTimeout):
 		return unavailable("query-timeout", "the question takes too long: ask for a shorter range or with fewer conditions", 10*time.Second)
-	case errors.Is(err, warehouse.ErrMemory):
+	case errors.Is(err, duckdb.ErrMemory):
 		return unavailable("query-too-large", "the question needs too much memory: ask for a shorter range", 10*time.Second)
-	case errors.Is(err, warehouse.ErrQuarantined):
+	case errors.Is(err, segment.ErrQuarantined):
 		return unavailable("data-damaged", "some of the data asked for are damaged and being kept back", time.Minute)
 	}
 	return err

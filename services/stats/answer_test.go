@@ -19,7 +19,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/metric"
 )
 
@@ -323,7 +323,7 @@ func TestClientThatHangsUp(t *testing.T) {
 	for range 2 {
 		holders.Go(func() {
 			first := true
-			_ = a.db.Run(t.Context(), snapshot, warehouse.Query{Project: 1, SQL: "SELECT us FROM {{events}}"}, func(*sql.Rows) error {
+			_ = a.db.Run(t.Context(), snapshot.Snapshot, duckdb.Query{Project: 1, SQL: "SELECT us FROM {{events}}"}, func(*sql.Rows) error {
 				if first {
 					first = false
 					taken <- struct{}{}

@@ -14,7 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/services/stats/metric"
 )
 
@@ -127,11 +128,11 @@ func TestWhatIsNotKept(t *testing.T) {
 	a.visible(t)
 	failing := failingQuery{errors.New("no")}
 	for range 2 {
-		_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, failing, metric.Source{Snapshot: &warehouse.Snapshot{}})
+		_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, failing, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}})
 		require.ErrorIs(t, err, failing.err)
 	}
 	none := failingQuery{}
-	_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, none, metric.Source{Snapshot: &warehouse.Snapshot{}})
+	_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, none, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}})
 	require.NoError(t, err)
 	require.Equal(t, "computed 1", a.cameFrom("failing"))
 	answers, _ := a.cache.held()

@@ -10,7 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/services/stats/metric"
 )
 
@@ -34,7 +35,7 @@ func TestAnswersAreCountedBySource(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, err := a.rows(t.Context(), "tag", caching{}, q, metric.Source{Snapshot: &warehouse.Snapshot{}}); err != nil {
+			if _, err := a.rows(t.Context(), "tag", caching{}, q, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -24,6 +24,8 @@ import (
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/replica"
 )
 
 // Config of the stats service.
@@ -49,8 +51,8 @@ func (c *Config) Validate() error {
 type Service struct {
 	server  *server.Server
 	limits  redis.UniversalClient
-	db      *warehouse.DB
-	reader  *warehouse.Reader
+	db      *duckdb.DB
+	reader  *replica.Reader
 	tokens  outbox.Tokens
 	now     func() time.Time
 	cache   *cache
@@ -82,13 +84,13 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := warehouse.Open(cfg.Warehouse)
+	db, err := duckdb.Open(cfg.Warehouse)
 	if err != nil {
 		return nil, err
 	}
 	s := &Service{
 		server: srv, db: db, limits: limits,
-		reader: warehouse.NewReader(db, warehouse.NewManifest(deps.Pool), cfg.Warehouse, deps.Log),
+		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: cache,
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
@@ -141,7 +143,7 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		}
 		return age.Seconds()
 	})
-	gauge := func(name, help string, value func(*warehouse.Snapshot) float64) {
+	gauge := func(name, help string, value func(*replica.Snapshot) float64) {
 		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
 			snapshot, err := s.reader.Current()
 			if err != nil {
@@ -151,9 +153,9 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		})
 	}
 	gauge("analytics_stats_manifest_version", "Version of the manifest that questions are answered from, 0 for none.",
-		func(v *warehouse.Snapshot) float64 { return float64(v.Version) })
+		func(v *replica.Snapshot) float64 { return float64(v.Version) })
 	gauge("analytics_stats_segments", "Segments in the version that questions are answered from.",
-		func(v *warehouse.Snapshot) float64 { return float64(v.Live()) })
+		func(v *replica.Snapshot) float64 { return float64(v.Live()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_quarantined_segments", Help: "Files of segments that are not what the manifest says; questions that need the events in them are refused.",
 	}, func() float64 { return float64(s.reader.Quarantined()) })
@@ -161,7 +163,7 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		Name: "analytics_stats_rollup_bytes", Help: "Memory that roll-ups take; WAREHOUSE_ROLLUP_BYTES bounds it.",
 	}, func() float64 { return float64(s.reader.RollUpBytes()) })
 	gauge("analytics_stats_projects_without_rollup", "Projects that are answered from their events alone, because memory is short, a roll-up is damaged or a segment has none.",
-		func(v *warehouse.Snapshot) float64 { return float64(v.WithoutRollUp()) })
+		func(v *replica.Snapshot) float64 { return float64(v.WithoutRollUp()) })
 	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
-		func(v *warehouse.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
+		func(v *replica.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
 }

@@ -32,6 +32,9 @@ import (
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -41,7 +44,7 @@ type api struct {
 	*Service
 	url     string
 	pool    *pgxpool.Pool
-	builder *warehouse.Builder
+	builder *duckdb.Builder
 	dir     string
 	keys    map[int64]string // by project
 	routes  routers.Router
@@ -81,7 +84,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
 	a.now = func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.clock }
-	a.builder, err = warehouse.NewBuilder(cfg.Warehouse)
+	a.builder, err = duckdb.NewBuilder(cfg.Warehouse)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.builder.Close()) })
 
@@ -160,13 +163,13 @@ func (a *api) publish(t *testing.T, project int64, events ...event.Event) {
 		_, err := tx.Exec(t.Context(), sql, args...)
 		require.NoError(t, err)
 	}
-	require.NoError(t, warehouse.InsertSegments(t.Context(), tx, []warehouse.Segment{s}))
+	require.NoError(t, manifest.Insert(t.Context(), tx, []segment.Segment{s}))
 	exec(`UPDATE analytics.sync_state SET version = version + 1, xid = $1::text::xid8, complete_until = $2`,
 		fmt.Sprint(a.position.XID), a.now())
 	exec(`INSERT INTO analytics.project_versions SELECT $1, version FROM analytics.sync_state
 		ON CONFLICT (project_id) DO UPDATE SET version = excluded.version`, project)
 	require.NoError(t, tx.Commit(t.Context()))
-	_, err = a.pool.Exec(t.Context(), "SELECT pg_notify($1, '')", warehouse.Channel)
+	_, err = a.pool.Exec(t.Context(), "SELECT pg_notify($1, '')", manifest.Channel)
 	require.NoError(t, err)
 }
 

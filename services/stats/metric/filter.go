@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
 )
 
 // MaxFilter is the most code points of a filter as it is written.
@@ -182,7 +182,7 @@ func split(s string, separator byte) ([]string, error) {
 }
 
 // sql returns the condition; where it is NULL, it does not hold.
-func (f Filter) sql(columns warehouse.Columns) string {
+func (f Filter) sql(columns duckdb.Columns) string {
 	if f.field != "properties" {
 		if f.op == "exists" {
 			return "true"
@@ -202,7 +202,7 @@ func (f Filter) sql(columns warehouse.Columns) string {
 // shreddedSQL compares a property that has a column of its own, with the result of
 // propertySQL. ok is false where the column does not tell: of numbers with a
 // fraction or an exponent the text is only in JSON.
-func (f Filter) shreddedSQL(columns warehouse.Columns) (condition string, ok bool) {
+func (f Filter) shreddedSQL(columns duckdb.Columns) (condition string, ok bool) {
 	key := strings.TrimPrefix(f.pointer, "/")
 	if strings.Contains(key, "/") {
 		return "", false // inside a property
@@ -232,19 +232,19 @@ func (f Filter) columnSQL(column, kind, value string, bind func(any) string) (co
 	number, isNumber := f.number(value)
 	op := strings.Replace(f.op, "in", "=", 1)
 	switch {
-	case kind == warehouse.Text:
+	case kind == duckdb.Text:
 		return textSQL(column, f.op, bind(value)), true
-	case kind == warehouse.Integer && !isNumber:
+	case kind == duckdb.Integer && !isNumber:
 		return textSQL(column+"::VARCHAR", f.op, bind(value)), true
-	case kind == warehouse.Integer && jsonInteger.MatchString(value):
+	case kind == duckdb.Integer && jsonInteger.MatchString(value):
 		return fmt.Sprintf("%s::HUGEINT %s %s::HUGEINT", column, op, bind(value)), true
-	case kind == warehouse.Integer:
+	case kind == duckdb.Integer:
 		return fmt.Sprintf("%s::DOUBLE %s %s::DOUBLE", column, op, bind(number)), true
-	case kind == warehouse.Number && isNumber && number == 0 && op == "=":
+	case kind == duckdb.Number && isNumber && number == 0 && op == "=":
 		// Bloom filters skip files with -0 for 0, and the other way round: abs keeps
 		// them out of it.
 		return fmt.Sprintf("abs(%s) = 0", column), true
-	case kind == warehouse.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
+	case kind == duckdb.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
 		return fmt.Sprintf("%s %s %s::DOUBLE", column, op, bind(number)), true
 	}
 	return "", false

@@ -21,8 +21,10 @@ import (
 	"time"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/pkg/warehouse/segment"
 )
 
 // Query is one question with every parameter resolved.
@@ -58,7 +60,7 @@ func Answer(ctx context.Context, q Query, src Source) (rows any, from string, er
 			return err
 		})
 		// A roll-up whose file was lost or damaged meanwhile costs time, not the answer.
-		if ok && !errors.Is(err, rollup.ErrFormat) && !errors.Is(err, warehouse.ErrQuarantined) {
+		if ok && !errors.Is(err, rollup.ErrFormat) && !errors.Is(err, segment.ErrQuarantined) {
 			return rows, FromRollUp, err
 		}
 	}
@@ -68,8 +70,8 @@ func Answer(ctx context.Context, q Query, src Source) (rows any, from string, er
 
 // Source says from what a question is answered.
 type Source struct {
-	DB       *warehouse.DB
-	Snapshot *warehouse.Snapshot
+	DB       *duckdb.DB
+	Snapshot *replica.Snapshot
 	Project  int64
 	Now      time.Time
 }
@@ -152,7 +154,7 @@ func offsetSQL(spans []calendar.Span, bind func(any) string) string {
 }
 
 // where is the condition of all filters.
-func (st *statement) where(columns warehouse.Columns) string {
+func (st *statement) where(columns duckdb.Columns) string {
 	conditions := []string{"true"}
 	for _, f := range st.filters {
 		conditions = append(conditions, f.sql(columns))
@@ -175,7 +177,7 @@ func (st *statement) bind(value any) string {
 
 // collect runs a statement and scans each row with scan.
 func collect[T any](ctx context.Context, src Source, st *statement, scan func(*sql.Rows) (T, error)) ([]T, error) {
-	q := warehouse.Query{Project: src.Project, SQL: st.text, Args: st.args, Where: st.where}
+	q := duckdb.Query{Project: src.Project, SQL: st.text, Args: st.args, Where: st.where}
 	if st.period.from != math.MinInt64 {
 		q.From = time.UnixMicro(st.period.from).UTC()
 	}
@@ -183,7 +185,7 @@ func collect[T any](ctx context.Context, src Source, st *statement, scan func(*s
 		q.To = time.UnixMicro(st.period.to).UTC()
 	}
 	all := []T{}
-	err := src.DB.Run(ctx, src.Snapshot, q, func(rows *sql.Rows) error {
+	err := src.DB.Run(ctx, src.Snapshot.Snapshot, q, func(rows *sql.Rows) error {
 		if len(all) == MaxRows {
 			return ErrTooManyRows
 		}

@@ -18,6 +18,10 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/segment"
 )
 
 func TestMain(m *testing.M) {
@@ -31,11 +35,11 @@ func TestMain(m *testing.M) {
 // world is a warehouse with events of some projects.
 type world struct {
 	dir      string
-	db       *warehouse.DB
-	builder  *warehouse.Builder
+	db       *duckdb.DB
+	builder  *duckdb.Builder
 	events   map[int64][]event.Event
 	keys     map[string]uint32 // of users
-	segments []warehouse.Segment
+	segments []segment.Segment
 	complete time.Time
 	answers  map[string]int      // compared, by what they came from
 	shredded map[string][]string // keys by kind
@@ -45,10 +49,10 @@ func newWorld(t testing.TB) *world {
 	cfg := warehouse.Config{
 		Dir: t.TempDir(), MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: time.Minute,
 	}
-	db, err := warehouse.Open(cfg)
+	db, err := duckdb.Open(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	builder, err := warehouse.NewBuilder(cfg)
+	builder, err := duckdb.NewBuilder(cfg)
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
@@ -82,7 +86,7 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 // compact merges some of a project's segments, whose properties become columns
 // where they can.
 func (w *world) compact(t testing.TB, g generator, project int64) {
-	var in, rest []warehouse.Segment
+	var in, rest []segment.Segment
 	g.Shuffle(len(w.segments), func(i, j int) { w.segments[i], w.segments[j] = w.segments[j], w.segments[i] })
 	for _, s := range w.segments {
 		if s.ProjectID == project && (len(in) == 0 || g.IntN(2) == 0) {
@@ -103,8 +107,8 @@ func (w *world) compact(t testing.TB, g generator, project int64) {
 }
 
 func (w *world) source(t testing.TB, project int64, now time.Time) Source {
-	snapshot, err := w.db.WithRollUps(t.Context(),
-		warehouse.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}))
+	snapshot, err := replica.NewSnapshot(t.Context(),
+		manifest.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}), w.db.Files())
 	require.NoError(t, err)
 	return Source{DB: w.db, Project: project, Now: now, Snapshot: snapshot}
 }
@@ -139,9 +143,9 @@ func TestMetrics(t *testing.T) {
 			}
 		}
 	}
-	require.NotEmpty(t, w.shredded[warehouse.Text])
-	require.NotEmpty(t, w.shredded[warehouse.Integer])
-	require.NotEmpty(t, w.shredded[warehouse.Number])
+	require.NotEmpty(t, w.shredded[duckdb.Text])
+	require.NotEmpty(t, w.shredded[duckdb.Integer])
+	require.NotEmpty(t, w.shredded[duckdb.Number])
 	for i, s := range scenes {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			for p := range 2 {
