@@ -104,10 +104,6 @@ const retryAfter = 2 * time.Second
 // upload takes about that long.
 const overloadRetryAfter = time.Second
 
-// statusClientClosed is what nginx logs when a client hangs up: no error of ours
-// that an alert should count.
-const statusClientClosed = 499
-
 // asProblem gives the reasons why nothing was stored their HTTP form.
 func asProblem(err error) error {
 	var p *problem.Error
@@ -120,7 +116,7 @@ func asProblem(err error) error {
 	case errors.Is(err, event.ErrTooManyEvents), errors.Is(err, event.ErrEventTooLarge), errors.Is(err, errTooLarge):
 		return problem.New(http.StatusRequestEntityTooLarge, "too-large", err.Error()).WithHeader("Connection", "close")
 	case errors.Is(err, context.Canceled): // only a request's context is cancelled
-		return problem.New(statusClientClosed, "client-closed-request", "the client hung up; nobody reads this")
+		return problem.ClientGone()
 	case errors.Is(err, errOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
 		return p.WithHeader("Connection", "close")

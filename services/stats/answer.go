@@ -220,10 +220,6 @@ func (s *Service) rows(ctx context.Context, tag string, c caching, q metric.Quer
 	return answer.(computed), nil
 }
 
-// statusClientGone is what the log shows for a client that hung up; nobody
-// receives it.
-const statusClientGone = 499
-
 // asProblem says what the client may know of an error, and when to come back.
 func asProblem(ctx context.Context, err error) error {
 	unavailable := func(code, detail string, retryAfter time.Duration) error {
@@ -231,7 +227,7 @@ func asProblem(ctx context.Context, err error) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return problem.New(statusClientGone, "client-gone", "the client closed the request")
+		return problem.ClientGone()
 	case errors.Is(err, metric.ErrTooManyRows):
 		return problem.Newf(http.StatusUnprocessableEntity, "too-many-rows",
 			"the answer has more than %d rows: ask for a shorter range, longer buckets or fewer event types", metric.MaxRows)

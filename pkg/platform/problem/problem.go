@@ -72,6 +72,15 @@ func Unavailable(code, detail string, retryAfter time.Duration, cause error) *Er
 	return e
 }
 
+// ClientGone is a 499, which nginx logs when a client hangs up before its answer:
+// no error of ours that an alert should count. Nobody reads the answer.
+func ClientGone() *Error {
+	return New(statusClientGone, "client-closed-request", "the client closed the request")
+}
+
+// statusClientGone is nginx's; HTTP has no status for it.
+const statusClientGone = 499
+
 // NotFound is a 404.
 func NotFound(detail string) *Error { return New(http.StatusNotFound, "not-found", detail) }
 
