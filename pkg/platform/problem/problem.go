@@ -1,8 +1,8 @@
 // Package problem carries errors to HTTP clients as RFC 9457 problem details.
 //
-// Domain code returns an *Error with a code and a message meant for the client;
-// the status follows from the code's kind. Any other error becomes a bare 500:
-// its text is logged, never sent.
+// Domain code returns a *refusal.Error, whose kind decides the status; HTTP code
+// may make an *Error itself. Any other error becomes a bare 500: its text is
+// logged, never sent.
 package problem
 
 import (
@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"eventanalytics/pkg/refusal"
 )
 
 // ContentType of every error answer.
@@ -119,11 +121,24 @@ func (e *Error) GetHeaders() http.Header {
 // ContentType is the media type of the answer (huma.ContentTypeFilter).
 func (e *Error) ContentType(string) string { return ContentType }
 
-// From returns err as a problem: itself if it is one, else a 500 that says
-// nothing about the cause.
-func From(err error) *Error {
+// As returns err as a problem when it is meant for the client: a problem or a
+// refusal of the domain.
+func As(err error) (*Error, bool) {
 	var p *Error
 	if errors.As(err, &p) {
+		return p, true
+	}
+	var r *refusal.Error
+	if errors.As(err, &r) {
+		return fromRefusal(r), true
+	}
+	return nil, false
+}
+
+// From returns err as a problem: As, or else a 500 that says nothing about the
+// cause.
+func From(err error) *Error {
+	if p, ok := As(err); ok {
 		return p
 	}
 	e := New(http.StatusInternalServerError, "internal", "The request could not be answered; the log has the reason under this request's id.")

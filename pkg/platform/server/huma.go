@@ -35,12 +35,16 @@ const (
 func init() {
 	// huma creates its own errors (validation, body parsing) through these
 	// variables, its documented hook for custom error formats.
-	huma.NewError = newError
+	huma.NewError = func(status int, msg string, errs ...error) huma.StatusError { return newError(status, msg, errs...) }
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
 		p := newError(status, msg, errs...)
-		if p.GetStatus() >= http.StatusInternalServerError && ctx != nil {
+		if ctx == nil {
+			return p
+		}
+		if p.Status >= http.StatusInternalServerError {
 			RequestFrom(ctx.Context()).Err = errors.Join(errs...)
 		}
+		setHeaders(ctx, p)
 		return p
 	}
 }
@@ -85,11 +89,10 @@ func newAPI(e *echo.Echo) huma.API {
 	return huma.NewAPI(cfg, &adapter{Handler: e, echo: e})
 }
 
-// newError turns huma's own errors into a problem.
-func newError(status int, msg string, errs ...error) huma.StatusError {
+// newError turns what huma found, and what a handler returned, into a problem.
+func newError(status int, msg string, errs ...error) *problem.Error {
 	if len(errs) > 0 {
-		var p *problem.Error
-		if errors.As(errs[len(errs)-1], &p) {
+		if p, ok := problem.As(errs[len(errs)-1]); ok {
 			return p
 		}
 	}
@@ -200,14 +203,19 @@ func Refuse(ctx huma.Context, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		RequestFrom(ctx.Context()).Err = err
 	}
+	setHeaders(ctx, p)
+	ctx.SetHeader("Content-Type", problem.ContentType)
+	ctx.SetStatus(p.Status)
+	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // the client may have gone
+}
+
+// setHeaders sets the headers that a problem has of its own.
+func setHeaders(ctx huma.Context, p *problem.Error) {
 	for name, values := range p.GetHeaders() {
 		for _, v := range values {
 			ctx.SetHeader(name, v)
 		}
 	}
-	ctx.SetHeader("Content-Type", problem.ContentType)
-	ctx.SetStatus(p.Status)
-	_ = json.NewEncoder(ctx.BodyWriter()).Encode(p) // the client may have gone
 }
 
 // adapter lets huma register its operations on an echo v5 router; huma's own

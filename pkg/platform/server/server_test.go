@@ -23,6 +23,7 @@ import (
 
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,6 +58,10 @@ func newServer(t *testing.T, cfg Config) (*Server, *observer.ObservedLogs) {
 				panic("secret reason")
 			case "refuse":
 				return nil, problem.Invalid("invalid-field", "name", "is no name").WithHeader("X-Extra", "1")
+			case "stranger":
+				return nil, refusal.New(refusal.Unauthenticated, "unauthorized", "log in")
+			case "later":
+				return nil, refusal.Later("unavailable", "try again", time.Second, errors.New("secret reason"))
 			}
 			out := &echoOutput{}
 			out.Body.Name, out.Body.IP, out.Body.Limit = in.Body.Name, RequestFrom(ctx).ClientIP, in.Limit
@@ -96,6 +101,8 @@ func TestRefusalsAreProblems(t *testing.T) {
 		{"not JSON", http.MethodPost, "/echo", `{`, 400, "malformed-request", ""},
 		{"key twice", http.MethodPost, "/echo", `{"name": "a", "name": "b"}`, 400, "malformed-request", ""},
 		{"refused", http.MethodPost, "/echo", `{"name": "refuse"}`, 422, "invalid-field", "name"},
+		{"refused by the domain", http.MethodPost, "/echo", `{"name": "stranger"}`, 401, "unauthorized", ""},
+		{"put off by the domain", http.MethodPost, "/echo", `{"name": "later"}`, 503, "unavailable", ""},
 		{"failed", http.MethodPost, "/echo", `{"name": "fail"}`, 500, "internal", ""},
 		{"panicked", http.MethodPost, "/echo", `{"name": "panic"}`, 500, "internal", ""},
 	} {
@@ -114,7 +121,9 @@ func TestRefusalsAreProblems(t *testing.T) {
 			require.NotContains(t, w.Body.String(), "secret")
 			entry := logs.FilterMessage("request").TakeAll()
 			require.NotEmpty(t, entry)
-			if tc.status == 500 {
+			require.Equal(t, tc.status == 401, w.Header().Get("WWW-Authenticate") == "Bearer")
+			require.Equal(t, tc.status == 503, w.Header().Get("Retry-After") == "1")
+			if tc.status >= 500 {
 				require.Contains(t, entry[len(entry)-1].ContextMap()["error"], "secret reason", "the log has what the client does not get")
 			}
 		})
