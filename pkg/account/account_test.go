@@ -15,6 +15,7 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/problem"
 )
@@ -28,7 +29,7 @@ var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLengt
 
 func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now func() time.Time) *account.Sessions {
 	t.Helper()
-	hasher, err := auth.NewHasher(params)
+	hasher, err := passwords.NewHasher(params)
 	require.NoError(t, err)
 	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", now)
 	require.NoError(t, err)
@@ -45,8 +46,8 @@ func user(t *testing.T, s *account.Sessions, name string) account.User {
 // requireProblem checks the status and code of a refusal.
 func requireProblem(t *testing.T, err error, status int, code string) {
 	t.Helper()
-	var p *problem.Error
-	require.ErrorAs(t, err, &p)
+	p, refused := problem.As(err)
+	require.True(t, refused, "%v", err)
 	require.Equal(t, status, p.Status)
 	require.Equal(t, code, p.Code())
 }
@@ -112,8 +113,8 @@ func TestUserNames(t *testing.T) {
 			case 409:
 				requireProblem(t, err, 409, "username-taken")
 			default:
-				var p *problem.Error
-				require.ErrorAs(t, err, &p)
+				p, refused := problem.As(err)
+				require.True(t, refused, "%v", err)
 				require.Equal(t, c.status, p.Status)
 				require.Equal(t, c.field, p.Errors[0].Field)
 			}
@@ -125,8 +126,8 @@ func TestUserNames(t *testing.T) {
 		"full_name": {Username: "x", Password: password, FullName: "a\tb"},
 	} {
 		_, err := s.CreateUser(t.Context(), n)
-		var p *problem.Error
-		require.ErrorAs(t, err, &p)
+		p, refused := problem.As(err)
+		require.True(t, refused, "%v", err)
 		require.Equal(t, 422, p.Status)
 		require.Equal(t, field, p.Errors[0].Field)
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 // APIKey of a project, without its secret.
@@ -78,7 +78,7 @@ func (s *Store) RevokeKey(ctx context.Context, project, owner, key int64) error 
 	return s.within(ctx, project, owner, true, "revoking an API key", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, revokeKeySQL, project, key)
 		if err == nil && tag.RowsAffected() == 0 {
-			return problem.NotFound("there is no such key")
+			return refusal.New(refusal.NotFound, "not-found", "there is no such key")
 		}
 		return err
 	})

@@ -3,13 +3,12 @@ package account
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 // Member of a project.
@@ -59,7 +58,7 @@ func (s *Store) SetMember(ctx context.Context, project, owner int64, username st
 			err = tx.QueryRow(ctx, findUserSQL, Key(username)).Scan(&user)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
-			return problem.Invalid("unknown-user", "username", "there is no such user")
+			return refusal.InvalidField("unknown-user", "username", "there is no such user")
 		}
 		if err != nil {
 			return err
@@ -86,7 +85,7 @@ func (s *Store) RemoveMember(ctx context.Context, project, owner, user int64) er
 		}
 		tag, err := tx.Exec(ctx, removeMemberSQL, project, user)
 		if err == nil && tag.RowsAffected() == 0 {
-			return problem.NotFound("there is no such member")
+			return refusal.New(refusal.NotFound, "not-found", "there is no such member")
 		}
 		return err
 	})
@@ -105,10 +104,10 @@ func keepsOwner(ctx context.Context, tx pgx.Tx, project, user int64) error {
 		return err
 	}
 	if !others {
-		return problem.New(http.StatusConflict, "last-owner", "a project keeps at least one owner")
+		return refusal.New(refusal.Conflict, "last-owner", "a project keeps at least one owner")
 	}
 	if home {
-		return problem.New(http.StatusConflict, "home-project", "it is this user's own project")
+		return refusal.New(refusal.Conflict, "home-project", "it is this user's own project")
 	}
 	return nil
 }

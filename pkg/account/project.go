@@ -3,13 +3,12 @@ package account
 import (
 	"context"
 	"errors"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 const maxName = 200 // code points
@@ -78,18 +77,18 @@ func (s *Store) within(ctx context.Context, project, user int64, manage bool, do
 		var role auth.Role
 		err := tx.QueryRow(ctx, roleSQL, project, user).Scan(&role)
 		if errors.Is(err, pgx.ErrNoRows) {
-			return problem.NotFound("there is no such project among yours")
+			return refusal.New(refusal.NotFound, "not-found", "there is no such project among yours")
 		}
 		if err != nil {
 			return err
 		}
 		if manage && role != auth.RoleOwner {
-			return problem.New(http.StatusForbidden, "not-owner", "only owners of the project can do this")
+			return refusal.New(refusal.Forbidden, "not-owner", "only owners of the project can do this")
 		}
 		return f(tx)
 	})
-	var refusal *problem.Error
-	if err == nil || errors.As(err, &refusal) {
+	var refused *refusal.Error
+	if err == nil || errors.As(err, &refused) {
 		return err
 	}
 	return wrap(doing, err)

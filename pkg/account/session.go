@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/auth/password"
+	"eventanalytics/pkg/refusal"
 )
 
 // SessionConfig of logins.
@@ -50,12 +50,10 @@ type Grant struct {
 
 // ErrCredentials is returned for a user name and password that do not belong
 // together. It is the same whether the user exists or not.
-var ErrCredentials = problem.New(http.StatusUnauthorized, "invalid-credentials", "user name or password is wrong").
-	WithHeader("WWW-Authenticate", "Bearer")
+var ErrCredentials = refusal.New(refusal.Unauthenticated, "invalid-credentials", "user name or password is wrong")
 
 // ErrRefresh is returned for a refresh token that gives nothing.
-var ErrRefresh = problem.New(http.StatusUnauthorized, "invalid-refresh-token", "the refresh token is not valid, was used before or has expired; log in again").
-	WithHeader("WWW-Authenticate", "Bearer")
+var ErrRefresh = refusal.New(refusal.Unauthenticated, "invalid-refresh-token", "the refresh token is not valid, was used before or has expired; log in again")
 
 const loginSQL = `SELECT id, password_hash, disabled FROM analytics.users WHERE username_key = $1`
 
@@ -241,8 +239,8 @@ WHERE user_id = $1 AND id <> $2::uuid AND revoked_at IS NULL`
 
 // ChangePassword replaces a user's password and ends all logins but the family
 // given. It returns ErrCredentials when old is wrong.
-func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, password string) error {
-	if err := auth.CheckPassword("new_password", password); err != nil {
+func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, fresh string) error {
+	if err := password.Check("new_password", fresh); err != nil {
 		return err
 	}
 	var hash string
@@ -256,12 +254,12 @@ func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, 
 	if !ok {
 		return ErrCredentials
 	}
-	fresh, err := s.hasher.Hash(ctx, password)
+	freshHash, err := s.hasher.Hash(ctx, fresh)
 	if err != nil {
 		return err
 	}
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		changed, err := tx.Exec(ctx, changePasswordSQL, user, hash, fresh)
+		changed, err := tx.Exec(ctx, changePasswordSQL, user, hash, freshHash)
 		if err != nil {
 			return err
 		}

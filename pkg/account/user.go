@@ -3,7 +3,6 @@ package account
 import (
 	"context"
 	"errors"
-	"net/http"
 	"net/mail"
 	"strings"
 
@@ -12,8 +11,8 @@ import (
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
-	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/auth/password"
+	"eventanalytics/pkg/refusal"
 )
 
 // Lengths in code points.
@@ -43,9 +42,9 @@ func (n NewUser) check() error {
 		return err
 	}
 	if Key(n.Username) == "" {
-		return problem.Invalid("invalid-field", "username", "must have a visible character")
+		return refusal.InvalidField("invalid-field", "username", "must have a visible character")
 	}
-	if err := auth.CheckPassword("password", n.Password); err != nil {
+	if err := password.Check("password", n.Password); err != nil {
 		return err
 	}
 	if n.FullName != "" {
@@ -56,7 +55,7 @@ func (n NewUser) check() error {
 	if n.Email != "" {
 		a, err := mail.ParseAddress(n.Email)
 		if err != nil || a.Address != n.Email || len(n.Email) > maxEmail {
-			return problem.Invalid("invalid-field", "email", "must be an e-mail address")
+			return refusal.InvalidField("invalid-field", "email", "must be an e-mail address")
 		}
 	}
 	return nil
@@ -100,7 +99,7 @@ func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
 	var conflict *pgconn.PgError
 	if errors.As(err, &conflict) && conflict.Code == uniqueViolation {
-		return User{}, problem.New(http.StatusConflict, "username-taken", "username: is taken")
+		return User{}, refusal.New(refusal.Conflict, "username-taken", "username: is taken")
 	}
 	if err != nil {
 		return User{}, wrap("creating a user", err)
@@ -121,7 +120,7 @@ func (s *Store) User(ctx context.Context, id int64) (User, error) {
 	rows, _ := s.pool.Query(ctx, userSQL, id)
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
 	if errors.Is(err, pgx.ErrNoRows) {
-		return User{}, problem.NotFound("there is no such user")
+		return User{}, refusal.New(refusal.NotFound, "not-found", "there is no such user")
 	}
 	if err != nil {
 		return User{}, wrap("reading a user", err)

@@ -1,13 +1,13 @@
-// Package auth tells who is calling and what they may do: passwords, access
-// tokens, API keys, and the middleware both services share. It only reads the
-// database; pkg/account writes.
+// Package auth is identity: it tells who is asking and what they may do, from
+// access tokens and API keys. It only reads the database, which the account
+// service writes, and knows nothing of HTTP; package authhttp, in its folder
+// http, is the middleware that the services share.
 package auth
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/sony/gobreaker/v2"
 
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 // Config of the Authenticator.
@@ -69,30 +69,31 @@ func NewAuthenticator(cfg Config, pool *pgxpool.Pool, tokens *Tokens, registry p
 	return a
 }
 
-// credential is what a request says of its caller.
-type credential struct {
-	value   string // access token or API key
-	key     bool   // it can only be an API key
-	project int64  // from X-Project; 0: none
+// Credential is what a request says of its caller.
+type Credential struct {
+	Value   string // access token or API key
+	OnlyKey bool   // Value was given as an API key: a token in its place is refused
+	Project int64  // the project to act on; 0 for the default
 }
 
-// authenticate returns the caller, who may do what scope says.
-func (a *Authenticator) authenticate(ctx context.Context, c credential, scope Scope) (Principal, error) {
+// Authenticate returns the caller behind c, who has the given scope. It refuses
+// every other caller with a *refusal.Error.
+func (a *Authenticator) Authenticate(ctx context.Context, c Credential, scope Scope) (Principal, error) {
 	var p Principal
 	var err error
-	if c.key || isCredential(c.value, KeyPrefix) {
+	if c.OnlyKey || isCredential(c.Value, KeyPrefix) {
 		p, err = a.byKey(ctx, c)
 	} else {
 		p, err = a.byToken(ctx, c, scope)
 	}
 	if errors.Is(err, errAway) {
-		return Principal{}, problem.Unavailable("unavailable", "who is calling cannot be checked now; try again", 2*time.Second, err)
+		return Principal{}, refusal.Later("unavailable", "who is calling cannot be checked now; try again", 2*time.Second, err)
 	}
 	if err != nil {
 		return Principal{}, err
 	}
 	if !p.Has(scope) {
-		return Principal{}, problem.New(http.StatusForbidden, "insufficient-scope", forbidden(p, scope))
+		return Principal{}, refusal.New(refusal.Forbidden, "insufficient-scope", forbidden(p, scope))
 	}
 	return p, nil
 }
@@ -107,39 +108,39 @@ func forbidden(p Principal, scope Scope) string {
 	return fmt.Sprintf("a project's %s cannot do this", p.Role)
 }
 
-func (a *Authenticator) byKey(ctx context.Context, c credential) (Principal, error) {
-	if !isCredential(c.value, KeyPrefix) {
-		return Principal{}, unauthorized("the API key is not valid")
+func (a *Authenticator) byKey(ctx context.Context, c Credential) (Principal, error) {
+	if !isCredential(c.Value, KeyPrefix) {
+		return Principal{}, Unauthorized("the API key is not valid")
 	}
-	k, err := a.keys.get(ctx, string(HashCredential(c.value)))
+	k, err := a.keys.get(ctx, string(HashCredential(c.Value)))
 	if errors.Is(err, errNotFound) {
-		return Principal{}, unauthorized("the API key is not valid or was revoked")
+		return Principal{}, Unauthorized("the API key is not valid or was revoked")
 	}
 	if err != nil {
 		return Principal{}, err
 	}
-	if c.project != 0 && c.project != k.project {
+	if c.Project != 0 && c.Project != k.project {
 		return Principal{}, errProject
 	}
 	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope}, nil
 }
 
-func (a *Authenticator) byToken(ctx context.Context, c credential, scope Scope) (Principal, error) {
-	user, family, err := a.tokens.Parse(c.value)
+func (a *Authenticator) byToken(ctx context.Context, c Credential, scope Scope) (Principal, error) {
+	user, family, err := a.tokens.Parse(c.Value)
 	if err != nil {
-		return Principal{}, unauthorized("the access token is not valid or has expired")
+		return Principal{}, Unauthorized("the access token is not valid or has expired")
 	}
 	userID := strconv.FormatInt(user, 10)
 	s, err := a.sessions.get(ctx, userID+"/"+family)
 	if errors.Is(err, errNotFound) {
-		return Principal{}, unauthorized("the login was ended; log in again")
+		return Principal{}, Unauthorized("the login was ended; log in again")
 	}
 	if err != nil {
 		return Principal{}, err
 	}
 	p := Principal{UserID: user, Family: family, ProjectID: s.home}
-	if c.project != 0 {
-		p.ProjectID = c.project
+	if c.Project != 0 {
+		p.ProjectID = c.Project
 	} else if scope == ScopeAccount {
 		return p, nil
 	}
@@ -151,8 +152,9 @@ func (a *Authenticator) byToken(ctx context.Context, c credential, scope Scope) 
 }
 
 // errProject does not say whether the project exists.
-var errProject = problem.NotFound("there is no such project among yours")
+var errProject = refusal.New(refusal.NotFound, "not-found", "there is no such project among yours")
 
-func unauthorized(detail string) *problem.Error {
-	return problem.New(http.StatusUnauthorized, "unauthorized", detail).WithHeader("WWW-Authenticate", "Bearer")
+// Unauthorized refuses a caller whose credentials are missing or worth nothing.
+func Unauthorized(detail string) error {
+	return refusal.New(refusal.Unauthenticated, "unauthorized", detail)
 }

@@ -56,6 +56,12 @@ func With(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// From returns the caller of the request. Operations that need one get here
-// only through the middleware, so it panics when there is none.
+// From returns the caller of the request. An operation that needs one is reached
+// only through the middleware, so that From panics when there is none.
 func From(ctx context.Context) Principal { return ctx.Value(principalKey{}).(Principal) }
+
+// Caller returns the caller of the request, if it has one.
+func Caller(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
@@ -107,7 +108,7 @@ func (s *Service) registerEvents(api huma.API) {
 		}},
 	}}
 	op.DefaultStatus = http.StatusAccepted
-	huma.Register(api, ratelimit.Limited(auth.Secured(op, auth.ScopeIngest), ratelimit.ClassIngest), s.post)
+	huma.Register(api, ratelimit.Limited(authhttp.Secured(op, auth.ScopeIngest), ratelimit.ClassIngest), s.post)
 	// Only described: huma would read into memory and check a body it knows of.
 	api.OpenAPI().Paths[op.Path].Post.RequestBody = requestBody(schemas)
 }

@@ -18,6 +18,8 @@ import (
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/clock"
+	authhttp "eventanalytics/pkg/auth/http"
+	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/ratelimit"
@@ -113,7 +115,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := auth.NewHasher(auth.HashParams)
+	hasher, err := password.NewHasher(password.Params)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +135,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(limiter),
 	)
 	s.registerEvents(srv.API)

@@ -11,7 +11,7 @@ import (
 
 	"eventanalytics/migrations"
 	"eventanalytics/pkg/account"
-	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres"
@@ -102,7 +102,7 @@ func CreateUser(ctx context.Context, o Options, user account.NewUser, log *zap.L
 		return account.User{}, err
 	}
 	defer pool.Close()
-	hasher, err := auth.NewHasher(auth.HashParams)
+	hasher, err := password.NewHasher(password.Params)
 	if err != nil {
 		return account.User{}, err
 	}

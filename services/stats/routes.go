@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/services/stats/metric"
 )
@@ -93,7 +94,7 @@ func (s *Service) operation(api huma.API, op huma.Operation, rows []any) huma.Op
 		}},
 		"304": {Description: "The answer is still what If-None-Match has"},
 	}
-	return ratelimit.Limited(auth.Secured(op, auth.ScopeRead), ratelimit.ClassStats)
+	return ratelimit.Limited(authhttp.Secured(op, auth.ScopeRead), ratelimit.ClassStats)
 }
 
 // answerSchema describes an answer with rows of one of some types.

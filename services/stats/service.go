@@ -18,6 +18,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/clock"
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/openapi"
@@ -96,7 +97,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	s.measure(deps.Registry)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)

@@ -30,7 +30,7 @@ func Limited(op huma.Operation, class Class) huma.Operation {
 
 // Middleware refuses requests to Limited operations beyond their limit, and
 // says in RateLimit-* headers where the caller stands. It comes after
-// auth.Middleware: it counts by user or API key, and by client address where
+// authhttp.Middleware: it counts by user or API key, and by client address where
 // there is neither.
 func Middleware(l *Limiter) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {

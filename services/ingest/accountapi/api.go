@@ -12,6 +12,7 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/platform/ratelimit"
 )
 
@@ -72,7 +73,7 @@ func operation(op huma.Operation, tag string, errors ...int) huma.Operation {
 
 // own is an operation of a logged-in user.
 func own(op huma.Operation, tag string, errors ...int) huma.Operation {
-	return ratelimit.Limited(auth.Secured(operation(op, tag, errors...), auth.ScopeAccount), ratelimit.ClassAccount)
+	return ratelimit.Limited(authhttp.Secured(operation(op, tag, errors...), auth.ScopeAccount), ratelimit.ClassAccount)
 }
 
 // aliased registers an operation through register, and again under each alias,

@@ -23,6 +23,8 @@ import (
 
 	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
+	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
@@ -52,7 +54,7 @@ var wideLimits = ratelimit.Config{
 func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	t.Helper()
 	pool := pgtest.New(t)
-	hasher, err := auth.NewHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
+	hasher, err := passwords.NewHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	require.NoError(t, err)
 	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", time.Now)
 	require.NoError(t, err)
@@ -65,7 +67,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	t.Cleanup(func() { require.NoError(t, client.Close()) })
 	limiter := ratelimit.New(limits, client, time.Second, zap.NewNop(), registry)
 	srv.API.UseMiddleware(
-		auth.Middleware(auth.NewAuthenticator(authCfg, pool, tokens, registry, time.Now)),
+		authhttp.Middleware(auth.NewAuthenticator(authCfg, pool, tokens, registry, time.Now)),
 		ratelimit.Middleware(limiter))
 	Register(srv.API, cfg, Deps{
 		Sessions: account.NewSessions(account.SessionConfig{RefreshTokenLifetime: time.Hour}, account.NewStore(pool, hasher), tokens, time.Now),

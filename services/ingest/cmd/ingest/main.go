@@ -13,7 +13,7 @@ import (
 
 	"eventanalytics/migrations"
 	"eventanalytics/pkg/account"
-	"eventanalytics/pkg/auth"
+	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
@@ -77,7 +77,7 @@ func (c createUser) Run(ctx context.Context) error {
 	if password = strings.TrimRight(password, "\r\n"); password == "" {
 		return errors.Join(errors.New("no password on standard input"), err)
 	}
-	hasher, err := auth.NewHasher(auth.HashParams)
+	hasher, err := passwords.NewHasher(passwords.Params)
 	if err != nil {
 		return err
 	}

@@ -1,13 +1,15 @@
-package auth
+// Package authhttp is the HTTP side of package auth: the middleware that finds
+// the caller of an operation, and the operations that ask for one.
+package authhttp
 
 import (
-	"context"
 	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/server"
 )
@@ -15,9 +17,9 @@ import (
 // Middleware lets a request to a Secured operation through when its caller may
 // do it, and puts the caller into its context. Other operations pass. It must
 // be in use before operations are registered.
-func Middleware(a *Authenticator) func(huma.Context, func(huma.Context)) {
+func Middleware(a *auth.Authenticator) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		scope, secured := ctx.Operation().Metadata[scopeKey].(Scope)
+		scope, secured := ctx.Operation().Metadata[scopeKey].(auth.Scope)
 		if !secured {
 			next(ctx)
 			return
@@ -27,20 +29,20 @@ func Middleware(a *Authenticator) func(huma.Context, func(huma.Context)) {
 			server.Refuse(ctx, err)
 			return
 		}
-		p, err := a.authenticate(ctx.Context(), c, scope)
+		p, err := a.Authenticate(ctx.Context(), c, scope)
 		if err != nil {
 			server.Refuse(ctx, err)
 			return
 		}
 		r := server.RequestFrom(ctx.Context())
 		r.UserID, r.ProjectID = p.UserID, p.ProjectID
-		next(huma.WithContext(ctx, With(ctx.Context(), p)))
+		next(huma.WithContext(ctx, auth.With(ctx.Context(), p)))
 	}
 }
 
 // readCredential reads the headers that say who is calling. Each may come once:
 // of two, a gateway and a service might believe different ones.
-func readCredential(ctx huma.Context) (credential, error) {
+func readCredential(ctx huma.Context) (auth.Credential, error) {
 	var authorization, key, project []string
 	ctx.EachHeader(func(name, value string) {
 		switch http.CanonicalHeaderKey(name) {
@@ -53,33 +55,27 @@ func readCredential(ctx huma.Context) (credential, error) {
 		}
 	})
 	if len(authorization)+len(key) > 1 {
-		return credential{}, problem.New(http.StatusBadRequest, "ambiguous-credentials", "send one credential: one Authorization or one X-API-Key header")
+		return auth.Credential{}, problem.New(http.StatusBadRequest, "ambiguous-credentials", "send one credential: one Authorization or one X-API-Key header")
 	}
 	if len(authorization)+len(key) == 0 {
-		return credential{}, unauthorized("send an access token or an API key as Authorization: Bearer …, or an API key as X-API-Key")
+		return auth.Credential{}, auth.Unauthorized("send an access token or an API key as Authorization: Bearer …, or an API key as X-API-Key")
 	}
-	var c credential
+	var c auth.Credential
 	if len(key) == 1 {
-		c = credential{value: key[0], key: true}
+		c = auth.Credential{Value: key[0], OnlyKey: true}
 	} else {
 		scheme, value, _ := strings.Cut(authorization[0], " ")
 		if !strings.EqualFold(scheme, "Bearer") {
-			return credential{}, unauthorized("the Authorization header must have the scheme Bearer")
+			return auth.Credential{}, auth.Unauthorized("the Authorization header must have the scheme Bearer")
 		}
-		c.value = strings.TrimSpace(value)
+		c.Value = strings.TrimSpace(value)
 	}
 	if len(project) > 0 {
 		id, err := strconv.ParseInt(project[0], 10, 64)
 		if err != nil || id <= 0 || len(project) > 1 {
-			return credential{}, problem.Invalid("invalid-parameter", projectHeader, "must be the id of one project")
+			return auth.Credential{}, problem.Invalid("invalid-parameter", projectHeader, "must be the id of one project")
 		}
-		c.project = id
+		c.Project = id
 	}
 	return c, nil
-}
-
-// Caller returns the caller of a request, if the operation is Secured.
-func Caller(ctx context.Context) (Principal, bool) {
-	p, ok := ctx.Value(principalKey{}).(Principal)
-	return p, ok
 }

@@ -1,10 +1,11 @@
-package auth
+package authhttp
 
 import (
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/server"
 )
 
@@ -16,7 +17,7 @@ const (
 // Secured makes an operation ask for a caller with the given scope: the
 // middleware enforces it, the OpenAPI document shows it. API keys and X-Project
 // are not shown for account operations, which act on no project.
-func Secured(op huma.Operation, scope Scope) huma.Operation {
+func Secured(op huma.Operation, scope auth.Scope) huma.Operation {
 	if op.Metadata == nil {
 		op.Metadata = map[string]any{}
 	}
@@ -25,7 +26,7 @@ func Secured(op huma.Operation, scope Scope) huma.Operation {
 		map[string][]string{server.OAuth2Scheme: {}},
 		map[string][]string{server.BearerScheme: {}})
 	op.Errors = append(op.Errors, http.StatusUnauthorized, http.StatusForbidden)
-	if scope == ScopeAccount {
+	if scope == auth.ScopeAccount {
 		return op
 	}
 	op.Security = append(op.Security, map[string][]string{server.APIKeyScheme: {}})

@@ -1,64 +1,32 @@
-package auth
+package password
 
 import (
 	"context"
 	"crypto/rand"
-	_ "embed"
 	"fmt"
-	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/argon2id"
 
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
-// Length of a password in bytes.
-const (
-	MinPassword = 8
-	MaxPassword = 256
-)
-
-//go:embed common_passwords.txt
-var commonPasswords string
-
-var commonest = sync.OnceValue(func() map[string]struct{} {
-	set := map[string]struct{}{}
-	for p := range strings.FieldsSeq(commonPasswords) {
-		set[p] = struct{}{}
-	}
-	return set
-})
-
-// CheckPassword applies the rules for a new password: 8 to 256 bytes and not
-// among the commonest, in any case. The problem it returns names field.
-func CheckPassword(field, password string) error {
-	if len(password) < MinPassword || len(password) > MaxPassword {
-		return problem.Invalid("invalid-field", field, fmt.Sprintf("must have %d to %d bytes", MinPassword, MaxPassword))
-	}
-	if _, ok := commonest()[strings.ToLower(password)]; ok {
-		return problem.Invalid("too-common", field, "is among the commonest passwords")
-	}
-	return nil
-}
-
-// HashParams are the parameters of new password hashes: argon2id with 19 MiB and
+// Params are the parameters of new password hashes: argon2id with 19 MiB and
 // two passes, about 50 ms of one core.
-var HashParams = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+var Params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
 const (
 	maxHashing = 1  // takes 19 MiB and a core
 	maxQueued  = 16 // a second or two of waiting
 )
 
-// Hasher hashes passwords, one at a time and with a pause as long as each took:
-// who logs in as fast as possible must not take the memory and the cores of the
-// rest. Logins get half a core, the others wait or are refused.
+// Hasher hashes passwords, one at a time and with a pause as long as each took, so
+// that a flood of logins cannot take all the memory and cores there are. Logins
+// get half a core; further ones wait or are refused.
 type Hasher struct {
 	params argon2id.Params
-	slots  chan struct{} // taken by those who hash, and by pauses
+	slots  chan struct{} // taken while hashing, and by pauses
 	inside atomic.Int64  // hashing or queued
 	// dummy stands in for the hash of an unknown user.
 	dummy string
@@ -90,8 +58,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 
 // Verify reports whether the hash is of the password, and whether it was made
 // with other parameters than new hashes have, so that it should be replaced. An
-// empty hash, of a user who does not exist, takes the same time and matches
-// nothing.
+// empty hash, which stands for a user who does not exist, takes the same time and
+// matches nothing.
 func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdated bool, err error) {
 	leave, err := h.enter(ctx)
 	if err != nil {
@@ -109,11 +77,11 @@ func (h *Hasher) Verify(ctx context.Context, password, hash string) (ok, outdate
 	return ok && known, *params != h.params, nil
 }
 
-// errFull is a 503: the queue is as long as it may be.
-var errFull = problem.Unavailable("busy", "too many logins at once; try again", time.Second, nil)
+// errFull says that the queue is as long as it may be.
+var errFull = refusal.Later("busy", "too many logins at once; try again", time.Second, nil)
 
-// Full returns a 503 while the queue is full, so that who would be refused anyway
-// need not be looked up before.
+// Full returns a refusal while the queue is full, so that a user whose login would
+// be refused anyway need not be looked up first.
 func (h *Hasher) Full() error {
 	if h.inside.Load() >= maxHashing+maxQueued {
 		return errFull
@@ -122,7 +90,7 @@ func (h *Hasher) Full() error {
 }
 
 // enter waits for a free slot, which leave gives back; when the queue is full it
-// refuses with a 503.
+// refuses.
 func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	if h.inside.Add(1) > maxHashing+maxQueued {
 		h.inside.Add(-1)

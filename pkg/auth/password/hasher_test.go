@@ -1,58 +1,19 @@
-package auth
+package password
 
 import (
 	"context"
 	"errors"
-	"net/http"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/alexedwards/argon2id"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 )
 
 // cheap parameters keep the tests fast.
 var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
-
-func TestCheckPassword(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct{ password, code string }{
-		"7 bytes":                {"abcdefg", "invalid-field"},
-		"8 bytes":                {"vlqmzrtk", ""},
-		"4 characters, 12 bytes": {"日本語字", ""},
-		"256 bytes":              {strings.Repeat("x", 256), ""},
-		"257 bytes":              {strings.Repeat("x", 257), "invalid-field"},
-		"empty":                  {"", "invalid-field"},
-		"common":                 {"password123", "too-common"},
-		"common in capitals":     {"QWERTYUIOP", "too-common"},
-		"digits":                 {"12345678", "too-common"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			err := CheckPassword("new_password", c.password)
-			if c.code == "" {
-				require.NoError(t, err)
-				return
-			}
-			p := problem.From(err)
-			require.Equal(t, http.StatusUnprocessableEntity, p.Status)
-			require.Equal(t, c.code, p.Code())
-			require.Equal(t, "new_password", p.Errors[0].Field)
-		})
-	}
-}
-
-func TestCommonPasswordsCanBeMatched(t *testing.T) {
-	t.Parallel()
-	require.Greater(t, len(commonest()), 500)
-	for p := range commonest() {
-		require.Equal(t, strings.ToLower(p), p)
-		require.GreaterOrEqual(t, len(p), MinPassword, p)
-	}
-}
 
 func TestHasher(t *testing.T) {
 	t.Parallel()
@@ -92,12 +53,12 @@ func TestHasher(t *testing.T) {
 // What an unknown user costs is what a known one costs: the same parameters.
 func TestDummyHashCostsTheSame(t *testing.T) {
 	t.Parallel()
-	h, err := NewHasher(HashParams)
+	h, err := NewHasher(Params)
 	require.NoError(t, err)
 	params, _, _, err := argon2id.DecodeHash(h.dummy)
 	require.NoError(t, err)
-	require.Equal(t, HashParams, *params)
-	require.Equal(t, argon2id.Params{Memory: 19456, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}, HashParams)
+	require.Equal(t, Params, *params)
+	require.Equal(t, argon2id.Params{Memory: 19456, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}, Params)
 }
 
 func TestHasherQueueIsBounded(t *testing.T) {
@@ -120,10 +81,10 @@ func TestHasherQueueIsBounded(t *testing.T) {
 
 	require.Error(t, h.Full())
 	_, err = h.Hash(t.Context(), "one too many")
-	var p *problem.Error
-	require.ErrorAs(t, err, &p)
-	require.Equal(t, http.StatusServiceUnavailable, p.Status)
-	require.Positive(t, p.RetryAfter)
+	var r *refusal.Error
+	require.ErrorAs(t, err, &r)
+	require.Equal(t, refusal.Unavailable, r.Kind)
+	require.Positive(t, r.RetryAfter)
 
 	cancel()
 	for range maxQueued {

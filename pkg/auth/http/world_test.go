@@ -1,0 +1,120 @@
+package authhttp_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
+	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/server"
+)
+
+const secret = auth.Secret("0123456789abcdef0123456789abcdef")
+
+// world is a service with one operation for each scope, and the rows that the
+// account service would write.
+type world struct {
+	pool     *pgxpool.Pool
+	handler  http.Handler
+	registry *prometheus.Registry
+	tokens   *auth.Tokens
+}
+
+func newWorld(t *testing.T, cfg auth.Config, pool *pgxpool.Pool, now func() time.Time) *world {
+	t.Helper()
+	tokens, err := auth.NewTokens(secret, now)
+	require.NoError(t, err)
+	registry := prometheus.NewRegistry()
+	srv, err := server.New(server.Config{}, zap.NewNop(), registry)
+	require.NoError(t, err)
+	srv.API.UseMiddleware(authhttp.Middleware(auth.NewAuthenticator(cfg, pool, tokens, registry, now)))
+	type output struct{ Body auth.Principal }
+	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead, auth.ScopeAccount} {
+		huma.Register(srv.API, authhttp.Secured(huma.Operation{OperationID: string(scope), Method: http.MethodGet, Path: "/" + string(scope)}, scope),
+			func(ctx context.Context, _ *struct{}) (*output, error) {
+				p := auth.From(ctx)
+				r := server.RequestFrom(ctx)
+				if r.UserID != p.UserID || r.ProjectID != p.ProjectID {
+					t.Errorf("the access log will not know the caller: %+v", r)
+				}
+				return &output{Body: p}, nil
+			})
+	}
+	huma.Register(srv.API, huma.Operation{OperationID: "open", Method: http.MethodGet, Path: "/open"},
+		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
+			if _, ok := auth.Caller(ctx); ok {
+				t.Error("an open operation has a caller")
+			}
+			return nil, nil
+		})
+	return &world{pool: pool, handler: srv.Handler(), registry: registry, tokens: tokens}
+}
+
+func defaults(t *testing.T) *world {
+	t.Helper()
+	return newWorld(t, auth.Config{CacheFor: 0, HonourFor: 15 * time.Minute}, pgtest.New(t), time.Now)
+}
+
+// user who is logged in.
+type user struct {
+	id, project int64 // project is the user's own
+	token       string
+}
+
+const userSQL = `
+WITH u AS (
+    INSERT INTO analytics.users (username, username_key, password_hash) VALUES ($1, $1, '') RETURNING id
+), p AS (
+    INSERT INTO analytics.projects (name, home_of) SELECT $1, id FROM u RETURNING id, home_of
+), m AS (
+    INSERT INTO analytics.members (project_id, user_id, role) SELECT id, home_of, 'owner' FROM p
+), f AS (
+    INSERT INTO analytics.token_families (user_id) SELECT id FROM u RETURNING id
+)
+SELECT u.id, p.id, f.id::text FROM u CROSS JOIN p CROSS JOIN f`
+
+// login makes a user with a project and a login.
+func (w *world) login(t *testing.T, name string) user {
+	t.Helper()
+	var u user
+	var family string
+	require.NoError(t, w.pool.QueryRow(t.Context(), userSQL, name).Scan(&u.id, &u.project, &family))
+	var err error
+	u.token, err = w.tokens.Issue(u.id, family)
+	require.NoError(t, err)
+	return u
+}
+
+const (
+	keySQL        = `INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by) VALUES ($1, 'k', $2, '', $3, $4)`
+	memberSQL     = `INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, $3)`
+	revokeKeysSQL = `UPDATE analytics.api_keys SET revoked_at = now() WHERE project_id = $1`
+)
+
+// createKey makes an API key of u's own project.
+func (w *world) createKey(t *testing.T, u user, scope auth.Scope) string {
+	t.Helper()
+	key, hash := auth.NewCredential(auth.KeyPrefix)
+	w.exec(t, keySQL, u.project, scope, hash, u.id)
+	return key
+}
+
+func (w *world) addMember(t *testing.T, project, user int64, role auth.Role) {
+	t.Helper()
+	w.exec(t, memberSQL, project, user, role)
+}
+
+func (w *world) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	_, err := w.pool.Exec(t.Context(), sql, args...)
+	require.NoError(t, err)
+}
