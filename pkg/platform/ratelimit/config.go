@@ -20,24 +20,6 @@ type Config struct {
 	LoginFailures Limit `env:"RATE_LIMIT_LOGIN_FAILURES" envDefault:"5/m burst 5" doc:"Failed logins per account"`
 }
 
-func (c Config) of(class Class) Limit {
-	switch class {
-	case ClassIngest:
-		return c.Ingest
-	case ClassStats:
-		return c.Stats
-	case ClassAccount:
-		return c.Account
-	case ClassRegister:
-		return c.Register
-	case ClassLogin:
-		return c.Login
-	case classFailures:
-		return c.LoginFailures
-	}
-	panic("there is no rate limit of class " + string(class))
-}
-
 func init() {
 	// The client's own logger writes lines of its own form to standard error;
 	// its failures are counted and logged by the Limiter.

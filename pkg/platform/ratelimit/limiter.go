@@ -1,6 +1,6 @@
 // Package ratelimit keeps callers within their limits: token buckets in Redis,
-// shared by all replicas and timed by its clock. While Redis is away each
-// process keeps the limits on its own.
+// shared by all replicas and timed by its clock. While Redis is away, each process
+// keeps the limits on its own.
 package ratelimit
 
 import (
@@ -31,7 +31,15 @@ const (
 	classFailures Class = "login-failures" // per account
 )
 
-var classes = []Class{ClassIngest, ClassStats, ClassAccount, ClassRegister, ClassLogin, classFailures}
+// limits has the setting of each class.
+var limits = map[Class]func(*Config) Limit{
+	ClassIngest:   func(c *Config) Limit { return c.Ingest },
+	ClassStats:    func(c *Config) Limit { return c.Stats },
+	ClassAccount:  func(c *Config) Limit { return c.Account },
+	ClassRegister: func(c *Config) Limit { return c.Register },
+	ClassLogin:    func(c *Config) Limit { return c.Login },
+	classFailures: func(c *Config) Limit { return c.LoginFailures },
+}
 
 // breakerPause is how long Redis is left alone after failing a few times in a
 // row, so that requests need not wait for a time-out each.
@@ -43,9 +51,9 @@ type Limiter struct {
 	redis     *redis_rate.Limiter
 	timeout   time.Duration
 	breaker   *gobreaker.CircuitBreaker[tokens]
-	joint     joint
+	batcher   batcher
 	local     *local
-	accounts  turns
+	accounts  keyedMutex // of attempts to log in
 	refused   *prometheus.CounterVec
 	fallbacks *prometheus.CounterVec
 }
@@ -67,7 +75,7 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 		cfg:     cfg,
 		redis:   redis_rate.NewLimiter(client),
 		timeout: timeout,
-		joint:   joint{next: map[string]*round{}},
+		batcher: newBatcher(),
 		local:   newLocal(time.Now),
 		breaker: gobreaker.NewCircuitBreaker[tokens](gobreaker.Settings{
 			Timeout:     breakerPause,
@@ -89,7 +97,7 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 		}, []string{"class"}),
 	}
 	// A counter that appears with its first count shows no increase.
-	for _, class := range classes {
+	for class := range limits {
 		l.refused.WithLabelValues(string(class))
 		l.fallbacks.WithLabelValues(string(class))
 	}
@@ -99,10 +107,10 @@ func New(cfg Config, client redis.UniversalClient, timeout time.Duration, log *z
 // take takes a token from the bucket of subject, if there is one.
 func (l *Limiter) take(ctx context.Context, class Class, subject string) result {
 	key := bucket(class, subject)
-	return l.joint.take(key, func(n int) tokens { return l.ask(ctx, class, key, n) })
+	return l.batcher.take(key, func(n int) tokens { return l.ask(ctx, class, key, n) })
 }
 
-// peek tells whether there is a token, and leaves it there.
+// peek tells whether there is a token, without taking it.
 func (l *Limiter) peek(ctx context.Context, class Class, subject string) result {
 	return l.ask(ctx, class, bucket(class, subject), 0).result
 }
@@ -116,7 +124,7 @@ func bucket(class Class, subject string) string {
 
 // ask takes up to n tokens from a bucket; with n = 0 it only looks.
 func (l *Limiter) ask(ctx context.Context, class Class, key string, n int) tokens {
-	limit := l.cfg.of(class)
+	limit := limits[class](&l.cfg)
 	t, err := l.breaker.Execute(func() (tokens, error) {
 		// A client that hangs up must not look like a Redis that is away.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.timeout)
@@ -132,8 +140,8 @@ func (l *Limiter) ask(ctx context.Context, class Class, key string, n int) token
 		r := result{limit: limit, allowed: answer.Allowed > 0, remaining: answer.Remaining, retry: answer.RetryAfter, reset: answer.ResetAfter}
 		if n == 0 {
 			r.allowed = answer.Remaining >= 1
-			// The bucket is full after reset, one token is there burst−1
-			// intervals before.
+			// The bucket is full after reset; it has one token burst−1 intervals
+			// earlier.
 			r.retry = r.reset - time.Duration(limit.Burst-1)*limit.interval()
 		}
 		return tokens{result: r, n: answer.Allowed}, nil

@@ -283,20 +283,20 @@ func TestLoginsAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 	require.EqualValues(t, 5, guesses.Load())
-	require.Empty(t, l.accounts.waiting, "nothing is left of those who waited")
+	require.Empty(t, l.accounts.locks, "nothing is left of the attempts that waited")
 }
 
 func TestWaitingEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
-	var turns turns
-	done, err := turns.take(t.Context(), "a")
+	var m keyedMutex
+	done, err := m.lock(t.Context(), "a")
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = turns.take(ctx, "a")
+	_, err = m.lock(ctx, "a")
 	require.ErrorIs(t, err, context.Canceled)
 	done()
-	require.Empty(t, turns.waiting)
+	require.Empty(t, m.locks)
 }
 
 func TestLocalIsBounded(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// localBuckets is how many callers of a class the process remembers. Classes are
-// apart so that nobody pushes out the failed logins by reading stats.
+// localBuckets is how many callers of a class the process remembers. Each class has
+// its own, so that reading stats cannot push out failed logins.
 const localBuckets = 10_000
 
 // local keeps the limits in the process while Redis is away. Those of logins
@@ -20,7 +20,7 @@ type local struct {
 
 func newLocal(now func() time.Time) *local {
 	l := &local{now: now, buckets: map[Class]*lru.Cache[string, *rate.Limiter]{}}
-	for _, class := range []Class{ClassIngest, ClassStats, ClassAccount, ClassRegister, ClassLogin, classFailures} {
+	for class := range limits {
 		buckets, err := lru.New[string, *rate.Limiter](localBuckets)
 		if err != nil {
 			panic(err) // the size is a positive constant

@@ -5,19 +5,19 @@ import (
 	"errors"
 )
 
-// Attempt runs verify, which checks a password of account, unless too many
-// checks failed of late: then it returns a 429 without running it. Only errors
-// that are failed count. Attempts on one account take turns, so that many at
-// once cannot all pass the check before the first is counted.
+// Attempt runs verify, which checks a password of account, unless too many checks
+// failed recently: then it returns a 429 without running it. Only errors that are
+// failed count. Attempts on one account run one at a time, so that many at once
+// cannot all pass the check before the first is counted.
 //
-// Attempts that wait hold nothing but a goroutine; the limit per address bounds
-// their number.
+// An attempt that waits holds nothing but a goroutine; the limit per address
+// bounds their number.
 func (l *Limiter) Attempt(ctx context.Context, account string, failed error, verify func() error) error {
-	done, err := l.accounts.take(ctx, account)
+	unlock, err := l.accounts.lock(ctx, account)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer unlock()
 	if r := l.peek(ctx, classFailures, account); !r.allowed {
 		note(ctx, r)
 		return l.refuse(classFailures, r)

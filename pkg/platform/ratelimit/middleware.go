@@ -50,7 +50,7 @@ func Middleware(l *Limiter) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// subject is the caller whom a limit is about.
+// subject is the caller that a limit is about.
 func subject(ctx context.Context) string {
 	if p, ok := auth.Caller(ctx); ok {
 		if p.KeyID != 0 {
@@ -61,7 +61,7 @@ func subject(ctx context.Context) string {
 	return "address " + network(server.RequestFrom(ctx).ClientIP)
 }
 
-// network is the address itself, or its /64 for IPv6: one customer has them all.
+// network is the address itself, or its /64 for IPv6: one customer has all of it.
 func network(address string) string {
 	a, err := netip.ParseAddr(address)
 	if err != nil || a.Unmap().Is4() {
@@ -80,7 +80,7 @@ func setHeaders(ctx huma.Context, r result) {
 	ctx.SetHeader("RateLimit-Reset", strconv.Itoa(seconds(r.reset)))
 }
 
-// seconds rounds up: who waits that long will be served.
+// seconds rounds up: a client that waits that long will be served.
 func seconds(d time.Duration) int { return int((max(0, d) + time.Second - 1) / time.Second) }
 
 func (l *Limiter) refuse(class Class, r result) *problem.Error {
@@ -92,7 +92,7 @@ func (l *Limiter) refuse(class Class, r result) *problem.Error {
 }
 
 // limitedContext lets an operation's own check say more about limits than the
-// middleware knew: the headers are written again with the status.
+// middleware knew: the headers are rewritten with the status.
 type limitedContext struct {
 	humaContext
 	stricter *result

@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestJointTakesForAllWhoWait(t *testing.T) {
+func TestBatchTakesForAllThatWait(t *testing.T) {
 	t.Parallel()
-	j := joint{next: map[string]*round{}}
+	b := newBatcher()
 	under, release := make(chan int), make(chan struct{})
 	left := 5
 	ask := func(n int) tokens { // one call at a time
@@ -26,7 +26,7 @@ func TestJointTakesForAllWhoWait(t *testing.T) {
 	var wg sync.WaitGroup
 	take := func() {
 		wg.Go(func() {
-			if r := j.take("a", ask); r.allowed {
+			if r := b.take("a", ask); r.allowed {
 				allowed.Add(1)
 				seen.Store(r.remaining, true)
 			}
@@ -39,11 +39,11 @@ func TestJointTakesForAllWhoWait(t *testing.T) {
 		take()
 	}
 	require.Eventually(t, func() bool {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		return j.next["a"].n == more
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return b.next["a"].n == more
 	}, 10*time.Second, time.Millisecond)
-	other := j.take("b", func(int) tokens { return tokens{n: 1} })
+	other := b.take("b", func(int) tokens { return tokens{n: 1} })
 	require.True(t, other.allowed, "another caller does not wait")
 
 	release <- struct{}{}
@@ -55,5 +55,5 @@ func TestJointTakesForAllWhoWait(t *testing.T) {
 		_, ok := seen.Load(remaining)
 		require.True(t, ok, "each sees what is left after it: %d", remaining)
 	}
-	require.Eventually(t, func() bool { j.mu.Lock(); defer j.mu.Unlock(); return len(j.next) == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { b.mu.Lock(); defer b.mu.Unlock(); return len(b.next) == 0 }, 10*time.Second, time.Millisecond)
 }
