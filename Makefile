@@ -11,14 +11,14 @@ GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 # is for editors. Modules that link DuckDB are tested without the race detector:
 # each of their test binaries already takes 10 s or more to link.
 DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
-RACE_MODULES := migrations pkg services/ingest cmd/import_events
+RACE_MODULES := migrations pkg services/account services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
 SEED ?= 0
 BUG ?= .
 FUZZ_TIME ?= 30s
 SOURCES := migrations pkg services cmd tests
-BINARIES := ingest syncworker stats standalone
+BINARIES := account ingest syncworker stats standalone
 
 .PHONY: help
 help: ## List the targets

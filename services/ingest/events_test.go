@@ -19,12 +19,12 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/auth/authtest"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
-	"eventanalytics/services/ingest/accountapi"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -41,30 +41,22 @@ func newAPI(t *testing.T, limits Limits) *api {
 	pool := pgtest.New(t)
 	rate := ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
 	cfg := Config{
-		HTTP:     server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
-		Auth:     auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
-		Accounts: accountapi.Config{Registration: "open"},
-		Redis:    ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
-		Rates:    ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, LoginFailures: rate},
-		Limits:   limits,
-		Store:    store.Config{GroupCommit: true},
+		HTTP:   server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
+		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
+		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
+		Rates:  ratelimit.Config{Ingest: rate},
+		Limits: limits,
+		Store:  store.Config{GroupCommit: true},
 	}
-	cfg.Sessions.RefreshTokenLifetime = time.Hour
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	web := httptest.NewServer(s.Server().Handler())
 	t.Cleanup(web.Close)
 
-	a := &api{url: web.URL, pool: pool}
-	const login = `{"username": "ann", "password": "correct horse battery"}`
-	require.Equal(t, http.StatusCreated, a.request(t, http.MethodPost, "/register", login, nil))
-	var grant struct {
-		AccessToken string `json:"access_token"`
-	}
-	require.Equal(t, http.StatusOK, a.request(t, http.MethodPost, "/token", login, &grant))
-	a.token = grant.AccessToken
-	return a
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
+	require.NoError(t, err)
+	return &api{url: web.URL, pool: pool, token: authtest.Login(t, pool, tokens, "ann").Token}
 }
 
 var defaultLimits = Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 16 << 20, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}

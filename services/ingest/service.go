@@ -1,5 +1,5 @@
 // Package ingest is the service that takes events in: it validates them and
-// writes ledger and outbox in one Postgres transaction. It also owns accounts.
+// writes ledger and outbox in one Postgres transaction.
 package ingest
 
 import (
@@ -15,16 +15,13 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/clock"
 	authhttp "eventanalytics/pkg/auth/http"
-	"eventanalytics/pkg/auth/password"
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
-	"eventanalytics/services/ingest/accountapi"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -59,17 +56,15 @@ func (l *Limits) Validate() error {
 
 // Config of the ingest service.
 type Config struct {
-	HTTP     server.Config
-	Auth     auth.Config
-	Sessions account.SessionConfig
-	Accounts accountapi.Config
-	Redis    ratelimit.RedisConfig
-	Rates    ratelimit.Config
-	Limits   Limits
-	Store    store.Config
+	HTTP   server.Config
+	Auth   auth.Config
+	Redis  ratelimit.RedisConfig
+	Rates  ratelimit.Config
+	Limits Limits
+	Store  store.Config
 }
 
-// Service takes events and owns accounts.
+// Service takes events.
 type Service struct {
 	cfg      Config
 	pool     *pgxpool.Pool
@@ -115,10 +110,6 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := password.NewHasher(password.Params)
-	if err != nil {
-		return nil, err
-	}
 	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
 	if err != nil {
 		return nil, err
@@ -133,16 +124,11 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		tokens: outbox.NewTokens(positionKey), now: clock.Now,
 		metrics: newEventMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
-	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
 		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
-		ratelimit.Middleware(limiter),
+		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.registerEvents(srv.API)
-	accountapi.Register(srv.API, cfg.Accounts, accountapi.Deps{
-		Sessions: account.NewSessions(cfg.Sessions, account.NewStore(deps.Pool, hasher), tokens, clock.Now),
-		Limiter:  limiter,
-	})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
 	return s, nil
 }

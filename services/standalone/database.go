@@ -4,18 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"go.uber.org/zap"
 
 	"eventanalytics/migrations"
-	"eventanalytics/pkg/account"
-	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/postgres/private"
+	"eventanalytics/services/account"
+	"eventanalytics/services/account/store"
 )
 
 // database is the Postgres in use.
@@ -84,27 +85,24 @@ func (d *database) close() error {
 	return nil
 }
 
-// CreateUser creates an account, whether or not the standalone is running.
-func CreateUser(ctx context.Context, o Options, user account.NewUser, log *zap.Logger) (_ account.User, err error) {
+// CreateUser makes an account and says so to out, whether or not the standalone is
+// running.
+func CreateUser(ctx context.Context, o Options, user store.NewUser, log *zap.Logger, out io.Writer) (err error) {
 	d, err := openDatabase(ctx, o, log)
 	if errors.Is(err, private.ErrInUse) {
 		url, err := private.RunningURL(o.postgresDir())
 		if err != nil {
-			return account.User{}, err
+			return err
 		}
 		d = &database{url: url, maxConns: o.MaxConns}
 	} else if err != nil {
-		return account.User{}, err
+		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
 	pool, err := boot.Open(ctx, d.config(), "create-user")
 	if err != nil {
-		return account.User{}, err
+		return err
 	}
 	defer pool.Close()
-	hasher, err := password.NewHasher(password.Params)
-	if err != nil {
-		return account.User{}, err
-	}
-	return account.NewStore(pool, hasher).CreateUser(ctx, user)
+	return account.Create(ctx, pool, user, out)
 }

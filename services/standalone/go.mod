@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	eventanalytics/migrations v0.0.0
 	eventanalytics/pkg v0.0.0
+	eventanalytics/services/account v0.0.0
 	eventanalytics/services/ingest v0.0.0
 	eventanalytics/services/stats v0.0.0
 	eventanalytics/services/syncworker v0.0.0
@@ -108,6 +109,7 @@ replace (
 	eventanalytics/migrations => ../../migrations
 	eventanalytics/pkg => ../../pkg
 	eventanalytics/pkg/warehouse => ../../pkg/warehouse
+	eventanalytics/services/account => ../../services/account
 	eventanalytics/services/ingest => ../../services/ingest
 	eventanalytics/services/stats => ../../services/stats
 	eventanalytics/services/syncworker => ../../services/syncworker

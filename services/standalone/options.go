@@ -1,6 +1,6 @@
-// Package standalone runs the whole service in one process: ingest, sync worker
-// and stats behind a gateway, on a private Postgres and an in-process Redis unless
-// it is given external ones.
+// Package standalone runs the whole service in one process: accounts, ingest, sync
+// worker and stats behind a gateway, on a private Postgres and an in-process Redis
+// unless given real ones.
 package standalone
 
 import (
@@ -14,6 +14,7 @@ import (
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/tracing"
+	"eventanalytics/services/account"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"
@@ -69,9 +70,10 @@ func LogConfig() (logging.Config, error) { return config.Load[logging.Config](Ow
 
 // Services are the settings of the services in it.
 type Services struct {
-	Ingest ingest.Config
-	Stats  stats.Config
-	Worker syncworker.Config
+	Account account.Config
+	Ingest  ingest.Config
+	Stats   stats.Config
+	Worker  syncworker.Config
 }
 
 // given are the settings that the standalone provides unless the environment does.

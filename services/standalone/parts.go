@@ -9,7 +9,9 @@ import (
 
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/services/account"
 	"eventanalytics/services/ingest"
+	"eventanalytics/services/standalone/gateway"
 	"eventanalytics/services/stats"
 	"eventanalytics/services/syncworker"
 )
@@ -21,6 +23,10 @@ type part struct {
 	registry *prometheus.Registry
 }
 
+func (p part) behindGateway() gateway.Service {
+	return gateway.Service{Name: p.name, Handler: p.Server().Handler()}
+}
+
 // process is the services with what they depend on.
 type process struct {
 	options  Options
@@ -29,8 +35,8 @@ type process struct {
 	log      *zap.Logger
 	out      io.Writer
 
-	ingest, stats, worker part
-	onClose               []func()
+	account, ingest, stats, worker part
+	onClose                        []func()
 }
 
 func (p *process) close() {
@@ -39,9 +45,12 @@ func (p *process) close() {
 	}
 }
 
-func (p *process) parts() []part { return []part{p.ingest, p.stats, p.worker} }
+func (p *process) parts() []part { return []part{p.account, p.ingest, p.stats, p.worker} }
 
 func (p *process) makeParts(ctx context.Context, db *database) (err error) {
+	if p.account, err = makePart(ctx, p, db, "account", p.services.Account, account.New); err != nil {
+		return err
+	}
 	if p.ingest, err = makePart(ctx, p, db, "ingest", p.services.Ingest, ingest.New); err != nil {
 		return err
 	}

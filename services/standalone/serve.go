@@ -62,10 +62,11 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 // ends and the last request is done.
 func (p *process) serve(ctx context.Context) error {
 	g := &gateway.Gateway{
-		Ingest: gateway.Service{Name: p.ingest.name, Handler: p.ingest.Server().Handler()},
-		Stats:  gateway.Service{Name: p.stats.name, Handler: p.stats.Server().Handler()},
-		Others: []gateway.Service{{Name: p.worker.name, Handler: p.worker.Server().Handler()}},
-		Log:    p.log,
+		Account: p.account.behindGateway(),
+		Ingest:  p.ingest.behindGateway(),
+		Stats:   p.stats.behindGateway(),
+		Others:  []gateway.Service{p.worker.behindGateway()},
+		Log:     p.log,
 	}
 	if err := awaitReady(ctx, g); err != nil {
 		return err

@@ -19,8 +19,8 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/services/account/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -115,7 +115,7 @@ func TestLifeOfTheStandalone(t *testing.T) {
 	require.Equal(t, 404, status(t, o.url()+"/metrics"))
 
 	metrics := body(t, "http://"+o.MetricsAddr+"/metrics")
-	for _, service := range []string{"ingest", "stats"} {
+	for _, service := range []string{"account", "ingest", "stats"} {
 		require.Regexp(t, `analytics_http_requests_total\{[^}]*service="`+service+`"`, metrics)
 	}
 	require.Contains(t, metrics, `service="syncworker"`)
@@ -128,9 +128,9 @@ func TestLifeOfTheStandalone(t *testing.T) {
 		require.Equal(t, 200, status(t, o.url()+"/readyz"), "the first was disturbed")
 	})
 	t.Run("a user can be created beside it", func(t *testing.T) {
-		user, err := CreateUser(t.Context(), o, account.NewUser{Username: "beside", Password: "long enough for it"}, zap.NewNop())
-		require.NoError(t, err)
-		require.Equal(t, "beside", user.Username)
+		var out strings.Builder
+		require.NoError(t, CreateUser(t.Context(), o, store.NewUser{Username: "beside", Password: "long enough for it"}, zap.NewNop(), &out))
+		require.Regexp(t, `^created user [1-9]\d* \(beside\), project [1-9]\d*\n$`, out.String())
 	})
 
 	r.stop(t)
@@ -138,9 +138,9 @@ func TestLifeOfTheStandalone(t *testing.T) {
 	_, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(o.Port))))
 	require.Error(t, err)
 
-	user, err := CreateUser(t.Context(), o, account.NewUser{Username: "without", Password: "long enough for it"}, zap.NewNop())
-	require.NoError(t, err)
-	require.NotZero(t, user.ProjectID)
+	var out strings.Builder
+	require.NoError(t, CreateUser(t.Context(), o, store.NewUser{Username: "without", Password: "long enough for it"}, zap.NewNop(), &out))
+	require.Regexp(t, `^created user [1-9]\d* \(without\), project [1-9]\d*\n$`, out.String())
 	require.NoFileExists(t, filepath.Join(o.postgresDir(), "data", "postmaster.pid"))
 
 	// The same data again: the user is still there, and user 42 counts once.

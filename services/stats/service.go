@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/clock"
 	authhttp "eventanalytics/pkg/auth/http"
+	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/openapi"

@@ -102,7 +102,7 @@ func newCluster(ctx context.Context, dir string, variant stack.Variant) (_ *clus
 	if _, err := stack.Command(ctx, []string{"DATABASE_URL=" + c.server.URL()}, program, "migrate"); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"ingest-1", "ingest-2", "syncworker-1", "syncworker-2", "stats-1", "stats-2"} {
+	for _, name := range []string{"account-1", "account-2", "ingest-1", "ingest-2", "syncworker-1", "syncworker-2", "stats-1", "stats-2"} {
 		if err := c.addService(ctx, name); err != nil {
 			return nil, err
 		}
@@ -113,8 +113,9 @@ func newCluster(ctx context.Context, dir string, variant stack.Variant) (_ *clus
 	}
 	c.proxied = stack.Gateway{
 		Listen: fmt.Sprintf("127.0.0.1:%d", port),
-		Ingest: []string{c.services["ingest-1"].address, c.services["ingest-2"].address},
-		Stats:  []string{c.services["stats-1"].address, c.services["stats-2"].address},
+	}
+	for program, replicas := range map[string]*[]string{"account": &c.proxied.Account, "ingest": &c.proxied.Ingest, "stats": &c.proxied.Stats} {
+		*replicas = []string{c.services[program+"-1"].address, c.services[program+"-2"].address}
 	}
 	if err := c.startGateway(ctx); err != nil {
 		return nil, err

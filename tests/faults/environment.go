@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -41,11 +43,12 @@ func environmentFaults() []fault {
 		{name: "leader paused in garbage collection", strike: pausedCollector},
 		{name: "two leaders", strike: twoLeaders},
 		{name: "everything killed", strike: everythingKilled},
+		{name: "accounts away", strike: accountsAway},
 		{name: "migration cut", strike: migrationCut},
 		{name: "warehouse disk full", strike: diskFull(func(c *cluster) *disk.Disk { return c.disks.warehouse })},
 		{name: "postgres disk full", strike: diskFull(func(c *cluster) *disk.Disk { return c.disks.postgres })},
 	}
-	for _, program := range []string{"ingest", "syncworker", "stats"} {
+	for _, program := range programs {
 		all = append(all,
 			fault{name: program + " killed", strike: serviceKilled(program)},
 			fault{name: program + " paused", strike: servicePaused(program)},
@@ -58,6 +61,8 @@ func environmentFaults() []fault {
 	return append(all, damages()...)
 }
 
+var programs = []string{"account", "ingest", "syncworker", "stats"}
+
 // either returns one of the two processes of a service.
 func (c *cluster) either(rng *rand.Rand, program string) *service {
 	return c.services[fmt.Sprintf("%s-%d", program, 1+rng.IntN(2))]
@@ -65,7 +70,7 @@ func (c *cluster) either(rng *rand.Rand, program string) *service {
 
 // anyone returns any service.
 func (c *cluster) anyone(rng *rand.Rand) *service {
-	return c.either(rng, []string{"ingest", "syncworker", "stats"}[rng.IntN(3)])
+	return c.either(rng, programs[rng.IntN(len(programs))])
 }
 
 func serviceKilled(program string) strike {
@@ -87,6 +92,39 @@ func servicePaused(program string) strike {
 		pause(ctx, pausedFor)
 		return true, syscall.Kill(s.PID(), syscall.SIGCONT)
 	}
+}
+
+// accountsAway kills both processes that keep accounts. Keys that were made before
+// stay good: uploads are taken, and asked for, as if nothing had happened.
+func accountsAway(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
+	for _, name := range []string{"account-1", "account-2"} {
+		s := c.services[name]
+		if err := errors.Join(s.Kill(), awaitEnd(ctx, s)); err != nil {
+			return false, err
+		}
+	}
+	for range 10 {
+		u := upload{base: c.url(), events: []event{newEvent(rng, 0)}}
+		u.body = encode(u.events, nil)
+		e, err := (&client{project: c.spare}).post(ctx, u)
+		if err != nil {
+			return false, err
+		}
+		if e.Status != http.StatusAccepted {
+			return false, failed("answers", "an upload while accounts are away is answered %d", e.Status)
+		}
+		var totals struct{ Data []struct{ Events int } }
+		values := url.Values{"from": {firstDay}, "to": {lastDay}, "interval": {"month"}, "min_position": {e.Position}, "wait": {"5s"}}
+		status, err := ask(ctx, c.url(), c.spare, "events", values, &totals)
+		if err != nil {
+			return false, err
+		}
+		if status != http.StatusOK {
+			return false, failed("answers", "a question while accounts are away is answered %d", status)
+		}
+		pause(ctx, 50*time.Millisecond)
+	}
+	return true, nil
 }
 
 func serviceStopped(program string) strike {

@@ -73,7 +73,7 @@ func Run(ctx context.Context, o Options) (report *Report, err error) {
 	if len(kinds.points)+len(kinds.others) == 0 {
 		return report, errors.New("no fault has such a name")
 	}
-	if err := o.Variant.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+	if err := o.Variant.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
 		return report, err
 	}
 	c, err := newCluster(ctx, o.Dir, o.Variant)

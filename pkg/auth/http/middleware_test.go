@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/auth/authtest"
 )
 
 // get sends headers, "Name: value" each, and returns status, answer and caller.
@@ -36,7 +37,7 @@ func TestCredentialForms(t *testing.T) {
 	t.Parallel()
 	w := defaults(t)
 	u := w.login(t, "ann")
-	key := w.createKey(t, u, auth.ScopeRead)
+	key := authtest.Key(t, w.pool, u, auth.ScopeRead)
 	refresh, _ := auth.NewCredential(auth.RefreshPrefix)
 
 	for name, c := range map[string]struct {
@@ -47,30 +48,30 @@ func TestCredentialForms(t *testing.T) {
 		"open":                     {"/open", nil, 204},
 		"open with a bad token":    {"/open", []string{"Authorization: Bearer x"}, 204},
 		"nothing":                  {"/read", nil, 401},
-		"token":                    {"/read", []string{"Authorization: Bearer " + u.token}, 200},
-		"scheme in capitals":       {"/read", []string{"Authorization: BEARER " + u.token}, 200},
+		"token":                    {"/read", []string{"Authorization: Bearer " + u.Token}, 200},
+		"scheme in capitals":       {"/read", []string{"Authorization: BEARER " + u.Token}, 200},
 		"key as bearer":            {"/read", []string{"Authorization: Bearer " + key}, 200},
 		"key as X-API-Key":         {"/read", []string{"X-API-Key: " + key}, 200},
-		"token as X-API-Key":       {"/read", []string{"X-API-Key: " + u.token}, 401},
+		"token as X-API-Key":       {"/read", []string{"X-API-Key: " + u.Token}, 401},
 		"refresh token":            {"/read", []string{"Authorization: Bearer " + refresh}, 401},
 		"refresh as X-API-Key":     {"/read", []string{"X-API-Key: " + refresh}, 401},
 		"unknown key":              {"/read", []string{"X-API-Key: ea_" + strings.Repeat("a", 52)}, 401},
 		"key in other case":        {"/read", []string{"X-API-Key: " + strings.ToUpper(key)}, 401},
 		"key in the URL":           {"/read?api_key=" + key, nil, 401},
-		"token in the URL":         {"/read?access_token=" + u.token, nil, 401},
+		"token in the URL":         {"/read?access_token=" + u.Token, nil, 401},
 		"basic":                    {"/read", []string{"Authorization: Basic YW5uOnNldmVu"}, 401},
-		"no scheme":                {"/read", []string{"Authorization: " + u.token}, 401},
+		"no scheme":                {"/read", []string{"Authorization: " + u.Token}, 401},
 		"bearer of nothing":        {"/read", []string{"Authorization: Bearer "}, 401},
 		"10,000 dots":              {"/read", []string{"Authorization: Bearer " + strings.Repeat(".", 10_000)}, 401},
 		"both":                     {"/read", []string{"Authorization: Bearer " + key, "X-API-Key: " + key}, 400},
-		"two Authorizations":       {"/read", []string{"Authorization: Bearer " + u.token, "Authorization: Bearer " + u.token}, 400},
+		"two Authorizations":       {"/read", []string{"Authorization: Bearer " + u.Token, "Authorization: Bearer " + u.Token}, 400},
 		"two keys":                 {"/read", []string{"X-API-Key: " + key, "X-API-Key: " + key}, 400},
-		"project is no number":     {"/read", []string{"Authorization: Bearer " + u.token, "X-Project: home"}, 422},
-		"two projects":             {"/read", []string{"Authorization: Bearer " + u.token, "X-Project: " + id(u.project), "X-Project: 2"}, 422},
-		"key names its project":    {"/read", []string{"X-API-Key: " + key, "X-Project: " + id(u.project)}, 200},
-		"key names another":        {"/read", []string{"X-API-Key: " + key, "X-Project: " + id(u.project+1)}, 404},
-		"user names no project":    {"/read", []string{"Authorization: Bearer " + u.token, "X-Project: 999999"}, 404},
-		"account names no project": {"/account", []string{"Authorization: Bearer " + u.token, "X-Project: 999999"}, 404},
+		"project is no number":     {"/read", []string{"Authorization: Bearer " + u.Token, "X-Project: home"}, 422},
+		"two projects":             {"/read", []string{"Authorization: Bearer " + u.Token, "X-Project: " + id(u.Project), "X-Project: 2"}, 422},
+		"key names its project":    {"/read", []string{"X-API-Key: " + key, "X-Project: " + id(u.Project)}, 200},
+		"key names another":        {"/read", []string{"X-API-Key: " + key, "X-Project: " + id(u.Project+1)}, 404},
+		"user names no project":    {"/read", []string{"Authorization: Bearer " + u.Token, "X-Project: 999999"}, 404},
+		"account names no project": {"/account", []string{"Authorization: Bearer " + u.Token, "X-Project: 999999"}, 404},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, _ := w.get(t, c.path, c.headers...)
@@ -90,14 +91,14 @@ func TestScopesAndRoles(t *testing.T) {
 	t.Parallel()
 	w := defaults(t)
 	owner := w.login(t, "owner")
-	callers := map[string][]string{"owner": {"Authorization: Bearer " + owner.token}}
+	callers := map[string][]string{"owner": {"Authorization: Bearer " + owner.Token}}
 	for _, role := range []auth.Role{auth.RoleEditor, auth.RoleViewer} {
 		u := w.login(t, string(role))
-		w.addMember(t, owner.project, u.id, role)
-		callers[string(role)] = []string{"Authorization: Bearer " + u.token, "X-Project: " + id(owner.project)}
+		w.addMember(t, owner.Project, u.ID, role)
+		callers[string(role)] = []string{"Authorization: Bearer " + u.Token, "X-Project: " + id(owner.Project)}
 	}
 	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead} {
-		callers["key "+string(scope)] = []string{"X-API-Key: " + w.createKey(t, owner, scope)}
+		callers["key "+string(scope)] = []string{"X-API-Key: " + authtest.Key(t, w.pool, owner, scope)}
 	}
 	for caller, want := range map[string]struct{ ingest, read, account int }{
 		"owner":      {200, 200, 200},
@@ -110,7 +111,7 @@ func TestScopesAndRoles(t *testing.T) {
 			answer, p := w.get(t, path, callers[caller]...)
 			require.Equal(t, status, answer.Code, "%s %s: %s", caller, path, answer.Body)
 			if status == 200 {
-				require.Equal(t, owner.project, p.ProjectID, "%s %s", caller, path)
+				require.Equal(t, owner.Project, p.ProjectID, "%s %s", caller, path)
 			}
 		}
 	}
@@ -120,22 +121,22 @@ func TestProjectsAreIsolated(t *testing.T) {
 	t.Parallel()
 	w := defaults(t)
 	ann, bob := w.login(t, "ann"), w.login(t, "bob")
-	annToken, bobToken := "Authorization: Bearer "+ann.token, "Authorization: Bearer "+bob.token
+	annToken, bobToken := "Authorization: Bearer "+ann.Token, "Authorization: Bearer "+bob.Token
 
 	_, p := w.get(t, "/read", bobToken)
-	require.Equal(t, bob.project, p.ProjectID, "by default the user's own project")
-	require.Equal(t, bob.id, p.UserID)
-	foreign, _ := w.get(t, "/read", bobToken, "X-Project: "+id(ann.project))
+	require.Equal(t, bob.Project, p.ProjectID, "by default the user's own project")
+	require.Equal(t, bob.ID, p.UserID)
+	foreign, _ := w.get(t, "/read", bobToken, "X-Project: "+id(ann.Project))
 	missing, _ := w.get(t, "/read", bobToken, "X-Project: 123456789")
 	require.Equal(t, 404, foreign.Code)
 	require.Equal(t, withoutInstance(t, missing), withoutInstance(t, foreign), "nothing tells a foreign project from a missing one")
 
-	w.addMember(t, ann.project, bob.id, auth.RoleViewer)
-	answer, p := w.get(t, "/read", bobToken, "X-Project: "+id(ann.project))
+	w.addMember(t, ann.Project, bob.ID, auth.RoleViewer)
+	answer, p := w.get(t, "/read", bobToken, "X-Project: "+id(ann.Project))
 	require.Equal(t, 200, answer.Code)
-	require.Equal(t, ann.project, p.ProjectID)
-	w.exec(t, `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`, ann.project, bob.id)
-	answer, _ = w.get(t, "/read", bobToken, "X-Project: "+id(ann.project))
+	require.Equal(t, ann.Project, p.ProjectID)
+	w.exec(t, `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`, ann.Project, bob.ID)
+	answer, _ = w.get(t, "/read", bobToken, "X-Project: "+id(ann.Project))
 	require.Equal(t, 404, answer.Code)
 	answer, _ = w.get(t, "/read", annToken)
 	require.Equal(t, 200, answer.Code)
@@ -160,17 +161,17 @@ func TestEndedCredentials(t *testing.T) {
 		"login cleared away": `DELETE FROM analytics.token_families WHERE user_id = $1`,
 	} {
 		u := w.login(t, name)
-		answer, _ := w.get(t, "/read", "Authorization: Bearer "+u.token)
+		answer, _ := w.get(t, "/read", "Authorization: Bearer "+u.Token)
 		require.Equal(t, 200, answer.Code, name)
-		w.exec(t, end, u.id)
-		answer, _ = w.get(t, "/read", "Authorization: Bearer "+u.token)
+		w.exec(t, end, u.ID)
+		answer, _ = w.get(t, "/read", "Authorization: Bearer "+u.Token)
 		require.Equal(t, 401, answer.Code, name)
 	}
 	u := w.login(t, "owner of a key")
-	key := "X-API-Key: " + w.createKey(t, u, auth.ScopeRead)
+	key := "X-API-Key: " + authtest.Key(t, w.pool, u, auth.ScopeRead)
 	answer, _ := w.get(t, "/read", key)
 	require.Equal(t, 200, answer.Code)
-	w.exec(t, revokeKeysSQL, u.project)
+	w.exec(t, revokeKeysSQL, u.Project)
 	answer, _ = w.get(t, "/read", key)
 	require.Equal(t, 401, answer.Code)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/auth/authtest"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 )
 
@@ -76,7 +77,7 @@ func TestOutage(t *testing.T) {
 	c.nanos.Store(time.Now().UnixNano())
 	w := newWorld(t, auth.Config{CacheFor: 5 * time.Second, HonourFor: 10 * time.Minute}, net.pool(t), c.now)
 	u := w.login(t, "ann")
-	seen, unseen := w.createKey(t, u, auth.ScopeRead), w.createKey(t, u, auth.ScopeRead)
+	seen, unseen := authtest.Key(t, w.pool, u, auth.ScopeRead), authtest.Key(t, w.pool, u, auth.ScopeRead)
 	read := func(header string) int {
 		answer, _ := w.get(t, "/read", header)
 		if answer.Code == 503 {
@@ -84,7 +85,7 @@ func TestOutage(t *testing.T) {
 		}
 		return answer.Code
 	}
-	user, key, stranger := "Authorization: Bearer "+u.token, "X-API-Key: "+seen, "X-API-Key: "+unseen
+	user, key, stranger := "Authorization: Bearer "+u.Token, "X-API-Key: "+seen, "X-API-Key: "+unseen
 	require.Equal(t, 200, read(user))
 	require.Equal(t, 200, read(key))
 
@@ -131,13 +132,13 @@ func TestLookupsAreCached(t *testing.T) {
 	c.nanos.Store(time.Now().UnixNano())
 	w := newWorld(t, auth.Config{CacheFor: 5 * time.Second, HonourFor: time.Minute}, pgtest.New(t), c.now)
 	u := w.login(t, "ann")
-	key := w.createKey(t, u, auth.ScopeRead)
+	key := authtest.Key(t, w.pool, u, auth.ScopeRead)
 	read := func() int {
 		answer, _ := w.get(t, "/read", "X-API-Key: "+key)
 		return answer.Code
 	}
 	require.Equal(t, 200, read())
-	w.exec(t, revokeKeysSQL, u.project)
+	w.exec(t, revokeKeysSQL, u.Project)
 	c.add(5*time.Second - time.Millisecond)
 	require.Equal(t, 200, read())
 	c.add(time.Millisecond)

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/auth/authtest"
 	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/server"
@@ -64,49 +65,15 @@ func defaults(t *testing.T) *world {
 	return newWorld(t, auth.Config{CacheFor: 0, HonourFor: 15 * time.Minute}, pgtest.New(t), time.Now)
 }
 
-// user who is logged in.
-type user struct {
-	id, project int64 // project is the user's own
-	token       string
-}
-
-const userSQL = `
-WITH u AS (
-    INSERT INTO analytics.users (username, username_key, password_hash) VALUES ($1, $1, '') RETURNING id
-), p AS (
-    INSERT INTO analytics.projects (name, home_of) SELECT $1, id FROM u RETURNING id, home_of
-), m AS (
-    INSERT INTO analytics.members (project_id, user_id, role) SELECT id, home_of, 'owner' FROM p
-), f AS (
-    INSERT INTO analytics.token_families (user_id) SELECT id FROM u RETURNING id
-)
-SELECT u.id, p.id, f.id::text FROM u CROSS JOIN p CROSS JOIN f`
-
-// login makes a user with a project and a login.
-func (w *world) login(t *testing.T, name string) user {
+func (w *world) login(t *testing.T, name string) authtest.User {
 	t.Helper()
-	var u user
-	var family string
-	require.NoError(t, w.pool.QueryRow(t.Context(), userSQL, name).Scan(&u.id, &u.project, &family))
-	var err error
-	u.token, err = w.tokens.Issue(u.id, family)
-	require.NoError(t, err)
-	return u
+	return authtest.Login(t, w.pool, w.tokens, name)
 }
 
 const (
-	keySQL        = `INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by) VALUES ($1, 'k', $2, '', $3, $4)`
 	memberSQL     = `INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, $3)`
 	revokeKeysSQL = `UPDATE analytics.api_keys SET revoked_at = now() WHERE project_id = $1`
 )
-
-// createKey makes an API key of u's own project.
-func (w *world) createKey(t *testing.T, u user, scope auth.Scope) string {
-	t.Helper()
-	key, hash := auth.NewCredential(auth.KeyPrefix)
-	w.exec(t, keySQL, u.project, scope, hash, u.id)
-	return key
-}
 
 func (w *world) addMember(t *testing.T, project, user int64, role auth.Role) {
 	t.Helper()

@@ -46,7 +46,7 @@ func TestTableHasTheMetricsOfAllServices(t *testing.T) {
 	}))
 	for _, row := range []string{
 		"| `analytics_build_info` | gauge | `goversion`, `revision`, `version` |  | all | ",
-		"| `analytics_ratelimit_refused_total` | counter | `class` |  | ingest, stats | ",
+		"| `analytics_ratelimit_refused_total` | counter | `class` |  | account, ingest, stats | ",
 		"| `analytics_stats_query_seconds` | histogram | `metric`, `source` | seconds | stats | ",
 		"| `analytics_sync_collected_files_total` | counter | `kind` |  | syncworker | ",
 		"| `analytics_warehouse_disk_free_bytes` | gauge |  | bytes | syncworker | ",

@@ -11,6 +11,7 @@ import (
 
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
+	"eventanalytics/services/account"
 	"eventanalytics/services/ingest"
 	"eventanalytics/services/standalone"
 	"eventanalytics/services/stats"
@@ -46,6 +47,7 @@ func withServices(ctx context.Context, do func([]described) error) error {
 		}
 	}()
 	for _, add := range []func() (described, error){
+		func() (described, error) { return describe("account", pool, cfg.Account, account.New) },
 		func() (described, error) { return describe("ingest", pool, cfg.Ingest, ingest.New) },
 		func() (described, error) { return describe("stats", pool, cfg.Stats, stats.New) },
 		func() (described, error) { return describe("syncworker", pool, cfg.Worker, syncworker.New) },

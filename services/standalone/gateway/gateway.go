@@ -27,9 +27,9 @@ type Service struct {
 // including those without a route, must be healthy for /healthz and /readyz to be
 // 200.
 type Gateway struct {
-	Ingest, Stats Service
-	Others        []Service
-	Log           *zap.Logger
+	Account, Ingest, Stats Service
+	Others                 []Service
+	Log                    *zap.Logger
 }
 
 // maxLine is the maximum length of the request line and of a header in bytes,
@@ -58,8 +58,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.health(w, r)
 	case path == "/metrics":
 		g.refuse(w, r, problem.NotFound("Not Found."))
-	case ownedByIngest(path):
+	case below("/api/events", path):
 		g.Ingest.Handler.ServeHTTP(w, r)
+	case ownedByAccount(path):
+		g.Account.Handler.ServeHTTP(w, r)
 	default:
 		g.Stats.Handler.ServeHTTP(w, r)
 	}
@@ -92,17 +94,18 @@ func check(r *http.Request) *problem.Error {
 	return nil
 }
 
-func ownedByIngest(path string) bool {
+func ownedByAccount(path string) bool {
 	switch path {
 	case "/register", "/token", "/api/stats/register", "/api/stats/token":
 		return true
 	}
-	for _, root := range []string{"/api/events", "/api/auth", "/api/projects"} {
-		if rest, ok := strings.CutPrefix(path, root); ok && (rest == "" || rest[0] == '/') {
-			return true
-		}
-	}
-	return strings.HasPrefix(path, "/api/stats/users/")
+	return below("/api/auth", path) || below("/api/projects", path) || strings.HasPrefix(path, "/api/stats/users/")
+}
+
+// below says whether path is root or a path under it.
+func below(root, path string) bool {
+	rest, ok := strings.CutPrefix(path, root)
+	return ok && (rest == "" || rest[0] == '/')
 }
 
 func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p *problem.Error) {
@@ -148,10 +151,10 @@ func (g *Gateway) Ready(ctx context.Context) (states map[string]string, ready bo
 	return g.ask(ctx, "/readyz", http.Header{})
 }
 
-// ask returns each service's response to /healthz or /readyz.
+// ask returns what each service answers to /healthz or /readyz.
 func (g *Gateway) ask(ctx context.Context, path string, header http.Header) (states map[string]string, healthy bool) {
 	states, healthy = map[string]string{}, true
-	for _, s := range append([]Service{g.Ingest, g.Stats}, g.Others...) {
+	for _, s := range append([]Service{g.Account, g.Ingest, g.Stats}, g.Others...) {
 		probe := (&http.Request{
 			Method: http.MethodGet, URL: &url.URL{Path: path}, RequestURI: path, Header: header.Clone(),
 			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody, RemoteAddr: "127.0.0.1:0",

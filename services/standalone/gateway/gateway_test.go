@@ -58,7 +58,10 @@ func serve(t *testing.T, g *gateway.Gateway) string {
 }
 
 func wellGateway() *gateway.Gateway {
-	return &gateway.Gateway{Ingest: service("ingest", 200), Stats: service("stats", 200), Others: []gateway.Service{service("syncworker", 200)}}
+	return &gateway.Gateway{
+		Account: service("account", 200), Ingest: service("ingest", 200), Stats: service("stats", 200),
+		Others: []gateway.Service{service("syncworker", 200)},
+	}
 }
 
 // send writes a raw request and reads the response.
@@ -86,14 +89,17 @@ func TestRoutes(t *testing.T) {
 		"/api/events":              "ingest",
 		"/api/events?atomic=true":  "ingest",
 		"/api/events/x":            "ingest",
-		"/api/auth/token":          "ingest",
-		"/api/projects":            "ingest",
-		"/api/projects/7/keys":     "ingest",
-		"/register":                "ingest",
-		"/token":                   "ingest",
-		"/api/stats/register":      "ingest",
-		"/api/stats/token":         "ingest",
-		"/api/stats/users/me":      "ingest",
+		"/api/auth":                "account",
+		"/api/auth/token":          "account",
+		"/api/projects":            "account",
+		"/api/projects/7/keys":     "account",
+		"/register":                "account",
+		"/token":                   "account",
+		"/api/stats/register":      "account",
+		"/api/stats/token":         "account",
+		"/api/stats/users/me":      "account",
+		"/api/authx":               "stats",
+		"/api/projectsx":           "stats",
 		"/api/stats/dau":           "stats",
 		"/api/stats/events":        "stats",
 		"/api/stats/events/latest": "stats",
@@ -215,15 +221,16 @@ func TestBodiesPass(t *testing.T) {
 
 func TestHealthIsThatOfEveryService(t *testing.T) {
 	t.Parallel()
-	for ill := -1; ill < 3; ill++ {
-		status := [3]int{200, 200, 200}
-		want := map[string]string{"ingest": "ok", "stats": "ok", "syncworker": "ok"}
+	for ill := -1; ill < 4; ill++ {
+		status := [4]int{200, 200, 200, 200}
+		want := map[string]string{"account": "ok", "ingest": "ok", "stats": "ok", "syncworker": "ok"}
 		if ill >= 0 {
 			status[ill] = 503
-			want[[]string{"ingest", "stats", "syncworker"}[ill]] = "unavailable"
+			want[[]string{"account", "ingest", "stats", "syncworker"}[ill]] = "unavailable"
 		}
 		addr := serve(t, &gateway.Gateway{
-			Ingest: service("ingest", status[0]), Stats: service("stats", status[1]), Others: []gateway.Service{service("syncworker", status[2])},
+			Account: service("account", status[0]), Ingest: service("ingest", status[1]), Stats: service("stats", status[2]),
+			Others: []gateway.Service{service("syncworker", status[3])},
 		})
 		for _, path := range []string{"/healthz", "/readyz"} {
 			response := send(t, addr, get(path))

@@ -49,7 +49,7 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 			b.stop()
 		}
 	}()
-	names := []string{"ingest"}
+	names := []string{"account", "ingest"}
 	if o.Only == nil || o.Only.MatchString("freshness") {
 		names = append(names, "syncworker", "stats")
 	}
@@ -82,6 +82,9 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 		if err := b.exec(ctx, "ALTER SYSTEM SET max_wal_size = '"+strings.ReplaceAll(o.MaxWAL, "'", "''")+"'", "SELECT pg_reload_conf()"); err != nil {
 			return nil, err
 		}
+	}
+	if _, err := b.stack.StartService(ctx, "account"); err != nil {
+		return nil, err
 	}
 	if err := b.serve(ctx); err != nil {
 		return nil, err
@@ -117,7 +120,7 @@ func (b *bench) url(service string) string { return "http://" + b.stack.Addresse
 // register makes an account and its keys.
 func (b *bench) register(ctx context.Context) error {
 	const name, password = "bench", "correct horse battery staple"
-	base := b.url("ingest")
+	base := b.url("account")
 	var user struct {
 		Project int64 `json:"project_id"`
 	}

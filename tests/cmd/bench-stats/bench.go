@@ -45,7 +45,8 @@ var rates = []string{
 
 const username, password = "bench", "correct horse battery staple"
 
-// serve starts Postgres and Redis on the run's folder, and ingest.
+// serve starts Postgres and Redis on the run's folder, and the services that take
+// accounts and events.
 func serve(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
 	b := &bench{options: o, data: d, services: map[string]*stack.Process{}}
 	defer func() {
@@ -64,7 +65,7 @@ func serve(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
 		return nil, fmt.Errorf("connecting to Postgres: %w", err)
 	}
 	b.stops = append(b.stops, func() error { return b.conn.Close(context.WithoutCancel(ctx)) })
-	return b, b.startServices(ctx, "ingest")
+	return b, b.startServices(ctx, "account", "ingest")
 }
 
 // start serves the data set from a copy.
@@ -133,7 +134,7 @@ func (b *bench) register(ctx context.Context) error {
 	var user struct {
 		Project int64 `json:"project_id"`
 	}
-	err := loadgen.PostJSON(ctx, b.url("ingest")+"/api/auth/register", "", map[string]string{"username": username, "password": password}, &user)
+	err := loadgen.PostJSON(ctx, b.url("account")+"/api/auth/register", "", map[string]string{"username": username, "password": password}, &user)
 	b.project = user.Project
 	return err
 }
@@ -143,11 +144,11 @@ func (b *bench) makeKeys(ctx context.Context) error {
 	if err := b.conn.QueryRow(ctx, `SELECT project_id FROM analytics.project_versions`).Scan(&b.project); err != nil {
 		return fmt.Errorf("looking for the project: %w", err)
 	}
-	token, err := loadgen.Login(ctx, b.url("ingest"), username, password)
+	token, err := loadgen.Login(ctx, b.url("account"), username, password)
 	if err != nil {
 		return err
 	}
-	keys := fmt.Sprintf("%s/api/projects/%d/keys", b.url("ingest"), b.project)
+	keys := fmt.Sprintf("%s/api/projects/%d/keys", b.url("account"), b.project)
 	for scope, into := range map[string]*string{"ingest": &b.ingestKey, "read": &b.readKey} {
 		var made struct{ Key string }
 		if err := loadgen.PostJSON(ctx, keys, "Bearer "+token, map[string]string{"name": scope, "scope": scope}, &made); err != nil {

@@ -60,7 +60,7 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 	if err := d.clearRun(); err != nil {
 		return nil, err
 	}
-	if err := stack.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+	if err := stack.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
 		return nil, err
 	}
 	if o.Fresh {

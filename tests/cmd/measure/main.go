@@ -34,7 +34,7 @@ func main() {
 func run(ctx context.Context, services bool, rounds int) (err error) {
 	start, names := stack.Standalone, []string{"standalone"}
 	if services {
-		start, names = stack.Services, []string{"ingest", "syncworker", "stats"}
+		start, names = stack.Services, []string{"account", "ingest", "syncworker", "stats"}
 	}
 	if err := stack.Build(ctx, names...); err != nil {
 		return err

@@ -39,7 +39,7 @@ func run(ctx context.Context) (err error) {
 	if port == "" {
 		port = "5066"
 	}
-	if err := stack.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+	if err := stack.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
 		return err
 	}
 	// Settings reach the services through the environment, as ever.

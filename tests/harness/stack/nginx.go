@@ -11,8 +11,8 @@ import (
 
 // Gateway is what nginx is started with.
 type Gateway struct {
-	Listen        string   // host:port
-	Ingest, Stats []string // host:port of the replicas
+	Listen                 string   // host:port
+	Account, Ingest, Stats []string // host:port of the replicas
 	// Ungrouped makes nginx look the first replica up for each request, as it
 	// does in Docker when it is too old to do so for a group.
 	Ungrouped bool
@@ -53,10 +53,11 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 		return nil, fmt.Errorf("reading the gateway's configuration: %w", err)
 	}
 	values := map[string]string{
-		"LISTEN": g.Listen, "UPSTREAMS": "upstreams.conf", "INGEST": "ingest", "STATS": "stats", "RESOLVER": "127.0.0.1",
+		"LISTEN": g.Listen, "UPSTREAMS": "upstreams.conf", "ACCOUNT": "account", "INGEST": "ingest", "STATS": "stats", "RESOLVER": "127.0.0.1",
 	}
 	if g.Ungrouped {
-		values["UPSTREAMS"], values["INGEST"], values["STATS"] = os.DevNull, g.Ingest[0], g.Stats[0]
+		values["UPSTREAMS"] = os.DevNull
+		values["ACCOUNT"], values["INGEST"], values["STATS"] = g.Account[0], g.Ingest[0], g.Stats[0]
 	}
 	gateway, err := substitute(string(template), values)
 	if err != nil {
@@ -69,7 +70,7 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 		"gateway.conf":          gateway,
 		"gateway.d/server.conf": g.Server,
 		"nginx.conf":            strings.ReplaceAll(nginxConf, "{dir}", dir),
-		"upstreams.conf":        group("ingest", g.Ingest) + group("stats", g.Stats),
+		"upstreams.conf":        group("account", g.Account) + group("ingest", g.Ingest) + group("stats", g.Stats),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, fmt.Errorf("writing nginx's configuration: %w", err)

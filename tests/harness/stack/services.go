@@ -17,8 +17,8 @@ import (
 	"eventanalytics/pkg/platform/postgres/private"
 )
 
-// Services starts Postgres, redis-server, the three services and nginx in front
-// of them, all on free ports with their data in dir, and waits until they are
+// Services starts Postgres, redis-server, the four services and nginx in front of
+// them, all on free ports with their data in dir, and waits until they are
 // ready. env adds settings to each service.
 func Services(ctx context.Context, dir string, env ...string) (*Stack, error) {
 	port, err := FreePort()
@@ -39,13 +39,13 @@ func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stac
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	for _, name := range []string{"ingest", "stats", "syncworker"} {
+	for _, name := range []string{"account", "ingest", "stats", "syncworker"} {
 		if _, err := s.startService(ctx, nil, name); err != nil {
 			return nil, err
 		}
 	}
 	nginx, err := StartGateway(ctx, dir, Gateway{
-		Listen: listen, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+		Listen: listen, Account: []string{s.Addresses["account"]}, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
 	})
 	if err != nil {
 		return nil, err

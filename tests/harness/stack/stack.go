@@ -1,5 +1,5 @@
 // Package stack builds the service's binaries and runs them as an operator
-// would: as the one standalone process, or as three services behind nginx with
+// would: as the one standalone process, or as four services behind nginx with
 // Postgres and redis-server. Tests and measurements look at them over HTTP.
 package stack
 

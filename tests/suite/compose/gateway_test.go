@@ -57,7 +57,7 @@ func TestClientAddress(t *testing.T) {
 	require.NoError(t, resp.Body.Close())
 	var line string
 	require.Eventually(t, func() bool {
-		for l := range strings.Lines(must(t, "docker", "compose", "logs", "--no-log-prefix", "ingest")) {
+		for l := range strings.Lines(must(t, "docker", "compose", "logs", "--no-log-prefix", "account")) {
 			if strings.Contains(l, "client-address-test") {
 				line = l
 			}

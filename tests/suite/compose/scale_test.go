@@ -78,12 +78,12 @@ func newClients(t *testing.T, n int) []*client {
 // twice, and no answer be older than the client's last one: ask checks it.
 func TestScaling(t *testing.T) {
 	l := start(t, newClients(t, 8))
-	must(t, "docker", "compose", "up", "--detach", "--wait", "--scale", "ingest=3", "--scale", "stats=3", "--scale", "syncworker=2")
-	for service, n := range map[string]int{"ingest": 3, "stats": 3, "syncworker": 2} {
+	must(t, "docker", "compose", "up", "--detach", "--wait", "--scale", "account=2", "--scale", "ingest=3", "--scale", "stats=3", "--scale", "syncworker=2")
+	for service, n := range map[string]int{"account": 2, "ingest": 3, "stats": 3, "syncworker": 2} {
 		require.Len(t, containers(t, service), n)
 	}
 
-	for _, service := range []string{"ingest", "stats", "redis", "postgres", "gateway"} {
+	for _, service := range []string{"account", "ingest", "stats", "redis", "postgres", "gateway"} {
 		all := containers(t, service)
 		began := time.Now()
 		kill(t, all[0])
@@ -171,9 +171,9 @@ func agree(t *testing.T) {
 // TestRollout replaces every container of the services while clients post: no
 // request may fail, not even at the first try.
 func TestRollout(t *testing.T) {
-	must(t, "docker", "compose", "up", "--detach", "--wait", "--scale", "ingest=2", "--scale", "stats=2", "--scale", "syncworker=2")
+	must(t, "docker", "compose", "up", "--detach", "--wait", "--scale", "account=2", "--scale", "ingest=2", "--scale", "stats=2", "--scale", "syncworker=2")
 	before := map[string][]string{}
-	for _, service := range []string{"ingest", "stats", "syncworker"} {
+	for _, service := range []string{"account", "ingest", "stats", "syncworker"} {
 		before[service] = containers(t, service)
 	}
 	// Few clients: on a machine that is overloaded requests fail for other reasons.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -23,6 +24,7 @@ type service struct {
 	CapDrop     []string `yaml:"cap_drop"`
 	SecurityOpt []string `yaml:"security_opt"`
 	MemLimit    string   `yaml:"mem_limit"`
+	CPUShares   int      `yaml:"cpu_shares"` // 0 means 1024
 	Healthcheck any
 	Logging     any
 	Networks    []string
@@ -34,6 +36,9 @@ type service struct {
 	Volumes     []string
 	Environment map[string]string
 }
+
+// ours are built from the repository.
+var ours = map[string]bool{"account": true, "ingest": true, "syncworker": true, "stats": true}
 
 // oneShot services do their work and end.
 var oneShot = map[string]bool{"secrets": true, "migrate": true, "files": true}
@@ -64,7 +69,7 @@ func TestComposeFile(t *testing.T) {
 		require.NotNil(t, s.Logging, "%s: bounded logs", name)
 		require.Regexp(t, tag, s.Image, name)
 		require.Equal(t, name == "gateway" || name == "grafana", len(s.Ports) > 0, "%s: published ports", name)
-		require.Equal(t, name == "ingest" || name == "syncworker" || name == "stats", s.Build != nil, "%s: build", name)
+		require.Equal(t, ours[name], s.Build != nil, "%s: build", name)
 		if oneShot[name] {
 			require.Equal(t, "no", s.Restart, name)
 		} else {
@@ -82,6 +87,9 @@ func TestComposeFile(t *testing.T) {
 	require.Equal(t, []string{"observability"}, file.Services["grafana"].Profiles)
 	require.Contains(t, file.Services["stats"].Volumes, "warehouse:/warehouse:ro")
 	require.Contains(t, file.Services["syncworker"].Volumes, "warehouse:/warehouse")
+	for name, s := range file.Services {
+		require.Equal(t, name == "account", s.CPUShares > 0 && s.CPUShares < 1024, "%s: only hashing passwords yields to the rest", name)
+	}
 	require.Equal(t, "never", file.Services["migrate"].PullPolicy, "ingest builds it")
 	require.True(t, file.Networks["back"].Internal)
 	require.Equal(t, []string{"front"}, file.Services["gateway"].Networks)
@@ -97,11 +105,29 @@ func TestDockerfile(t *testing.T) {
 	require.NotRegexp(t, `(?m)^RUN.*go mod download`, text, "it would fetch DuckDB for five platforms")
 	for _, match := range regexp.MustCompile(`(?m)^FROM (\S+)`).FindAllStringSubmatch(text, -1) {
 		switch from := match[1]; from {
-		case "source", "runtime", "scratch":
+		case "source", "runtime", "static", "scratch":
 		default:
 			require.Regexp(t, `:[0-9].*-bookworm$|-debian12:nonroot$`, from, "of a known Debian")
 		}
 	}
 	users := regexp.MustCompile(`(?m)^USER 65532:65532$`).FindAllString(text, -1)
-	require.Len(t, users, 2, "for the runtime of DuckDB and for ingest")
+	require.Len(t, users, 2, "for the runtime of DuckDB and for what is static")
+}
+
+// What compose says of CPUs, the units say too: the same share of the others'.
+func TestUnitsShareCPUsAsContainersDo(t *testing.T) {
+	t.Parallel()
+	var file struct{ Services map[string]service }
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "docker-compose.yml")), &file))
+	weight := regexp.MustCompile(`(?m)^CPUWeight=([0-9]+)$`)
+	for name := range ours {
+		unit := read(t, "deployments", "systemd", "eventanalytics-"+name+"@.service")
+		require.Contains(t, unit, "ExecStart=/opt/eventanalytics/bin/"+name+"\n")
+		match := weight.FindStringSubmatch(unit)
+		if shares := file.Services[name].CPUShares; shares == 0 {
+			require.Nil(t, match, name)
+		} else {
+			require.Equal(t, strconv.Itoa(100*shares/1024), match[1], name)
+		}
+	}
 }

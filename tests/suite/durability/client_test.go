@@ -38,8 +38,8 @@ func (s *service) newClient(t *testing.T) *client {
 	var user struct {
 		Project int64 `json:"project_id"`
 	}
-	require.NoError(t, loadgen.PostJSON(t.Context(), s.url("ingest")+"/api/auth/register", "", account, &user))
-	token, err := loadgen.Login(t.Context(), s.url("ingest"), account["username"], account["password"])
+	require.NoError(t, loadgen.PostJSON(t.Context(), s.url("account")+"/api/auth/register", "", account, &user))
+	token, err := loadgen.Login(t.Context(), s.url("account"), account["username"], account["password"])
 	require.NoError(t, err)
 	return &client{service: s, token: token, project: user.Project}
 }

@@ -98,6 +98,7 @@ func TestPromises(t *testing.T) {
 func TestIngestAnswersAfterItsCommit(t *testing.T) {
 	t.Parallel()
 	s := newService(t, newDir(t))
+	s.start(t, "account")
 	ingest, trace := s.startTraced(t, "ingest", "read,write")
 	c := s.newClient(t)
 	uploads := 0

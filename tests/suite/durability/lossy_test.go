@@ -31,7 +31,7 @@ func TestLossyPostgresIsRefused(t *testing.T) {
 	for _, setting := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
 		turn(t, server, setting, "off")
 		for _, program := range [][]string{
-			{"ingest"}, {"ingest", "migrate"}, {"ingest", "dump-outbox"}, {"syncworker"}, {"syncworker", "warehouse", "verify"},
+			{"account"}, {"ingest"}, {"ingest", "migrate"}, {"ingest", "dump-outbox"}, {"syncworker"}, {"syncworker", "warehouse", "verify"},
 			{"stats"}, {"standalone"},
 		} {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)

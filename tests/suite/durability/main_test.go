@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	err := stack.Build(context.Background(), "ingest", "syncworker", "stats", "standalone")
+	err := stack.Build(context.Background(), "account", "ingest", "syncworker", "stats", "standalone")
 	if err == nil {
 		// Not t.TempDir: Postgres runs as another user, who must get in.
 		workDir, err = os.MkdirTemp("", "analytics-durability-")

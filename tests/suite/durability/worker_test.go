@@ -59,7 +59,7 @@ func TestWorkerWritesBeforeItLists(t *testing.T) {
 	t.Parallel()
 	s := newService(t, newDir(t))
 	root := filepath.Join(s.dir, "deep", "warehouse") // the worker makes both
-	s.start(t, "ingest")
+	s.start(t, "account", "ingest")
 	worker, trace := s.startTraced(t, "syncworker", workerCalls, "WAREHOUSE_DIR="+root)
 	clients := []*client{s.newClient(t), s.newClient(t), s.newClient(t)}
 	orphan := s.orphan(t, root, clients[0].project)
@@ -98,7 +98,7 @@ func TestWorkerWritesBeforeItLists(t *testing.T) {
 func TestWorkerSyncsFoldersItFinds(t *testing.T) {
 	t.Parallel()
 	s := newService(t, newDir(t))
-	s.start(t, "ingest")
+	s.start(t, "account", "ingest")
 	c := s.newClient(t)
 	root := filepath.Join(s.dir, "warehouse")
 	for _, name := range []string{"tmp", fmt.Sprint(c.project)} {

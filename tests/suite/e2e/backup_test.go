@@ -95,11 +95,11 @@ func TestBackupAndRestore(t *testing.T) {
 func restore(t *testing.T, p place, dump string, env []string) *stack.Stack {
 	t.Helper()
 	p, stop := p.startPostgres(t)
-	for _, name := range []string{"ingest", "stats", "syncworker"} {
+	for _, name := range []string{"account", "ingest", "stats", "syncworker"} {
 		require.Contains(t, p.fail(t, name), "ingest migrate")
 	}
 	p.restoreDump(t, dump)
-	for _, name := range []string{"ingest", "stats", "syncworker"} {
+	for _, name := range []string{"account", "ingest", "stats", "syncworker"} {
 		require.Contains(t, p.fail(t, name), "syncworker restore")
 	}
 	require.Contains(t, p.run(t, "syncworker", "warehouse", "verify"), ": all whole")

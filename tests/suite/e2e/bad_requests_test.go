@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"eventanalytics/tests/harness/stack"
 )
 
 // malformedRequest is below HTTP's rules. {auth} stands for a good credential.
@@ -93,7 +91,9 @@ var slowBadInputs = []badInput{
 	{row: 34, name: "a body that drips", ask: func(t *testing.T, c *client) {
 		// A service does not see the request while its body is not there.
 		service, requests := dying(t)
-		address := "http://" + gateway(t, stack.Gateway{Ingest: []string{service}, Stats: []string{services(t).Addresses["stats"]}})
+		g := over(services(t))
+		g.Ingest = []string{service}
+		address := "http://" + gateway(t, g)
 		conn := dial(t, address, "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n[")
 		done := make(chan struct{})
 		go func() { defer close(done); drip(conn, 5) }()

@@ -29,6 +29,13 @@ func services(t *testing.T) *stack.Stack {
 	return targets[1].stack(t)
 }
 
+// over is a gateway over the services of s.
+func over(s *stack.Stack) stack.Gateway {
+	return stack.Gateway{
+		Account: []string{s.Addresses["account"]}, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	}
+}
+
 // gateway starts another nginx and returns its address.
 func gateway(t *testing.T, g stack.Gateway) string {
 	t.Helper()
@@ -83,10 +90,11 @@ func TestGatewayRetries(t *testing.T) {
 	s := services(t)
 	c := newUser(t, s.URL)
 	bad, requests := dying(t)
-	dead := "127.0.0.1:1" // nobody listens
-	ingest := s.Addresses["ingest"]
+	const dead = "127.0.0.1:1" // nobody listens
 
-	c = c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{bad, ingest}, Stats: []string{s.Addresses["stats"]}}))
+	g := over(s)
+	g.Ingest = append([]string{bad}, g.Ingest...)
+	c = c.at(t, "http://"+gateway(t, g))
 	for requests.Load() == 0 { // replicas take turns
 		c.send(t, oneEvent).is(t, 202, "")
 	}
@@ -94,7 +102,9 @@ func TestGatewayRetries(t *testing.T) {
 
 	t.Run("but not what may have acted", func(t *testing.T) {
 		bad, requests := dying(t)
-		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{bad, ingest}, Stats: []string{s.Addresses["stats"]}}))
+		g := over(s)
+		g.Account = append([]string{bad}, g.Account...)
+		c := c.at(t, "http://"+gateway(t, g))
 		for requests.Load() == 0 {
 			a := c.post(t, "/api/auth/logout", object{"refresh_token": "none"})
 			if requests.Load() == 1 {
@@ -105,27 +115,66 @@ func TestGatewayRetries(t *testing.T) {
 		require.EqualValues(t, 1, requests.Load())
 	})
 	t.Run("everything that reached nobody", func(t *testing.T) {
-		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{dead, ingest}, Stats: []string{dead, s.Addresses["stats"]}}))
+		g := over(s)
+		for _, replicas := range []*[]string{&g.Account, &g.Ingest, &g.Stats} {
+			*replicas = append([]string{dead}, *replicas...)
+		}
+		c := c.at(t, "http://"+gateway(t, g))
 		for range 4 {
+			c.get(t, "/api/auth/me").is(t, 200, "")
 			c.send(t, oneEvent).is(t, 202, "")
 			c.post(t, "/api/stats/dau", object{"from": "2025-08-01", "to": "2025-08-01"}).is(t, 200, "")
 		}
 	})
 	t.Run("nobody is left", func(t *testing.T) {
-		c := c.at(t, "http://"+gateway(t, stack.Gateway{Ingest: []string{dead}, Stats: []string{s.Addresses["stats"]}}))
+		g := over(s)
+		g.Ingest = []string{dead}
+		c := c.at(t, "http://"+gateway(t, g))
 		a := c.send(t, oneEvent).is(t, 503, "unavailable")
 		require.NotEmpty(t, a.header.Get("Retry-After"))
+		c.get(t, "/api/auth/me").is(t, 200, "")
 		c.get(t, "/readyz").is(t, 503, "")
 	})
+}
+
+// The gateway is as well as each service behind it, and one that is away takes
+// no other with it.
+func TestGatewayAsksEveryService(t *testing.T) {
+	s := services(t)
+	c := newUser(t, s.URL)
+	c.get(t, "/healthz").is(t, 200, "")
+	c.get(t, "/readyz").is(t, 200, "")
+	routes := map[string]func(c *client) *answer{
+		"account": func(c *client) *answer { return c.get(t, "/api/auth/me") },
+		"ingest":  func(c *client) *answer { return c.send(t, oneEvent) },
+		"stats":   func(c *client) *answer { return c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01") },
+	}
+	for away := range routes {
+		t.Run(away, func(t *testing.T) {
+			g := over(s)
+			*map[string]*[]string{"account": &g.Account, "ingest": &g.Ingest, "stats": &g.Stats}[away] = []string{"127.0.0.1:1"}
+			c := c.at(t, "http://"+gateway(t, g))
+			c.get(t, "/healthz").is(t, 503, "unavailable")
+			c.get(t, "/readyz").is(t, 503, "unavailable")
+			for name, ask := range routes {
+				if a := ask(c); name == away {
+					a.is(t, 503, "unavailable")
+				} else {
+					require.Less(t, a.status, 300, name)
+				}
+			}
+		})
+	}
 }
 
 // nginx before 1.27.3 looks replicas up for each request instead of keeping
 // connections to a group of them.
 func TestGatewayWithoutGroups(t *testing.T) {
 	s := services(t)
-	c := newUser(t, s.URL).at(t, "http://"+gateway(t, stack.Gateway{
-		Ungrouped: true, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
-	}))
+	g := over(s)
+	g.Ungrouped = true
+	c := newUser(t, s.URL).at(t, "http://"+gateway(t, g))
+	c.get(t, "/api/auth/me").is(t, 200, "")
 	c.send(t, oneEvent).is(t, 202, "")
 	c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").is(t, 200, "")
 	c.get(t, "/readyz").is(t, 200, "")
@@ -143,10 +192,9 @@ func TestGatewayTLS(t *testing.T) {
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	t.Run("example", func(t *testing.T) { // a folder of its own
-		gateway(t, stack.Gateway{
-			Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
-			Server: strings.NewReplacer("listen 5443", "listen 127.0.0.1:"+port, "/run/tls", dir).Replace(string(example)),
-		})
+		g := over(s)
+		g.Server = strings.NewReplacer("listen 5443", "listen 127.0.0.1:"+port, "/run/tls", dir).Replace(string(example))
+		gateway(t, g)
 		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 		defer client.CloseIdleConnections()
 		resp, err := client.Get("https://" + address + "/readyz")

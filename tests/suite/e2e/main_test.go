@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	if err := stack.Build(context.Background(), "standalone", "ingest", "syncworker", "stats", "import_events"); err != nil {
+	if err := stack.Build(context.Background(), "standalone", "account", "ingest", "syncworker", "stats", "import_events"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -25,7 +25,7 @@ import (
 func TestMetricsAreScraped(t *testing.T) {
 	t.Parallel()
 	s := targets[1].stack(t)
-	require.Len(t, s.Addresses, 3)
+	require.Len(t, s.Addresses, 4)
 	p := startPrometheus(t, s)
 
 	c := newUser(t, s.URL)
@@ -52,7 +52,7 @@ func TestMetricsAreScraped(t *testing.T) {
 		}
 		return len(missing) == 0
 	}, 60*time.Second, 500*time.Millisecond, "metrics without samples: %v", &missing)
-	require.Equal(t, 3, p.query(t, "up == 1"))
+	require.Equal(t, 4, p.query(t, "up == 1"))
 
 	var wrong []string
 	require.Eventually(t, func() bool {

@@ -118,8 +118,9 @@ func newEqual(t *testing.T) *equal {
 		e.ingest = append(e.ingest, e.start(t, "ingest"))
 		e.stats = append(e.stats, e.start(t, "stats"))
 	}
+	account := e.start(t, "account")
 	for range 2 {
-		e.projects = append(e.projects, &project{caller: newCallerAt(t, e.ingest[0].url)})
+		e.projects = append(e.projects, &project{caller: newCallerAt(t, account.url)})
 	}
 	return e
 }

@@ -61,7 +61,7 @@ var (
 	servers  *stack.Stack // adds replicas
 	services []*stack.Process
 	replicas []string // URLs of two ingest replicas
-	gateway  string   // URL of nginx in front of them and of stats
+	gateway  string   // URL of nginx in front of all services
 	db       *pgxpool.Pool
 	dbLog    string // path of Postgres's log
 )
@@ -75,7 +75,7 @@ var settings = []string{
 }
 
 func start(ctx context.Context, dir string) error {
-	err := stack.Build(ctx, "ingest", "syncworker", "stats")
+	err := stack.Build(ctx, "account", "ingest", "syncworker", "stats")
 	if err != nil {
 		return err
 	}
@@ -87,13 +87,15 @@ func start(ctx context.Context, dir string) error {
 		return fmt.Errorf("opening the database: %w", err)
 	}
 	proxy := stack.Gateway{}
-	for _, name := range []string{"ingest", "ingest", "syncworker", "stats"} {
+	for _, name := range []string{"account", "ingest", "ingest", "syncworker", "stats"} {
 		p, err := servers.StartService(ctx, name)
 		if err != nil {
 			return err
 		}
 		services = append(services, p)
 		switch address := servers.Addresses[name]; name {
+		case "account":
+			proxy.Account = append(proxy.Account, address)
 		case "ingest":
 			proxy.Ingest = append(proxy.Ingest, address)
 			replicas = append(replicas, "http://"+address)

@@ -82,7 +82,7 @@ func TestBombs(t *testing.T) {
 // TestManyHeaders asks the gateway and each replica with more than they read.
 func TestManyHeaders(t *testing.T) {
 	t.Parallel()
-	for _, base := range []string{gateway, ingest[0].url, stats[0].url} {
+	for _, base := range []string{gateway, accounts[0].url, ingest[0].url, stats[0].url} {
 		for what, request := range map[string]string{
 			"URI":          "GET /docs?" + strings.Repeat("x", 64<<10) + " HTTP/1.1\r\nHost: x\r\n\r\n",
 			"header":       "GET /docs HTTP/1.1\r\nHost: x\r\nX-Long: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
@@ -105,7 +105,7 @@ func TestManyHeaders(t *testing.T) {
 // what does not wait for it is not held up, and it is cut off.
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
-	conn, err := net.Dial("tcp", strings.TrimPrefix(ingest[0].url, "http://"))
+	conn, err := net.Dial("tcp", accounts[0].address())
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, "POST /api/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")

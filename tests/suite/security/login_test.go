@@ -12,12 +12,12 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// strict starts a replica whose limits are not shared with the others: they are
-// kept in a database of Redis that only it uses.
+// strict starts a replica of the account service whose limits are not shared with
+// the others: they are kept in a database of Redis that only it uses.
 func strict(t *testing.T, database int, env ...string) replica {
 	t.Helper()
 	redis := servers.RedisURL[:len(servers.RedisURL)-1] + strconv.Itoa(database)
-	r, err := startReplica(t.Context(), "ingest", append([]string{"REDIS_URL=" + redis}, env...)...)
+	r, err := startReplica(t.Context(), "account", append([]string{"REDIS_URL=" + redis}, env...)...)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.Stop()) })
 	return r
@@ -45,7 +45,7 @@ func spoofing(n int) *caller {
 func TestGuessing(t *testing.T) {
 	t.Parallel()
 	u := register(t, "guessed")
-	bases := []string{gateway, ingest[0].url, ingest[1].url}
+	bases := []string{gateway, accounts[0].url, accounts[1].url}
 	const allowed = 5 // RATE_LIMIT_LOGIN_FAILURES
 	failures := 0
 	guess := func() {
@@ -76,7 +76,7 @@ func TestGuessing(t *testing.T) {
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	r := strict(t, 1, "RATE_LIMIT_LOGIN=10/h burst 10", "RATE_LIMIT_REGISTER=10/h burst 10")
-	p, base, err := startGateway(t.Context(), newDir(t), stack.Gateway{Ingest: []string{r.url[len("http://"):]}, Stats: []string{stats[0].url[len("http://"):]}})
+	p, base, err := startGateway(t.Context(), newDir(t), stack.Gateway{Account: []string{r.address()}, Ingest: []string{ingest[0].address()}, Stats: []string{stats[0].address()}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Stop()) })
 	for path, body := range map[string]string{
@@ -99,8 +99,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestWithoutRedis guesses on a replica that cannot reach Redis: its own limits
-// hold, stricter ones.
+// TestWithoutRedis guesses on a replica that cannot reach Redis: it keeps limits of
+// its own, which are stricter.
 func TestWithoutRedis(t *testing.T) {
 	t.Parallel()
 	r := strict(t, 0, "REDIS_URL=redis://127.0.0.1:1/0", "RATE_LIMIT_LOGIN=100/h burst 100")
@@ -116,8 +116,11 @@ func TestWithoutRedis(t *testing.T) {
 	}
 	require.True(t, refused, "logins are limited by address, too")
 	// Everything else goes on.
-	u.ask(t, "POST", r.url+"/api/events", event("5f0c6e1e-0000-4000-8000-000000000003", "without Redis")).is(t, 202)
 	u.ask(t, "GET", r.url+"/api/auth/me", "").is(t, 200)
+	i, err := startReplica(t.Context(), "ingest", "REDIS_URL=redis://127.0.0.1:1/0")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, i.Stop()) })
+	u.ask(t, "POST", i.url+"/api/events", event("5f0c6e1e-0000-4000-8000-000000000003", "without Redis")).is(t, 202)
 }
 
 // TestWhoExists compares what a stranger learns from a refused login: the same

@@ -1,5 +1,5 @@
-// Package security attacks the running services: two replicas of ingest and of
-// stats behind nginx, on one Postgres and one redis-server. What a caller may
+// Package security attacks the running services: two replicas of account, ingest
+// and stats behind nginx, on one Postgres and one redis-server. What a caller may
 // not do must be refused by every replica, and nothing secret that was sent or
 // handed out meanwhile may be found in any log.
 package security
@@ -62,13 +62,13 @@ func run(m *testing.M) int {
 
 // What all tests share.
 var (
-	workDir       string       // of all logs
-	servers       *stack.Stack // adds replicas
-	ingest, stats []replica
-	gateway       string // URL of nginx in front of them
-	nginx         *stack.Process
-	db            *pgxpool.Pool
-	web           = &http.Client{
+	workDir                 string       // of all logs
+	servers                 *stack.Stack // adds replicas
+	accounts, ingest, stats []replica
+	gateway                 string // URL of nginx in front of them
+	nginx                   *stack.Process
+	db                      *pgxpool.Pool
+	web                     = &http.Client{
 		Timeout:       time.Minute,
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -83,6 +83,9 @@ type replica struct {
 	*stack.Process
 	url string
 }
+
+// address is its host:port.
+func (r replica) address() string { return strings.TrimPrefix(r.url, "http://") }
 
 // settings lift the limits that would hide what is behind them; those on failed
 // logins stay. Everything that can be logged is.
@@ -99,7 +102,7 @@ func settings() []string {
 }
 
 func start(ctx context.Context, dir string) error {
-	err := stack.Build(ctx, "ingest", "syncworker", "stats")
+	err := stack.Build(ctx, "account", "ingest", "syncworker", "stats")
 	if err != nil {
 		return err
 	}
@@ -111,15 +114,16 @@ func start(ctx context.Context, dir string) error {
 	}
 	proxy := stack.Gateway{}
 	for range 2 {
-		r, err := startReplica(ctx, "ingest")
-		if err != nil {
-			return err
+		for name, into := range map[string]struct {
+			replicas  *[]replica
+			addresses *[]string
+		}{"account": {&accounts, &proxy.Account}, "ingest": {&ingest, &proxy.Ingest}, "stats": {&stats, &proxy.Stats}} {
+			r, err := startReplica(ctx, name)
+			if err != nil {
+				return err
+			}
+			*into.replicas, *into.addresses = append(*into.replicas, r), append(*into.addresses, servers.Addresses[name])
 		}
-		ingest, proxy.Ingest = append(ingest, r), append(proxy.Ingest, servers.Addresses["ingest"])
-		if r, err = startReplica(ctx, "stats"); err != nil {
-			return err
-		}
-		stats, proxy.Stats = append(stats, r), append(proxy.Stats, servers.Addresses["stats"])
 	}
 	if _, err = startReplica(ctx, "syncworker"); err != nil {
 		return err

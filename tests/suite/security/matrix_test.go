@@ -398,7 +398,7 @@ func TestUndocumentedRoutes(t *testing.T) {
 	t.Parallel()
 	u := register(t, "curious")
 	for _, path := range []string{
-		"/metrics", "/metrics/", "//metrics", "/%6detrics", "/debug/pprof/", "/debug/vars", "/gateway/problem", "/gateway/ingest/readyz",
+		"/metrics", "/metrics/", "//metrics", "/%6detrics", "/debug/pprof/", "/debug/vars", "/gateway/problem", "/gateway/ingest/readyz", "/gateway/account/readyz", "/gateway/none",
 		"/admin", "/api", "/api/users", "/api/projects/1", "/.env", "/.git/config", "/docs/..%2f..%2fetc%2fpasswd", "/api/stats/..%2f..%2fmetrics",
 	} {
 		a := u.ask(t, "GET", gateway+path, "")

@@ -1,19 +1,14 @@
-// Command ingest takes events and owns accounts.
+// Command ingest takes events, and migrates the database.
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"eventanalytics/migrations"
-	"eventanalytics/pkg/account"
-	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
@@ -26,12 +21,11 @@ const name = "ingest"
 var cli struct {
 	Serve      serve      `cmd:"" default:"1" help:"Serve requests until told to stop."`
 	Migrate    migrate    `cmd:"" help:"Bring the database to the newest schema and exit."`
-	CreateUser createUser `cmd:"" help:"Create an account; the password is read from standard input."`
 	DumpOutbox dumpOutbox `cmd:"" help:"Write the events of the outbox to standard output, as lines of JSON."`
 	boot.Commands
 }
 
-func main() { boot.Main(&cli, name, "Takes events and owns accounts.") }
+func main() { boot.Main(&cli, name, "Takes events.") }
 
 type serve struct{}
 
@@ -55,40 +49,6 @@ func (migrate) Run(ctx context.Context) error {
 		return err
 	}
 	return outbox.CreatePartitions(ctx, pool)
-}
-
-type createUser struct {
-	Username string `arg:"" help:"Name of the account."`
-	Email    string `help:"E-mail address."`
-	FullName string `help:"Name of the person."`
-}
-
-func (c createUser) Run(ctx context.Context) error {
-	cfg, err := config.Load[postgres.Config]()
-	if err != nil {
-		return err
-	}
-	pool, err := postgres.Open(ctx, cfg, "create-user")
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if password = strings.TrimRight(password, "\r\n"); password == "" {
-		return errors.Join(errors.New("no password on standard input"), err)
-	}
-	hasher, err := passwords.NewHasher(passwords.Params)
-	if err != nil {
-		return err
-	}
-	user, err := account.NewStore(pool, hasher).CreateUser(ctx, account.NewUser{
-		Username: c.Username, Password: password, Email: c.Email, FullName: c.FullName,
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Printf("created user %d (%s), project %d\n", user.ID, user.Username, user.ProjectID)
-	return nil
 }
 
 type dumpOutbox struct {

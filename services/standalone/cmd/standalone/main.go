@@ -2,23 +2,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/platform/build"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/account"
 	"eventanalytics/services/standalone"
 )
 
@@ -66,11 +62,7 @@ func (serve) Run(ctx context.Context) error {
 	return standalone.Run(ctx, o, logs, os.Stdout)
 }
 
-type createUser struct {
-	Username string `arg:"" help:"Name of the account."`
-	Email    string `help:"E-mail address."`
-	FullName string `help:"Name of the person."`
-}
+type createUser struct{ account.CreateUser }
 
 func (c createUser) Run(ctx context.Context) error {
 	o, err := config.Load[standalone.Options]()
@@ -81,18 +73,11 @@ func (c createUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	password, err := bufio.NewReader(os.Stdin).ReadString('\n')
-	if password = strings.TrimRight(password, "\r\n"); password == "" {
-		return errors.Join(errors.New("no password on standard input"), err)
-	}
-	user, err := standalone.CreateUser(ctx, o, account.NewUser{
-		Username: c.Username, Password: password, Email: c.Email, FullName: c.FullName,
-	}, log)
+	user, err := c.User(os.Stdin)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("created user %d (%s), project %d\n", user.ID, user.Username, user.ProjectID)
-	return nil
+	return standalone.CreateUser(ctx, o, user, log, os.Stdout)
 }
 
 type healthcheck struct {

@@ -1,4 +1,4 @@
-package accountapi
+package api
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/account/store"
 )
 
 type registerInput struct {
@@ -22,7 +22,7 @@ type registerInput struct {
 }
 
 type userOutput struct {
-	Body account.User
+	Body store.User
 }
 
 func (h *handlers) registerUser(api huma.API) {
@@ -60,7 +60,7 @@ func (h *handlers) register(ctx context.Context, in *registerInput) (*userOutput
 	if h.cfg.Registration != "open" {
 		return nil, problem.New(http.StatusForbidden, "registration-closed", "registration is closed; the operator makes accounts")
 	}
-	n := account.NewUser{Username: in.Body.Username, Password: in.Body.Password}
+	n := store.NewUser{Username: in.Body.Username, Password: in.Body.Password}
 	if in.Body.Email != nil {
 		n.Email = *in.Body.Email
 	}
@@ -95,7 +95,7 @@ func (h *handlers) changePassword(ctx context.Context, in *passwordInput) (*stru
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.Limiter.Attempt(ctx, account.Key(u.Username), account.ErrCredentials, func() error {
+	return nil, h.Limiter.Attempt(ctx, store.Key(u.Username), store.ErrCredentials, func() error {
 		return h.Sessions.ChangePassword(ctx, p.UserID, p.Family, in.Body.Old, in.Body.New)
 	})
 }

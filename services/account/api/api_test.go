@@ -1,4 +1,4 @@
-package accountapi
+package api
 
 import (
 	"bytes"
@@ -21,13 +21,13 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
 	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/account/store"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -70,7 +70,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 		authhttp.Middleware(auth.NewAuthenticator(authCfg, pool, tokens, registry, time.Now)),
 		ratelimit.Middleware(limiter))
 	Register(srv.API, cfg, Deps{
-		Sessions: account.NewSessions(account.SessionConfig{RefreshTokenLifetime: time.Hour}, account.NewStore(pool, hasher), tokens, time.Now),
+		Sessions: store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour}, store.New(pool, hasher), tokens, time.Now),
 		Limiter:  limiter,
 	})
 	return &service{t: t, handler: srv.Handler(), api: srv.API, pool: pool}

@@ -1,4 +1,4 @@
-package accountapi
+package api
 
 import (
 	"context"
@@ -6,8 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
+	"eventanalytics/services/account/store"
 )
 
 // list wraps rows so that an answer can grow other members later.
@@ -78,7 +78,7 @@ func (h *handlers) registerProjects(api huma.API) {
 	}, tagProjects, forbidden, missing), h.revokeKey)
 }
 
-func (h *handlers) projects(ctx context.Context, _ *struct{}) (*list[account.Project], error) {
+func (h *handlers) projects(ctx context.Context, _ *struct{}) (*list[store.Project], error) {
 	return listed(h.Sessions.Projects(ctx, auth.From(ctx).UserID))
 }
 
@@ -89,7 +89,7 @@ type createProjectInput struct {
 }
 
 type projectOutput struct {
-	Body account.Project
+	Body store.Project
 }
 
 func (h *handlers) createProject(ctx context.Context, in *createProjectInput) (*projectOutput, error) {
@@ -100,7 +100,7 @@ func (h *handlers) createProject(ctx context.Context, in *createProjectInput) (*
 	return &projectOutput{Body: p}, nil
 }
 
-func (h *handlers) members(ctx context.Context, in *InProject) (*list[account.Member], error) {
+func (h *handlers) members(ctx context.Context, in *InProject) (*list[store.Member], error) {
 	return listed(h.Sessions.Members(ctx, in.ID, auth.From(ctx).UserID))
 }
 
@@ -113,7 +113,7 @@ type setMemberInput struct {
 }
 
 type memberOutput struct {
-	Body account.Member
+	Body store.Member
 }
 
 func (h *handlers) setMember(ctx context.Context, in *setMemberInput) (*memberOutput, error) {
@@ -133,7 +133,7 @@ func (h *handlers) removeMember(ctx context.Context, in *removeMemberInput) (*st
 	return nil, h.Sessions.RemoveMember(ctx, in.ID, auth.From(ctx).UserID, in.UserID)
 }
 
-func (h *handlers) keys(ctx context.Context, in *InProject) (*list[account.APIKey], error) {
+func (h *handlers) keys(ctx context.Context, in *InProject) (*list[store.APIKey], error) {
 	return listed(h.Sessions.Keys(ctx, in.ID, auth.From(ctx).UserID))
 }
 
@@ -147,7 +147,7 @@ type createKeyInput struct {
 
 type keyOutput struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         account.NewAPIKey
+	Body         store.NewAPIKey
 }
 
 func (h *handlers) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {

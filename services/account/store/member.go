@@ -1,4 +1,4 @@
-package account
+package store
 
 import (
 	"context"
@@ -26,7 +26,7 @@ JOIN analytics.users AS u ON u.id = m.user_id
 WHERE m.project_id = $1
 ORDER BY m.user_id`
 
-// Members lists the members of a project, for one of them.
+// Members lists the members of a project, on behalf of one of them.
 func (s *Store) Members(ctx context.Context, project, user int64) (members []Member, err error) {
 	err = s.within(ctx, project, user, false, "listing members", func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, membersSQL, project)
@@ -49,7 +49,7 @@ SELECT m.user_id, u.username, m.role, m.created_at
 FROM m JOIN analytics.users AS u ON u.id = m.user_id`
 )
 
-// SetMember adds a user to a project or changes his role; owner is who asks.
+// SetMember adds a user to a project or changes their role, on behalf of owner.
 func (s *Store) SetMember(ctx context.Context, project, owner int64, username string, role auth.Role) (m Member, err error) {
 	err = s.within(ctx, project, owner, true, "setting a member", func(tx pgx.Tx) error {
 		var user int64
@@ -77,7 +77,7 @@ func (s *Store) SetMember(ctx context.Context, project, owner int64, username st
 
 const removeMemberSQL = `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`
 
-// RemoveMember takes a user out of a project; owner is who asks.
+// RemoveMember takes a user out of a project, on behalf of owner.
 func (s *Store) RemoveMember(ctx context.Context, project, owner, user int64) error {
 	return s.within(ctx, project, owner, true, "removing a member", func(tx pgx.Tx) error {
 		if err := keepsOwner(ctx, tx, project, user); err != nil {
@@ -96,8 +96,8 @@ SELECT
     EXISTS (SELECT FROM analytics.projects WHERE id = $1 AND home_of = $2),
     EXISTS (SELECT FROM analytics.members WHERE project_id = $1 AND user_id <> $2 AND role = 'owner')`
 
-// keepsOwner refuses to take ownership of a project from the last who has it, or
-// from the user whose own project it is: his requests act on it by default.
+// keepsOwner refuses to take ownership of a project from its last owner, or from
+// the user whose own project it is: their requests act on it by default.
 func keepsOwner(ctx context.Context, tx pgx.Tx, project, user int64) error {
 	var home, others bool
 	if err := tx.QueryRow(ctx, keepsOwnerSQL, project, user).Scan(&home, &others); err != nil {

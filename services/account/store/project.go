@@ -1,4 +1,4 @@
-package account
+package store
 
 import (
 	"context"
@@ -10,8 +10,6 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/refusal"
 )
-
-const maxName = 200 // code points
 
 // Project as one of its members sees it.
 type Project struct {
@@ -62,14 +60,13 @@ func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Pro
 	return p, nil
 }
 
-// within runs f in a transaction for a member of the project. Who is no member
-// gets a 404: whether the project exists is none of their business. With manage
-// only owners get in, and their roles stay as they are meanwhile.
+// within runs f in a transaction for a member of the project. Anyone else is told
+// that there is no such project: whether it exists is none of their business. With
+// manage only owners get in, and roles cannot change until f is done.
 func (s *Store) within(ctx context.Context, project, user int64, manage bool, doing string, f func(tx pgx.Tx) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if manage {
-			// Owners manage one after the other, so that two cannot remove each
-			// other.
+			// One owner manages at a time, so that two cannot remove each other.
 			if _, err := tx.Exec(ctx, lockSQL, project); err != nil {
 				return err
 			}

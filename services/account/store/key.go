@@ -1,4 +1,4 @@
-package account
+package store
 
 import (
 	"context"
@@ -27,7 +27,7 @@ type NewAPIKey struct {
 	Key string `json:"key" doc:"The key itself. It is shown only now."`
 }
 
-// prefixLen is how much of a key is kept to recognise it by: 40 of 256 bits.
+// prefixLen is how much of a key is kept to recognise it: 40 of 256 bits.
 const prefixLen = len(auth.KeyPrefix) + 8
 
 const keysSQL = `
@@ -36,7 +36,7 @@ FROM analytics.api_keys
 WHERE project_id = $1
 ORDER BY id`
 
-// Keys lists a project's API keys; owner is who asks.
+// Keys lists a project's API keys, on behalf of owner.
 func (s *Store) Keys(ctx context.Context, project, owner int64) (keys []APIKey, err error) {
 	err = s.within(ctx, project, owner, true, "listing API keys", func(tx pgx.Tx) error {
 		rows, _ := tx.Query(ctx, keysSQL, project)
@@ -51,7 +51,7 @@ INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_b
 VALUES ($1, $2, $3, $4, $5, $6)
 RETURNING id, project_id, name, scope, prefix, created_at, revoked_at`
 
-// CreateKey makes an API key; owner is who asks.
+// CreateKey makes an API key, on behalf of owner.
 func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string, scope auth.Scope) (k NewAPIKey, err error) {
 	if err := checkText("name", name, maxName); err != nil {
 		return k, err
@@ -73,7 +73,7 @@ const revokeKeySQL = `
 UPDATE analytics.api_keys SET revoked_at = coalesce(revoked_at, now())
 WHERE project_id = $1 AND id = $2`
 
-// RevokeKey ends an API key, also one that was ended before; owner is who asks.
+// RevokeKey revokes an API key, on behalf of owner. Revoking it twice is no error.
 func (s *Store) RevokeKey(ctx context.Context, project, owner, key int64) error {
 	return s.within(ctx, project, owner, true, "revoking an API key", func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, revokeKeySQL, project, key)

@@ -1,25 +1,13 @@
-package account
+package store
 
 import (
 	"context"
 	"errors"
-	"net/mail"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
 
-	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/refusal"
-)
-
-// Lengths in code points.
-const (
-	maxUsername = 150
-	maxFullName = 200
-	maxEmail    = 254 // bytes; RFC 5321
 )
 
 // User is an account as its owner may see it.
@@ -37,38 +25,7 @@ type NewUser struct {
 	Username, Password, Email, FullName string
 }
 
-func (n NewUser) check() error {
-	if err := checkText("username", n.Username, maxUsername); err != nil {
-		return err
-	}
-	if Key(n.Username) == "" {
-		return refusal.InvalidField("invalid-field", "username", "must have a visible character")
-	}
-	if err := password.Check("password", n.Password); err != nil {
-		return err
-	}
-	if n.FullName != "" {
-		if err := checkText("full_name", n.FullName, maxFullName); err != nil {
-			return err
-		}
-	}
-	if n.Email != "" {
-		a, err := mail.ParseAddress(n.Email)
-		if err != nil || a.Address != n.Email || len(n.Email) > maxEmail {
-			return refusal.InvalidField("invalid-field", "email", "must be an e-mail address")
-		}
-	}
-	return nil
-}
-
-// Key is the form in which user names are compared: "Ann", "ann" and "Ａnn" are
-// the same.
-func Key(username string) string {
-	folded := cases.Fold().String(norm.NFKC.String(strings.TrimSpace(username)))
-	return norm.NFKC.String(folded)
-}
-
-// One statement, so one transaction: no user is without a project of his own.
+// One statement, so one transaction: no user is without a project of their own.
 const createUserSQL = `
 WITH u AS (
     INSERT INTO analytics.users (username, username_key, email, full_name, password_hash)
@@ -85,8 +42,8 @@ WITH u AS (
 SELECT u.id, u.username, u.email, u.full_name, u.disabled, p.id AS project_id
 FROM u CROSS JOIN p`
 
-// CreateUser makes an account with a project of its own. It refuses what breaks
-// the rules with a 422 that names the field and a taken name with a 409.
+// CreateUser makes an account with a project of its own. It refuses invalid fields
+// by name, and a name that is taken as a conflict.
 func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := n.check(); err != nil {
 		return User{}, err
@@ -115,7 +72,7 @@ FROM analytics.users AS u
 JOIN analytics.projects AS p ON p.home_of = u.id
 WHERE u.id = $1`
 
-// User returns an account.
+// User returns an store.
 func (s *Store) User(ctx context.Context, id int64) (User, error) {
 	rows, _ := s.pool.Query(ctx, userSQL, id)
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])

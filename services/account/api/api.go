@@ -1,6 +1,6 @@
-// Package accountapi is the HTTP side of accounts: registration, logins,
-// projects, members and API keys. The rules are pkg/account's.
-package accountapi
+// Package api is the HTTP side of accounts: registration, logins, projects,
+// members and API keys. The rules are those of package store.
+package api
 
 import (
 	"fmt"
@@ -10,10 +10,10 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/account/store"
 )
 
 const (
@@ -36,7 +36,7 @@ func (c *Config) Validate() error {
 
 // Deps are what the routes work with.
 type Deps struct {
-	Sessions *account.Sessions
+	Sessions *store.Sessions
 	Limiter  *ratelimit.Limiter
 }
 
@@ -45,8 +45,8 @@ type handlers struct {
 	Deps
 }
 
-// Register adds the account routes to api. The middleware of auth and ratelimit
-// must be in use by then.
+// Register adds the account routes to api. The middleware of authhttp and
+// ratelimit must already be in use.
 func Register(api huma.API, cfg Config, deps Deps) {
 	h := &handlers{cfg: cfg, Deps: deps}
 	h.registerUser(api)
@@ -59,8 +59,8 @@ const (
 	tagProjects = "Projects"
 )
 
-// operation fills in what all of them share. Errors that every operation can
-// answer are added, those of its own are given.
+// operation fills in what all operations share. errors are those specific to the
+// operation; those that any of them can answer are added.
 func operation(op huma.Operation, tag string, errors ...int) huma.Operation {
 	op.Tags = []string{tag}
 	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, readTimeout
@@ -76,7 +76,7 @@ func own(op huma.Operation, tag string, errors ...int) huma.Operation {
 	return ratelimit.Limited(authhttp.Secured(operation(op, tag, errors...), auth.ScopeAccount), ratelimit.ClassAccount)
 }
 
-// aliased registers an operation through register, and again under each alias,
+// aliased registers an operation through register, and once more under each alias,
 // a path of the original service that the document does not show.
 func aliased(op huma.Operation, register func(huma.Operation), aliases ...string) {
 	register(op)

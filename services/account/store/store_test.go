@@ -1,4 +1,4 @@
-package account_test
+package store_test
 
 import (
 	"errors"
@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/services/account/store"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -27,18 +27,18 @@ const password = "seven green lamps"
 // cheap parameters keep the tests fast.
 var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 
-func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now func() time.Time) *account.Sessions {
+func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now func() time.Time) *store.Sessions {
 	t.Helper()
 	hasher, err := passwords.NewHasher(params)
 	require.NoError(t, err)
 	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", now)
 	require.NoError(t, err)
-	return account.NewSessions(account.SessionConfig{RefreshTokenLifetime: 24 * time.Hour}, account.NewStore(pool, hasher), tokens, now)
+	return store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour}, store.New(pool, hasher), tokens, now)
 }
 
-func user(t *testing.T, s *account.Sessions, name string) account.User {
+func user(t *testing.T, s *store.Sessions, name string) store.User {
 	t.Helper()
-	u, err := s.CreateUser(t.Context(), account.NewUser{Username: name, Password: password})
+	u, err := s.CreateUser(t.Context(), store.NewUser{Username: name, Password: password})
 	require.NoError(t, err)
 	return u
 }
@@ -56,7 +56,7 @@ func TestCreateUser(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)
 	s := newSessions(t, pool, cheap, time.Now)
-	u, err := s.CreateUser(t.Context(), account.NewUser{Username: "Ann", Password: password, Email: "ann@example.com", FullName: "Ann Example"})
+	u, err := s.CreateUser(t.Context(), store.NewUser{Username: "Ann", Password: password, Email: "ann@example.com", FullName: "Ann Example"})
 	require.NoError(t, err)
 	require.Equal(t, "Ann", u.Username)
 	require.Equal(t, "ann@example.com", *u.Email)
@@ -105,7 +105,7 @@ func TestUserNames(t *testing.T) {
 		"right to left":      {"מרים", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			u, err := s.CreateUser(t.Context(), account.NewUser{Username: c.username, Password: password})
+			u, err := s.CreateUser(t.Context(), store.NewUser{Username: c.username, Password: password})
 			switch c.status {
 			case 0:
 				require.NoError(t, err)
@@ -120,7 +120,7 @@ func TestUserNames(t *testing.T) {
 			}
 		})
 	}
-	for field, n := range map[string]account.NewUser{
+	for field, n := range map[string]store.NewUser{
 		"password":  {Username: "x", Password: "short"},
 		"email":     {Username: "x", Password: password, Email: "Ann <ann@example.com>"},
 		"full_name": {Username: "x", Password: password, FullName: "a\tb"},
@@ -155,7 +155,7 @@ func TestLogin(t *testing.T) {
 		"endless name":    {strings.Repeat("a", 50_000), password},
 	} {
 		_, err := s.Login(t.Context(), c[0], c[1])
-		require.ErrorIs(t, err, account.ErrCredentials, name)
+		require.ErrorIs(t, err, store.ErrCredentials, name)
 	}
 	var stored int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.refresh_tokens WHERE length(hash) = 32`).Scan(&stored))
@@ -164,7 +164,7 @@ func TestLogin(t *testing.T) {
 	_, err := pool.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, u.ID)
 	require.NoError(t, err)
 	_, err = s.Login(t.Context(), "ann", password)
-	require.ErrorIs(t, err, account.ErrCredentials)
+	require.ErrorIs(t, err, store.ErrCredentials)
 }
 
 // New parameters reach a hash when its owner logs in, also from many places at
@@ -210,20 +210,20 @@ func TestRefreshRotates(t *testing.T) {
 	require.NoError(t, err)
 
 	_, err = s.Refresh(t.Context(), first.RefreshToken)
-	require.ErrorIs(t, err, account.ErrRefresh, "it was used before")
+	require.ErrorIs(t, err, store.ErrRefresh, "it was used before")
 	_, err = s.Refresh(t.Context(), second.RefreshToken)
-	require.ErrorIs(t, err, account.ErrRefresh, "the family is dead")
+	require.ErrorIs(t, err, store.ErrRefresh, "the family is dead")
 	other, err = s.Refresh(t.Context(), other.RefreshToken)
 	require.NoError(t, err, "another login is another family")
 
 	for _, token := range []string{"", "er_", first.AccessToken, strings.ToUpper(other.RefreshToken), "a\x00b\xff"} {
 		_, err = s.Refresh(t.Context(), token)
-		require.ErrorIs(t, err, account.ErrRefresh)
+		require.ErrorIs(t, err, store.ErrRefresh)
 	}
 
 	set(start.Add(24 * time.Hour))
 	_, err = s.Refresh(t.Context(), other.RefreshToken)
-	require.ErrorIs(t, err, account.ErrRefresh, "it expired")
+	require.ErrorIs(t, err, store.ErrRefresh, "it expired")
 	_, err = s.Login(t.Context(), "ann", password)
 	require.NoError(t, err)
 	var families int
@@ -238,7 +238,7 @@ func TestRefreshAtOnce(t *testing.T) {
 	user(t, s, "ann")
 	g, err := s.Login(t.Context(), "ann", password)
 	require.NoError(t, err)
-	granted := make(chan account.Grant, 8)
+	granted := make(chan store.Grant, 8)
 	var wg sync.WaitGroup
 	for range cap(granted) {
 		wg.Go(func() {
@@ -250,7 +250,7 @@ func TestRefreshAtOnce(t *testing.T) {
 	wg.Wait()
 	require.Len(t, granted, 1)
 	_, err = s.Refresh(t.Context(), (<-granted).RefreshToken)
-	require.ErrorIs(t, err, account.ErrRefresh)
+	require.ErrorIs(t, err, store.ErrRefresh)
 }
 
 func TestChangePassword(t *testing.T) {
@@ -260,7 +260,7 @@ func TestChangePassword(t *testing.T) {
 	g, err := s.Login(t.Context(), "ann", password)
 	require.NoError(t, err)
 	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
-	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), account.ErrCredentials)
+	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), store.ErrCredentials)
 	requireProblem(t, s.ChangePassword(t.Context(), u.ID, family, password, "12345678"), 422, "too-common")
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.NoError(t, err, "nothing has changed yet")
@@ -269,9 +269,9 @@ func TestChangePassword(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, password, "another good one"))
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
-	require.ErrorIs(t, err, account.ErrRefresh)
+	require.ErrorIs(t, err, store.ErrRefresh)
 	_, err = s.Login(t.Context(), "ann", password)
-	require.ErrorIs(t, err, account.ErrCredentials)
+	require.ErrorIs(t, err, store.ErrCredentials)
 	_, err = s.Login(t.Context(), "ann", "another good one")
 	require.NoError(t, err)
 }
@@ -287,7 +287,7 @@ func TestChangePasswordAgainstLogins(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, err := s.Login(t.Context(), "ann", old); err != nil && !errors.Is(err, account.ErrCredentials) {
+				if _, err := s.Login(t.Context(), "ann", old); err != nil && !errors.Is(err, store.ErrCredentials) {
 					t.Error(err)
 				}
 			})
@@ -427,7 +427,7 @@ func TestAwayPostgresIs503(t *testing.T) {
 	require.NoError(t, err)
 	defer pool.Close()
 	s := newSessions(t, pool, cheap, time.Now)
-	_, err = s.CreateUser(t.Context(), account.NewUser{Username: "ann", Password: password})
+	_, err = s.CreateUser(t.Context(), store.NewUser{Username: "ann", Password: password})
 	requireProblem(t, err, 503, "unavailable")
 	_, err = s.Login(t.Context(), "ann", password)
 	requireProblem(t, err, 503, "unavailable")

@@ -1,4 +1,4 @@
-package accountapi
+package api
 
 import (
 	"context"
@@ -7,18 +7,18 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
-	"eventanalytics/pkg/account"
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/account/store"
 )
 
 type grantOutput struct {
 	CacheControl string `header:"Cache-Control"`
-	Body         account.Grant
+	Body         store.Grant
 }
 
-func granted(g account.Grant, err error) (*grantOutput, error) {
+func granted(g store.Grant, err error) (*grantOutput, error) {
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +71,8 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 				return nil, problem.Invalid("missing-field", field.name, "is required")
 			}
 		}
-		var grant account.Grant
-		err := h.Limiter.Attempt(ctx, account.Key(r.Username), account.ErrCredentials, func() (err error) {
+		var grant store.Grant
+		err := h.Limiter.Attempt(ctx, store.Key(r.Username), store.ErrCredentials, func() (err error) {
 			grant, err = h.Sessions.Login(ctx, r.Username, r.Password)
 			return err
 		})

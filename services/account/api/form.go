@@ -1,4 +1,4 @@
-package accountapi
+package api
 
 import (
 	"errors"
@@ -19,8 +19,8 @@ const (
 	jsonType = "application/json"
 )
 
-// tokenRequest is a login or a refresh. Scope and the client's members are what
-// OAuth2 clients send; there is nothing to choose by them.
+// tokenRequest is a login or a refresh. OAuth2 clients also send scope and the
+// client's id and secret, which choose nothing here.
 type tokenRequest struct {
 	GrantType    string `json:"grant_type,omitempty" enum:"password,refresh_token" default:"password" doc:"What is given for the tokens"`
 	Username     string `json:"username,omitempty" doc:"With grant_type password"`

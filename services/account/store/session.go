@@ -1,4 +1,4 @@
-package account
+package store
 
 import (
 	"context"
@@ -26,8 +26,8 @@ func (c *SessionConfig) Validate() error {
 	return nil
 }
 
-// Sessions are the logins of users. Each is a family: the refresh tokens that
-// follow one another and the access tokens they gave.
+// Sessions are the logins of users. Each is a family: refresh tokens that replace
+// one another, and the access tokens issued with them.
 type Sessions struct {
 	*Store
 	cfg    SessionConfig
@@ -52,7 +52,7 @@ type Grant struct {
 // together. It is the same whether the user exists or not.
 var ErrCredentials = refusal.New(refusal.Unauthenticated, "invalid-credentials", "user name or password is wrong")
 
-// ErrRefresh is returned for a refresh token that gives nothing.
+// ErrRefresh is returned for a refresh token that is worth nothing.
 var ErrRefresh = refusal.New(refusal.Unauthenticated, "invalid-refresh-token", "the refresh token is not valid, was used before or has expired; log in again")
 
 const loginSQL = `SELECT id, password_hash, disabled FROM analytics.users WHERE username_key = $1`
@@ -72,7 +72,7 @@ func (s *Sessions) Login(ctx context.Context, username, password string) (Grant,
 
 // errChanged says that the password was changed, or its hash replaced, while it
 // was being checked.
-var errChanged = errors.New("the password changed meanwhile")
+var errChanged = errors.New("the password changed while it was checked")
 
 func (s *Sessions) login(ctx context.Context, username, password string) (Grant, error) {
 	if err := s.hasher.Full(); err != nil {
@@ -81,7 +81,7 @@ func (s *Sessions) login(ctx context.Context, username, password string) (Grant,
 	var id int64
 	var hash string
 	var disabled bool
-	// Postgres would refuse some texts as an error of ours.
+	// Postgres refuses some texts; that would look like an error of ours.
 	if checkText("username", username, maxUsername) == nil {
 		err := s.pool.QueryRow(ctx, loginSQL, Key(username)).Scan(&id, &hash, &disabled)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -117,9 +117,9 @@ func (s *Sessions) rehash(ctx context.Context, id int64, old, password string) (
 	return fresh, nil
 }
 
-// The share lock holds off a change of the password until the family is there to
-// be ended by it. The user's families that are past use go on this occasion, so
-// that nobody else has to clean up.
+// The share lock makes a change of the password wait until the family is there to
+// be ended by it. The user's expired families are deleted along the way, so that
+// nothing else has to clean up.
 const startSQL = `
 WITH u AS (
     SELECT id FROM analytics.users WHERE id = $1 AND password_hash = $5 FOR SHARE
@@ -134,7 +134,7 @@ WITH u AS (
 )
 SELECT id::text FROM f`
 
-// start makes a family, if the password's hash is still the one that was checked.
+// start makes a family if the password's hash is still the one that was checked.
 func (s *Sessions) start(ctx context.Context, user int64, passwordHash string) (Grant, error) {
 	refresh, hash := auth.NewCredential(auth.RefreshPrefix)
 	now := s.now()
@@ -162,7 +162,7 @@ func (s *Sessions) grant(user int64, family, refresh string) (Grant, error) {
 	}, nil
 }
 
-// The row lock makes two uses at once follow one another: the second sees the
+// The row lock makes concurrent uses wait for each other: the second sees the
 // first.
 const refreshTokenSQL = `
 SELECT f.id::text, f.user_id, r.used_at IS NOT NULL,
@@ -184,9 +184,9 @@ INSERT INTO analytics.refresh_tokens (hash, family_id, expires_at) VALUES ($4, $
 const revokeFamilySQL = `
 UPDATE analytics.token_families SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL`
 
-// Refresh exchanges a refresh token for a new pair. A token that comes a second
-// time was stolen, from the client or by it: the family ends. It returns
-// ErrRefresh for every token that gives nothing.
+// Refresh exchanges a refresh token for a new pair. A token that is used twice was
+// stolen, from the client or by it, and ends the family. Refresh returns ErrRefresh
+// for every token that is worth nothing.
 func (s *Sessions) Refresh(ctx context.Context, token string) (Grant, error) {
 	var family, refresh string
 	var user int64
@@ -220,8 +220,8 @@ func (s *Sessions) Refresh(ctx context.Context, token string) (Grant, error) {
 	return s.grant(user, family, refresh)
 }
 
-// Logout ends a family: its refresh tokens at once, its access tokens as soon as
-// the services' caches have forgotten it.
+// Logout ends a family: its refresh tokens at once, its access tokens when the
+// services' cached look-ups expire.
 func (s *Sessions) Logout(ctx context.Context, family string) error {
 	if _, err := s.pool.Exec(ctx, revokeFamilySQL, family); err != nil {
 		return wrap("ending a login", err)
@@ -264,10 +264,10 @@ func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, 
 			return err
 		}
 		if changed.RowsAffected() == 0 {
-			return ErrCredentials // it was changed in between: old is not it any more
+			return ErrCredentials // it was changed in between, so that old is wrong
 		}
-		// A statement of its own: it sees the families of logins that the
-		// first one waited for.
+		// A separate statement sees the families of logins that the first one
+		// waited for.
 		_, err = tx.Exec(ctx, endOthersSQL, user, family)
 		return err
 	})

@@ -1,0 +1,80 @@
+// Package account is the service that keeps users, their logins, projects, members
+// and API keys. It is the only one that hashes passwords, in a process of its own
+// so that a flood of logins does not slow down the others.
+package account
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"eventanalytics/pkg/auth"
+	authhttp "eventanalytics/pkg/auth/http"
+	"eventanalytics/pkg/auth/password"
+	"eventanalytics/pkg/clock"
+	"eventanalytics/pkg/platform/boot"
+	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/account/api"
+	"eventanalytics/services/account/store"
+)
+
+// Config of the account service.
+type Config struct {
+	HTTP     server.Config
+	Auth     auth.Config
+	Sessions store.SessionConfig
+	API      api.Config
+	Redis    ratelimit.RedisConfig
+	Rates    ratelimit.Config
+}
+
+// Service keeps accounts.
+type Service struct {
+	server *server.Server
+	limits redis.UniversalClient
+}
+
+// New makes the service and its routes. It does not connect anywhere yet.
+func New(cfg Config, deps boot.Deps) (*Service, error) {
+	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, clock.Now)
+	if err != nil {
+		return nil, err
+	}
+	hasher, err := password.NewHasher(password.Params)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.New(cfg.HTTP, deps.Log, deps.Registry)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := ratelimit.NewRedis(cfg.Redis)
+	if err != nil {
+		return nil, err
+	}
+	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
+	srv.API.UseMiddleware(
+		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		ratelimit.Middleware(limiter),
+	)
+	api.Register(srv.API, cfg.API, api.Deps{
+		Sessions: store.NewSessions(cfg.Sessions, store.New(deps.Pool, hasher), tokens, clock.Now),
+		Limiter:  limiter,
+	})
+	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
+	return &Service{server: srv, limits: limits}, nil
+}
+
+// Close closes the connections to Redis.
+func (s *Service) Close() error { return s.limits.Close() }
+
+// Server has the service's routes.
+func (s *Service) Server() *server.Server { return s.server }
+
+// Run returns when ctx ends: the service has no work in the background.
+func (s *Service) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,35 @@
+// Package store keeps users, their logins, projects, members and API keys in
+// Postgres, and the rules about them. What it refuses is a *refusal.Error; it
+// knows nothing of HTTP.
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"eventanalytics/pkg/auth/password"
+	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/refusal"
+)
+
+// Store of accounts.
+type Store struct {
+	pool   *pgxpool.Pool
+	hasher *password.Hasher
+}
+
+// New makes a Store on a migrated database.
+func New(pool *pgxpool.Pool, hasher *password.Hasher) *Store {
+	return &Store{pool: pool, hasher: hasher}
+}
+
+// wrap says what failed. While Postgres is away, the caller is asked to come back.
+func wrap(doing string, err error) error {
+	err = fmt.Errorf("%s: %w", doing, err)
+	if postgres.Unavailable(err) {
+		return refusal.Later("unavailable", "accounts cannot be reached now; try again", 2*time.Second, err)
+	}
+	return err
+}
