@@ -26,7 +26,7 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-const sampleCSV = "../sample/events_sample.csv"
+const sampleCSV = "../../harness/sample/events_sample.csv"
 
 // importer runs import_events for one account, with its files in a folder.
 type importer struct {

@@ -17,7 +17,7 @@ import (
 
 // TestSample is the tour of the README on the repository's own sample.
 func TestSample(t *testing.T) {
-	onEach(t, func(t *testing.T, s *stack.Stack) { tour(t, s, "../sample") })
+	onEach(t, func(t *testing.T, s *stack.Stack) { tour(t, s, "../../harness/sample") })
 }
 
 // TestExternalSample takes the same tour on a sample that is not the

@@ -21,9 +21,9 @@ import (
 // starts it again on the same data.
 func TestStandaloneKeepsItsData(t *testing.T) {
 	dir := newDir(t)
-	body, err := os.ReadFile("../sample/events_sample.json")
+	body, err := os.ReadFile("../../harness/sample/events_sample.json")
 	require.NoError(t, err)
-	table, err := os.Open("../sample/events_sample.csv")
+	table, err := os.Open("../../harness/sample/events_sample.csv")
 	require.NoError(t, err)
 	defer table.Close()
 	events, err := oracle.ReadCSV(table)

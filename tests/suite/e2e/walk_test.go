@@ -27,7 +27,7 @@ var walkSeed = flag.Uint64("walk", 0, "seed of the walk through the OpenAPI docu
 func TestWalk(t *testing.T) {
 	root, err := stack.Root()
 	require.NoError(t, err)
-	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "pkg", "openapi", "openapi.json"))
+	doc, err := openapi3.NewLoader().LoadFromFile(filepath.Join(root, "pkg", "platform", "openapi", "openapi.json"))
 	require.NoError(t, err)
 	seed := *walkSeed
 	if seed == 0 {

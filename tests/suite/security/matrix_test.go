@@ -159,7 +159,7 @@ func documented(t *testing.T) map[string]route {
 	}
 	root, err := stack.Root()
 	require.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join(root, "pkg", "openapi", "openapi.json"))
+	text, err := os.ReadFile(filepath.Join(root, "pkg", "platform", "openapi", "openapi.json"))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &document))
 	routes := map[string]route{}
