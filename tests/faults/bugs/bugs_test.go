@@ -47,7 +47,7 @@ func TestStale(t *testing.T) {
 	const file = "pkg/platform/failpoint/off.go"
 	for name, edit := range map[string]Edit{
 		"gone":      {File: file, Old: "nowhere to be found"},
-		"ambiguous": {File: file, Old: "func "},
+		"ambiguous": {File: file, Old: "failpoint"},
 		"no file":   {File: "pkg/platform/failpoint/none.go", Old: "x"},
 	} {
 		_, err := Overlay(t.TempDir(), Bug{Name: "some-bug", Edits: []Edit{edit}})
