@@ -17,6 +17,7 @@ import (
 	"eventanalytics/cmd/import_events/reject"
 	"eventanalytics/cmd/import_events/source"
 	"eventanalytics/cmd/import_events/upload"
+	"eventanalytics/pkg/client"
 )
 
 // importFile imports the file from where an earlier run stopped, and reports
@@ -68,13 +69,13 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 	}
 	if !o.DryRun {
 		cfg.NotBefore, cfg.NotAfter = time.Time{}, time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // the service knows
-		cfg.Client, err = upload.New(upload.Config{
+		cfg.Uploader, err = upload.New(client.Config{
 			URL: o.URL, Username: o.Username, Password: o.Password, APIKey: o.APIKey, Project: o.Project,
-			Compression: o.Compression, KeyPrefix: state.Import.String(), RetryFor: o.RetryFor, Connections: o.Parallel,
+			Compression: client.Compression(o.Compression), RetryFor: o.RetryFor, Connections: o.Parallel,
 			OnRetry: func(err error, after time.Duration) {
 				shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
 			},
-		})
+		}, state.Import.String())
 		if err != nil {
 			return false, err
 		}

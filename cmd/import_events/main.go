@@ -20,7 +20,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"eventanalytics/cmd/import_events/upload"
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/build"
 )
 
@@ -83,7 +83,7 @@ func (o *options) Validate() error {
 	if o.DryRun {
 		return errors.Join(errs...)
 	}
-	if err := upload.CheckURL(o.URL); err != nil {
+	if err := client.CheckURL(o.URL); err != nil {
 		errs = append(errs, fmt.Errorf("--url: %w", err))
 	}
 	switch account := o.Username != "" || o.Password != ""; {

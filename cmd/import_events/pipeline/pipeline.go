@@ -21,8 +21,8 @@ import (
 // Config of a run.
 type Config struct {
 	Source source.Source
-	// Client uploads; nil means a dry run.
-	Client *upload.Client
+	// Uploader sends the events; nil means a dry run.
+	Uploader *upload.Uploader
 	// BatchEvents and BatchBytes bound a batch, whichever is reached first. A batch
 	// has at least one event.
 	BatchEvents, BatchBytes int
@@ -165,8 +165,8 @@ func work(ctx context.Context, cfg Config, j *job) error {
 		}
 		events, records = append(events, r.Event), append(records, i)
 	}
-	if cfg.Client != nil && len(events) > 0 {
-		result, err := cfg.Client.Send(ctx, events)
+	if cfg.Uploader != nil && len(events) > 0 {
+		result, err := cfg.Uploader.Send(ctx, events)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"eventanalytics/cmd/import_events/pipeline"
 	"eventanalytics/cmd/import_events/source"
 	"eventanalytics/cmd/import_events/upload"
+	"eventanalytics/pkg/client"
 )
 
 // file opens a file of n events, one per line; what fault returns replaces one.
@@ -57,11 +58,11 @@ func configure(t *testing.T, s source.Source, answer func(w http.ResponseWriter,
 		fmt.Fprintf(w, `{"accepted": %d, "errors": []}`, bytes.Count(body, []byte("\n")))
 	}))
 	t.Cleanup(server.Close)
-	client, err := upload.New(upload.Config{URL: server.URL, APIKey: "key", Compression: "none", RetryFor: time.Minute, Connections: 3})
+	uploader, err := upload.New(client.Config{URL: server.URL, APIKey: "key", RetryFor: time.Minute, Connections: 3}, "import")
 	require.NoError(t, err)
 	var confirmed []pipeline.Batch
 	return pipeline.Config{
-		Source: s, Client: client, BatchEvents: 10, BatchBytes: 1 << 20, Parallel: 3,
+		Source: s, Uploader: uploader, BatchEvents: 10, BatchBytes: 1 << 20, Parallel: 3,
 		NotAfter: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Confirm:  func(b pipeline.Batch) error { confirmed = append(confirmed, b); return nil },
 	}, &confirmed
@@ -97,7 +98,7 @@ func TestADryRunSendsNothing(t *testing.T) {
 	late := `{"event_id":"` + uuid.NewString() + `","occurred_at":"2026-08-01T00:00:00Z","user_id":1,"event_type":"view"}`
 	s := file(t, 25, func(i int) string { return map[int]string{24: late}[i] })
 	cfg, confirmed := configure(t, s, func(http.ResponseWriter, []byte) bool { t.Error("a request was sent"); return false })
-	cfg.Client = nil
+	cfg.Uploader = nil
 	require.NoError(t, pipeline.Run(t.Context(), cfg))
 	require.Len(t, *confirmed, 3)
 	require.Equal(t, "timestamp-in-future", (*confirmed)[2].Rejects[0].Code)
@@ -123,7 +124,7 @@ func TestAFailureKeepsThePrefix(t *testing.T) {
 		return true
 	})
 	err := pipeline.Run(t.Context(), cfg)
-	var refused *upload.StatusError
+	var refused *client.Problem
 	require.ErrorAs(t, err, &refused)
 	require.LessOrEqual(t, len(*confirmed), 3)
 }
