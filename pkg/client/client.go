@@ -142,6 +142,10 @@ type Response struct {
 	Body   []byte
 }
 
+// ErrUnreadable is returned for an answer that has the status of success and is not
+// what the API promises.
+var ErrUnreadable = errors.New("reading the answer")
+
 // ErrTooLarge is returned for an answer of more than Config.MaxAnswer bytes.
 var ErrTooLarge = errors.New("the answer is too large")
 
@@ -253,7 +257,7 @@ func read[T any](r *Response, err error) (*T, error) {
 	}
 	value := new(T)
 	if err := json.Unmarshal(r.Body, value); err != nil {
-		return nil, fmt.Errorf("reading the answer: %w", err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return value, nil
 }
