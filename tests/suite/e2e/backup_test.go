@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/platform/postgres/private"
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/oracle"
 	"eventanalytics/tests/harness/stack"
 )
@@ -34,7 +35,7 @@ func TestBackupAndRestore(t *testing.T) {
 	p := startPoster(c)
 	defer p.stop()
 	p.await(t, 20)
-	rows[oracle.DayUsers](t, c, p.posted()[0].position, "/api/stats/dau", "from", backupFrom, "to", backupTo)
+	api.Rows[oracle.DayUsers](t, c, p.posted()[0].position, "/api/stats/dau", "from", backupFrom, "to", backupTo)
 
 	source := place{filepath.Join(dir, "original"), original.DatabaseURL, secret}
 	copied := place{dir: filepath.Join(dir, "restored"), secret: secret}
@@ -57,13 +58,13 @@ func TestBackupAndRestore(t *testing.T) {
 
 	restored := restore(t, copied, dump, env)
 	copied.databaseURL = restored.DatabaseURL
-	c = c.at(t, restored.URL)
+	c = c.At(restored.URL)
 	old := batches[0].position
-	expired := c.get(t, "/api/stats/dau", "from", backupFrom, "to", backupTo, "min_position", old).is(t, 422, "").problem(t)
-	require.Equal(t, "position-expired", expired.Errors[0].Code)
+	expired := c.Get(t, "/api/stats/dau", "from", backupFrom, "to", backupTo, "min_position", old).Is(t, 422, "").Problem(t)
+	require.Equal(t, "position-expired", expired.Fields[0].Code)
 
 	fresh := newBatch("fresh")
-	position := c.upload(t, fresh.body).Position
+	position := c.Upload(t, fresh.body).Position
 	survived := countSurvivors(t, c, position, batches, before)
 	require.Less(t, len(survived), len(batches)-5, "the last ones came after the dump")
 	events := slices.Clone(fresh.events)
@@ -77,7 +78,7 @@ func TestBackupAndRestore(t *testing.T) {
 	// The client sends everything again, as it may at any time.
 	events = slices.Clone(fresh.events)
 	for _, b := range batches {
-		r := c.upload(t, b.body)
+		r := c.Upload(t, b.body)
 		if survived[b.kind] {
 			require.Equal(t, len(b.events), r.Duplicates, b.kind)
 		} else {
@@ -110,12 +111,12 @@ func restore(t *testing.T, p place, dump string, env []string) *stack.Stack {
 }
 
 // wrongOrder copies the files before the dump: the dump then names newer ones.
-func wrongOrder(t *testing.T, c *client, source place, dir string) {
+func wrongOrder(t *testing.T, c *caller, source place, dir string) {
 	mixed := place{dir: filepath.Join(dir, "mixed"), secret: source.secret}
 	source.copyWarehouse(t, mixed)
 	for range 5 {
-		r := c.upload(t, newBatch("late").body)
-		rows[oracle.DayUsers](t, c, r.Position, "/api/stats/dau", "from", backupFrom, "to", backupTo)
+		r := c.Upload(t, newBatch("late").body)
+		api.Rows[oracle.DayUsers](t, c, r.Position, "/api/stats/dau", "from", backupFrom, "to", backupTo)
 	}
 	dump := filepath.Join(dir, "late.dump")
 	source.dump(t, dump)
@@ -151,10 +152,10 @@ func startServices(t *testing.T, dir string, env []string) *stack.Stack {
 
 // countSurvivors returns the kinds of batches that a restored service has. It
 // must have the first acknowledged ones, and of each batch all or nothing.
-func countSurvivors(t *testing.T, c *client, position string, batches []batch, acknowledged int) map[string]bool {
+func countSurvivors(t *testing.T, c *caller, position string, batches []batch, acknowledged int) map[string]bool {
 	t.Helper()
 	counts := map[string]int{}
-	for _, row := range rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", backupFrom, "to", backupTo, "limit", "1000") {
+	for _, row := range api.Rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", backupFrom, "to", backupTo, "limit", "1000") {
 		counts[row.Type] = row.Count
 	}
 	survived := map[string]bool{}
@@ -169,14 +170,14 @@ func countSurvivors(t *testing.T, c *client, position string, batches []batch, a
 }
 
 // agreeOnBackup compares a project, which holds exactly events, with the oracle.
-func agreeOnBackup(t *testing.T, c *client, position string, events []oracle.Event) {
+func agreeOnBackup(t *testing.T, c *caller, position string, events []oracle.Event) {
 	t.Helper()
 	require.Equal(t, oracle.TopEvents(events, backupFrom, backupTo, time.UTC, 1000),
-		rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", backupFrom, "to", backupTo, "limit", "1000"))
+		api.Rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", backupFrom, "to", backupTo, "limit", "1000"))
 	zone, err := time.LoadLocation("Asia/Kathmandu")
 	require.NoError(t, err)
 	require.Equal(t, oracle.DAU(events, backupFrom, backupTo, zone),
-		rows[oracle.DayUsers](t, c, position, "/api/stats/dau", "from", backupFrom, "to", backupTo, "timezone", zone.String()))
+		api.Rows[oracle.DayUsers](t, c, position, "/api/stats/dau", "from", backupFrom, "to", backupTo, "timezone", zone.String()))
 }
 
 // place is where an installation has its database and files.

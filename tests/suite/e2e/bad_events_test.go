@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -110,11 +111,11 @@ var refusals = []refusal{
 	{row: 31, name: "key of 201 characters", body: func(id string) string { return array(event(id)) }, headers: []string{"Idempotency-Key", strings.Repeat("k", 201)}, status: 422, code: "invalid-parameter"},
 }
 
-func (r refusal) ask(t *testing.T, c *client) {
-	p := c.send(t, r.body(newID()), r.headers...).is(t, r.status, r.code).problem(t)
+func (r refusal) ask(t *testing.T, c *caller) {
+	p := c.Send(t, r.body(newID()), r.headers...).Is(t, r.status, r.code).Problem(t)
 	if r.field != "" {
-		require.NotEmpty(t, p.Errors)
-		require.Equal(t, r.field, p.Errors[0].Field)
+		require.NotEmpty(t, p.Fields)
+		require.Equal(t, r.field, p.Fields[0].Field)
 	}
 }
 
@@ -159,100 +160,100 @@ func zstandard(s string) string {
 
 // oddEvents must be taken as they are, or need more than a body to be refused.
 var oddEvents = []badInput{
-	{row: 11, name: "2^53+1", stored: 1, ask: func(t *testing.T, c *client) {
+	{row: 11, name: "2^53+1", stored: 1, ask: func(t *testing.T, c *caller) {
 		id := newID()
-		r := c.upload(t, event(id, "properties", `{"n":9007199254740993}`))
+		r := c.Upload(t, event(id, "properties", `{"n":9007199254740993}`))
 		require.Equal(t, `{"n":9007199254740993}`, string(stored(t, c, r.Position, id).Properties))
 	}},
-	{row: 13, name: "upper case is the same id", stored: 1, ask: func(t *testing.T, c *client) {
+	{row: 13, name: "upper case is the same id", stored: 1, ask: func(t *testing.T, c *caller) {
 		id := newID()
-		require.Equal(t, 1, c.upload(t, event(strings.ToUpper(id))).Accepted)
-		require.Equal(t, 1, c.upload(t, event(id)).Duplicates)
+		require.Equal(t, 1, c.Upload(t, event(strings.ToUpper(id))).Accepted)
+		require.Equal(t, 1, c.Upload(t, event(id)).Duplicates)
 	}},
-	{row: 14, name: "an id twice in a batch", stored: 1, ask: func(t *testing.T, c *client) {
+	{row: 14, name: "an id twice in a batch", stored: 1, ask: func(t *testing.T, c *caller) {
 		one := event(newID())
-		r := c.upload(t, array(one, one))
+		r := c.Upload(t, array(one, one))
 		require.Equal(t, []int{1, 1}, []int{r.Accepted, r.Duplicates})
 		require.Empty(t, r.Errors)
 	}},
-	{row: 15, name: "an id with other content", stored: 2, ask: func(t *testing.T, c *client) {
+	{row: 15, name: "an id with other content", stored: 2, ask: func(t *testing.T, c *caller) {
 		id := newID()
-		c.upload(t, event(id))
-		r := c.upload(t, array(event(newID()), event(id, "user_id", "2")))
+		c.Upload(t, event(id))
+		r := c.Upload(t, array(event(newID()), event(id, "user_id", "2")))
 		require.Equal(t, []int{1, 1}, []int{r.Accepted, r.Duplicates})
 		require.Len(t, r.Errors, 1)
 		require.Equal(t, "conflict", r.Errors[0].Code)
 		require.Equal(t, 1, *r.Errors[0].Index)
-		c.sendAtomic(t, array(event(newID()), event(id, "user_id", "3"))).is(t, 409, "conflict")
+		sendAtomic(t, c, array(event(newID()), event(id, "user_id", "3"))).Is(t, 409, "conflict")
 		require.Equal(t, "1", stored(t, c, r.Position, id).UserID, "the first content stays")
 	}},
-	{row: 16, name: "an id in two projects", stored: 2, ask: func(t *testing.T, c *client) {
+	{row: 16, name: "an id in two projects", stored: 2, ask: func(t *testing.T, c *caller) {
 		id := newID()
-		require.Equal(t, 1, c.upload(t, event(id)).Accepted)
-		require.Equal(t, 1, newUser(t, c.base).upload(t, event(id)).Accepted)
+		require.Equal(t, 1, c.Upload(t, event(id)).Accepted)
+		require.Equal(t, 1, newUser(t, c.URL()).Upload(t, event(id)).Accepted)
 	}},
-	{row: 20, name: `42 is "42"`, stored: 2, ask: func(t *testing.T, c *client) {
-		d := newUser(t, c.base)
-		r := d.upload(t, array(event(newID(), "user_id", "42"), event(newID(), "user_id", `"42"`)))
-		days := rows[struct{ DAU int }](t, d, r.Position, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01")
+	{row: 20, name: `42 is "42"`, stored: 2, ask: func(t *testing.T, c *caller) {
+		d := newUser(t, c.URL())
+		r := d.Upload(t, array(event(newID(), "user_id", "42"), event(newID(), "user_id", `"42"`)))
+		days := api.Rows[struct{ DAU int }](t, d, r.Position, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01")
 		require.Equal(t, 1, days[0].DAU)
 	}},
-	{row: 23, name: "strange text comes back literally", stored: len(strangeTexts), ask: func(t *testing.T, c *client) {
+	{row: 23, name: "strange text comes back literally", stored: len(strangeTexts), ask: func(t *testing.T, c *caller) {
 		for _, strange := range strangeTexts {
 			comesBack(t, c, strange)
 		}
 	}},
-	{row: 24, name: "a byte over 64 MiB, chunked", ask: func(t *testing.T, c *client) {
+	{row: 24, name: "a byte over 64 MiB, chunked", ask: func(t *testing.T, c *caller) {
 		chunked := struct{ io.Reader }{strings.NewReader(overlong(newID()))} // no length known
-		c.do(t, http.MethodPost, "/api/events", chunked, "Content-Type", "application/json").is(t, 413, "too-large")
+		c.Do(t, http.MethodPost, "/api/events", chunked, "Content-Type", "application/json").Is(t, 413, "too-large")
 	}},
-	{row: 26, name: "no Content-Type", stored: 1, ask: func(t *testing.T, c *client) {
-		require.Equal(t, 1, c.upload(t, event(newID()), "Content-Type", "").Accepted)
+	{row: 26, name: "no Content-Type", stored: 1, ask: func(t *testing.T, c *caller) {
+		require.Equal(t, 1, c.Upload(t, event(newID()), "Content-Type", "").Accepted)
 	}},
-	{row: 27, name: "one bad event among 1,000", stored: 999, ask: func(t *testing.T, c *client) {
-		d := newUser(t, c.base)
-		r := d.upload(t, oneBadOf(1000, 617))
+	{row: 27, name: "one bad event among 1,000", stored: 999, ask: func(t *testing.T, c *caller) {
+		d := newUser(t, c.URL())
+		r := d.Upload(t, oneBadOf(1000, 617))
 		require.Equal(t, []int{999, 1}, []int{r.Accepted, r.Rejected})
 		require.Len(t, r.Errors, 1)
 		require.Equal(t, 617, *r.Errors[0].Index)
 		require.Equal(t, "occurred_at", r.Errors[0].Field)
 		require.Len(t, latest(t, d, r.Position), 999)
 	}},
-	{row: 27, name: "one bad event among 1,000, atomic", ask: func(t *testing.T, c *client) {
-		p := c.sendAtomic(t, oneBadOf(1000, 617)).is(t, 422, "invalid-timestamp").problem(t)
-		require.Equal(t, 617, *p.Errors[0].Index)
-		require.Equal(t, "occurred_at", p.Errors[0].Field)
+	{row: 27, name: "one bad event among 1,000, atomic", ask: func(t *testing.T, c *caller) {
+		p := sendAtomic(t, c, oneBadOf(1000, 617)).Is(t, 422, "invalid-timestamp").Problem(t)
+		require.Equal(t, 617, *p.Fields[0].Index)
+		require.Equal(t, "occurred_at", p.Fields[0].Field)
 	}},
-	{row: 28, name: "150 bad events among 200", stored: 50, ask: func(t *testing.T, c *client) {
-		r := c.upload(t, badOf(150, 200))
+	{row: 28, name: "150 bad events among 200", stored: 50, ask: func(t *testing.T, c *caller) {
+		r := c.Upload(t, badOf(150, 200))
 		require.Equal(t, []int{50, 150, 50}, []int{r.Accepted, r.Rejected, r.Omitted})
 		require.Len(t, r.Errors, 100)
 	}},
-	{row: 28, name: "150 bad events", ask: func(t *testing.T, c *client) {
-		p := c.send(t, badOf(150, 150)).is(t, 422, "invalid-field").problem(t)
-		require.Len(t, p.Errors, 100)
+	{row: 28, name: "150 bad events", ask: func(t *testing.T, c *caller) {
+		p := c.Send(t, badOf(150, 150)).Is(t, 422, "invalid-field").Problem(t)
+		require.Len(t, p.Fields, 100)
 		require.Equal(t, 50, p.Omitted)
 	}},
-	{row: 29, name: "PUT and DELETE", ask: func(t *testing.T, c *client) {
+	{row: 29, name: "PUT and DELETE", ask: func(t *testing.T, c *caller) {
 		for _, method := range []string{http.MethodPut, http.MethodDelete} {
-			a := c.do(t, method, "/api/events", strings.NewReader(event(newID()))).is(t, 405, "method-not-allowed")
-			require.Contains(t, a.header.Get("Allow"), "POST")
+			a := c.Do(t, method, "/api/events", strings.NewReader(event(newID()))).Is(t, 405, "method-not-allowed")
+			require.Contains(t, a.Header.Get("Allow"), "POST")
 		}
 	}},
-	{row: 31, name: "a key makes an upload repeatable", stored: 1, ask: func(t *testing.T, c *client) {
+	{row: 31, name: "a key makes an upload repeatable", stored: 1, ask: func(t *testing.T, c *caller) {
 		body, key := event(newID()), []string{"Idempotency-Key", newID()}
-		first := c.send(t, body, key...).is(t, 202, "")
-		again := c.send(t, body, key...).is(t, 202, "")
-		require.Empty(t, first.header.Get("Idempotency-Replayed"))
-		require.Equal(t, "true", again.header.Get("Idempotency-Replayed"))
-		require.JSONEq(t, string(first.body), string(again.body))
-		c.send(t, event(newID()), key...).is(t, 409, "idempotency-key-reused")
+		first := c.Send(t, body, key...).Is(t, 202, "")
+		again := c.Send(t, body, key...).Is(t, 202, "")
+		require.Empty(t, first.Header.Get("Idempotency-Replayed"))
+		require.Equal(t, "true", again.Header.Get("Idempotency-Replayed"))
+		require.JSONEq(t, string(first.Body), string(again.Body))
+		c.Send(t, event(newID()), key...).Is(t, 409, "idempotency-key-reused")
 	}},
 }
 
-func (c *client) sendAtomic(t *testing.T, body string) *answer {
+func sendAtomic(t *testing.T, c *caller, body string) *answer {
 	t.Helper()
-	return c.do(t, http.MethodPost, "/api/events?atomic=true", strings.NewReader(body), "Content-Type", "application/json")
+	return c.Do(t, http.MethodPost, "/api/events?atomic=true", strings.NewReader(body), "Content-Type", "application/json")
 }
 
 // oneBadOf makes n events, of which the one at the index is bad.
@@ -282,7 +283,7 @@ var strangeTexts = []string{
 }
 
 // comesBack stores a text wherever an event has one, and reads it.
-func comesBack(t *testing.T, c *client, strange string) {
+func comesBack(t *testing.T, c *caller, strange string) {
 	t.Helper()
 	id := newID()
 	b, err := json.Marshal(strange)
@@ -292,7 +293,7 @@ func comesBack(t *testing.T, c *client, strange string) {
 		kind = `"odd"`
 	}
 	properties := fmt.Sprintf(`{%s:%s}`, b, b)
-	r := c.upload(t, event(id, "user_id", string(b), "event_type", kind, "properties", properties))
+	r := c.Upload(t, event(id, "user_id", string(b), "event_type", kind, "properties", properties))
 	e := stored(t, c, r.Position, id)
 	require.Equal(t, strange, e.UserID)
 	require.Equal(t, quoted(t, kind), e.Type)
@@ -303,10 +304,10 @@ func comesBack(t *testing.T, c *client, strange string) {
 func TestForms(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
-		require.Equal(t, 2, c.upload(t, `{"events":`+array(event(newID()), event(newID()))+`}`).Accepted)
-		require.Equal(t, 2, c.upload(t, event(newID())+"\n"+event(newID())+"\n", "Content-Type", "application/x-ndjson").Accepted)
-		require.Equal(t, 1, c.upload(t, gzipped(event(newID())), "Content-Encoding", "gzip").Accepted)
-		require.Equal(t, 1, c.upload(t, zstandard(event(newID())), "Content-Encoding", "zstd").Accepted)
+		require.Equal(t, 2, c.Upload(t, `{"events":`+array(event(newID()), event(newID()))+`}`).Accepted)
+		require.Equal(t, 2, c.Upload(t, event(newID())+"\n"+event(newID())+"\n", "Content-Type", "application/x-ndjson").Accepted)
+		require.Equal(t, 1, c.Upload(t, gzipped(event(newID())), "Content-Encoding", "gzip").Accepted)
+		require.Equal(t, 1, c.Upload(t, zstandard(event(newID())), "Content-Encoding", "zstd").Accepted)
 	})
 }
 
@@ -317,12 +318,9 @@ func quoted(t *testing.T, text string) (s string) {
 }
 
 // stored returns an event as of an upload.
-func stored(t *testing.T, c *client, position, id string) storedEvent {
+func stored(t *testing.T, c *caller, position, id string) storedEvent {
 	t.Helper()
-	var out struct{ Data json.RawMessage }
-	c.get(t, "/api/stats/events/"+id, "min_position", position, "wait", "30s").is(t, 200, "").decode(t, &out)
-	var list []storedEvent
-	require.NoError(t, json.Unmarshal(out.Data, &list), "%s", out.Data)
+	list := api.Rows[storedEvent](t, c, position, "/api/stats/events/"+id)
 	require.Len(t, list, 1)
 	require.Equal(t, id, list[0].ID)
 	return list[0]

@@ -2,8 +2,8 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,7 +19,7 @@ import (
 
 // hangUp leaves while a question is being computed: alone, and as the last of two
 // who asked the same. Traces tell how long the computations took.
-func hangUp(t *testing.T, _ *client) {
+func hangUp(t *testing.T, _ *caller) {
 	to := &collector{}
 	server := httptest.NewServer(to)
 	t.Cleanup(server.Close)
@@ -29,8 +29,8 @@ func hangUp(t *testing.T, _ *client) {
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 
 	c := newUser(t, s.URL)
-	position := c.upload(t, wideEvents()).Position
-	c.get(t, dau, append(days, "min_position", position, "wait", "30s")...).is(t, 200, "")
+	position := c.Upload(t, wideEvents()).Position
+	c.Visible(t, position, dau, days...)
 	computed := 0 // spans seen so far
 	next := func() (took time.Duration, failed bool) {
 		var spans []span
@@ -48,19 +48,19 @@ func hangUp(t *testing.T, _ *client) {
 		return time.Duration(last.EndTimeUnixNano - last.StartTimeUnixNano), last.Status.GetCode() == tracepb.Status_STATUS_CODE_ERROR
 	}
 
-	require.NoError(t, c.askWide(t.Context()))
+	require.NoError(t, askWide(t.Context(), c))
 	whole, failed := next()
 	require.False(t, failed)
 
-	require.ErrorIs(t, c.askWideFor(t, whole/4), context.DeadlineExceeded)
+	require.ErrorIs(t, askWideFor(t, c, whole/4), context.DeadlineExceeded)
 	took, failed := next()
 	require.True(t, failed)
 	require.Less(t, took, whole)
 	t.Logf("left after %s, ended after %s of %s", whole/4, took, whole)
 
 	first := make(chan error, 1)
-	go func() { first <- c.askWideFor(t, whole/8) }()
-	require.ErrorIs(t, c.askWideFor(t, whole/2), context.DeadlineExceeded)
+	go func() { first <- askWideFor(t, c, whole/8) }()
+	require.ErrorIs(t, askWideFor(t, c, whole/2), context.DeadlineExceeded)
 	require.ErrorIs(t, <-first, context.DeadlineExceeded)
 	took, failed = next()
 	require.True(t, failed)
@@ -86,32 +86,21 @@ func wideEvents() string {
 }
 
 // askWide asks for conditions on all these properties, which all hold.
-func (c *client) askWide(ctx context.Context) error {
+func askWide(ctx context.Context, c *caller) error {
 	query := url.Values{"from": {"2025-08-01"}, "to": {"2025-08-31"}}
 	for i := range wideKeys {
 		query.Add("segment", fmt.Sprintf("properties.o.k%d!=x", i))
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/api/stats/active-users?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	request.Header = c.header.Clone()
-	request.Header.Set("Cache-Control", "no-cache")
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %.400s", response.Status, body)
+	a, err := c.Try(ctx, http.MethodGet, "/api/stats/active-users?"+query.Encode(), nil, "Cache-Control", "no-cache")
+	if err == nil && a.Status != http.StatusOK {
+		err = errors.New(a.String())
 	}
 	return err
 }
 
 // askWideFor hangs up when the time is over.
-func (c *client) askWideFor(t *testing.T, patience time.Duration) error {
+func askWideFor(t *testing.T, c *caller, patience time.Duration) error {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	return c.askWide(ctx)
+	return askWide(ctx, c)
 }

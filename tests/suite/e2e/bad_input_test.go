@@ -20,7 +20,7 @@ import (
 type badInput struct {
 	row    int
 	name   string
-	ask    func(t *testing.T, c *client) // asks and looks at the answer
+	ask    func(t *testing.T, c *caller) // asks and looks at the answer
 	stored int                           // events that are accepted; usually none
 }
 

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/client"
 )
 
 // malformedRequest is below HTTP's rules. {auth} stands for a good credential.
@@ -43,12 +45,12 @@ var malformed = []malformedRequest{
 	{40, "10,000 dots", "GET /api/auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + strings.Repeat(".", 10_000) + "\r\n\r\n", 431, "headers-too-large", false},
 }
 
-func (r malformedRequest) ask(t *testing.T, c *client) {
-	request := strings.ReplaceAll(r.request, "{auth}", "Authorization: "+c.header.Get("Authorization")+"\r\n")
-	a := raw(t, c.base, request)
-	require.Equal(t, r.status, a.status, "%s", a.body)
-	if !r.byGo || c.base == services(t).URL {
-		a.is(t, r.status, r.code)
+func (r malformedRequest) ask(t *testing.T, c *caller) {
+	request := strings.ReplaceAll(r.request, "{auth}", "Authorization: "+c.Header.Get("Authorization")+"\r\n")
+	a := raw(t, c.URL(), request)
+	require.Equal(t, r.status, a.Status, "%s", a.Body)
+	if !r.byGo || c.URL() == services(t).URL {
+		a.Is(t, r.status, r.code)
 	}
 }
 
@@ -62,7 +64,7 @@ func raw(t *testing.T, base, request string) *answer {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
-	return &answer{status: response.StatusCode, header: response.Header, body: body}
+	return &answer{Response: &client.Response{Status: response.StatusCode, Header: response.Header, Body: body}}
 }
 
 // dial connects to a service and sends the start of a request.
@@ -78,17 +80,17 @@ func dial(t *testing.T, base, start string) net.Conn {
 
 // slowBadInputs are sent to the services behind nginx alone.
 var slowBadInputs = []badInput{
-	{row: 34, name: "a header that drips", ask: func(t *testing.T, c *client) {
-		conn := dial(t, c.base, "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Drip: ")
+	{row: 34, name: "a header that drips", ask: func(t *testing.T, c *caller) {
+		conn := dial(t, c.URL(), "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Drip: ")
 		go drip(conn, -1)
 		cutOff(t, conn)
-		c.get(t, "/api/auth/me").is(t, 200, "")
+		c.Get(t, "/api/auth/me").Is(t, 200, "")
 	}},
-	{row: 34, name: "a body that stalls", ask: func(t *testing.T, c *client) {
-		cutOff(t, dial(t, c.base, "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n["))
-		c.get(t, "/api/auth/me").is(t, 200, "")
+	{row: 34, name: "a body that stalls", ask: func(t *testing.T, c *caller) {
+		cutOff(t, dial(t, c.URL(), "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n["))
+		c.Get(t, "/api/auth/me").Is(t, 200, "")
 	}},
-	{row: 34, name: "a body that drips", ask: func(t *testing.T, c *client) {
+	{row: 34, name: "a body that drips", ask: func(t *testing.T, c *caller) {
 		// A service does not see the request while its body is not there.
 		service, requests := dying(t)
 		g := over(services(t))
@@ -102,14 +104,14 @@ var slowBadInputs = []badInput{
 			case <-done:
 				dripping = false
 			default:
-				c.at(t, address).get(t, dau, days...).is(t, 200, "")
+				c.At(address).Get(t, dau, days...).Is(t, 200, "")
 			}
 		}
 		require.Zero(t, requests.Load())
 	}},
-	{row: 49, name: "a wait of an hour", ask: func(t *testing.T, c *client) {
+	{row: 49, name: "a wait of an hour", ask: func(t *testing.T, c *caller) {
 		start := time.Now()
-		c.get(t, dau, append(days, "min_position", future(t, c), "wait", "1h")...).is(t, 503, "not-fresh-yet")
+		c.Get(t, dau, append(days, "min_position", future(t, c), "wait", "1h")...).Is(t, 503, "not-fresh-yet")
 		require.InDelta(t, 30, time.Since(start).Seconds(), 15)
 	}},
 	{row: 51, name: "clients that hang up", ask: hangUp},

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -73,66 +74,66 @@ func (q badQuery) name() string {
 	return strings.TrimPrefix(q.path, "/api/stats/") + "?" + q.query[:min(60, len(q.query))]
 }
 
-func (q badQuery) ask(t *testing.T, c *client) {
-	p := c.do(t, http.MethodGet, q.path+"?"+q.query, nil).is(t, 422, "").problem(t)
-	require.Contains(t, []string{"/problems/invalid-parameter", "/problems/unknown-parameter", "/problems/invalid-position"}, p.Type)
-	require.NotEmpty(t, p.Errors)
-	require.Equal(t, q.field, p.Errors[0].Field)
+func (q badQuery) ask(t *testing.T, c *caller) {
+	p := c.Do(t, http.MethodGet, q.path+"?"+q.query, nil).Is(t, 422, "").Problem(t)
+	require.Contains(t, []string{"invalid-parameter", "unknown-parameter", "invalid-position"}, p.Code)
+	require.NotEmpty(t, p.Fields)
+	require.Equal(t, q.field, p.Fields[0].Field)
 }
 
 // oddQueries are refused for what is not in the query, or answered.
 var oddQueries = []badInput{
-	{row: 47, name: "as JSON", ask: func(t *testing.T, c *client) {
-		c.post(t, dau, object{"from": "2025-08-01", "from_date": "2025-08-01", "to": "2025-08-31"}).is(t, 422, "invalid-parameter")
-		p := c.post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "colour": "red"}).is(t, 422, "").problem(t)
-		require.Equal(t, "colour", p.Errors[0].Field)
+	{row: 47, name: "as JSON", ask: func(t *testing.T, c *caller) {
+		c.Post(t, dau, object{"from": "2025-08-01", "from_date": "2025-08-01", "to": "2025-08-31"}).Is(t, 422, "invalid-parameter")
+		p := c.Post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "colour": "red"}).Is(t, 422, "").Problem(t)
+		require.Equal(t, "colour", p.Fields[0].Field)
 	}},
-	{row: 48, name: "a strange value finds nothing", stored: 1, ask: func(t *testing.T, c *client) {
-		d := newUser(t, c.base)
-		r := d.upload(t, event(newID()))
+	{row: 48, name: "a strange value finds nothing", stored: 1, ask: func(t *testing.T, c *caller) {
+		d := newUser(t, c.URL())
+		r := d.Upload(t, event(newID()))
 		for _, segment := range []string{"properties.' OR 1=1--=x", "event_type:' OR '1'='1", "properties.a;DROP TABLE x=1"} {
-			require.Empty(t, rows[any](t, d, r.Position, dau, "from", "2025-08-01", "to", "2025-08-01", "segment", segment), segment)
+			require.Empty(t, api.Rows[any](t, d, r.Position, dau, "from", "2025-08-01", "to", "2025-08-01", "segment", segment), segment)
 		}
 	}},
-	{row: 48, name: "10 KiB", ask: func(t *testing.T, c *client) {
+	{row: 48, name: "10 KiB", ask: func(t *testing.T, c *caller) {
 		long := "properties.a=" + strings.Repeat("x", 10<<10)
 		body := object{"from": "2025-08-01", "to": "2025-08-31", "segment": long}
-		p := c.post(t, dau, body).is(t, 422, "invalid-parameter").problem(t)
-		require.Equal(t, "segment", p.Errors[0].Field)
+		p := c.Post(t, dau, body).Is(t, 422, "invalid-parameter").Problem(t)
+		require.Equal(t, "segment", p.Fields[0].Field)
 	}},
-	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *client) {
-		r := c.upload(t, event(newID()))
-		newUser(t, c.base).get(t, dau, append(days, "min_position", r.Position)...).is(t, 422, "invalid-position")
+	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *caller) {
+		r := c.Upload(t, event(newID()))
+		newUser(t, c.URL()).Get(t, dau, append(days, "min_position", r.Position)...).Is(t, 422, "invalid-position")
 		forged := []byte(r.Position)
 		forged[len(forged)/2] ^= 1
-		c.get(t, dau, append(days, "min_position", string(forged))...).is(t, 422, "invalid-position")
-		c.get(t, dau, append(days, "min_position", r.Position, "wait", "1h")...).is(t, 200, "")
+		c.Get(t, dau, append(days, "min_position", string(forged))...).Is(t, 422, "invalid-position")
+		c.Get(t, dau, append(days, "min_position", r.Position, "wait", "1h")...).Is(t, 200, "")
 	}},
-	{row: 49, name: "a position of the future", ask: func(t *testing.T, c *client) {
+	{row: 49, name: "a position of the future", ask: func(t *testing.T, c *caller) {
 		start := time.Now()
-		a := c.get(t, dau, append(days, "min_position", future(t, c), "wait", "1s")...).is(t, 503, "not-fresh-yet")
-		require.NotEmpty(t, a.header.Get("Retry-After"))
+		a := c.Get(t, dau, append(days, "min_position", future(t, c), "wait", "1s")...).Is(t, 503, "not-fresh-yet")
+		require.NotEmpty(t, a.Header.Get("Retry-After"))
 		require.GreaterOrEqual(t, time.Since(start), time.Second)
 	}},
-	{row: 50, name: "another's project", stored: 1, ask: func(t *testing.T, c *client) {
-		owner := newUser(t, c.base)
-		seesNothing(t, newUser(t, c.base), owner, owner.upload(t, event(newID())).Position)
+	{row: 50, name: "another's project", stored: 1, ask: func(t *testing.T, c *caller) {
+		owner := newUser(t, c.URL())
+		seesNothing(t, newUser(t, c.URL()), owner, owner.Upload(t, event(newID())).Position)
 	}},
 }
 
 // future is a position of the caller's project that nobody has reached.
-func future(t *testing.T, c *client) string {
+func future(t *testing.T, c *caller) string {
 	t.Helper()
-	return outbox.NewTokens(derivedKey(t, "position")).Encode(c.projectID, outbox.Position{Incarnation: 1, XID: 1 << 60})
+	return outbox.NewTokens(derivedKey(t, "position")).Encode(c.Project, outbox.Position{Incarnation: 1, XID: 1 << 60})
 }
 
 // TestUnknownRoutes asks for what is not there.
 func TestUnknownRoutes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
-		c.do(t, http.MethodPut, dau, nil).is(t, 405, "method-not-allowed")
-		c.get(t, "/api/stats/nothing").is(t, 404, "not-found")
-		c.get(t, "/metrics").is(t, 404, "not-found")
+		c.Do(t, http.MethodPut, dau, nil).Is(t, 405, "method-not-allowed")
+		c.Get(t, "/api/stats/nothing").Is(t, 404, "not-found")
+		c.Get(t, "/metrics").Is(t, 404, "not-found")
 	})
 }
 
@@ -141,22 +142,22 @@ func TestConditionalQueries(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
 		query := []string{"from", "2025-08-01", "to", "2025-08-31"}
-		r := c.upload(t, event(newID()))
-		first := c.get(t, dau, append(query, "min_position", r.Position, "wait", "30s")...).is(t, 200, "")
-		require.NotEmpty(t, first.header.Get("ETag"))
-		require.Equal(t, "private, no-cache", first.header.Get("Cache-Control"))
+		r := c.Upload(t, event(newID()))
+		first := c.Visible(t, r.Position, dau, query...)
+		require.NotEmpty(t, first.Header.Get("ETag"))
+		require.Equal(t, "private, no-cache", first.Header.Get("Cache-Control"))
 
-		plain := c.get(t, dau, query...).is(t, 200, "")
-		unchanged := c.with("If-None-Match", plain.header.Get("ETag"))
-		require.Empty(t, unchanged.get(t, dau, query...).is(t, 304, "").body)
-		r = c.upload(t, event(newID(), "user_id", "2"))
-		c.get(t, dau, append(query, "min_position", r.Position, "wait", "30s")...).is(t, 200, "")
-		unchanged.get(t, dau, query...).is(t, 200, "")
+		plain := c.Get(t, dau, query...).Is(t, 200, "")
+		unchanged := c.With("If-None-Match", plain.Header.Get("ETag"))
+		require.Empty(t, unchanged.Get(t, dau, query...).Is(t, 304, "").Body)
+		r = c.Upload(t, event(newID(), "user_id", "2"))
+		c.Visible(t, r.Position, dau, query...)
+		unchanged.Get(t, dau, query...).Is(t, 200, "")
 
 		// POST with the same names gives the same answer.
-		posted := c.post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31"}).is(t, 200, "")
-		require.Equal(t, data(t, c.get(t, dau, query...)), data(t, posted))
-		aliased := c.get(t, dau, "from_date", "2025-08-01", "to_date", "2025-08-31").is(t, 200, "")
+		posted := c.Post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31"}).Is(t, 200, "")
+		require.Equal(t, data(t, c.Get(t, dau, query...)), data(t, posted))
+		aliased := c.Get(t, dau, "from_date", "2025-08-01", "to_date", "2025-08-31").Is(t, 200, "")
 		require.Equal(t, data(t, posted), data(t, aliased))
 	})
 }
@@ -164,7 +165,7 @@ func TestConditionalQueries(t *testing.T) {
 func data(t *testing.T, a *answer) (rows any) {
 	t.Helper()
 	var out struct{ Data any }
-	a.decode(t, &out)
+	a.Decode(t, &out)
 	require.NotEmpty(t, out.Data)
 	return out.Data
 }
@@ -173,13 +174,13 @@ func data(t *testing.T, a *answer) (rows any) {
 func TestHealth(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := anonymous(t, s.URL)
-		c.get(t, "/healthz").is(t, 200, "")
-		c.get(t, "/readyz").is(t, 200, "")
-		a := c.with("X-Request-Id", "given-by-the-client").get(t, "/healthz")
-		require.Equal(t, "given-by-the-client", a.header.Get("X-Request-Id"))
-		a = c.with("X-Request-Id", "\"quoted\"").get(t, "/healthz")
-		require.NotContains(t, a.header.Get("X-Request-Id"), "quoted")
-		id := c.with("X-Request-Id", strconv.Itoa(1)).get(t, "/api/stats/nothing").header.Get("X-Request-Id")
+		c.Get(t, "/healthz").Is(t, 200, "")
+		c.Get(t, "/readyz").Is(t, 200, "")
+		a := c.With("X-Request-Id", "given-by-the-client").Get(t, "/healthz")
+		require.Equal(t, "given-by-the-client", a.Header.Get("X-Request-Id"))
+		a = c.With("X-Request-Id", "\"quoted\"").Get(t, "/healthz")
+		require.NotContains(t, a.Header.Get("X-Request-Id"), "quoted")
+		id := c.With("X-Request-Id", strconv.Itoa(1)).Get(t, "/api/stats/nothing").Header.Get("X-Request-Id")
 		require.Greater(t, len(id), 8)
 	})
 }

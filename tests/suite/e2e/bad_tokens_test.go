@@ -19,25 +19,25 @@ import (
 // why they are refused.
 type forgery struct {
 	name  string
-	forge func(t *testing.T, c *client) string
+	forge func(t *testing.T, c *caller) string
 }
 
 var forgeries = []forgery{
 	{"alg none", header("alg", "none")},
-	{"alg none, no signature", func(t *testing.T, c *client) string {
+	{"alg none, no signature", func(t *testing.T, c *caller) string {
 		token := header("alg", "none")(t, c)
 		return token[:strings.LastIndex(token, ".")+1]
 	}},
-	{"no signature", func(t *testing.T, c *client) string {
-		token := c.accessToken()
+	{"no signature", func(t *testing.T, c *caller) string {
+		token := c.Token()
 		return token[:strings.LastIndex(token, ".")+1]
 	}},
-	{"other claims, the same signature", func(t *testing.T, c *client) string {
-		own, other := strings.Split(c.accessToken(), "."), strings.Split(claim("sub", "1")(t, c), ".")
+	{"other claims, the same signature", func(t *testing.T, c *caller) string {
+		own, other := strings.Split(c.Token(), "."), strings.Split(claim("sub", "1")(t, c), ".")
 		return own[0] + "." + other[1] + "." + own[2]
 	}},
-	{"HS256 with what is public", func(t *testing.T, c *client) string {
-		h, _ := readToken(t, c.accessToken())
+	{"HS256 with what is public", func(t *testing.T, c *caller) string {
+		h, _ := readToken(t, c.Token())
 		return signed(t, h, nil, c, []byte(h["kid"].(string)))
 	}},
 	{"kid a path", header("kid", "../../x")},
@@ -49,32 +49,28 @@ var forgeries = []forgery{
 	{"nbf in the future", claim("nbf", time.Now().Add(time.Hour).Unix())},
 	{"other iss", claim("iss", "another")},
 	{"other aud", claim("aud", []string{"another"})},
-	{"refresh token", func(_ *testing.T, c *client) string { return c.refreshToken }},
-	{"7,000 dots", func(*testing.T, *client) string { return strings.Repeat(".", 7000) }},
-	{"no token", func(*testing.T, *client) string { return "x" }},
+	{"refresh token", func(_ *testing.T, c *caller) string { return c.RefreshToken }},
+	{"7,000 dots", func(*testing.T, *caller) string { return strings.Repeat(".", 7000) }},
+	{"no token", func(*testing.T, *caller) string { return "x" }},
 }
 
-func (f forgery) ask(t *testing.T, c *client) {
+func (f forgery) ask(t *testing.T, c *caller) {
 	token := f.forge(t, c)
-	forger := anonymous(t, c.base).with("Authorization", "Bearer "+token)
-	forger.get(t, "/api/auth/me").is(t, 401, "unauthorized")
-	forger.get(t, dau, days...).is(t, 401, "unauthorized")
-	forger.send(t, event(newID())).is(t, 401, "unauthorized")
-	c.get(t, "/api/auth/me").is(t, 200, "")
+	forger := anonymous(t, c.URL()).With("Authorization", "Bearer "+token)
+	forger.Get(t, "/api/auth/me").Is(t, 401, "unauthorized")
+	forger.Get(t, dau, days...).Is(t, 401, "unauthorized")
+	forger.Send(t, event(newID())).Is(t, 401, "unauthorized")
+	c.Get(t, "/api/auth/me").Is(t, 200, "")
 }
 
 // header forges a token with one member of its header changed, claim one of its
 // claims; nil removes it.
-func header(name string, value any) func(*testing.T, *client) string {
-	return func(t *testing.T, c *client) string { return signed(t, object{name: value}, nil, c, signingKey(t)) }
+func header(name string, value any) func(*testing.T, *caller) string {
+	return func(t *testing.T, c *caller) string { return signed(t, object{name: value}, nil, c, signingKey(t)) }
 }
 
-func claim(name string, value any) func(*testing.T, *client) string {
-	return func(t *testing.T, c *client) string { return signed(t, nil, object{name: value}, c, signingKey(t)) }
-}
-
-func (c *client) accessToken() string {
-	return strings.TrimPrefix(c.header.Get("Authorization"), "Bearer ")
+func claim(name string, value any) func(*testing.T, *caller) string {
+	return func(t *testing.T, c *caller) string { return signed(t, nil, object{name: value}, c, signingKey(t)) }
 }
 
 func signingKey(t *testing.T) []byte {
@@ -91,9 +87,9 @@ func derivedKey(t *testing.T, purpose string) []byte {
 }
 
 // signed is the caller's access token with members changed.
-func signed(t *testing.T, header, claims object, c *client, key []byte) string {
+func signed(t *testing.T, header, claims object, c *caller, key []byte) string {
 	t.Helper()
-	h, p := readToken(t, c.accessToken())
+	h, p := readToken(t, c.Token())
 	text := written(t, h, header) + "." + written(t, p, claims)
 	m := hmac.New(sha256.New, key)
 	m.Write([]byte(text))
@@ -126,5 +122,5 @@ func written(t *testing.T, members, changes object) string {
 func TestForgeriesStartFromAGoodToken(t *testing.T) {
 	c := newUser(t, services(t).URL)
 	again := signed(t, nil, nil, c, signingKey(t))
-	c.with("Authorization", "Bearer "+again).get(t, "/api/auth/me").is(t, 200, "")
+	c.With("Authorization", "Bearer "+again).Get(t, "/api/auth/me").Is(t, 200, "")
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -94,9 +95,9 @@ func TestGatewayRetries(t *testing.T) {
 
 	g := over(s)
 	g.Ingest = append([]string{bad}, g.Ingest...)
-	c = c.at(t, "http://"+gateway(t, g))
+	c = c.At("http://" + gateway(t, g))
 	for requests.Load() == 0 { // replicas take turns
-		c.send(t, oneEvent).is(t, 202, "")
+		c.Send(t, oneEvent).Is(t, 202, "")
 	}
 	require.NotZero(t, requests.Load())
 
@@ -104,12 +105,12 @@ func TestGatewayRetries(t *testing.T) {
 		bad, requests := dying(t)
 		g := over(s)
 		g.Account = append([]string{bad}, g.Account...)
-		c := c.at(t, "http://"+gateway(t, g))
+		c := c.At("http://" + gateway(t, g))
 		for requests.Load() == 0 {
-			a := c.post(t, "/api/auth/logout", object{"refresh_token": "none"})
+			a := c.Post(t, "/api/auth/logout", object{"refresh_token": "none"})
 			if requests.Load() == 1 {
-				a.is(t, 503, "unavailable")
-				require.NotEmpty(t, a.header.Get("Retry-After"))
+				a.Is(t, 503, "unavailable")
+				require.NotEmpty(t, a.Header.Get("Retry-After"))
 			}
 		}
 		require.EqualValues(t, 1, requests.Load())
@@ -119,21 +120,21 @@ func TestGatewayRetries(t *testing.T) {
 		for _, replicas := range []*[]string{&g.Account, &g.Ingest, &g.Stats} {
 			*replicas = append([]string{dead}, *replicas...)
 		}
-		c := c.at(t, "http://"+gateway(t, g))
+		c := c.At("http://" + gateway(t, g))
 		for range 4 {
-			c.get(t, "/api/auth/me").is(t, 200, "")
-			c.send(t, oneEvent).is(t, 202, "")
-			c.post(t, "/api/stats/dau", object{"from": "2025-08-01", "to": "2025-08-01"}).is(t, 200, "")
+			c.Get(t, "/api/auth/me").Is(t, 200, "")
+			c.Send(t, oneEvent).Is(t, 202, "")
+			c.Post(t, "/api/stats/dau", object{"from": "2025-08-01", "to": "2025-08-01"}).Is(t, 200, "")
 		}
 	})
 	t.Run("nobody is left", func(t *testing.T) {
 		g := over(s)
 		g.Ingest = []string{dead}
-		c := c.at(t, "http://"+gateway(t, g))
-		a := c.send(t, oneEvent).is(t, 503, "unavailable")
-		require.NotEmpty(t, a.header.Get("Retry-After"))
-		c.get(t, "/api/auth/me").is(t, 200, "")
-		c.get(t, "/readyz").is(t, 503, "")
+		c := c.At("http://" + gateway(t, g))
+		a := c.Send(t, oneEvent).Is(t, 503, "unavailable")
+		require.NotEmpty(t, a.Header.Get("Retry-After"))
+		c.Get(t, "/api/auth/me").Is(t, 200, "")
+		c.Get(t, "/readyz").Is(t, 503, "")
 	})
 }
 
@@ -142,23 +143,23 @@ func TestGatewayRetries(t *testing.T) {
 func TestGatewayAsksEveryService(t *testing.T) {
 	s := services(t)
 	c := newUser(t, s.URL)
-	c.get(t, "/healthz").is(t, 200, "")
-	c.get(t, "/readyz").is(t, 200, "")
-	routes := map[string]func(c *client) *answer{
-		"account": func(c *client) *answer { return c.get(t, "/api/auth/me") },
-		"ingest":  func(c *client) *answer { return c.send(t, oneEvent) },
-		"stats":   func(c *client) *answer { return c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01") },
+	c.Get(t, "/healthz").Is(t, 200, "")
+	c.Get(t, "/readyz").Is(t, 200, "")
+	routes := map[string]func(c *caller) *answer{
+		"account": func(c *caller) *answer { return c.Get(t, "/api/auth/me") },
+		"ingest":  func(c *caller) *answer { return c.Send(t, oneEvent) },
+		"stats":   func(c *caller) *answer { return c.Get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01") },
 	}
 	for away := range routes {
 		t.Run(away, func(t *testing.T) {
 			g := over(s)
 			*map[string]*[]string{"account": &g.Account, "ingest": &g.Ingest, "stats": &g.Stats}[away] = []string{"127.0.0.1:1"}
-			c := c.at(t, "http://"+gateway(t, g))
-			c.get(t, "/healthz").is(t, 503, "unavailable")
-			c.get(t, "/readyz").is(t, 503, "unavailable")
+			c := c.At("http://" + gateway(t, g))
+			c.Get(t, "/healthz").Is(t, 503, "unavailable")
+			c.Get(t, "/readyz").Is(t, 503, "unavailable")
 			for name, ask := range routes {
 				if a := ask(c); name == away {
-					a.is(t, 503, "unavailable")
+					a.Is(t, 503, "unavailable")
 				} else {
 					require.Less(t, a.status, 300, name)
 				}
@@ -173,12 +174,12 @@ func TestGatewayWithoutGroups(t *testing.T) {
 	s := services(t)
 	g := over(s)
 	g.Ungrouped = true
-	c := newUser(t, s.URL).at(t, "http://"+gateway(t, g))
-	c.get(t, "/api/auth/me").is(t, 200, "")
-	c.send(t, oneEvent).is(t, 202, "")
-	c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").is(t, 200, "")
-	c.get(t, "/readyz").is(t, 200, "")
-	c.get(t, "/metrics").is(t, 404, "not-found")
+	c := newUser(t, s.URL).At("http://" + gateway(t, g))
+	c.Get(t, "/api/auth/me").Is(t, 200, "")
+	c.Send(t, oneEvent).Is(t, 202, "")
+	c.Get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").Is(t, 200, "")
+	c.Get(t, "/readyz").Is(t, 200, "")
+	c.Get(t, "/metrics").Is(t, 404, "not-found")
 }
 
 func TestGatewayTLS(t *testing.T) {
@@ -195,15 +196,12 @@ func TestGatewayTLS(t *testing.T) {
 		g := over(s)
 		g.Server = strings.NewReplacer("listen 5443", "listen 127.0.0.1:"+port, "/run/tls", dir).Replace(string(example))
 		gateway(t, g)
-		client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
-		defer client.CloseIdleConnections()
-		resp, err := client.Get("https://" + address + "/readyz")
-		require.NoError(t, err)
-		defer resp.Body.Close()
-		require.Equal(t, 200, resp.StatusCode)
-		require.NotEmpty(t, resp.Header.Get("Strict-Transport-Security"))
-		old := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}}}
-		_, err = old.Get("https://" + address + "/readyz")
+		with := func(settings *tls.Config) *caller {
+			return api.Anonymous("https://"+address, &http.Transport{TLSClientConfig: settings, DisableKeepAlives: true})
+		}
+		a := with(&tls.Config{RootCAs: pool}).Get(t, "/readyz").Is(t, 200, "")
+		require.NotEmpty(t, a.Header.Get("Strict-Transport-Security"))
+		_, err = with(&tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}).Try(t.Context(), http.MethodGet, "/readyz", nil)
 		require.Error(t, err)
 	})
 }
@@ -229,19 +227,12 @@ func certificate(t *testing.T, dir string) *x509.CertPool {
 	return pool
 }
 
-// Answers with rows are compressed for who asks; accounts' are not.
+// Answers with rows are compressed for callers that ask for it; accounts' are not.
 func TestGatewayCompresses(t *testing.T) {
 	s := services(t)
-	c := newUser(t, s.URL)
+	c := api.NewUser(t, s.URL, nil).With("Accept-Encoding", "gzip")
 	for path, encoding := range map[string]string{"/openapi.json": "gzip", "/api/auth/me": ""} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
-		require.NoError(t, err)
-		r.Header = c.header.Clone()
-		r.Header.Set("Accept-Encoding", "gzip")
-		resp, err := http.DefaultTransport.RoundTrip(r)
-		require.NoError(t, err)
-		require.NoError(t, resp.Body.Close())
-		require.Equal(t, 200, resp.StatusCode)
-		require.Equal(t, encoding, resp.Header.Get("Content-Encoding"), path)
+		a := c.Get(t, path).Is(t, 200, "")
+		require.Equal(t, encoding, a.Header.Get("Content-Encoding"), path)
 	}
 }

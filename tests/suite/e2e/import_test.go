@@ -34,9 +34,9 @@ type importer struct {
 	env []string
 }
 
-func newImporter(t *testing.T, c *client) importer {
+func newImporter(t *testing.T, c *caller) importer {
 	t.Helper()
-	return importer{newDir(t), []string{"ANALYTICS_URL=" + c.base, "ANALYTICS_USERNAME=" + c.username, "ANALYTICS_PASSWORD=" + c.password}}
+	return importer{newDir(t), []string{"ANALYTICS_URL=" + c.URL(), "ANALYTICS_USERNAME=" + c.Username, "ANALYTICS_PASSWORD=" + c.Password}}
 }
 
 // withKey is the same with an API key.
@@ -99,7 +99,7 @@ func (i importer) reject(t *testing.T, line string) {
 }
 
 // imports requires that the account has these events and no others.
-func imports(t *testing.T, c *client, events []sample.Event) {
+func imports(t *testing.T, c *caller, events []sample.Event) {
 	t.Helper()
 	expected := make([]oracle.Event, len(events))
 	for i, e := range events {
@@ -107,7 +107,7 @@ func imports(t *testing.T, c *client, events []sample.Event) {
 	}
 	known, err := json.Marshal(events[0])
 	require.NoError(t, err)
-	r := c.upload(t, string(known))
+	r := c.Upload(t, string(known))
 	require.Equal(t, 1, r.Duplicates)
 	require.Empty(t, r.Errors)
 	agree(t, c, r.Position, expected)
@@ -120,7 +120,7 @@ func TestImport(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
 		i := newImporter(t, c)
-		key, _ := c.key(t, "ingest")
+		key, _ := c.Key(t, "ingest")
 
 		got, out := i.run(t, 0, sampleCSV, "--dry-run")
 		require.Contains(t, out, "5000 valid")
@@ -144,7 +144,7 @@ func TestImport(t *testing.T) {
 		imports(t, c, events)
 
 		other := newUser(t, s.URL)
-		key, _ = other.key(t, "ingest")
+		key, _ = other.Key(t, "ingest")
 		got, _ = i.withKey(key).run(t, 0, filepath.Join(i.dir, "events.parquet"))
 		require.Equal(t, imported{sent: 5000, accepted: 5000}, got)
 		imports(t, other, events)
@@ -196,7 +196,7 @@ func TestImportRejects(t *testing.T) {
 			known[n] = newID()
 			stored = append(stored, event(known[n]))
 		}
-		c.upload(t, array(stored...))
+		c.Upload(t, array(stored...))
 
 		file := "event_id,occurred_at,user_id,event_type,properties_json\n"
 		line, good := 2, 0
@@ -335,7 +335,7 @@ func TestImportIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
 		i := newImporter(t, c)
-		key, _ := c.key(t, "read")
+		key, _ := c.Key(t, "read")
 		_, out := i.withKey(key).run(t, 1, sampleCSV)
 		require.Contains(t, out, "403")
 		require.NotContains(t, out, key)

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/tests/harness/stack"
@@ -25,9 +24,6 @@ func run(m *testing.M) int {
 	if err := stack.Build(context.Background(), "standalone", "account", "ingest", "syncworker", "stats", "import_events"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
-	}
-	for _, contentType := range []string{"application/x-ndjson", "application/vnd.apache.parquet"} {
-		openapi3filter.RegisterBodyDecoder(contentType, openapi3filter.FileBodyDecoder)
 	}
 	var err error
 	// Not t.TempDir: Postgres runs as another user, who must get in.

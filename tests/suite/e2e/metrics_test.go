@@ -29,10 +29,10 @@ func TestMetricsAreScraped(t *testing.T) {
 	p := startPrometheus(t, s)
 
 	c := newUser(t, s.URL)
-	c.send(t, `[{"event_id":"0b0e8a5c-93a8-4d0c-8b0e-54d1a1c3f001","occurred_at":"2025-08-01T00:00:00Z","user_id":1,"event_type":"x"}]`).is(t, 202, "")
+	c.Send(t, `[{"event_id":"0b0e8a5c-93a8-4d0c-8b0e-54d1a1c3f001","occurred_at":"2025-08-01T00:00:00Z","user_id":1,"event_type":"x"}]`).Is(t, 202, "")
 	require.Eventually(t, func() bool {
 		var answer struct{ Data []any }
-		c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").is(t, 200, "").decode(t, &answer)
+		c.Get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").Is(t, 200, "").Decode(t, &answer)
 		return len(answer.Data) == 1
 	}, 30*time.Second, 100*time.Millisecond)
 

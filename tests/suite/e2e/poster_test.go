@@ -1,9 +1,9 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/harness/oracle"
 )
 
@@ -59,7 +60,7 @@ type poster struct {
 // postEvery leaves the service time for the rest of the test.
 const postEvery = 30 * time.Millisecond
 
-func startPoster(c *client) *poster {
+func startPoster(c *caller) *poster {
 	p := &poster{}
 	quit, done := make(chan struct{}), make(chan struct{})
 	p.end = sync.OnceFunc(func() { close(quit); <-done })
@@ -79,25 +80,14 @@ func startPoster(c *client) *poster {
 	return p
 }
 
-func (p *poster) post(c *client, b batch) error {
-	request, err := http.NewRequest(http.MethodPost, c.base+"/api/events", strings.NewReader(b.body))
+func (p *poster) post(c *caller, b batch) error {
+	a, err := c.Try(context.Background(), http.MethodPost, "/api/events", strings.NewReader(b.body), "Content-Type", "application/json")
 	if err != nil {
 		return err
 	}
-	request.Header = c.header.Clone()
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultTransport.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	var r receipt
-	if err := json.Unmarshal(text, &r); err != nil || response.StatusCode != http.StatusAccepted || r.Accepted != len(b.events) {
-		return fmt.Errorf("posting %s: %s: %.400s", b.kind, response.Status, text)
+	var r client.Receipt
+	if err := json.Unmarshal(a.Body, &r); err != nil || a.Status != http.StatusAccepted || r.Accepted != len(b.events) {
+		return fmt.Errorf("posting %s: %s", b.kind, a)
 	}
 	b.position = r.Position
 	p.mu.Lock()

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/oracle"
 	"eventanalytics/tests/harness/sample"
 	"eventanalytics/tests/harness/stack"
@@ -33,12 +34,12 @@ func TestExternalSample(t *testing.T) {
 	}
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c, position := tour(t, s, dir)
-		top := rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", "2025-07-31", "to", "2025-08-31")
+		top := api.Rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", "2025-07-31", "to", "2025-08-31")
 		require.Equal(t, []oracle.TypeCount{{Type: "app_open", Count: 1527}, {Type: "view_item", Count: 1229}, {Type: "message_sent", Count: 889}}, top[:3])
 	})
 }
 
-func tour(t *testing.T, s *stack.Stack, dir string) (*client, string) {
+func tour(t *testing.T, s *stack.Stack, dir string) (*caller, string) {
 	t.Helper()
 	body, err := os.ReadFile(filepath.Join(dir, "events_sample.json"))
 	require.NoError(t, err)
@@ -50,11 +51,11 @@ func tour(t *testing.T, s *stack.Stack, dir string) (*client, string) {
 	require.Len(t, events, 5000)
 
 	c := newUser(t, s.URL)
-	first := c.upload(t, string(body))
+	first := c.Upload(t, string(body))
 	require.Equal(t, 5000, first.Accepted)
 	agree(t, c, first.Position, events)
 
-	again := c.upload(t, string(body))
+	again := c.Upload(t, string(body))
 	require.Equal(t, 5000, again.Duplicates)
 	require.Empty(t, again.Errors)
 	agree(t, c, again.Position, events)
@@ -76,7 +77,7 @@ func TestHundredThousand(t *testing.T) {
 	}
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := newUser(t, s.URL)
-		r := c.upload(t, body.String())
+		r := c.Upload(t, body.String())
 		require.Equal(t, 100_000, r.Accepted)
 		agree(t, c, r.Position, expected)
 	})

@@ -31,16 +31,16 @@ func TestStandaloneKeepsItsData(t *testing.T) {
 
 	s := startStandalone(t, dir)
 	c := newUser(t, s.URL)
-	first := c.upload(t, string(body))
+	first := c.Upload(t, string(body))
 	require.Equal(t, 5000, first.Accepted)
 
 	// Killed right after the 202: the events may still be on their way.
 	require.NoError(t, s.Main.Kill())
 	require.ErrorContains(t, s.Main.Wait(10*time.Second), "killed")
 	s = startStandalone(t, dir)
-	c = c.at(t, s.URL)
+	c = c.At(s.URL)
 	agree(t, c, first.Position, events)
-	require.Equal(t, 5000, c.upload(t, string(body)).Duplicates)
+	require.Equal(t, 5000, c.Upload(t, string(body)).Duplicates)
 
 	// Ctrl-C: a clean end, with everything it started.
 	children := descendants(t, s.Main.PID())
@@ -51,8 +51,8 @@ func TestStandaloneKeepsItsData(t *testing.T) {
 		require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH, "%d (%s) is left over", pid, command)
 	}
 	s = startStandalone(t, dir)
-	c = c.at(t, s.URL)
-	require.Equal(t, 5000, c.upload(t, string(body)).Duplicates)
+	c = c.At(s.URL)
+	require.Equal(t, 5000, c.Upload(t, string(body)).Duplicates)
 	agree(t, c, first.Position, events)
 }
 
@@ -76,14 +76,6 @@ func startStandalone(t *testing.T, dir string) *stack.Stack {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 	return s
-}
-
-// at returns the same caller at another address.
-func (c *client) at(t *testing.T, base string) *client {
-	t.Helper()
-	other := *c
-	other.base, other.routes = base, document(t, base)
-	return &other
 }
 
 // descendants finds the processes below pid: their commands by id. Where there

@@ -8,47 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/oracle"
 )
-
-// receipt is the answer to an upload.
-type receipt struct {
-	Message    string         `json:"message"`
-	Objects    int            `json:"obj_count"`
-	Accepted   int            `json:"accepted"`
-	Duplicates int            `json:"duplicates"`
-	Rejected   int            `json:"rejected"`
-	Errors     []problemError `json:"errors"`
-	Omitted    int            `json:"errors_omitted"`
-	Position   string         `json:"position"`
-}
-
-// upload posts a body that must be accepted.
-func (c *client) upload(t *testing.T, body string, headers ...string) receipt {
-	t.Helper()
-	var r receipt
-	c.send(t, body, headers...).is(t, 202, "").decode(t, &r)
-	require.Equal(t, r.Objects, r.Accepted+r.Duplicates+r.Rejected)
-	require.NotEmpty(t, r.Position)
-	return r
-}
-
-// rows asks for statistics as of an upload and decodes the rows.
-func rows[T any](t *testing.T, c *client, position, path string, query ...string) []T {
-	t.Helper()
-	query = append(query, "min_position", position, "wait", "30s")
-	var out struct {
-		Data []T `json:"data"`
-		Meta struct {
-			Rows  int  `json:"rows"`
-			Stale bool `json:"stale"`
-		} `json:"meta"`
-	}
-	c.get(t, path, query...).is(t, 200, "").decode(t, &out)
-	require.Len(t, out.Data, out.Meta.Rows)
-	require.False(t, out.Meta.Stale)
-	return out.Data
-}
 
 // retentionRow is a row of /api/stats/retention of any granularity.
 type retentionRow struct {
@@ -66,17 +28,17 @@ type retentionRow struct {
 
 // agree compares the three metrics of a project, which holds exactly events,
 // with the oracle, in several zones and forms.
-func agree(t *testing.T, c *client, position string, events []oracle.Event) {
+func agree(t *testing.T, c *caller, position string, events []oracle.Event) {
 	t.Helper()
 	const from, to = "2025-07-31", "2025-08-31"
 	for _, name := range []string{"UTC", "Europe/Kyiv", "Asia/Kathmandu", "America/St_Johns"} {
 		zone, err := time.LoadLocation(name)
 		require.NoError(t, err)
 		require.Equal(t, oracle.DAU(events, from, to, zone),
-			rows[oracle.DayUsers](t, c, position, "/api/stats/dau", "from", from, "to", to, "timezone", name), name)
+			api.Rows[oracle.DayUsers](t, c, position, "/api/stats/dau", "from", from, "to", to, "timezone", name), name)
 		for _, limit := range []int{3, 1000} {
 			require.Equal(t, oracle.TopEvents(events, from, to, zone, limit),
-				rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", from, "to", to, "timezone", name, "limit", strconv.Itoa(limit)), name)
+				api.Rows[oracle.TypeCount](t, c, position, "/api/stats/top-events", "from", from, "to", to, "timezone", name, "limit", strconv.Itoa(limit)), name)
 		}
 		retentionAgrees(t, c, position, events, oracle.Retention{Start: from, End: to, Windows: 5, Granularity: "week", Zone: zone}, name)
 	}
@@ -92,7 +54,7 @@ func agree(t *testing.T, c *client, position string, events []oracle.Event) {
 	}
 }
 
-func retentionAgrees(t *testing.T, c *client, position string, events []oracle.Event, q oracle.Retention, zone string) {
+func retentionAgrees(t *testing.T, c *caller, position string, events []oracle.Event, q oracle.Retention, zone string) {
 	t.Helper()
 	query := []string{
 		"start_date", q.Start, "end_date", q.End, "windows", strconv.Itoa(q.Windows),
@@ -119,14 +81,14 @@ func retentionAgrees(t *testing.T, c *client, position string, events []oracle.E
 		want = append(want, row)
 	}
 	require.NotEmpty(t, want)
-	require.Equal(t, want, rows[retentionRow](t, c, position, "/api/stats/retention", query...), "%+v", q)
+	require.Equal(t, want, api.Rows[retentionRow](t, c, position, "/api/stats/retention", query...), "%+v", q)
 }
 
 // latest returns the ids of a project's newest events, at most 1,000.
-func latest(t *testing.T, c *client, position string) []string {
+func latest(t *testing.T, c *caller, position string) []string {
 	t.Helper()
 	ids := []string{}
-	for _, e := range rows[storedEvent](t, c, position, "/api/stats/events/latest", "limit", "1000") {
+	for _, e := range api.Rows[storedEvent](t, c, position, "/api/stats/events/latest", "limit", "1000") {
 		ids = append(ids, e.ID)
 	}
 	return ids

@@ -133,16 +133,16 @@ func TestTraces(t *testing.T) {
 	c := newUser(t, s.URL)
 	var posted struct{ Position string }
 	events := array(event(newID(), "properties", `{"color": "`+secret+`"}`), event(newID()))
-	c.send(t, events, "Traceparent", "00-"+traceID+"-"+parentID+"-01").is(t, 202, "").decode(t, &posted)
-	c.get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-02", "min_position", posted.Position,
-		"segment", "properties.color="+secret).is(t, 200, "")
+	c.Send(t, events, "Traceparent", "00-"+traceID+"-"+parentID+"-01").Is(t, 202, "").Decode(t, &posted)
+	c.Get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-02", "min_position", posted.Position,
+		"segment", "properties.color="+secret).Is(t, 200, "")
 
 	request := to.find(t, "ingest", "POST /api/events", func(span) bool { return true })
 	require.Equal(t, tracepb.Span_SPAN_KIND_SERVER, request.Kind)
 	require.Equal(t, traceID, fmt.Sprintf("%x", request.TraceId))
 	require.Equal(t, parentID, fmt.Sprintf("%x", request.ParentSpanId))
 	require.EqualValues(t, 202, request.number("http.response.status_code"))
-	require.Equal(t, c.projectID, request.number("analytics.project_id"))
+	require.Equal(t, c.Project, request.number("analytics.project_id"))
 	to.below(t, request, "BEGIN", "")
 	to.below(t, request, "INSERT", "analytics.event_ids")
 	to.below(t, request, "INSERT", "analytics.outbox")
@@ -167,7 +167,7 @@ func TestTraces(t *testing.T) {
 	databasePassword, _ := database.User.Password()
 	for _, s := range to.spans() {
 		text := s.String()
-		for _, hidden := range []string{secret, c.header.Get("Authorization")[len("Bearer "):], c.password, databasePassword, c.refreshToken} {
+		for _, hidden := range []string{secret, c.Header.Get("Authorization")[len("Bearer "):], c.Password, databasePassword, c.RefreshToken} {
 			require.False(t, hidden != "" && strings.Contains(text, hidden), "%s: %s", s.service, text)
 		}
 		if len(s.ParentSpanId) == 0 {

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -47,7 +48,7 @@ func TestWalk(t *testing.T) {
 					}
 					if w.op.OperationID == "event" {
 						w.event = newID()
-						w.c.upload(t, event(w.event))
+						w.c.Upload(t, event(w.event))
 						held.gained(t, 1)
 					}
 					w.mistakes(t)
@@ -66,9 +67,9 @@ type walker struct {
 	generator
 	method, path string
 	op           *openapi3.Operation
-	c            *client // whose project it is about
-	other        *client // may become a member of it
-	stranger     *client // knows nothing of it
+	c            *caller // whose project it is about
+	other        *caller // may become a member of it
+	stranger     *caller // knows nothing of it
 	event        string  // id of one that is there
 	sent         int     // requests
 }
@@ -84,7 +85,7 @@ type asked struct {
 // text of the body, and its type, when they are not those of body.
 type override struct{ text, contentType string }
 
-func (w *walker) send(t *testing.T, c *client, r asked, o ...override) *answer {
+func (w *walker) send(t *testing.T, c *caller, r asked, o ...override) *answer {
 	t.Helper()
 	w.sent++
 	path := w.path
@@ -104,7 +105,7 @@ func (w *walker) send(t *testing.T, c *client, r asked, o ...override) *answer {
 	for name := range r.header {
 		headers = append(headers, name, r.header.Get(name))
 	}
-	return c.do(t, w.method, path, strings.NewReader(text), headers...)
+	return c.Do(t, w.method, path, strings.NewReader(text), headers...)
 }
 
 // full is a right request with everything that may be in one.
@@ -154,10 +155,10 @@ func (w *walker) right(t *testing.T) (events int) {
 	for range 5 {
 		r := w.request(t)
 		a := w.send(t, w.c, r)
-		require.Less(t, a.status, 400, "%s: %s", w.describe(t, r), a.body)
-		if a.status == http.StatusAccepted {
-			var got receipt
-			a.decode(t, &got)
+		require.Less(t, a.Status, 400, "%s: %s", w.describe(t, r), a.Body)
+		if a.Status == http.StatusAccepted {
+			var got client.Receipt
+			a.Decode(t, &got)
 			events += got.Accepted
 		}
 	}
@@ -172,7 +173,7 @@ func (w *walker) describe(t *testing.T, r asked) string {
 // refused requires that a request is refused for its own sake.
 func (w *walker) refused(t *testing.T, mistake string, a *answer, r asked) {
 	t.Helper()
-	require.True(t, a.status >= 400 && a.status < 500 && a.status != 429, "%s: %d %.400s\n%s", mistake, a.status, a.body, w.describe(t, r))
+	require.True(t, a.Status >= 400 && a.Status < 500 && a.Status != 429, "%s: %d %.400s\n%s", mistake, a.Status, a.Body, w.describe(t, r))
 }
 
 // mistakes sends requests with one mistake each.
@@ -225,55 +226,55 @@ func (w *walker) credentials(t *testing.T) {
 	if w.op.Security == nil {
 		return
 	}
-	nobody := anonymous(t, w.c.base)
-	for _, c := range []*client{nobody, nobody.with("Authorization", "Bearer x"), nobody.with("Authorization", "Basic eDp5"), nobody.with("X-API-Key", "x")} {
-		w.send(t, c, w.full(t)).is(t, 401, "unauthorized")
+	nobody := anonymous(t, w.c.URL())
+	for _, c := range []*caller{nobody, nobody.With("Authorization", "Bearer x"), nobody.With("Authorization", "Basic eDp5"), nobody.With("X-API-Key", "x")} {
+		w.send(t, c, w.full(t)).Is(t, 401, "unauthorized")
 	}
 	scopes := []string{"ingest", "read"}
 	if keys := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["apiKey"]; return ok }); keys {
 		scopes = slices.DeleteFunc(scopes, func(scope string) bool { return (scope == "ingest") == (w.path == "/api/events") })
 	}
 	for _, scope := range scopes {
-		key, _ := w.c.key(t, scope)
+		key, _ := w.c.Key(t, scope)
 		r := w.full(t)
 		r.header.Del("X-Project")
-		w.send(t, nobody.with("X-API-Key", key), r).is(t, 403, "")
+		w.send(t, nobody.With("X-API-Key", key), r).Is(t, 403, "")
 	}
 	r := w.full(t)
 	if r.header.Get("X-Project") == "" && r.path["id"] == "" {
 		return
 	}
-	w.send(t, w.stranger, r).is(t, 404, "not-found")
+	w.send(t, w.stranger, r).Is(t, 404, "not-found")
 }
 
 // values are those that must be of something that is there, by name.
 func (w *walker) values(t *testing.T) object {
 	t.Helper()
-	project := float64(w.c.projectID)
+	project := float64(w.c.Project)
 	v := object{
 		"id": project, "X-Project": project, "event_id": newID(), "occurred_at": "2025-08-01T10:00:00Z",
 		"from": "2025-08-01", "start_date": "2025-08-01", "to": "2025-08-31", "end_date": "2025-08-31", "wait": "1s",
 		"timezone": w.oneOf("UTC", "Asia/Kathmandu", "America/St_Johns"),
 		"segment":  w.oneOf("event_type:view", "properties.a exists", "user_id!=1"),
-		"username": w.c.username, "password": password, "email": "ann@example.com", "grant_type": "password", "refresh_token": w.c.refreshToken,
+		"username": w.c.Username, "password": password, "email": "ann@example.com", "grant_type": "password", "refresh_token": w.c.RefreshToken,
 	}
 	switch w.op.OperationID {
 	case "register":
 		v["username"] = "walker-" + newID()
 	case "set-member":
-		v["username"], v["role"] = w.other.username, w.oneOf("editor", "viewer")
+		v["username"], v["role"] = w.other.Username, w.oneOf("editor", "viewer")
 	case "remove-member":
 		var member struct {
 			ID float64 `json:"user_id"`
 		}
-		w.c.post(t, fmt.Sprintf("/api/projects/%d/members", w.c.projectID), object{"username": w.other.username, "role": "viewer"}).is(t, 200, "").decode(t, &member)
+		w.c.Post(t, fmt.Sprintf("/api/projects/%d/members", w.c.Project), object{"username": w.other.Username, "role": "viewer"}).Is(t, 200, "").Decode(t, &member)
 		v["user_id"] = member.ID
 	case "revoke-key":
-		_, id := w.c.key(t, "read")
+		_, id := w.c.Key(t, "read")
 		v["key_id"] = float64(id)
 	case "change-password", "logout", "refresh": // they end the login
-		w.c.login(t)
-		v["refresh_token"], v["old_password"], v["new_password"] = w.c.refreshToken, password, password
+		w.c.Login(t)
+		v["refresh_token"], v["old_password"], v["new_password"] = w.c.RefreshToken, password, password
 	case "event":
 		v["event_id"] = w.event
 	}
