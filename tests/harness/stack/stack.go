@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/postgres/private"
 )
 
@@ -82,9 +82,14 @@ const startTimeout = 90 * time.Second
 func awaitReady(ctx context.Context, url string, processes ...*Process) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	var last error
+	c, err := client.New(client.Config{URL: url})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
 	for {
-		if last = ready(ctx, url+"/readyz"); last == nil {
+		last := c.Ready(ctx)
+		if last == nil {
 			return nil
 		}
 		for _, p := range processes {
@@ -100,22 +105,6 @@ func awaitReady(ctx context.Context, url string, processes ...*Process) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-}
-
-func ready(ctx context.Context, url string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
-	}
-	return nil
 }
 
 func logs(processes []*Process) string {
