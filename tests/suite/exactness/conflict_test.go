@@ -73,15 +73,15 @@ func clash(t *testing.T, c *caller, facts []fact, clients int) (winners []fact) 
 		lost := len(versions[i]) - won
 		for _, e := range a.Errors {
 			require.Equal(t, "conflict", e.Code)
-			require.False(t, mine[e.Index], "event %d is stored as client %d sent it, who was told otherwise: %s", e.Index, i, a)
+			require.False(t, mine[*e.Index], "event %d is stored as client %d sent it, who was told otherwise: %s", *e.Index, i, a)
 		}
-		if uploads[i].atomic && a.status == http.StatusConflict {
+		if uploads[i].atomic && a.Status == http.StatusConflict {
 			require.Zero(t, won, "an upload that was refused as a whole: %s", a)
 			require.NotEmpty(t, a.Errors)
 			require.Equal(t, "/problems/conflict", a.Type)
 			continue
 		}
-		require.Equal(t, http.StatusAccepted, a.status, "%s", a)
+		require.Equal(t, http.StatusAccepted, a.Status, "%s", a)
 		require.Equal(t, won, a.Accepted, "%s", a)
 		require.Equal(t, lost, a.Duplicates, "%s", a)
 		require.Equal(t, lost, len(a.Errors)+a.Omitted, "%s", a)

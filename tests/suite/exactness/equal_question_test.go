@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
+	"eventanalytics/pkg/client"
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/oracle"
 )
 
@@ -36,16 +38,6 @@ type question struct {
 	cut bool
 	// holds is the condition on event types; nil for none.
 	holds func(eventType string) bool
-}
-
-// rowsOf is an answer.
-type rowsOf struct {
-	Data json.RawMessage
-	Meta struct {
-		Source string
-		Stale  bool
-		Rows   int
-	}
 }
 
 // askAll asks n questions about each project.
@@ -70,7 +62,7 @@ func (e *equal) ask(t *testing.T, p *project, q question) {
 	t.Helper()
 	forced := maps.Clone(q.values)
 	forced["segment"] = append(slices.Clone(q.values["segment"]), "user_id:exists")
-	answers := make([]rowsOf, 2*len(e.stats))
+	answers := make([]*client.Answer, 2*len(e.stats))
 	g, ctx := errgroup.WithContext(t.Context())
 	for i, r := range e.stats {
 		g.Go(func() (err error) {
@@ -107,44 +99,22 @@ func (e *equal) ask(t *testing.T, p *project, q question) {
 }
 
 // rows asks a replica as of the newest upload, whatever it has in its cache.
-func (p *project) rows(ctx context.Context, r replica, metric string, values url.Values) (a rowsOf, err error) {
-	values = maps.Clone(values)
-	values.Set("min_position", p.position)
-	values.Set("wait", "30s")
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, r.url+"/api/stats/"+metric+"?"+values.Encode(), nil)
+func (p *project) rows(ctx context.Context, r replica, metric string, values url.Values) (*client.Answer, error) {
+	c, err := p.At(r.url).Client()
 	if err != nil {
-		return a, err
+		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+p.token)
-	request.Header.Set("Cache-Control", "no-cache")
-	response, err := web.Do(request)
-	if err != nil {
-		return a, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return a, err
-	}
-	if response.StatusCode != http.StatusOK {
-		return a, fmt.Errorf("%s: %s", response.Status, text)
-	}
-	return a, json.Unmarshal(text, &a)
+	return c.Ask(ctx, client.Question{Metric: metric, Values: values, MinPosition: p.position, Wait: 30 * time.Second, Uncached: true})
 }
 
 // has returns nil when the replica answers from that version of the manifest or a
 // later one.
-func (r replica) has(version int64) error {
-	response, err := web.Get(r.url + "/metrics")
+func (r replica) has(ctx context.Context, version int64) error {
+	a, err := api.Anonymous(r.url, nil).Try(ctx, http.MethodGet, "/metrics", nil)
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(a.Body)) {
 		if value, ok := strings.CutPrefix(line, "analytics_stats_manifest_version "); ok {
 			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err == nil && int64(n) < version {
@@ -153,7 +123,7 @@ func (r replica) has(version int64) error {
 			return err
 		}
 	}
-	return fmt.Errorf("the replica tells no version")
+	return errors.New("the replica tells no version")
 }
 
 // sameRows compares an answer with what the model says.

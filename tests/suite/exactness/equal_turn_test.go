@@ -76,7 +76,7 @@ func (e *equal) collectGarbage(t *testing.T) {
 	// A replica that has not heard of the newest version yet may need the files.
 	version := query[int64](t, e, versionSQL)
 	for _, r := range e.stats {
-		require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error { return r.has(version) }))
+		require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error { return r.has(t.Context(), version) }))
 	}
 	replaced := query[[]string](t, e, replacedSQL)
 	_, err := e.db.Exec(t.Context(), ageSQL)
@@ -104,7 +104,7 @@ func (e *equal) damage(t *testing.T) {
 	p := e.projects[e.rng.IntN(len(e.projects))]
 	e.ask(t, p, e.question(p)) // there is a segment
 	kill(t, e.worker)          // or it may be merging this one
-	path := rollUpOf(query[string](t, e, livePathSQL, p.project, strconv.Itoa(e.rng.IntN(1000))))
+	path := rollUpOf(query[string](t, e, livePathSQL, p.Project, strconv.Itoa(e.rng.IntN(1000))))
 	file := filepath.Join(e.dir, "warehouse", path)
 	content, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -137,9 +137,9 @@ func (f *failover) settle(ctx context.Context, u upload) error {
 		f.broken.Add(1)
 	case err != nil:
 		return err
-	case a.status == http.StatusServiceUnavailable:
+	case a.Status == http.StatusServiceUnavailable:
 		f.refused.Add(1)
-	case a.status != http.StatusAccepted || a.Objects != events || a.Rejected > 0:
+	case a.Status != http.StatusAccepted || a.Events != events || a.Rejected > 0:
 		return fmt.Errorf("the replica that ends answers %s", a)
 	default:
 		f.answered <- struct{}{}

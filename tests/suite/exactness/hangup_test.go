@@ -38,7 +38,7 @@ func (c *caller) hangUp(ctx context.Context, base string, u upload, how broken) 
 		}
 	}
 	var head strings.Builder
-	fmt.Fprintf(&head, "POST /api/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", where.Host, c.token)
+	fmt.Fprintf(&head, "POST /api/events HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n", where.Host, c.Token())
 	for name, value := range u.header {
 		fmt.Fprintf(&head, "%s: %s\r\n", name, value)
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -114,17 +114,7 @@ func start(ctx context.Context, dir string) error {
 		return err
 	}
 	services = append(services, p)
-	return stack.Poll(ctx, time.Minute, func() error {
-		response, err := web.Get(gateway + "/readyz")
-		if err != nil {
-			return fmt.Errorf("waiting for the gateway: %w", err)
-		}
-		defer response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("waiting for the gateway: %s", response.Status)
-		}
-		return nil
-	})
+	return api.AwaitReady(ctx, time.Minute, gateway)
 }
 
 // stop ends everything, and looks before the end of Postgres whether any test

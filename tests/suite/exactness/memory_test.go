@@ -59,11 +59,11 @@ func TestMemoryOfManyUploads(t *testing.T) {
 			cut.Add(1)
 		case err != nil:
 			return err
-		case a.status == http.StatusAccepted:
+		case a.Status == http.StatusAccepted:
 			stored.Add(1)
-		case a.status != http.StatusServiceUnavailable || a.Type != "/problems/overloaded":
+		case a.Status != http.StatusServiceUnavailable || a.Type != "/problems/overloaded":
 			return fmt.Errorf("an upload too many: %s", a)
-		case a.header.Get("Retry-After") == "":
+		case a.Header.Get("Retry-After") == "":
 			return fmt.Errorf("no Retry-After: %s", a)
 		default:
 			refused.Add(1)

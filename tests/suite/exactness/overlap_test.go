@@ -85,7 +85,7 @@ func (o *overlap) upload(ctx context.Context, rng *rand.Rand, some []fact) error
 		if err != nil {
 			return err
 		}
-		if wrong := min(len(invalid), len(some)); a.status != http.StatusAccepted || a.Rejected != wrong || a.Objects != len(some)+wrong {
+		if wrong := min(len(invalid), len(some)); a.Status != http.StatusAccepted || a.Rejected != wrong || a.Events != len(some)+wrong {
 			return fmt.Errorf("with %d invalid events: %s", wrong, a)
 		}
 		o.count(some, a)
@@ -96,7 +96,7 @@ func (o *overlap) upload(ctx context.Context, rng *rand.Rand, some []fact) error
 		if err != nil {
 			return err
 		}
-		if a.status != http.StatusUnprocessableEntity {
+		if a.Status != http.StatusUnprocessableEntity {
 			return fmt.Errorf("atomic, with invalid events: %s", a)
 		}
 	case 2:
@@ -133,10 +133,10 @@ func (o *overlap) uploadOnce(ctx context.Context, some []fact, u upload) error {
 	}
 	firsts := 0
 	for _, a := range answers {
-		if !bytes.Equal(a.text, answers[0].text) {
+		if !bytes.Equal(a.Body, answers[0].Body) {
 			return fmt.Errorf("two answers under one key: %s, %s", answers[0], a)
 		}
-		switch a.header.Get("Idempotency-Replayed") {
+		switch a.Header.Get("Idempotency-Replayed") {
 		case "":
 			firsts++
 		case "true":

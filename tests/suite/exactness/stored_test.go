@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"testing"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/api"
 )
 
 const (
@@ -26,7 +27,7 @@ FROM analytics.outbox_events WHERE project_id = $1`
 // fails the test.
 func (c *caller) outbox(t *testing.T) map[uuid.UUID]fact {
 	t.Helper()
-	rows, err := db.Query(t.Context(), outboxSQL, c.project)
+	rows, err := db.Query(t.Context(), outboxSQL, c.Project)
 	require.NoError(t, err)
 	stored := map[uuid.UUID]fact{}
 	var f fact
@@ -45,7 +46,7 @@ func (c *caller) outbox(t *testing.T) map[uuid.UUID]fact {
 // ledger returns the ids that are known.
 func (c *caller) ledger(t *testing.T) map[uuid.UUID]bool {
 	t.Helper()
-	rows, err := db.Query(t.Context(), ledgerSQL, c.project)
+	rows, err := db.Query(t.Context(), ledgerSQL, c.Project)
 	require.NoError(t, err)
 	ids := map[uuid.UUID]bool{}
 	var id uuid.UUID
@@ -97,30 +98,22 @@ func (c *caller) shows(t *testing.T, want []fact) {
 	require.NoError(t, err)
 	require.Equal(t, 1, a.Duplicates)
 
-	until := url.Values{"min_position": {a.Position}, "wait": {"30s"}}
-	query := maps.Clone(until)
-	query.Set("from", "2025-08-01")
-	query.Set("to", "2025-08-31")
-	query.Set("interval", "month")
-	var totals struct{ Data []struct{ Events, Users int } }
-	c.ask(t, "GET", "/api/stats/events?"+query.Encode(), "", &totals)
-	require.Len(t, totals.Data, 1)
-	require.Equal(t, len(want), totals.Data[0].Events, "events in the warehouse")
-	require.Equal(t, len(want), totals.Data[0].Users, "users in the warehouse, one of each event")
+	totals := api.Rows[struct{ Events, Users int }](t, c.Caller, a.Position, "/api/stats/events", "from", "2025-08-01", "to", "2025-08-31", "interval", "month")
+	require.Len(t, totals, 1)
+	require.Equal(t, len(want), totals[0].Events, "events in the warehouse")
+	require.Equal(t, len(want), totals[0].Users, "users in the warehouse, one of each event")
 
+	type row struct {
+		ID    uuid.UUID       `json:"event_id"`
+		At    time.Time       `json:"occurred_at"`
+		User  string          `json:"user_id"`
+		Type  string          `json:"event_type"`
+		Props json.RawMessage `json:"properties"`
+	}
 	for f := range slices.Chunk(want, len(want)/10+1) {
-		var one struct {
-			Data []struct {
-				ID    uuid.UUID       `json:"event_id"`
-				At    time.Time       `json:"occurred_at"`
-				User  string          `json:"user_id"`
-				Type  string          `json:"event_type"`
-				Props json.RawMessage `json:"properties"`
-			}
-		}
-		c.ask(t, "GET", "/api/stats/events/"+f[0].ID.String()+"?"+until.Encode(), "", &one)
-		require.Len(t, one.Data, 1)
-		got, sent := one.Data[0], f[0]
+		one := api.Rows[row](t, c.Caller, a.Position, "/api/stats/events/"+f[0].ID.String())
+		require.Len(t, one, 1)
+		got, sent := one[0], f[0]
 		require.Equal(t, fact{sent.ID, sent.At, sent.User, sent.Type, compact(t, sent.Props)},
 			fact{got.ID, got.At.UTC(), got.User, got.Type, compact(t, string(got.Props))})
 	}
