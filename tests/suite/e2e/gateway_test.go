@@ -161,7 +161,7 @@ func TestGatewayAsksEveryService(t *testing.T) {
 				if a := ask(c); name == away {
 					a.Is(t, 503, "unavailable")
 				} else {
-					require.Less(t, a.status, 300, name)
+					require.Less(t, a.Status, 300, name)
 				}
 			}
 		})

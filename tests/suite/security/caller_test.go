@@ -3,7 +3,6 @@ package security
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -15,6 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/api"
 )
 
 // answer is a response, read to its end.
@@ -90,23 +91,19 @@ func (c *caller) status(t *testing.T, method, where, body string) int {
 
 // try is ask without a verdict, for any goroutine.
 func (c *caller) try(t *testing.T, method, where, body string) (*answer, error) {
-	request, err := http.NewRequestWithContext(t.Context(), method, where, strings.NewReader(body))
+	u, err := url.Parse(where)
 	if err != nil {
 		return nil, err
 	}
-	request.Header = c.header.Clone()
-	if body != "" && request.Header.Get("Content-Type") == "" {
-		request.Header.Set("Content-Type", "application/json")
+	from := api.Anonymous(u.Scheme+"://"+u.Host, nil)
+	if from.Header = c.header.Clone(); body != "" && from.Header.Get("Content-Type") == "" {
+		from.Header.Set("Content-Type", "application/json")
 	}
-	response, err := web.Do(request)
+	got, err := from.Try(t.Context(), method, u.RequestURI(), strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	defer response.Body.Close()
-	a := &answer{status: response.StatusCode, header: response.Header}
-	if a.body, err = io.ReadAll(response.Body); err != nil {
-		return nil, err
-	}
+	a := &answer{got.Status, got.Header, got.Body}
 	a.keep()
 	return a, nil
 }

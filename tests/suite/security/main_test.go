@@ -10,7 +10,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,6 +21,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -68,11 +68,6 @@ var (
 	gateway                 string // URL of nginx in front of them
 	nginx                   *stack.Process
 	db                      *pgxpool.Pool
-	web                     = &http.Client{
-		Timeout:       time.Minute,
-		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 	// authSecret is the services' own: the tests sign with it, so that only the
 	// one thing a test names can be why a token is refused.
 	authSecret = keep("AUTH_SECRET", rand.Text()+rand.Text())
@@ -178,19 +173,10 @@ func startGateway(ctx context.Context, dir string, g stack.Gateway) (*stack.Proc
 		return nil, "", err
 	}
 	base := "http://" + g.Listen
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		response, err := web.Get(base + "/readyz")
-		if err == nil {
-			_ = response.Body.Close()
-			if response.StatusCode == http.StatusOK {
-				return p, base, nil
-			}
-			err = errors.New(response.Status)
-		}
-		if time.Now().After(deadline) {
-			return nil, "", errors.Join(fmt.Errorf("waiting for the gateway: %w", err), p.Stop())
-		}
+	if err := api.AwaitReady(ctx, time.Minute, base); err != nil {
+		return nil, "", errors.Join(err, p.Stop())
 	}
+	return p, base, nil
 }
 
 func stop() error {
