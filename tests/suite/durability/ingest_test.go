@@ -100,7 +100,7 @@ func TestIngestAnswersAfterItsCommit(t *testing.T) {
 	s := newService(t, newDir(t))
 	s.start(t, "account")
 	ingest, trace := s.startTraced(t, "ingest", "read,write")
-	c := s.newClient(t)
+	c := s.newCaller(t)
 	uploads := 0
 	for _, n := range []int{1, 5, 3000, 1, 20_000, 2} {
 		c.post(t, n)
@@ -109,7 +109,7 @@ func TestIngestAnswersAfterItsCommit(t *testing.T) {
 	}
 	var g errgroup.Group
 	for range 8 {
-		other := s.newClient(t)
+		other := s.newCaller(t)
 		uploads += 10
 		g.Go(func() error {
 			for range 10 {

@@ -107,11 +107,5 @@ const patience = time.Minute
 // eventually waits until ask returns nil.
 func eventually(t *testing.T, what string, ask func() error) {
 	t.Helper()
-	var last error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if last = ask(); last == nil {
-			return
-		}
-	}
-	require.NoError(t, last, what)
+	require.NoError(t, stack.Poll(t.Context(), patience, ask), what)
 }

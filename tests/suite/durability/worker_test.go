@@ -61,8 +61,8 @@ func TestWorkerWritesBeforeItLists(t *testing.T) {
 	root := filepath.Join(s.dir, "deep", "warehouse") // the worker makes both
 	s.start(t, "account", "ingest")
 	worker, trace := s.startTraced(t, "syncworker", workerCalls, "WAREHOUSE_DIR="+root)
-	clients := []*client{s.newClient(t), s.newClient(t), s.newClient(t)}
-	orphan := s.orphan(t, root, clients[0].project)
+	clients := []*caller{s.newCaller(t), s.newCaller(t), s.newCaller(t)}
+	orphan := s.orphan(t, root, clients[0].Project)
 	for range 9 {
 		for _, c := range clients {
 			c.post(t, 5)
@@ -99,9 +99,9 @@ func TestWorkerSyncsFoldersItFinds(t *testing.T) {
 	t.Parallel()
 	s := newService(t, newDir(t))
 	s.start(t, "account", "ingest")
-	c := s.newClient(t)
+	c := s.newCaller(t)
 	root := filepath.Join(s.dir, "warehouse")
-	for _, name := range []string{"tmp", fmt.Sprint(c.project)} {
+	for _, name := range []string{"tmp", fmt.Sprint(c.Project)} {
 		require.NoError(t, os.Mkdir(filepath.Join(root, name), 0o755))
 	}
 	worker, trace := s.startTraced(t, "syncworker", workerCalls)
