@@ -14,11 +14,11 @@ import (
 // it. What was acknowledged before the backup has to be there, once; when
 // clients send everything again, all of it is.
 func TestBackup(t *testing.T) {
-	all := newClients(t, 4)
+	all := newCallers(t, 4)
 	for _, c := range all {
 		require.NoError(t, c.post(t.Context(), 1000))
 	}
-	before := map[*client][]uuid.UUID{}
+	before := map[*caller][]uuid.UUID{}
 	for _, c := range all {
 		before[c] = slices.Clone(c.ids)
 	}
@@ -38,7 +38,6 @@ func TestBackup(t *testing.T) {
 	for _, c := range all {
 		after := c.ids
 		c.last = "" // of before the restore: it would be refused
-		c.login(t)
 		position, restored, err := c.count(t.Context())
 		require.NoError(t, err)
 		require.GreaterOrEqual(t, restored, len(before[c]))

@@ -6,7 +6,6 @@ package compose
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"strconv"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -126,12 +126,5 @@ func awaitHealthy(t *testing.T, service string, n int) {
 
 func awaitReady(t *testing.T) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		resp, err := http.Get(base + "/readyz")
-		if err != nil {
-			return false
-		}
-		defer resp.Body.Close()
-		return resp.StatusCode == http.StatusOK
-	}, 5*time.Minute, 100*time.Millisecond)
+	require.NoError(t, api.AwaitReady(t.Context(), 5*time.Minute, base))
 }

@@ -15,12 +15,12 @@ import (
 
 // load posts and asks from many clients at once until it is stopped.
 type load struct {
-	clients []*client
+	clients []*caller
 	stop    context.CancelFunc
 	done    *errgroup.Group
 }
 
-func start(t *testing.T, clients []*client) *load {
+func start(t *testing.T, clients []*caller) *load {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	t.Cleanup(stop)
@@ -33,13 +33,13 @@ func start(t *testing.T, clients []*client) *load {
 				<-pace.C
 				// A request that has begun is finished: its outcome counts.
 				if err := c.post(context.WithoutCancel(ctx), []int{1, 10, 100, 1000}[(i+round)%4]); err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
+					return fmt.Errorf("%s: %w", c.Username, err)
 				}
 				if round%5 > 0 {
 					continue
 				}
 				if err := c.ask(context.WithoutCancel(ctx)); err != nil {
-					return fmt.Errorf("%s: %w", c.name, err)
+					return fmt.Errorf("%s: %w", c.Username, err)
 				}
 			}
 			return nil
@@ -64,11 +64,11 @@ func (l *load) sum() (events, answers, unsettled int) {
 	return
 }
 
-func newClients(t *testing.T, n int) []*client {
+func newCallers(t *testing.T, n int) []*caller {
 	t.Helper()
-	var all []*client
+	var all []*caller
 	for range n {
-		all = append(all, newClient(t))
+		all = append(all, newCaller(t))
 	}
 	return all
 }
@@ -77,7 +77,7 @@ func newClients(t *testing.T, n int) []*client {
 // each kind and restarts Postgres. No acknowledged event may be lost or counted
 // twice, and no answer be older than the client's last one: ask checks it.
 func TestScaling(t *testing.T) {
-	l := start(t, newClients(t, 8))
+	l := start(t, newCallers(t, 8))
 	must(t, "docker", "compose", "up", "--detach", "--wait", "--scale", "account=2", "--scale", "ingest=3", "--scale", "stats=3", "--scale", "syncworker=2")
 	for service, n := range map[string]int{"account": 2, "ingest": 3, "stats": 3, "syncworker": 2} {
 		require.Len(t, containers(t, service), n)
@@ -98,7 +98,7 @@ func TestScaling(t *testing.T) {
 
 	l.finish(t)
 	for _, c := range l.clients {
-		require.NoError(t, c.ask(t.Context()), c.name)
+		require.NoError(t, c.ask(t.Context()), c.Username)
 	}
 	events, answers, unsettled := l.sum()
 	t.Logf("%d events acknowledged, each counted once; %d requests answered at once, %d sent again", events, answers, unsettled)
@@ -177,7 +177,7 @@ func TestRollout(t *testing.T) {
 		before[service] = containers(t, service)
 	}
 	// Few clients: on a machine that is overloaded requests fail for other reasons.
-	l := start(t, newClients(t, 3))
+	l := start(t, newCallers(t, 3))
 	t.Log(must(t, "deployments/rollout"))
 	l.finish(t)
 	for service, old := range before {
@@ -191,6 +191,6 @@ func TestRollout(t *testing.T) {
 	t.Logf("%d events acknowledged; %d requests answered at once", events, answers)
 	require.Zero(t, unsettled, "requests that had to be sent again")
 	for _, c := range l.clients {
-		require.NoError(t, c.ask(t.Context()), c.name)
+		require.NoError(t, c.ask(t.Context()), c.Username)
 	}
 }
