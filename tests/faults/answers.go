@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"time"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/harness/oracle"
 	"eventanalytics/tests/harness/stack"
 )
@@ -85,12 +86,8 @@ func (c *cluster) answers(ctx context.Context, p *project, position string, even
 
 // answer asks one question until it is answered.
 func (c *cluster) answer(ctx context.Context, replica string, p *project, q question, position, segment string, rows any) error {
-	at := url.Values{}
-	if position != "" {
-		at = url.Values{"min_position": {position}, "wait": {"5s"}}
-	}
 	return stack.Poll(ctx, 30*time.Second, func() error {
-		status, err := c.ask(ctx, replica, p, q, at, segment, rows)
+		status, err := c.ask(ctx, replica, p, q, position, segment, rows)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("%s of %s: status %d", q.metric, replica, status)
 		}
@@ -98,18 +95,15 @@ func (c *cluster) answer(ctx context.Context, replica string, p *project, q ques
 	})
 }
 
-// ask asks one question once; see the function ask.
-func (c *cluster) ask(ctx context.Context, replica string, p *project, q question, at url.Values, segment string, rows any) (status int, err error) {
-	values := maps.Clone(at)
-	maps.Copy(values, q.values)
+// ask asks one question once, as of a position if there is one; see the function
+// ask.
+func (c *cluster) ask(ctx context.Context, replica string, p *project, q question, position, segment string, rows any) (status int, err error) {
+	values := maps.Clone(q.values)
 	if segment != "" {
 		values.Set("segment", segment)
 	}
-	var answer struct{ Data json.RawMessage }
-	if status, err = ask(ctx, c.services[replica].url(), p, q.metric, values, &answer); err != nil || status != http.StatusOK {
-		return status, err
-	}
-	return status, json.Unmarshal(answer.Data, rows)
+	_, status, err = ask(ctx, c.services[replica].url(), p, client.Question{Metric: q.metric, Values: values, MinPosition: position}, rows)
+	return status, err
 }
 
 // watch asks a replica again and again until over is closed: its positions must
@@ -124,8 +118,10 @@ func (c *cluster) watch(ctx context.Context, replica string, p *project, over <-
 			return ctx.Err()
 		case <-time.After(40 * time.Millisecond):
 		}
-		var got struct{ Meta struct{ Position string } }
-		status, err := ask(ctx, c.services[replica].url(), p, "top-events", url.Values{"from": {firstDay}, "to": {lastDay}}, &got)
+		var rows []json.RawMessage
+		got, status, err := ask(ctx, c.services[replica].url(), p, client.Question{
+			Metric: "top-events", Values: url.Values{"from": {firstDay}, "to": {lastDay}},
+		}, &rows)
 		if err != nil {
 			return err
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/parquet-go/parquet-go"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -296,8 +296,8 @@ func (c *cluster) strangers(ctx context.Context, all [projects]*project) error {
 			if _, both := ends[i].events[id]; both {
 				continue
 			}
-			var got struct{ Data []json.RawMessage }
-			status, err := ask(ctx, c.services["stats-1"].url(), p, "events/"+id.String(), url.Values{}, &got)
+			var rows []json.RawMessage
+			_, status, err := ask(ctx, c.services["stats-1"].url(), p, client.Question{Metric: "events/" + id.String()}, &rows)
 			if err == nil && status == http.StatusOK {
 				err = failed("projects", "project %d is told event %s of another", p.id, id)
 			}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/postgres/private"
 	"eventanalytics/tests/harness/stack"
 	"eventanalytics/tests/harness/stack/disk"
@@ -269,26 +269,21 @@ func (c *cluster) sorted() []*service {
 // last returns the end of a log.
 func last(log string) string { return log[max(0, len(log)-4000):] }
 
-var web = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Second}}
+// transport gives connections up soon: what they lead to may have been killed.
+var transport = &http.Transport{MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Second}
+
+// calling is how a service is called: once for each request, so that what is known
+// of every attempt can be written down.
+func calling(base, key string) client.Config {
+	return client.Config{URL: base, APIKey: key, Timeout: 20 * time.Second, Transport: transport}
+}
 
 func ready(ctx context.Context, base string) error {
-	where, err := url.JoinPath(base, "readyz")
+	c, err := client.New(calling(base, ""))
 	if err != nil {
 		return err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
-	if err != nil {
-		return err
-	}
-	response, err := web.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return errors.New(response.Status)
-	}
-	return nil
+	return c.Ready(ctx)
 }
 
 // stop ends everything.

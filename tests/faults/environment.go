@@ -16,6 +16,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/tests/harness/stack"
 	"eventanalytics/tests/harness/stack/disk"
@@ -106,16 +107,17 @@ func accountsAway(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error)
 	for range 10 {
 		u := upload{base: c.url(), events: []event{newEvent(rng, 0)}}
 		u.body = encode(u.events, nil)
-		e, err := (&client{project: c.spare}).post(ctx, u)
+		e, err := (&poster{project: c.spare}).post(ctx, u)
 		if err != nil {
 			return false, err
 		}
 		if e.Status != http.StatusAccepted {
 			return false, failed("answers", "an upload while accounts are away is answered %d", e.Status)
 		}
-		var totals struct{ Data []struct{ Events int } }
-		values := url.Values{"from": {firstDay}, "to": {lastDay}, "interval": {"month"}, "min_position": {e.Position}, "wait": {"5s"}}
-		status, err := ask(ctx, c.url(), c.spare, "events", values, &totals)
+		var totals []struct{ Events int }
+		_, status, err := ask(ctx, c.url(), c.spare, client.Question{
+			Metric: "events", Values: url.Values{"from": {firstDay}, "to": {lastDay}, "interval": {"month"}}, MinPosition: e.Position,
+		}, &totals)
 		if err != nil {
 			return false, err
 		}

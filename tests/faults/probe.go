@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/client"
 )
 
 // onceForEach posts the same events under the same Idempotency-Key to two
@@ -23,7 +25,7 @@ func (r *run) onceForEach(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if _, err := (&client{project: p}).post(ctx, u); err != nil {
+		if _, err := (&poster{project: p}).post(ctx, u); err != nil {
 			return err
 		}
 		var stored int
@@ -73,16 +75,17 @@ func register(ctx context.Context, gateway, from string) (status int, err error)
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	transport := &http.Transport{DialContext: dialer.DialContext}
 	defer transport.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+gateway+"/api/auth/register", strings.NewReader(`{}`))
+	c, err := client.New(client.Config{URL: "http://" + gateway, Transport: transport})
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := (&http.Client{Transport: transport}).Do(request)
+	r, err := c.Do(ctx, client.Request{
+		Method: http.MethodPost, Path: "/api/auth/register", Header: http.Header{"Content-Type": {"application/json"}}, Body: strings.NewReader(`{}`),
+	})
 	if err != nil {
 		return 0, fmt.Errorf("asking for an account from %s: %w", from, err)
 	}
-	return response.StatusCode, response.Body.Close()
+	return r.Status, nil
 }
 
 // crossing posts the same events to both ingest replicas at once, in opposite
@@ -102,7 +105,7 @@ func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 			}
 			u.body = encode(u.events, nil)
 			g.Go(func() error {
-				e, err := (&client{project: c.spare}).post(ctx, u)
+				e, err := (&poster{project: c.spare}).post(ctx, u)
 				if err == nil && e.Status != http.StatusAccepted {
 					err = failed("answers", "uploads that cross: %s answers %d", replica, e.Status)
 				}

@@ -3,11 +3,8 @@ package faults
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -15,15 +12,17 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/client"
+	"eventanalytics/tests/harness/account"
 )
 
 // run is what the rounds share.
 type run struct {
 	cluster *cluster
 	report  *Report
-	dir     string    // of the journals
-	token   string    // access token of the user who owns the projects
-	since   time.Time // of the token
+	dir     string         // of the journals
+	owner   *client.Client // of the projects
 }
 
 // A round has two projects, so that one's events must not become the other's, and
@@ -135,7 +134,7 @@ func (r *run) post(ctx context.Context, number int, seed uint64, f fault, all [p
 		if err != nil {
 			return false, err
 		}
-		c := &client{
+		c := &poster{
 			cluster: r.cluster, project: all[n%projects], other: all[(n+1)%projects], journal: j,
 			rng: newRand(seed, n), number: n, own: map[uuid.UUID]bool{},
 		}
@@ -169,73 +168,23 @@ func newest(tokens []string) string {
 	return slices.MaxFunc(tokens, func(a, b string) int { return bytes.Compare(order(a), order(b)) })
 }
 
-const account = `{"username":"tester","password":"correct horse battery staple"}`
-
 // register makes the user who owns all projects.
-func (r *run) register(ctx context.Context) error {
-	return r.call(ctx, "/api/auth/register", account, nil)
-}
-
-// login gets a new token in time.
-func (r *run) login(ctx context.Context) error {
-	if time.Since(r.since) < 5*time.Minute {
-		return nil
-	}
-	var tokens struct {
-		Access string `json:"access_token"`
-	}
-	r.token, r.since = "", time.Now()
-	err := r.call(ctx, "/api/auth/token", account, &tokens)
-	r.token = tokens.Access
+func (r *run) register(ctx context.Context) (err error) {
+	r.owner, _, err = account.Register(ctx, calling(r.cluster.url(), ""), "tester")
 	return err
 }
 
 // newProject makes a project and its keys.
 func (r *run) newProject(ctx context.Context, number int) (*project, error) {
-	if err := r.login(ctx); err != nil {
+	made, err := r.owner.CreateProject(ctx, fmt.Sprintf("round %d", number))
+	if err != nil {
 		return nil, err
 	}
-	var made struct{ ID int64 }
-	if err := r.call(ctx, "/api/projects", fmt.Sprintf(`{"name":"round %d"}`, number), &made); err != nil {
+	keys, err := account.NewKeys(ctx, r.owner, made.ID)
+	if err != nil {
 		return nil, err
 	}
-	p := &project{id: made.ID}
-	for scope, key := range map[string]*string{"ingest": &p.ingest, "read": &p.read} {
-		var made struct{ Key string }
-		if err := r.call(ctx, fmt.Sprintf("/api/projects/%d/keys", p.id), fmt.Sprintf(`{"name":"%s","scope":"%s"}`, scope, scope), &made); err != nil {
-			return nil, err
-		}
-		*key = made.Key
-	}
-	return p, nil
-}
-
-// call posts to an account route, which must succeed.
-func (r *run) call(ctx context.Context, path, body string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.cluster.url()+path, bytes.NewBufferString(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if r.token != "" {
-		request.Header.Set("Authorization", "Bearer "+r.token)
-	}
-	response, err := web.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("%s: %s: %s", path, response.Status, text)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(text, into)
+	return &project{id: made.ID, ingest: keys.Ingest, read: keys.Read}, nil
 }
 
 func (c *cluster) paths(ctx context.Context, sql string, args ...any) ([]string, error) {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -150,7 +149,7 @@ func (c *cluster) noWrongAnswer(ctx context.Context, f *finished) error {
 		for _, replica := range []string{"stats-1", "stats-2"} {
 			for _, segment := range []string{"", raw} {
 				got := reflect.New(reflect.TypeOf(want))
-				status, err := c.ask(ctx, replica, f.project, q, url.Values{}, segment, got.Interface())
+				status, err := c.ask(ctx, replica, f.project, q, "", segment, got.Interface())
 				if err != nil {
 					return err
 				}

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"eventanalytics/pkg/client"
 )
 
 // project is what the clients of a round share.
@@ -42,9 +44,9 @@ func (p *project) some(rng *rand.Rand, n int) []event {
 	return out
 }
 
-// client posts uploads as applications do: again and again until it is told the
+// poster posts uploads as applications do: again and again until it is told the
 // outcome, and now and then it gives up.
-type client struct {
+type poster struct {
 	cluster *cluster
 	project *project
 	other   *project // of the same round
@@ -59,7 +61,7 @@ type client struct {
 const lastUploads = 2
 
 // run posts until over is closed, and then a little more.
-func (c *client) run(ctx context.Context, over <-chan struct{}) error {
+func (c *poster) run(ctx context.Context, over <-chan struct{}) error {
 	for {
 		select {
 		case <-over:
@@ -78,7 +80,7 @@ func (c *client) run(ctx context.Context, over <-chan struct{}) error {
 }
 
 // upload sends some events, a few of them known or invalid.
-func (c *client) upload(ctx context.Context, over <-chan struct{}) error {
+func (c *poster) upload(ctx context.Context, over <-chan struct{}) error {
 	c.uploads++
 	u := c.plan()
 	if err := c.journal.write(entry{Upload: c.uploads, Events: u.events, Invalid: u.invalid}); err != nil {
@@ -127,7 +129,7 @@ type upload struct {
 	slow    bool // sent bit by bit
 }
 
-func (c *client) plan() upload {
+func (c *poster) plan() upload {
 	u := upload{base: c.cluster.url()}
 	if c.rng.IntN(4) == 0 {
 		u.base = c.cluster.services[[]string{"ingest-1", "ingest-2"}[c.rng.IntN(2)]].url()
@@ -155,53 +157,40 @@ func (c *client) plan() upload {
 }
 
 // post sends an upload once. The error is that of an answer that must not be.
-func (c *client) post(ctx context.Context, u upload) (entry, error) {
+func (c *poster) post(ctx context.Context, u upload) (entry, error) {
 	var body io.Reader = bytes.NewReader(u.body)
 	if u.slow {
 		body = &slow{ctx: ctx, left: u.body}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, u.base+"/api/events", body)
+	at, err := client.New(calling(u.base, c.project.ingest))
 	if err != nil {
 		return entry{}, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.project.ingest)
-	request.Header.Set("Content-Type", "application/json")
+	header := http.Header{"Content-Type": {"application/json"}}
 	if u.key != "" {
-		request.Header.Set("Idempotency-Key", u.key)
+		header.Set("Idempotency-Key", u.key)
 	}
-	response, err := web.Do(request)
+	response, err := at.Do(ctx, client.Request{Method: http.MethodPost, Path: "/api/events", Header: header, Body: body})
 	if err != nil {
 		return entry{}, nil //nolint:nilerr // nobody knows the outcome, and that is what the entry says
 	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return entry{}, nil //nolint:nilerr // as above
-	}
-	e := entry{Status: response.StatusCode}
+	e := entry{Status: response.Status}
 	switch {
 	case e.Status == http.StatusAccepted:
-		return e, e.read(text, len(u.events), len(u.invalid))
+		return e, e.read(response.Body, len(u.events), len(u.invalid))
 	case e.Status >= 500 || e.Status == http.StatusConflict && u.key != "" || e.Status == http.StatusRequestTimeout:
 		return e, nil
 	}
-	return e, failed("answers", "posting valid events: %s: %s", response.Status, text)
+	return e, failed("answers", "posting valid events: %d: %s", e.Status, response.Body)
 }
 
 // read takes over what an answer says of an upload.
 func (e *entry) read(text []byte, events, invalid int) error {
-	var a struct {
-		Objects    int `json:"obj_count"`
-		Accepted   int
-		Duplicates int
-		Rejected   int
-		Errors     []struct{ Code string }
-		Position   string
-	}
+	var a client.Receipt
 	if err := json.Unmarshal(text, &a); err != nil {
 		return failed("answers", "reading %s: %w", text, err)
 	}
-	if a.Objects != events+invalid || a.Rejected != invalid || a.Accepted+a.Duplicates != events || len(a.Errors) != invalid {
+	if a.Events != events+invalid || a.Rejected != invalid || a.Accepted+a.Duplicates != events || len(a.Errors) != invalid {
 		return failed("answers", "to %d events and %d invalid ones: %s", events, invalid, text)
 	}
 	e.Accepted, e.Position = a.Accepted, a.Position
@@ -210,17 +199,17 @@ func (e *entry) read(text []byte, events, invalid int) error {
 
 // look asks a replica for all events of the project as of a position: this
 // client's own must be among them. Answers that were computed before are welcome.
-func (c *client) look(ctx context.Context, position string) error {
+func (c *poster) look(ctx context.Context, position string) error {
 	replica := c.cluster.services[[]string{"stats-1", "stats-2"}[c.rng.IntN(2)]]
-	var totals struct{ Data []struct{ Events int } }
-	status, err := ask(ctx, replica.url(), c.project, "events", url.Values{
-		"from": {firstDay}, "to": {lastDay}, "interval": {"month"}, "min_position": {position}, "wait": {"5s"},
+	var totals []struct{ Events int }
+	_, status, err := ask(ctx, replica.url(), c.project, client.Question{
+		Metric: "events", Values: url.Values{"from": {firstDay}, "to": {lastDay}, "interval": {"month"}}, MinPosition: position,
 	}, &totals)
 	if err != nil || status != http.StatusOK {
 		return err
 	}
 	seen := 0
-	for _, row := range totals.Data {
+	for _, row := range totals {
 		seen += row.Events
 	}
 	if seen < len(c.own) {
@@ -229,32 +218,27 @@ func (c *client) look(ctx context.Context, position string) error {
 	return nil
 }
 
-// ask asks a question and reads the answer into into. A status of 0 says that
-// there was none; other than 200 it must be one that says: not now.
-func ask(ctx context.Context, base string, p *project, metric string, values url.Values, into any) (status int, err error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/api/stats/"+metric+"?"+values.Encode(), nil)
+// ask asks a question and reads the rows of the answer into rows. A status of 0
+// says that there was no answer; other than 200 it must be one that says: not now.
+func ask(ctx context.Context, base string, p *project, q client.Question, rows any) (a *client.Answer, status int, err error) {
+	at, err := client.New(calling(base, p.read))
 	if err != nil {
-		return 0, err
+		return nil, 0, err
 	}
-	request.Header.Set("Authorization", "Bearer "+p.read)
-	response, err := web.Do(request)
-	if err != nil {
-		return 0, ctx.Err()
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return 0, ctx.Err()
-	}
+	a, err = at.Ask(ctx, q)
+	var refused *client.Problem
 	switch {
-	case response.StatusCode == http.StatusOK:
-		if err := json.Unmarshal(text, into); err != nil {
-			return 0, failed("answers", "reading %s: %w", text, err)
-		}
-	case response.StatusCode < 500 && response.StatusCode != http.StatusNotFound:
-		return 0, failed("answers", "asking for %s: %s: %s", metric, response.Status, text)
+	case errors.As(err, &refused) && (refused.Status >= 500 || refused.Status == http.StatusNotFound):
+		return nil, refused.Status, nil
+	case refused != nil, errors.Is(err, client.ErrUnreadable):
+		return nil, 0, failed("answers", "asking for %s: %w", q.Metric, err)
+	case err != nil:
+		return nil, 0, ctx.Err()
 	}
-	return response.StatusCode, nil
+	if err := json.Unmarshal(a.Data, rows); err != nil {
+		return nil, 0, failed("answers", "reading the rows of %s: %s: %w", q.Metric, a.Data, err)
+	}
+	return a, http.StatusOK, nil
 }
 
 // slow is a body that comes bit by bit, so that its server may die meanwhile.
