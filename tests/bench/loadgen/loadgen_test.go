@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/event"
 	"eventanalytics/tests/bench/loadgen"
 )
@@ -183,9 +184,9 @@ func service(t *testing.T) *httptest.Server {
 func TestClosedLoopAccountsForEveryEvent(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, loadgen.PoolConfig{Seed: 1, Events: 300})
-	for _, compression := range []string{"none", "gzip", "zstd"} {
+	for _, compression := range []client.Compression{client.None, client.Gzip, client.Zstd} {
 		report, err := loadgen.Run(t.Context(), pool, loadgen.Config{
-			Client: loadgen.ClientConfig{URL: service(t).URL, Authorization: "Bearer key", Connections: 4, Compression: compression},
+			Client: client.Config{URL: service(t).URL, APIKey: "key", Connections: 4, Compression: compression},
 			Stream: loadgen.StreamConfig{Seed: 1, Duplicates: 0.25},
 			Batch:  30, Events: 10_010,
 		})
@@ -202,11 +203,11 @@ func TestClosedLoopAccountsForEveryEvent(t *testing.T) {
 	}
 }
 
-func answering(t *testing.T, handler http.HandlerFunc) loadgen.ClientConfig {
+func answering(t *testing.T, handler http.HandlerFunc) client.Config {
 	t.Helper()
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	return loadgen.ClientConfig{URL: server.URL, Connections: 1}
+	return client.Config{URL: server.URL, Connections: 1}
 }
 
 // Which connection sends what is a matter of luck; what is sent must not be.
@@ -214,7 +215,7 @@ func TestARunOfTheSameSeedSendsTheSame(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, loadgen.PoolConfig{Seed: 1, Events: 300})
 	cfg := loadgen.Config{
-		Client: loadgen.ClientConfig{URL: service(t).URL, Authorization: "Bearer key", Connections: 7},
+		Client: client.Config{URL: service(t).URL, APIKey: "key", Connections: 7},
 		Stream: loadgen.StreamConfig{Seed: 5}, Batch: 13, Events: 3000,
 	}
 	first, err := loadgen.Run(t.Context(), pool, cfg)
@@ -233,11 +234,11 @@ func TestOtherAnswersAreCountedApart(t *testing.T) {
 	t.Parallel()
 	var n atomic.Int64
 	statuses := []int{202, 429, 503, 202}
-	client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	to := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(statuses[n.Add(1)-1])
 		fmt.Fprint(w, `{"accepted": 1, "duplicates": 2, "rejected": 2}`)
 	})
-	report, err := loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: client, Batch: 5, Events: 20})
+	report, err := loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: to, Batch: 5, Events: 20})
 	require.NoError(t, err)
 	require.Equal(t, map[int]int64{202: 2, 429: 1, 503: 1}, report.Statuses)
 	require.Equal(t, "202: 2, 429: 1, 503: 1", report.Answers())
@@ -246,15 +247,15 @@ func TestOtherAnswersAreCountedApart(t *testing.T) {
 
 func TestLostEventsAreAnError(t *testing.T) {
 	t.Parallel()
-	client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	to := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"accepted": 4, "duplicates": 0, "rejected": 0}`)
 	})
-	_, err := loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: client, Batch: 5, Events: 20})
+	_, err := loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: to, Batch: 5, Events: 20})
 	require.ErrorIs(t, err, loadgen.ErrLost)
 
-	client = answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
-	_, err = loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: client, Batch: 5, Events: 20})
+	to = answering(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+	_, err = loadgen.Run(t.Context(), newPool(t, loadgen.PoolConfig{Events: 9}), loadgen.Config{Client: to, Batch: 5, Events: 20})
 	require.ErrorIs(t, err, loadgen.ErrNothing)
 }
 
@@ -264,13 +265,13 @@ func TestOpenLoopCountsFromTheSchedule(t *testing.T) {
 	t.Parallel()
 	const rate, requests = 1_000_000, 200
 	var handled []time.Time
-	client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	to := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		handled = append(handled, time.Now())
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"accepted": 1, "duplicates": 0, "rejected": 0}`)
 	})
 	pool := newPool(t, loadgen.PoolConfig{Events: 9})
-	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: client, Batch: 1, Rate: rate, Events: requests})
+	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: to, Batch: 1, Rate: rate, Events: requests})
 	require.NoError(t, err)
 	require.EqualValues(t, requests, report.Sent)
 	require.Zero(t, report.Unsent)
@@ -289,8 +290,8 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 	t.Parallel()
 	const rate, requests = 500, 50
 	pool := newPool(t, loadgen.PoolConfig{Events: 9})
-	client := loadgen.ClientConfig{URL: service(t).URL, Authorization: "Bearer key", Connections: 4}
-	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: client, Batch: 1, Rate: rate, Events: requests})
+	to := client.Config{URL: service(t).URL, APIKey: "key", Connections: 4}
+	report, err := loadgen.Run(t.Context(), pool, loadgen.Config{Client: to, Batch: 1, Rate: rate, Events: requests})
 	require.NoError(t, err)
 	require.Greater(t, report.Elapsed, (requests-1)*time.Second/rate, "none is sent before its time")
 }
@@ -300,13 +301,13 @@ func TestOpenLoopTellsWhatItCouldNotSend(t *testing.T) {
 	t.Parallel()
 	const rate = 1000
 	ctx, cancel := context.WithCancel(t.Context())
-	client := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+	to := answering(t, func(w http.ResponseWriter, _ *http.Request) {
 		cancel() // the run ends while its only connection is in use
 		w.WriteHeader(http.StatusAccepted)
 		fmt.Fprint(w, `{"accepted": 1, "duplicates": 0, "rejected": 0}`)
 	})
 	pool := newPool(t, loadgen.PoolConfig{Events: 9})
-	report, err := loadgen.Run(ctx, pool, loadgen.Config{Client: client, Batch: 1, Rate: rate * rate, Events: 1 << 30})
+	report, err := loadgen.Run(ctx, pool, loadgen.Config{Client: to, Batch: 1, Rate: rate * rate, Events: 1 << 30})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, report.Requests())
 	require.EqualValues(t, int64(report.Elapsed.Seconds()*rate*rate)-1, report.Unsent)
@@ -318,7 +319,7 @@ func TestOpenLoopTellsWhatItCouldNotSend(t *testing.T) {
 func TestWrongSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, loadgen.PoolConfig{Events: 9})
-	good := loadgen.Config{Client: loadgen.ClientConfig{URL: "http://127.0.0.1:1", Connections: 1}, Batch: 1, Events: 1}
+	good := loadgen.Config{Client: client.Config{URL: "http://127.0.0.1:1", Connections: 1}, Batch: 1, Events: 1}
 	for name, spoil := range map[string]func(*loadgen.Config){
 		"no URL":       func(c *loadgen.Config) { c.Client.URL = "127.0.0.1" },
 		"connections":  func(c *loadgen.Config) { c.Client.Connections = 0 },

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"eventanalytics/pkg/client"
 )
 
 // Report says what became of a run's requests.
@@ -36,15 +38,15 @@ func newReport() *Report {
 	return &Report{Statuses: map[int]int64{}, Latency: newHistogram()}
 }
 
-func (r *Report) record(status int, events int64, a Answer, took time.Duration) {
+func (r *Report) record(status int, events int64, a client.Receipt, took time.Duration) {
 	r.Statuses[status]++
 	if status != http.StatusAccepted {
 		return
 	}
 	r.Sent += events
-	r.Accepted += a.Accepted
-	r.Duplicates += a.Duplicates
-	r.Rejected += a.Rejected
+	r.Accepted += int64(a.Accepted)
+	r.Duplicates += int64(a.Duplicates)
+	r.Rejected += int64(a.Rejected)
 	_ = r.Latency.RecordValue(min(took, maxLatency).Microseconds()) // in its bounds
 }
 

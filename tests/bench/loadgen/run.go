@@ -10,11 +10,16 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/client"
+	"eventanalytics/tests/bench/transport"
 )
 
 // Config of a run.
 type Config struct {
-	Client ClientConfig // its Connections are the run's
+	// Client posts the events over its Connections. Its Transport defaults to one of
+	// bench/transport.
+	Client client.Config
 	Stream StreamConfig
 	Batch  int // events in a request
 	// Rate is of requests a second over all connections, sent at their times
@@ -52,11 +57,14 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("starting the load: %w", err)
 	}
-	client, err := NewClient(cfg.Client)
-	if err != nil {
-		return nil, err
+	if cfg.Client.Transport == nil {
+		cfg.Client.Transport = transport.New(cfg.Client.Connections)
 	}
-	defer client.Close()
+	poster, err := client.New(cfg.Client)
+	if err != nil {
+		return nil, fmt.Errorf("starting the load: %w", err)
+	}
+	defer poster.Close()
 	if cfg.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, cfg.Duration)
@@ -66,7 +74,7 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &load{pool: pool, cfg: cfg, client: client, stream: stream, total: newReport()}
+	l := &load{pool: pool, cfg: cfg, client: poster, stream: stream, total: newReport()}
 	cpu := ownCPU()
 	l.begin = time.Now()
 	var g errgroup.Group
@@ -84,7 +92,7 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 type load struct {
 	pool   *Pool
 	cfg    Config
-	client *Client
+	client *client.Client
 	begin  time.Time
 
 	mu     sync.Mutex
@@ -128,7 +136,7 @@ func (l *load) due() int64 {
 const lostPause = 100 * time.Millisecond
 
 func (l *load) connection(ctx context.Context) error {
-	post, report := l.client.NewPost(), newReport()
+	report := newReport()
 	defer func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -143,9 +151,6 @@ func (l *load) connection(ctx context.Context) error {
 		}
 		// The body is ready before its time has come.
 		body = l.pool.Append(body[:0], events)
-		if err := post.SetBody(body); err != nil {
-			return err
-		}
 		start := time.Now()
 		if l.cfg.Rate > 0 {
 			// Late or not, a request's time runs from when it was due: waiting
@@ -155,15 +160,34 @@ func (l *load) connection(ctx context.Context) error {
 		if !waitUntil(ctx, start) {
 			return nil
 		}
-		status, answer, err := post.Do()
-		if status == http.StatusAccepted && err != nil {
+		status, receipt, err := l.post(ctx, body)
+		if err != nil {
 			return err
 		}
-		report.record(status, int64(len(events)), answer, time.Since(start))
+		report.record(status, int64(len(events)), receipt, time.Since(start))
+		if status != http.StatusAccepted {
+			body = nil // it may still be on its way
+		}
 		if status == 0 && !waitUntil(ctx, time.Now().Add(lostPause)) {
 			return nil
 		}
 	}
+}
+
+// post sends a body, even when ctx has ended in between. Any status is an answer, 0
+// is none; the error is of a 202 that is not what the API promises.
+func (l *load) post(ctx context.Context, body []byte) (status int, r client.Receipt, err error) {
+	receipt, err := l.client.PostEvents(context.WithoutCancel(ctx), client.Upload{Body: body})
+	var refused *client.Problem
+	switch {
+	case err == nil:
+		return http.StatusAccepted, *receipt, nil
+	case errors.As(err, &refused):
+		return refused.Status, r, nil
+	case errors.Is(err, client.ErrUnreadable):
+		return 0, r, err
+	}
+	return 0, r, nil
 }
 
 // waitUntil returns false when ctx ends first.

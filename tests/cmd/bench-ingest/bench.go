@@ -11,9 +11,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/event"
 	"eventanalytics/tests/bench/loadgen"
 	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/bench/transport"
+	"eventanalytics/tests/harness/account"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -30,7 +33,7 @@ type bench struct {
 	stream   *loadgen.Stream
 	streams  uint64 // that were given numbers
 
-	ingestKey, readKey string
+	keys account.Keys
 
 	copyRate float64 // rows a second that COPY reached, 0 before it is measured
 	stops    []func() error
@@ -119,27 +122,12 @@ func (b *bench) url(service string) string { return "http://" + b.stack.Addresse
 
 // register makes an account and its keys.
 func (b *bench) register(ctx context.Context) error {
-	const name, password = "bench", "correct horse battery staple"
-	base := b.url("account")
-	var user struct {
-		Project int64 `json:"project_id"`
-	}
-	if err := loadgen.PostJSON(ctx, base+"/api/auth/register", "", map[string]string{"username": name, "password": password}, &user); err != nil {
-		return err
-	}
-	token, err := loadgen.Login(ctx, base, name, password)
+	c, user, err := account.Register(ctx, client.Config{URL: b.url("account")}, "bench")
 	if err != nil {
 		return err
 	}
-	keys := fmt.Sprintf("%s/api/projects/%d/keys", base, user.Project)
-	for scope, into := range map[string]*string{"ingest": &b.ingestKey, "read": &b.readKey} {
-		var made struct{ Key string }
-		if err := loadgen.PostJSON(ctx, keys, "Bearer "+token, map[string]string{"name": scope, "scope": scope}, &made); err != nil {
-			return err
-		}
-		*into = made.Key
-	}
-	return nil
+	b.keys, err = account.NewKeys(ctx, c, user.Project)
+	return err
 }
 
 func (b *bench) makeEvents() (err error) {
@@ -172,9 +160,9 @@ func (b *bench) nextStream() loadgen.StreamConfig {
 	return loadgen.StreamConfig{Seed: b.Seed, Number: b.streams}
 }
 
-// client of the ingest service that runs now.
-func (b *bench) client(connections int) loadgen.ClientConfig {
-	return loadgen.ClientConfig{URL: b.url("ingest"), Authorization: "Bearer " + b.ingestKey, Connections: connections}
+// posting is how events are posted to the ingest service that runs now.
+func (b *bench) posting(connections int) client.Config {
+	return client.Config{URL: b.url("ingest"), APIKey: b.keys.Ingest, Connections: connections, Transport: transport.New(connections)}
 }
 
 // empty takes all events out of the database, so that each case finds the same.

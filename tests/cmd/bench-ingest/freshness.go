@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/loadgen"
 	"eventanalytics/tests/bench/measure"
 	"eventanalytics/tests/harness/stack"
@@ -101,14 +101,19 @@ func (b *bench) fresh(ctx context.Context, name string, rate float64) error {
 
 // probe posts like any other client and then waits for its events.
 type probe struct {
-	bench  *bench
-	post   *loadgen.Post
-	stream *loadgen.Stream
-	query  url.Values
+	bench   *bench
+	posting *client.Client
+	asking  *client.Client
+	stream  *loadgen.Stream
+	days    url.Values
 }
 
 func (b *bench) newProbe() (*probe, error) {
-	client, err := loadgen.NewClient(b.client(1))
+	posting, err := client.New(b.posting(1))
+	if err != nil {
+		return nil, err
+	}
+	asking, err := client.New(client.Config{URL: b.url("stats"), APIKey: b.keys.Read})
 	if err != nil {
 		return nil, err
 	}
@@ -117,26 +122,20 @@ func (b *bench) newProbe() (*probe, error) {
 		return nil, err
 	}
 	today := time.Now().UTC().Format(time.DateOnly)
-	return &probe{bench: b, post: client.NewPost(), stream: stream, query: url.Values{"from": {today}, "to": {today}, "wait": {"10s"}}}, nil
+	return &probe{bench: b, posting: posting, asking: asking, stream: stream, days: url.Values{"from": {today}, "to": {today}}}, nil
 }
 
 // sample returns the time from the beginning of a POST until its events are in
 // an answer.
 func (p *probe) sample(ctx context.Context) (time.Duration, error) {
-	if err := p.post.SetBody(p.bench.pool.Append(nil, p.stream.Append(nil, 100))); err != nil {
-		return 0, err
-	}
+	body := p.bench.pool.Append(nil, p.stream.Append(nil, 100))
 	start := time.Now()
-	status, answer, err := p.post.Do()
+	receipt, err := p.posting.PostEvents(ctx, client.Upload{Body: body})
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("posting a sample: %w", err)
 	}
-	if status != http.StatusAccepted {
-		return 0, fmt.Errorf("posting a sample: %d: %s", status, p.post.Text())
-	}
-	p.query.Set("min_position", answer.Position)
 	for time.Since(start) < longestWait {
-		visible, err := p.visible(ctx)
+		visible, err := p.visible(ctx, receipt.Position)
 		if err != nil {
 			return 0, err
 		}
@@ -148,27 +147,16 @@ func (p *probe) sample(ctx context.Context) (time.Duration, error) {
 }
 
 // visible asks once; the service holds the answer back until it is fresh enough
-// or ten seconds have passed.
-func (p *probe) visible(ctx context.Context) (bool, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.bench.url("stats")+"/api/stats/dau?"+p.query.Encode(), nil)
-	if err != nil {
-		return false, err
-	}
-	request.Header.Set("Authorization", "Bearer "+p.bench.readKey)
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return false, err
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(response.Body)
-	if err != nil {
-		return false, fmt.Errorf("reading statistics: %w", err)
-	}
-	switch response.StatusCode {
-	case http.StatusOK:
+// or ten seconds have passed. The client is not to try again on its own: it would
+// wait in between.
+func (p *probe) visible(ctx context.Context, position string) (bool, error) {
+	_, err := p.asking.Ask(ctx, client.Question{Metric: "dau", Values: p.days, MinPosition: position, Wait: 10 * time.Second})
+	var refused *client.Problem
+	switch {
+	case err == nil:
 		return true, nil
-	case http.StatusServiceUnavailable:
+	case errors.As(err, &refused) && refused.Status == http.StatusServiceUnavailable:
 		return false, nil
 	}
-	return false, fmt.Errorf("asking for statistics: %s: %s", response.Status, text)
+	return false, fmt.Errorf("asking for statistics: %w", err)
 }

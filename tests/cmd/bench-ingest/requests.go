@@ -85,7 +85,7 @@ func (b *bench) requests(ctx context.Context, s shape, group string) error {
 // load runs for a while; a rate of 0 is a closed loop.
 func (b *bench) load(ctx context.Context, s shape, rate float64, duration time.Duration) (*loadgen.Report, error) {
 	return loadgen.Run(ctx, b.pool, loadgen.Config{
-		Client: b.client(s.connections), Stream: b.nextStream(),
+		Client: b.posting(s.connections), Stream: b.nextStream(),
 		Batch: s.batch, Rate: rate, Duration: duration,
 	})
 }

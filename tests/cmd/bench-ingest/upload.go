@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"time"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/loadgen"
 	"eventanalytics/tests/bench/measure"
 )
@@ -49,22 +49,19 @@ func (b *bench) posts(known []loadgen.Sent, share float64) *upload {
 
 // postOnce sends the events in one request; the body is ready before.
 func (b *bench) postOnce(ctx context.Context, events []loadgen.Sent, duplicates int) (cost, error) {
-	client, err := loadgen.NewClient(b.client(1))
+	c, err := client.New(b.posting(1))
 	if err != nil {
 		return cost{}, err
 	}
-	defer client.Close()
-	post := client.NewPost()
-	if err := post.SetBody(b.pool.Append(nil, events)); err != nil {
-		return cost{}, err
-	}
+	defer c.Close()
+	body := b.pool.Append(nil, events)
 	return b.measure(ctx, func() error {
-		status, answer, err := post.Do()
+		r, err := c.PostEvents(ctx, client.Upload{Body: body})
 		if err != nil {
-			return err
+			return fmt.Errorf("posting %d events: %w", len(events), err)
 		}
-		if status != http.StatusAccepted || answer.Duplicates != int64(duplicates) || answer.Accepted != int64(len(events)-duplicates) {
-			return fmt.Errorf("posting %d events, %d of them known: %d: %.500s", len(events), duplicates, status, post.Text())
+		if r.Duplicates != duplicates || r.Accepted != len(events)-duplicates {
+			return fmt.Errorf("posting %d events, %d of them known: %+v", len(events), duplicates, *r)
 		}
 		return nil
 	})

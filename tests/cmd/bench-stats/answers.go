@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/loadgen"
 	"eventanalytics/tests/bench/measure"
 )
@@ -59,7 +60,7 @@ func (b *bench) compareAnswer(ctx context.Context, q *question, l *baseline) (ce
 	var a *asker
 	var sources []string // in the order they were first used
 	ask := func(afresh bool) (time.Duration, error) {
-		rows, from, took, err := a.answer(q, afresh)
+		rows, from, took, err := a.answer(ctx, q, afresh)
 		if err == nil {
 			err = equal(l.Rows, rows)
 		}
@@ -84,7 +85,9 @@ func (b *bench) compareAnswer(ctx context.Context, q *question, l *baseline) (ce
 		if err := b.startServices(ctx, "stats"); err != nil {
 			return nil, err
 		}
-		a = b.asker(1)
+		if a, err = b.asker(1); err != nil {
+			return nil, err
+		}
 		defer a.close()
 		took, err := ask(false)
 		if err != nil {
@@ -132,7 +135,10 @@ func (b *bench) crowds(ctx context.Context, title string) error {
 		cells := []string{q.name}
 		failed := map[string]int64{}
 		for _, n := range crowdSizes {
-			a := b.asker(n)
+			a, err := b.asker(n)
+			if err != nil {
+				return err
+			}
 			l, err := a.closed(ctx, []*question{q}, n, b.duration(), 1, always)
 			a.close()
 			if err != nil {
@@ -181,7 +187,7 @@ func (b *bench) load(ctx context.Context) (stop func() (*loadgen.Report, error),
 	done := make(chan result, 1)
 	go func() {
 		report, err := loadgen.Run(loading, pool, loadgen.Config{
-			Client: loadgen.ClientConfig{URL: b.url("ingest"), Authorization: "Bearer " + b.ingestKey, Connections: connections},
+			Client: client.Config{URL: b.url("ingest"), APIKey: b.keys.Ingest, Connections: connections},
 			Stream: loadgen.StreamConfig{Seed: b.Seed, Number: b.streams},
 			Batch:  batch, Rate: b.LoadRate / batch, Duration: forever,
 		})

@@ -13,31 +13,30 @@ import (
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
-	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/errgroup"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/bench/transport"
 )
 
 // asker asks the stats service; many goroutines may use it.
 type asker struct {
-	http *fasthttp.HostClient
-	base string
-	key  string
-	turn atomic.Int64 // of variants
+	client *client.Client
+	turn   atomic.Int64 // of variants
 }
 
 // longestAnswer is waited for; the service gives up earlier.
 const longestAnswer = 2 * time.Minute
 
-func (b *bench) asker(clients int) *asker {
-	return &asker{base: b.url("stats") + "/api/stats/", key: b.readKey, http: &fasthttp.HostClient{
-		Addr: b.stack.Addresses["stats"], MaxConns: clients, NoDefaultUserAgentHeader: true,
-		MaxIdemponentCallAttempts: 1, ReadTimeout: longestAnswer,
-	}}
+func (b *bench) asker(clients int) (*asker, error) {
+	c, err := client.New(client.Config{
+		URL: b.url("stats"), APIKey: b.keys.Read, Timeout: longestAnswer, Transport: transport.New(clients),
+	})
+	return &asker{client: c}, err
 }
 
-func (a *asker) close() { a.http.CloseIdleConnections() }
+func (a *asker) close() { a.client.Close() }
 
 // reply is an answer of the service.
 type reply struct {
@@ -46,27 +45,24 @@ type reply struct {
 	took   time.Duration
 }
 
-// ask asks a variant of a question; afresh means that no answer kept from before
-// will do.
-func (a *asker) ask(q *question, variant int, afresh bool) (reply, error) {
-	request, response := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(request)
-	defer fasthttp.ReleaseResponse(response)
-	request.SetRequestURI(a.base + q.path + "?" + q.query(variant).Encode())
-	request.Header.Set("Authorization", "Bearer "+a.key)
+// ask asks a variant of a question, and hears the answer even when ctx has ended;
+// afresh means that no answer kept from before will do.
+func (a *asker) ask(ctx context.Context, q *question, variant int, afresh bool) (reply, error) {
+	r := client.Request{Path: "/api/stats/" + q.path + "?" + q.query(variant).Encode(), Header: http.Header{}}
 	if afresh {
-		request.Header.Set("Cache-Control", "no-cache")
+		r.Header.Set("Cache-Control", "no-cache")
 	}
 	began := time.Now()
-	if err := a.http.Do(request, response); err != nil {
+	answer, err := a.client.Do(context.WithoutCancel(ctx), r)
+	if err != nil {
 		return reply{}, fmt.Errorf("asking %s: %w", q.name, err)
 	}
-	return reply{response.StatusCode(), bytes.Clone(response.Body()), time.Since(began)}, nil
+	return reply{answer.Status, answer.Body, time.Since(began)}, nil
 }
 
 // answer is a reply that must be good: its rows as text, like those of lines.
-func (a *asker) answer(q *question, afresh bool) (rows []string, source string, took time.Duration, err error) {
-	r, err := a.ask(q, 0, afresh)
+func (a *asker) answer(ctx context.Context, q *question, afresh bool) (rows []string, source string, took time.Duration, err error) {
+	r, err := a.ask(ctx, q, 0, afresh)
 	if err != nil {
 		return nil, "", 0, err
 	}
@@ -177,7 +173,7 @@ func (a *asker) closed(ctx context.Context, questions []*question, clients int, 
 			for n := 0; ctx.Err() == nil && (n < least || time.Since(began) < lasting); n++ {
 				turn := a.turn.Add(1)
 				q := questions[turn%int64(len(questions))]
-				each[i].record(a.ask(q, int(turn/int64(len(questions))%variants), afresh(turn)))
+				each[i].record(a.ask(ctx, q, int(turn/int64(len(questions))%variants), afresh(turn)))
 			}
 			return nil
 		})

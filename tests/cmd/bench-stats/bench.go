@@ -12,9 +12,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/history"
-	"eventanalytics/tests/bench/loadgen"
 	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/account"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -31,8 +32,8 @@ type bench struct {
 	questions []*question
 	streams   uint64 // that were given numbers
 
-	project            int64
-	ingestKey, readKey string
+	project int64
+	keys    account.Keys
 
 	stops []func() error
 }
@@ -42,8 +43,6 @@ var rates = []string{
 	"RATE_LIMIT_INGEST=1000000/s burst 1000000",
 	"RATE_LIMIT_STATS=1000000/s burst 1000000",
 }
-
-const username, password = "bench", "correct horse battery staple"
 
 // serve starts Postgres and Redis on the run's folder, and the services that take
 // accounts and events.
@@ -129,14 +128,17 @@ func (b *bench) url(service string) string { return "http://" + b.stack.Addresse
 
 func (b *bench) warehouse() string { return b.data.path("run", "warehouse") }
 
+// username of the data set's account.
+const username = "bench"
+
 // register makes the account whose project gets the events.
 func (b *bench) register(ctx context.Context) error {
-	var user struct {
-		Project int64 `json:"project_id"`
+	_, user, err := account.Register(ctx, client.Config{URL: b.url("account")}, username)
+	if err != nil {
+		return err
 	}
-	err := loadgen.PostJSON(ctx, b.url("account")+"/api/auth/register", "", map[string]string{"username": username, "password": password}, &user)
 	b.project = user.Project
-	return err
+	return nil
 }
 
 // makeKeys logs in to the account of the data set.
@@ -144,19 +146,12 @@ func (b *bench) makeKeys(ctx context.Context) error {
 	if err := b.conn.QueryRow(ctx, `SELECT project_id FROM analytics.project_versions`).Scan(&b.project); err != nil {
 		return fmt.Errorf("looking for the project: %w", err)
 	}
-	token, err := loadgen.Login(ctx, b.url("account"), username, password)
+	c, err := account.As(client.Config{URL: b.url("account")}, username)
 	if err != nil {
 		return err
 	}
-	keys := fmt.Sprintf("%s/api/projects/%d/keys", b.url("account"), b.project)
-	for scope, into := range map[string]*string{"ingest": &b.ingestKey, "read": &b.readKey} {
-		var made struct{ Key string }
-		if err := loadgen.PostJSON(ctx, keys, "Bearer "+token, map[string]string{"name": scope, "scope": scope}, &made); err != nil {
-			return err
-		}
-		*into = made.Key
-	}
-	return nil
+	b.keys, err = account.NewKeys(ctx, c, b.project)
+	return err
 }
 
 func (b *bench) exec(ctx context.Context, statements ...string) error {

@@ -133,22 +133,20 @@ func (d *dataset) copy(ctx context.Context) error {
 // services are still there, and all of them work below the run's folder.
 func (d *dataset) clearRun() error {
 	run := d.path("run")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	err := stack.Poll(context.Background(), 30*time.Second, func() error {
 		left, err := workingBelow(run)
-		if err != nil {
+		if err != nil || len(left) == 0 {
 			return err
-		}
-		if len(left) == 0 {
-			break
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("processes %v of an earlier run do not end", left)
 		}
 		for _, pid := range left {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 				return fmt.Errorf("ending process %d of an earlier run: %w", pid, err)
 			}
 		}
+		return fmt.Errorf("processes %v of an earlier run do not end", left)
+	})
+	if err != nil {
+		return err
 	}
 	if err := os.RemoveAll(run); err != nil {
 		return fmt.Errorf("removing what an earlier run left: %w", err)

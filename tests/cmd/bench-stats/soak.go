@@ -53,7 +53,10 @@ func soak(ctx context.Context, b *bench) error {
 	var asked *loop
 	var g errgroup.Group
 	g.Go(func() error {
-		a := b.asker(soakClients)
+		a, err := b.asker(soakClients)
+		if err != nil {
+			return err
+		}
 		defer a.close()
 		// Every other round of the questions may be answered from the cache.
 		asked, _ = a.closed(asking, b.questions, soakClients, b.Soak, 0,
@@ -62,9 +65,9 @@ func soak(ctx context.Context, b *bench) error {
 	})
 	watched := b.watchSoak(ctx, asking.Done())
 	cancel()
-	_ = g.Wait() // it returns none
+	unasked := g.Wait()
 	report, failed := stop()
-	if err := errors.Join(ctx.Err(), watched, failed); err != nil {
+	if err := errors.Join(ctx.Err(), unasked, watched, failed); err != nil {
 		return err
 	}
 	var waiting int64
@@ -101,10 +104,13 @@ func soak(ctx context.Context, b *bench) error {
 func (b *bench) awaitCounted(ctx context.Context, want int64) error {
 	everything := newDays(b.history().Start(), lastDay, time.UTC)
 	q := &question{name: "all events", path: "top-events", fields: []string{"total_count"}, query: widened(everything, "limit", "1000")}
-	a := b.asker(1)
+	a, err := b.asker(1)
+	if err != nil {
+		return err
+	}
 	defer a.close()
 	for began := time.Now(); ; {
-		rows, _, _, err := a.answer(q, true)
+		rows, _, _, err := a.answer(ctx, q, true)
 		if err != nil {
 			return err
 		}

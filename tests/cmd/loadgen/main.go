@@ -9,12 +9,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"eventanalytics/pkg/client"
 	"eventanalytics/tests/bench/loadgen"
 )
 
@@ -48,15 +48,14 @@ func main() {
 }
 
 func (c *cli) run(ctx context.Context) error {
-	base := strings.TrimSuffix(c.URL, "/")
-	token := c.APIKey
+	cfg := client.Config{URL: c.URL, APIKey: c.APIKey, Compression: client.Compression(c.Compression), Connections: c.Connections}
 	switch {
 	case c.Username != "":
 		var err error
-		if token, err = loadgen.Login(ctx, base, c.Username, c.Password); err != nil {
+		if cfg.APIKey, err = login(ctx, cfg, c.Username, c.Password); err != nil {
 			return fmt.Errorf("logging in: %w", err)
 		}
-	case token == "":
+	case c.APIKey == "":
 		return errors.New("give --api-key, or --username and --password")
 	}
 	if c.Duration == 0 && c.Events == 0 {
@@ -69,11 +68,9 @@ func (c *cli) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("posting to %s, %d events a request on %d connections, seed %d\n", base, c.Batch, c.Connections, c.Seed)
+	fmt.Printf("posting to %s, %d events a request on %d connections, seed %d\n", c.URL, c.Batch, c.Connections, c.Seed)
 	report, err := loadgen.Run(ctx, pool, loadgen.Config{
-		Client: loadgen.ClientConfig{
-			URL: base, Authorization: "Bearer " + token, Compression: c.Compression, Connections: c.Connections,
-		},
+		Client: cfg,
 		Stream: loadgen.StreamConfig{Seed: c.Seed, UUID: c.UUID, Duplicates: c.Duplicates},
 		Batch:  c.Batch, Rate: c.Rate, Events: c.Events, Duration: c.Duration,
 	})
@@ -81,4 +78,18 @@ func (c *cli) run(ctx context.Context) error {
 		err = errors.Join(report.Write(os.Stdout), err)
 	}
 	return err
+}
+
+// login returns an access token. It comes before the load, whose latency must not
+// hold it.
+func login(ctx context.Context, cfg client.Config, username, password string) (string, error) {
+	c, err := client.New(cfg)
+	if err != nil {
+		return "", err
+	}
+	tokens, err := c.Login(ctx, username, password)
+	if err != nil {
+		return "", err
+	}
+	return tokens.Access, nil
 }

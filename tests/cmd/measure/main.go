@@ -6,17 +6,15 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"time"
 
+	"eventanalytics/pkg/client"
+	"eventanalytics/tests/harness/account"
 	"eventanalytics/tests/harness/sample"
 	"eventanalytics/tests/harness/stack"
 )
@@ -53,8 +51,11 @@ func run(ctx context.Context, services bool, rounds int) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 
-	c := client{base: s.URL}
-	if err := c.register(ctx); err != nil {
+	c, _, err := account.Register(ctx, client.Config{URL: s.URL}, "measure")
+	if err != nil {
+		return err
+	}
+	if _, err := c.Do(ctx, client.Request{Path: "/api/auth/me"}); err != nil { // the login is not to be measured
 		return err
 	}
 	fmt.Printf("%8s %7s %12s %12s %12s %12s\n", "events", "rounds", "202 p50", "202 max", "visible p50", "visible max")
@@ -62,34 +63,15 @@ func run(ctx context.Context, services bool, rounds int) (err error) {
 		if n == 100_000 {
 			rounds = min(rounds, 5)
 		}
-		if err := c.measure(ctx, n, rounds); err != nil {
+		if err := measure(ctx, c, n, rounds); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-type client struct{ base, token string }
-
-func (c *client) register(ctx context.Context) error {
-	const name, password = "measure", "correct horse battery staple"
-	body, err := json.Marshal(map[string]string{"username": name, "password": password})
-	if err != nil {
-		return err
-	}
-	if err := c.do(ctx, http.MethodPost, "/api/auth/register", "application/json", bytes.NewReader(body), nil); err != nil {
-		return err
-	}
-	form := url.Values{"username": {name}, "password": {password}}.Encode()
-	var tokens struct {
-		Access string `json:"access_token"`
-	}
-	err = c.do(ctx, http.MethodPost, "/api/auth/token", "application/x-www-form-urlencoded", bytes.NewReader([]byte(form)), &tokens)
-	c.token = tokens.Access
-	return err
-}
-
-func (c *client) measure(ctx context.Context, events, rounds int) error {
+// measure prints how long uploads of so many events take.
+func measure(ctx context.Context, c *client.Client, events, rounds int) error {
 	var accepted, visible []time.Duration
 	for round := range rounds {
 		var body bytes.Buffer
@@ -101,19 +83,15 @@ func (c *client) measure(ctx context.Context, events, rounds int) error {
 			return err
 		}
 		begin := time.Now()
-		var receipt struct {
-			Accepted int
-			Position string
-		}
-		if err := c.do(ctx, http.MethodPost, "/api/events", "application/json", &body, &receipt); err != nil {
+		receipt, err := c.PostEvents(ctx, client.Upload{Body: body.Bytes()})
+		if err != nil {
 			return err
 		}
 		accepted = append(accepted, time.Since(begin))
 		if receipt.Accepted != events {
 			return fmt.Errorf("%d of %d events were accepted", receipt.Accepted, events)
 		}
-		query := url.Values{"min_position": {receipt.Position}, "wait": {"30s"}}.Encode()
-		if err := c.do(ctx, http.MethodGet, "/api/stats/event-types?"+query, "", nil, nil); err != nil {
+		if _, err := c.Ask(ctx, client.Question{Metric: "event-types", MinPosition: receipt.Position, Wait: 30 * time.Second}); err != nil {
 			return err
 		}
 		visible = append(visible, time.Since(begin))
@@ -124,33 +102,4 @@ func (c *client) measure(ctx context.Context, events, rounds int) error {
 	fmt.Printf("%8d %7d %12s %12s %12s %12s\n", events, rounds,
 		ms(accepted[rounds/2]), ms(accepted[rounds-1]), ms(visible[rounds/2]), ms(visible[rounds-1]))
 	return nil
-}
-
-func (c *client) do(ctx context.Context, method, path, contentType string, body io.Reader, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
-	if err != nil {
-		return err
-	}
-	if c.token != "" {
-		request.Header.Set("Authorization", "Bearer "+c.token)
-	}
-	if contentType != "" {
-		request.Header.Set("Content-Type", contentType)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return fmt.Errorf("reading the answer of %s: %w", path, err)
-	}
-	if response.StatusCode >= http.StatusMultipleChoices {
-		return fmt.Errorf("%s %s: %s: %s", method, path, response.Status, answer)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, into)
 }
