@@ -241,7 +241,7 @@ func ask(ctx context.Context, base string, p *project, q client.Question, rows a
 	return a, http.StatusOK, nil
 }
 
-// slow is a body that comes bit by bit, so that its server may die meanwhile.
+// slow is a body that comes bit by bit, so that its server may die before its end.
 type slow struct {
 	ctx  context.Context
 	left []byte

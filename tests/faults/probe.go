@@ -89,7 +89,7 @@ func register(ctx context.Context, gateway, from string) (status int, err error)
 }
 
 // crossing posts the same events to both ingest replicas at once, in opposite
-// orders: none waits for the other for ever, and each event is new to one of them.
+// orders: neither blocks the other forever, and each event is new to one of them.
 func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	for range 3 {
 		events := make([]event, 3000) // too many to share a transaction

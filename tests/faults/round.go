@@ -168,7 +168,7 @@ func newest(tokens []string) string {
 	return slices.MaxFunc(tokens, func(a, b string) int { return bytes.Compare(order(a), order(b)) })
 }
 
-// register makes the user who owns all projects.
+// register makes the owner of all projects.
 func (r *run) register(ctx context.Context) (err error) {
 	r.owner, _, err = account.Register(ctx, calling(r.cluster.url(), ""), "tester")
 	return err

@@ -61,7 +61,7 @@ type finished struct {
 }
 
 // damages change a file of a finished project behind the service's back. No
-// answer may be wrong meanwhile: it is right, or refused.
+// answer may be wrong until it is mended: it is right, or refused.
 func damages() []fault {
 	var all []fault
 	for _, kind := range []string{"parquet", "rollup"} {
@@ -217,7 +217,7 @@ func (c *cluster) ageOrphans() error {
 	now := time.Now()
 	return filepath.WalkDir(c.warehouse(), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted meanwhile
+			return nil // deleted since it was listed
 		}
 		if err != nil || d.IsDir() {
 			return err

@@ -30,7 +30,7 @@ type Report struct {
 	Unsent int64
 	// Latency of the requests that were answered with 202, in microseconds.
 	Latency *hdrhistogram.Histogram
-	// CPU is what this process used meanwhile.
+	// CPU that this process used during the run.
 	CPU time.Duration
 }
 

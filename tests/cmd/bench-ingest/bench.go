@@ -179,5 +179,5 @@ func (b *bench) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// progress is for people who wait.
+// progress tells people that wait how far the run is.
 func progress(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }

@@ -24,7 +24,7 @@ func manyRequests(ctx context.Context, b *bench) error {
 }
 
 // groupCommits measures each shape with both settings, one right after the other
-// and in turns the first: a machine that becomes slower meanwhile must not look
+// and in turns the first: a machine that slows down during the run must not look
 // like the work of a setting. prepare comes before each.
 func (b *bench) groupCommits(ctx context.Context, title string, shapes []shape, prepare func(context.Context) error) error {
 	requestsHeading(title)

@@ -185,7 +185,7 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 func (b *bench) files() (raw, rollUps int, err error) {
 	err = filepath.WalkDir(b.warehouse(), func(path string, _ os.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, os.ErrNotExist): // deleted meanwhile
+		case errors.Is(err, os.ErrNotExist): // deleted since it was listed
 			return nil
 		case err != nil:
 			return err

@@ -24,7 +24,7 @@ func NewUser(t testing.TB, base string, through http.RoundTripper) *Caller {
 	c.Username, c.Password = "user-"+uuid.NewString(), Password
 	var user client.User
 	c.Post(t, "/api/auth/register", Object{"username": c.Username, "password": c.Password}).Is(t, http.StatusCreated, "").Decode(t, &user)
-	c.ID, c.Project = user.ID, user.Project
+	c.Project = user.Project
 	c.Login(t)
 	return c
 }

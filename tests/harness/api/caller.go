@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +31,7 @@ type Caller struct {
 
 	// Of an account; empty for callers without one.
 	Username, Password string
-	ID, Project        int64
+	Project            int64
 	RefreshToken       string
 
 	client    *client.Client
@@ -86,16 +85,6 @@ func merge(h http.Header, pairs []string) http.Header {
 		}
 	}
 	return h
-}
-
-// Bearing returns the same caller with an API key or an access token.
-func (c *Caller) Bearing(credential string) *Caller {
-	return c.With("Authorization", "Bearer "+credential)
-}
-
-// On returns the same caller acting on a project.
-func (c *Caller) On(project int64) *Caller {
-	return c.With("X-Project", strconv.FormatInt(project, 10))
 }
 
 // Client is a client with the address and the credential of the caller, for

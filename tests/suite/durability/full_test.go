@@ -100,7 +100,7 @@ func TestPostgresDiskFull(t *testing.T) {
 		_, _ = s.db.Exec(t.Context(), "SELECT pg_switch_wal()") // it ends the session sooner or later
 		c.attempt(t, 20)
 		if s.db.Ping(t.Context()) == nil {
-			return errors.New("it goes on")
+			return errors.New("it still answers")
 		}
 		return nil
 	})
@@ -154,7 +154,7 @@ func (s *service) verify(t *testing.T) {
 	require.Contains(t, out, "all whole")
 }
 
-// wholeFiles requires that every Parquet file that has its name has its end, too,
+// wholeFiles requires that every Parquet file that has its name also has its end,
 // whether the manifest lists it or not.
 func (s *service) wholeFiles(t *testing.T) {
 	t.Helper()

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(run(m)) }
 func run(m *testing.M) int {
 	err := stack.Build(context.Background(), "account", "ingest", "syncworker", "stats", "standalone")
 	if err == nil {
-		// Not t.TempDir: Postgres runs as another user, who must get in.
+		// Not t.TempDir: Postgres runs as another user, which must be able to enter.
 		workDir, err = os.MkdirTemp("", "analytics-durability-")
 	}
 	if err == nil {

@@ -25,7 +25,7 @@ const backupFrom, backupTo = "2025-08-01", "2025-08-31"
 
 // TestBackupAndRestore does what docs/backup.md says, with a client that posts
 // all the while. What was acknowledged before the dump is there once; what came
-// later can be sent again and counts once, too.
+// later can be sent again and also counts once.
 func TestBackupAndRestore(t *testing.T) {
 	dir := newDir(t)
 	secret := "AUTH_SECRET=" + rand.Text() + rand.Text()
@@ -47,7 +47,7 @@ func TestBackupAndRestore(t *testing.T) {
 	source.copyWarehouse(t, copied)
 	require.Contains(t, source.run(t, "syncworker", "warehouse", "release"), "goes on")
 	require.Contains(t, source.fail(t, "syncworker", "warehouse", "release"), "not held")
-	require.Greater(t, len(p.posted()), before, "the client went on meanwhile")
+	require.Greater(t, len(p.posted()), before, "the client went on posting")
 	p.await(t, dumped+10)
 	batches := p.stop()
 	require.NoError(t, p.err)
@@ -192,7 +192,7 @@ func (p place) env() []string {
 	}
 }
 
-// commandTimeout bounds what must end by itself.
+// commandTimeout bounds commands that must end on their own.
 const commandTimeout = time.Minute
 
 // run runs a program that must succeed.

@@ -18,7 +18,7 @@ import (
 )
 
 // hangUp leaves while a question is being computed: alone, and as the last of two
-// who asked the same. Traces tell how long the computations took.
+// that asked the same. Traces tell how long the computations took.
 func hangUp(t *testing.T, _ *caller) {
 	to := &collector{}
 	server := httptest.NewServer(to)
@@ -64,7 +64,7 @@ func hangUp(t *testing.T, _ *caller) {
 	require.ErrorIs(t, <-first, context.DeadlineExceeded)
 	took, failed = next()
 	require.True(t, failed)
-	require.Greater(t, took, whole/4, "the one who stays is not to suffer")
+	require.Greater(t, took, whole/4, "the caller that stays must not suffer")
 	t.Logf("the last left after %s, ended after %s of %s", whole/2, took, whole)
 }
 

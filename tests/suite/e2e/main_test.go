@@ -26,7 +26,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	var err error
-	// Not t.TempDir: Postgres runs as another user, who must get in.
+	// Not t.TempDir: Postgres runs as another user, which must be able to enter.
 	if workDir, err = os.MkdirTemp("", "analytics-e2e-"); err == nil {
 		err = os.Chmod(workDir, 0o755)
 	}

@@ -267,7 +267,7 @@ func (w *walker) values(t *testing.T) object {
 		var member struct {
 			ID float64 `json:"user_id"`
 		}
-		w.c.Post(t, fmt.Sprintf("/api/projects/%d/members", w.c.Project), object{"username": w.other.Username, "role": "viewer"}).Is(t, 200, "").Decode(t, &member)
+		w.c.Post(t, w.c.ProjectPath("members"), object{"username": w.other.Username, "role": "viewer"}).Is(t, 200, "").Decode(t, &member)
 		v["user_id"] = member.ID
 	case "revoke-key":
 		_, id := w.c.Key(t, "read")

@@ -31,7 +31,7 @@ func query[T any](t *testing.T, e *equal, sql string, args ...any) T {
 func kill(t *testing.T, p *stack.Process) {
 	t.Helper()
 	require.NoError(t, p.Kill())
-	require.Error(t, p.Wait(time.Minute), "it ended by itself")
+	require.Error(t, p.Wait(time.Minute), "it ended before it was killed")
 }
 
 // restart kills one of replicas and starts another in its place.

@@ -59,7 +59,7 @@ func (c *caller) hangUp(ctx context.Context, base string, u upload, how broken) 
 }
 
 // TestHangUpMidBody breaks uploads off in the middle: nothing of them is stored,
-// even where the half would be a good upload by itself.
+// even where the half would be a good upload of its own.
 func TestHangUpMidBody(t *testing.T) {
 	rng := newRand(t, 0)
 	c := newCaller(t)
@@ -93,8 +93,8 @@ func TestHangUpMidBody(t *testing.T) {
 	c.holds(t, all)
 }
 
-// TestHangUpBeforeAnswer has clients who send everything and do not wait for the
-// answer, beside others who do and must get theirs.
+// TestHangUpBeforeAnswer has clients that send everything and do not wait for the
+// answer, beside others that do and must get theirs.
 func TestHangUpBeforeAnswer(t *testing.T) {
 	const clients = 32 // half of them hang up
 	c := newCaller(t)

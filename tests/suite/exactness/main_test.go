@@ -1,6 +1,6 @@
 // Package exactness lets many clients race for the same events, on two ingest
 // replicas with one Postgres: whatever they do, and whatever is killed
-// meanwhile, each event is stored once, as it was sent, and counted in exactly
+// under them, each event is stored once, as it was sent, and counted in exactly
 // one answer.
 package exactness
 
@@ -31,7 +31,7 @@ func run(m *testing.M) int {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
-	// Not t.TempDir: Postgres runs as another user, who must get in.
+	// Not t.TempDir: Postgres runs as another user, which must be able to enter.
 	dir, err := os.MkdirTemp("", "analytics-exactness-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)

@@ -54,8 +54,8 @@ func TestMemoryOfManyUploads(t *testing.T) {
 		a, err := c.postBody(ctx, m.url, u, body)
 		switch {
 		case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET):
-			// Who is still sending when the connection is closed after the answer may
-			// not find it any more.
+			// A client that is still sending when the connection is closed after the
+			// answer may not get to read it.
 			cut.Add(1)
 		case err != nil:
 			return err
