@@ -150,8 +150,8 @@ var ErrUnreadable = errors.New("reading the answer")
 var ErrTooLarge = errors.New("the answer is too large")
 
 // Do sends a request once and returns its answer, whatever the status. The error
-// means that there was no answer, or only a part of one. Callers that know a name
-// and password may have to log in first.
+// means that there was no answer, or only a part of one; or that a login failed,
+// which comes first when there is no token yet.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	var credential string
 	if !ownCredentials(r.Header) {
