@@ -40,7 +40,7 @@ func run(t *testing.T, s *Service) (stop func()) {
 }
 
 // Two workers share the work of one; when the leader stops, or falls silent, the
-// other goes on and nothing is lost or counted twice.
+// other continues and nothing is lost or counted twice.
 func TestStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)

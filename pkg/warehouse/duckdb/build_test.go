@@ -208,7 +208,7 @@ func TestMergeRefusesDamage(t *testing.T) {
 	_, err = b.Merge(t.Context(), []segment.Segment{good, wrong}, 1000, 1)
 	require.Error(t, err)
 
-	// A roll-up is made again from the events.
+	// A roll-up is rebuilt from the events.
 	out, err := b.Merge(t.Context(), []segment.Segment{good}, 1000, 1)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, good.RollUpPath())))

@@ -118,7 +118,7 @@ func TestMemoryLimit(t *testing.T) {
 	require.ErrorIs(t, err, ErrMemory)
 }
 
-// No part of an answer: a query that needs a lost file fails, others go on.
+// No part of an answer: a query that needs a lost file fails, others are answered.
 func TestMissingFile(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)

@@ -28,7 +28,7 @@ type File struct {
 	source     Source
 }
 
-// Source is where the file is; it is opened anew whenever quarters are needed.
+// Source is where the file is; it is opened whenever quarters are needed.
 type Source interface {
 	Open() (ReadAtCloser, error)
 }

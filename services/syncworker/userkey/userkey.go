@@ -1,4 +1,4 @@
-// Package userkey gives each user of a project an integer, once and for ever: the
+// Package userkey gives each user of a project a permanent integer: the
 // warehouse counts with these keys instead of texts.
 package userkey
 
@@ -45,7 +45,7 @@ func Check(e event.Event) error {
 
 // Keys gives users their keys. They are exact: two users of a project never have
 // the same, and none ever gets another. Its methods may be called at the same
-// time, and others may assign keys in the same database meanwhile.
+// time, and others may assign keys in the same database.
 type Keys struct {
 	pool *pgxpool.Pool
 
