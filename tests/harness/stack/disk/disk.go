@@ -87,9 +87,15 @@ func (d *Disk) Fill() (err error) {
 	return nil
 }
 
-// Free gives back what Fill took.
+// Free gives back what Fill took. It truncates the file: one that is only removed
+// keeps its blocks while any process has it open, and a child that another
+// goroutine forked during Fill has, until it executes its program.
 func (d *Disk) Free() error {
-	if err := os.Remove(d.filler()); err != nil && !errors.Is(err, os.ErrNotExist) {
+	err := os.Truncate(d.filler(), 0)
+	if err == nil {
+		err = os.Remove(d.filler())
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("freeing a disk: %w", err)
 	}
 	return nil
