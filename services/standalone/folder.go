@@ -15,7 +15,7 @@ import (
 
 // openFolder creates the data folder if it is missing and reserves it for this
 // process until the lock is closed.
-func openFolder(dir string) (lock *os.File, err error) {
+func openFolder(dir string) (lock *lockfile.Lock, err error) {
 	// As root, Postgres runs as another user, which must be able to traverse the
 	// folder, but not list it.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above

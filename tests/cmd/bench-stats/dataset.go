@@ -15,6 +15,7 @@ import (
 
 	"github.com/prometheus/procfs"
 
+	"eventanalytics/pkg/platform/lockfile"
 	"eventanalytics/tests/bench/history"
 	"eventanalytics/tests/harness/stack"
 )
@@ -28,7 +29,7 @@ import (
 type dataset struct {
 	folder string
 	made   made
-	lock   *os.File
+	lock   *lockfile.Lock
 }
 
 // made is what is known of a finished data set.
@@ -89,13 +90,11 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 
 // own keeps other runs away from the data set until this process ends.
 func (d *dataset) own() (err error) {
-	if d.lock, err = os.OpenFile(d.path("lock"), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
-		return fmt.Errorf("locking the data folder: %w", err)
+	d.lock, err = lockfile.Take(d.path("lock"))
+	if errors.Is(err, lockfile.ErrTaken) {
+		return fmt.Errorf("another run is at work in %s", d.folder)
 	}
-	if err := syscall.Flock(int(d.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return fmt.Errorf("another run is at work in %s: %w", d.folder, err)
-	}
-	return nil
+	return err
 }
 
 // finish turns the run's folder into the data set, once all in it has stopped.

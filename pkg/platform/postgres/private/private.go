@@ -61,7 +61,7 @@ type Server struct {
 	cfg       Config
 	bin       string // folder of the binaries
 	account   account
-	lock      *os.File
+	lock      *lockfile.Lock
 	socketDir string
 	tempDir   string // created for the socket, removed by Stop; often empty
 	process   *process
