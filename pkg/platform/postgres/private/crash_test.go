@@ -214,10 +214,13 @@ func TestNormalUser(t *testing.T) {
 		t.Skip("the other tests already run as a normal user")
 	}
 	base := openDir(t)
-	program := filepath.Join(base, "private.test") // the original is closed to others
-	content, err := os.ReadFile(self(t))
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, content, 0o755))
+	// The original is closed to others. cp makes the copy: while a file is open for
+	// writing it cannot be executed (ETXTBSY), and what this process has open, a
+	// child that a parallel test is forking has too.
+	program := filepath.Join(base, "private.test")
+	out, err := exec.Command("cp", self(t), program).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, os.Chmod(program, 0o755))
 	home := filepath.Join(base, "home")
 	require.NoError(t, os.Mkdir(home, 0o700))
 	require.NoError(t, os.Chown(home, nobody, nobody))
