@@ -19,6 +19,7 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/platform/freeport"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/services/account/store"
 )
@@ -27,10 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func freePort(t *testing.T) uint16 {
 	t.Helper()
-	ln, err := net.Listen("tcp", ":0")
+	port, err := freeport.Take()
 	require.NoError(t, err)
-	defer ln.Close()
-	return uint16(ln.Addr().(*net.TCPAddr).Port)
+	return uint16(port)
 }
 
 func testOptions(t *testing.T) Options {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/rs/zerolog"
+
+	"eventanalytics/tests/harness/stack"
 )
 
 // bridge lets TCP in to Postgres, which listens on a Unix socket alone.
@@ -56,7 +58,11 @@ type proxy struct{ *toxiproxy.Proxy }
 var toxics = toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
 
 func newProxy(name, upstream string) (*proxy, error) {
-	p := &proxy{toxiproxy.NewProxy(toxics, name, "127.0.0.1:0", upstream)}
+	port, err := stack.FreePort() // one that is still free when the proxy is up again
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{toxiproxy.NewProxy(toxics, name, fmt.Sprintf("127.0.0.1:%d", port), upstream)}
 	if err := p.Start(); err != nil {
 		return nil, fmt.Errorf("starting a proxy: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/client"
+	"eventanalytics/pkg/platform/freeport"
 	"eventanalytics/pkg/platform/postgres/private"
 )
 
@@ -181,16 +181,9 @@ func (v Variant) Binary(name string) (string, error) {
 
 func binary(name string) (string, error) { return used().Binary(name) }
 
-// FreePort returns a port nobody listens on at the moment.
-func FreePort() (int, error) {
-	var lc net.ListenConfig
-	ln, err := lc.Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("finding a free port: %w", err)
-	}
-	defer ln.Close()
-	return ln.Addr().(*net.TCPAddr).Port, nil
-}
+// FreePort returns a port for a server that may be restarted: it is this process's
+// until that ends.
+func FreePort() (int, error) { return freeport.Take() }
 
 // Poll asks until the answer is nil, and returns the last one when time is up.
 func Poll(ctx context.Context, patience time.Duration, ask func() error) error {
