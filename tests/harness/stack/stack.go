@@ -15,6 +15,7 @@ import (
 
 	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/freeport"
+	"eventanalytics/pkg/platform/lockfile"
 	"eventanalytics/pkg/platform/postgres/private"
 )
 
@@ -148,15 +149,32 @@ type Variant struct {
 	Overlay string // file for go build -overlay
 }
 
-// Build builds the named binaries.
-func (v Variant) Build(ctx context.Context, names ...string) error {
+// buildTimeout bounds the wait for other processes' builds.
+const buildTimeout = 10 * time.Minute
+
+// Build builds the named binaries, in one process at a time: it would replace
+// binaries that another one has just built and is about to start. The next one
+// finds them up to date and leaves them alone.
+func (v Variant) Build(ctx context.Context, names ...string) (err error) {
 	root, err := Root()
 	if err != nil {
 		return err
 	}
+	dir := filepath.Join(root, "bin", v.Name)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("making a folder for binaries: %w", err)
+	}
+	var lock *lockfile.Lock
+	err = Poll(ctx, buildTimeout, func() (err error) {
+		lock, err = lockfile.Take(filepath.Join(dir, ".lock"))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("waiting to build: %w", err)
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	for _, name := range names {
-		cmd := exec.CommandContext(ctx, "go", "build", "-tags="+v.Tags, "-overlay="+v.Overlay,
-			"-o", filepath.Join(root, "bin", v.Name)+"/", "./cmd/"+name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-tags="+v.Tags, "-overlay="+v.Overlay, "-o", dir+"/", "./cmd/"+name)
 		cmd.Dir = filepath.Join(root, "services", name)
 		if tool := filepath.Join(root, "cmd", name); exists(tool) { // not a service: a module for itself
 			cmd.Args[len(cmd.Args)-1], cmd.Dir = ".", tool
