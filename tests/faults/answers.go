@@ -17,7 +17,7 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// question is one that the naive model answers too.
+// question is one that the naive model can also answer.
 type question struct {
 	metric string
 	values url.Values
@@ -64,8 +64,8 @@ func (f found) naive() []oracle.Event {
 // raw is a condition that holds for every event and that no roll-up can answer.
 const raw = "user_id:exists"
 
-// answers asks each replica every question, as of a position: from roll-ups and
-// from the events themselves, the rows must be those of the model.
+// answers puts every question to each replica as of a position. The rows, whether
+// from roll-ups or from the events themselves, must be those of the model.
 func (c *cluster) answers(ctx context.Context, p *project, position string, events found) error {
 	for _, q := range questions {
 		want := q.want(events.naive())
@@ -84,7 +84,7 @@ func (c *cluster) answers(ctx context.Context, p *project, position string, even
 	return nil
 }
 
-// answer asks one question until it is answered.
+// answer repeats one question until it is answered.
 func (c *cluster) answer(ctx context.Context, replica string, p *project, q question, position, segment string, rows any) error {
 	return stack.Poll(ctx, 30*time.Second, func() error {
 		status, err := c.ask(ctx, replica, p, q, position, segment, rows)
@@ -106,8 +106,8 @@ func (c *cluster) ask(ctx context.Context, replica string, p *project, q questio
 	return status, err
 }
 
-// watch asks a replica again and again until over is closed: its positions must
-// never go back, not even when it was killed in between.
+// watch queries a replica repeatedly until over is closed: its positions must never
+// go back, not even across a restart.
 func (c *cluster) watch(ctx context.Context, replica string, p *project, over <-chan struct{}) error {
 	var newest []byte
 	for {
@@ -136,8 +136,8 @@ func (c *cluster) watch(ctx context.Context, replica string, p *project, over <-
 	}
 }
 
-// order returns of a position's token what is in the order of positions: version,
-// project, incarnation, transaction and row, each big-endian. What follows
+// order returns the part of a position's token that sorts as positions do: version,
+// project, incarnation, transaction and row, each big-endian. The rest of the token
 // authenticates it.
 func order(token string) []byte {
 	const body = 1 + 8 + 4 + 8 + 8

@@ -117,7 +117,7 @@ func (c *checker) stored(ledger map[uuid.UUID]bool, outbox found) error {
 	if len(ledger) != len(outbox) {
 		return failed("ledger", "the ledger has %d events, the outbox %d", len(ledger), len(outbox))
 	}
-	// More may be stored: of an answer that was lost, or that the gateway did not get.
+	// More may be stored: the answer may have been lost on its way.
 	if s.accepted > len(outbox) {
 		return failed("accepted", "answers count %d accepted events, %d are stored", s.accepted, len(outbox))
 	}
@@ -126,8 +126,8 @@ func (c *checker) stored(ledger map[uuid.UUID]bool, outbox found) error {
 
 const deadLettersSQL = "SELECT count(*), coalesce(max(reason), '') FROM analytics.dead_letters WHERE project_id = $1"
 
-// noDeadLetters: the clients send nothing that could not be loaded, so that no
-// fault may turn an event into one.
+// noDeadLetters checks that no fault made an event a dead letter: everything the
+// clients send can be loaded.
 func (c *checker) noDeadLetters(ctx context.Context) error {
 	var n int
 	var reason string
@@ -258,9 +258,9 @@ func (c *checker) loaded(outbox, warehouse found) error {
 
 const deadlocksSQL = "SELECT coalesce(sum(deadlocks), 0) FROM pg_catalog.pg_stat_database"
 
-// noDeadlocks: Postgres breaks a deadlock by refusing one of the transactions, and
-// ingest tries it again: nothing is lost but time, and clients of a busy service
-// would see errors.
+// noDeadlocks checks that Postgres broke no deadlock. It does so by aborting one of
+// the transactions, which ingest retries: no event is lost, but clients of a busy
+// service would see errors.
 func (c *cluster) noDeadlocks(ctx context.Context) error {
 	var n int
 	if err := c.db.QueryRow(ctx, deadlocksSQL).Scan(&n); err != nil {
@@ -275,7 +275,7 @@ func (c *cluster) noDeadlocks(ctx context.Context) error {
 const epochsSQL = `
 SELECT count(*) FROM (SELECT epoch, max(epoch) OVER (ORDER BY id) AS highest FROM analytics.segments) AS s WHERE epoch < highest`
 
-// epochsRise: nobody publishes a segment once a later leader did.
+// epochsRise checks that no leader published a segment after a later leader had.
 func (c *cluster) epochsRise(ctx context.Context) error {
 	var n int
 	if err := c.db.QueryRow(ctx, epochsSQL).Scan(&n); err != nil {
@@ -287,8 +287,7 @@ func (c *cluster) epochsRise(ctx context.Context) error {
 	return nil
 }
 
-// strangers asks for an event by its id with the key of a project that does not
-// have it.
+// strangers looks an event up by its id with the key of another project.
 func (c *cluster) strangers(ctx context.Context, all [projects]*project) error {
 	ends := c.finished[len(c.finished)-projects:]
 	for i, p := range all {
@@ -313,7 +312,7 @@ func (c *cluster) strangers(ctx context.Context, all [projects]*project) error {
 const behindSQL = `
 SELECT count(*) FROM analytics.outbox AS o, analytics.sync_state AS s WHERE (o.xid, o.seq) > (s.xid, s.seq)`
 
-// drain waits until all that is in the outbox was loaded.
+// drain waits until everything in the outbox is loaded.
 func (c *cluster) drain(ctx context.Context) error {
 	return stack.Poll(ctx, time.Minute, func() error {
 		var behind int

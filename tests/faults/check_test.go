@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tell writes journals of two clients and reads them.
+// tell writes and reads back the journals of two clients.
 func tell(t *testing.T, journals ...[]entry) *story {
 	t.Helper()
 	dir := t.TempDir()
@@ -53,7 +53,7 @@ func TestStory(t *testing.T) {
 	require.Equal(t, []string{"p"}, s.positions)
 }
 
-// Each way to break the promise is found, and by the check of its name.
+// Each way to break the promise is found by the check with its name.
 func TestChecksFail(t *testing.T) {
 	t.Parallel()
 	rng := newRand(2, 0)
@@ -148,7 +148,7 @@ func TestEncode(t *testing.T) {
 	}
 }
 
-// A seed plans the same fault each time, and every fault has its turn.
+// A seed always plans the same fault, and every fault gets planned.
 func TestEveryFaultHasItsTurn(t *testing.T) {
 	t.Parallel()
 	k := selected(nil)
@@ -160,7 +160,7 @@ func TestEveryFaultHasItsTurn(t *testing.T) {
 	require.Equal(t, k.of(7).name, selected(nil).of(7).name)
 }
 
-// A failed round is planned again by its seed and the name of its fault alone.
+// The seed and the fault's name suffice to plan a failed round again.
 func TestOneFaultForAnySeed(t *testing.T) {
 	t.Parallel()
 	all := selected(nil)

@@ -22,8 +22,8 @@ import (
 )
 
 // cluster is two of each service with Postgres, Redis and nginx. Each service
-// reaches Postgres through a proxy of its own. Whatever is killed comes back at
-// the same address.
+// reaches Postgres through a proxy of its own. A killed process is restarted at the
+// same address.
 type cluster struct {
 	dir     string
 	variant stack.Variant
@@ -55,8 +55,8 @@ type service struct {
 
 func (s *service) url() string { return "http://" + s.address }
 
-// settings make everything happen often: each upload is nearly a load, four
-// segments are merged, and a silent leader is replaced after a second.
+// settings make everything happen often: nearly every upload is a load, merges take
+// four segments, and a silent leader is replaced after a second.
 var settings = []string{
 	"WORKER_LEASE=1s", "WORKER_POLL_INTERVAL=100ms", "WORKER_LOAD_INTERVAL=0s", "WORKER_LOAD_ROWS=8",
 	"WORKER_COMPACT_SEGMENTS=4", "WORKER_SEGMENT_EVENTS=2000", "WORKER_COLLECT_INTERVAL=300ms",
@@ -129,10 +129,10 @@ func (c *cluster) postgres() string { return filepath.Join(c.dir, "postgres") }
 
 func (c *cluster) url() string { return "http://" + c.proxied.Listen }
 
-// postgresSettings make restarts quick; nothing of them makes it forget.
+// postgresSettings make restarts quick without costing durability.
 var postgresSettings = map[string]string{"wal_writer_delay": "10ms", "autovacuum": "off"}
 
-// startPostgres also recovers what a crash left.
+// startPostgres also recovers from a crash.
 func (c *cluster) startPostgres(ctx context.Context) (err error) {
 	c.server, err = private.Start(ctx, private.Config{Dir: c.postgres(), Settings: postgresSettings})
 	return err
@@ -194,7 +194,7 @@ func ended(p *stack.Process) bool {
 	}
 }
 
-// heal starts what is down, lets go on what was stopped, and waits until all is
+// heal starts what is down, resumes what was stopped, and waits until everything is
 // ready.
 func (c *cluster) heal(ctx context.Context) error {
 	for _, s := range c.services {
@@ -205,7 +205,7 @@ func (c *cluster) heal(ctx context.Context) error {
 			return err
 		}
 		if !ended(s.Process) {
-			_ = syscall.Kill(s.PID(), syscall.SIGCONT) // of one that just ended it is no matter
+			_ = syscall.Kill(s.PID(), syscall.SIGCONT) // it may just have ended
 		}
 	}
 	select {
@@ -230,14 +230,14 @@ func (c *cluster) heal(ctx context.Context) error {
 
 // restartPostgres starts the server that has ended.
 func (c *cluster) restartPostgres(ctx context.Context) error {
-	if err := c.server.Stop(); err != nil { // gives its lock back
+	if err := c.server.Stop(); err != nil { // releases its lock
 		return err
 	}
 	return c.startPostgres(ctx)
 }
 
-// awaitReady waits until every service is ready, and starts those that ended:
-// without Postgres, a service does not start.
+// awaitReady waits until every service is ready, and restarts those that exited: a
+// service does not start without Postgres.
 func (c *cluster) awaitReady(ctx context.Context) error {
 	for _, s := range c.sorted() {
 		err := stack.Poll(ctx, time.Minute, func() error {
@@ -295,7 +295,7 @@ func (c *cluster) stop() error {
 	for _, s := range c.services {
 		if !ended(s.Process) {
 			_ = syscall.Kill(s.PID(), syscall.SIGCONT)
-			errs = append(errs, s.Kill()) // how it stops in good order is tested elsewhere
+			errs = append(errs, s.Kill()) // clean shutdown is tested elsewhere
 			<-s.Ended()
 		}
 		s.proxy.cut()

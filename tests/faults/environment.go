@@ -69,7 +69,7 @@ func (c *cluster) either(rng *rand.Rand, program string) *service {
 	return c.services[fmt.Sprintf("%s-%d", program, 1+rng.IntN(2))]
 }
 
-// anyone returns any service.
+// anyone returns a random service.
 func (c *cluster) anyone(rng *rand.Rand) *service {
 	return c.either(rng, programs[rng.IntN(len(programs))])
 }
@@ -151,8 +151,7 @@ func postgresEnds(how syscall.Signal) strike {
 	}
 }
 
-// endPostgres ends the server without a checkpoint and starts it again a little
-// later.
+// endPostgres ends the server without a checkpoint and restarts it shortly after.
 func (c *cluster) endPostgres(ctx context.Context, rng *rand.Rand, how syscall.Signal) error {
 	pid, err := c.postmaster()
 	if err != nil {
@@ -182,7 +181,7 @@ func postgresPaused(ctx context.Context, c *cluster, rng *rand.Rand) (bool, erro
 	pids := append([]int{pid}, children(pid)...)
 	signal := func(s syscall.Signal) {
 		for _, pid := range pids {
-			_ = syscall.Kill(pid, s) // one that ended is no matter
+			_ = syscall.Kill(pid, s) // it may have ended
 		}
 	}
 	signal(syscall.SIGSTOP)
@@ -227,7 +226,7 @@ func gatewayKilled(_ context.Context, c *cluster, _ *rand.Rand) (bool, error) {
 	return true, nil
 }
 
-// connectionsCut ends the connections of a service to Postgres, some times over.
+// connectionsCut drops a service's connections to Postgres, up to four times.
 func connectionsCut(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	s := c.anyone(rng)
 	for range 1 + rng.IntN(4) {
@@ -248,7 +247,7 @@ func networkDown(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) 
 	return true, s.proxy.up()
 }
 
-// answerLost lets a COMMIT reach Postgres, and its answer get lost.
+// answerLost lets a COMMIT reach Postgres but loses the answer.
 func answerLost(point failpoint.Name) strike {
 	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s, err := c.hit(ctx, rng, point, "stop")
@@ -262,7 +261,7 @@ func answerLost(point failpoint.Name) strike {
 	}
 }
 
-// everythingKilled is a power cut, but for the disk.
+// everythingKilled is a power cut that spares the page cache.
 func everythingKilled(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	for _, s := range c.sorted() {
 		if err := s.Kill(); err != nil {
@@ -304,7 +303,7 @@ func pausedCollector(ctx context.Context, c *cluster, rng *rand.Rand) (bool, err
 	return true, syscall.Kill(second.PID(), syscall.SIGCONT)
 }
 
-// clockOff sets the clock of a service off for a while.
+// clockOff shifts the clock of a service for a second.
 func clockOff(by func() time.Duration) strike {
 	return func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		s := c.anyone(rng)
@@ -318,9 +317,9 @@ func clockOff(by func() time.Duration) strike {
 
 const newestSegmentSQL = "SELECT coalesce(max(id), 0) FROM analytics.segments"
 
-// twoLeaders halts a leader that is about to publish a load until another has the
-// lease, and lets it go on before that one has done anything: it must publish
-// nothing any more.
+// twoLeaders halts a leader that is about to publish a load until another has taken
+// the lease, and resumes it before the new one has done anything: the old leader must
+// not publish.
 func twoLeaders(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	first, err := c.hit(ctx, rng, failpoint.LoadBeforeCommit, "stop")
 	if first == nil || err != nil {
@@ -347,9 +346,8 @@ func toMidnight() time.Duration {
 	return now.Truncate(24 * time.Hour).Add(24*time.Hour - 500*time.Millisecond).Sub(now)
 }
 
-// migrationCut kills one of two migrations of an empty database at any moment, or
-// halts it for a while: the other, and one more, must bring it to the same schema
-// as an undisturbed one.
+// migrationCut kills or halts one of two concurrent migrations of an empty database:
+// the other, and a third, must produce the same schema as an undisturbed one.
 func migrationCut(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	name := fmt.Sprintf("migrated_%d", rng.Uint32())
 	if _, err := c.db.Exec(ctx, "CREATE DATABASE "+name); err != nil {
@@ -392,7 +390,7 @@ func migrationCut(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error)
 	return true, err
 }
 
-// Partitions depend on the day; all else must be equal.
+// schemaSQL leaves out partitions, which depend on the day.
 const schemaSQL = `
 SELECT string_agg(format('%s.%s %s %s %s', c.table_name, c.column_name, c.data_type, c.is_nullable, c.column_default), E'\n' ORDER BY c.table_name, c.column_name)
     || (SELECT string_agg(indexdef, E'\n' ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'analytics' AND tablename !~ '^outbox_[0-9]')

@@ -10,14 +10,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// Events are of these days, UTC, both inclusive.
+// Events occur on these days, UTC, both inclusive.
 const firstDay, lastDay = "2025-09-01", "2025-10-31"
 
 var begin = time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
 
 const days = 61
 
-// What the outbox escapes, and what must come back digit for digit.
+// Values that the outbox escapes, and numbers that must come back digit for digit.
 var (
 	types = []string{"view", "purchase", "Купівля", `a\tb`, "👍"}
 	props = []string{"", `{}`, `{"price":1.50,"tags":["a","b"]}`, `{"path":"C:\\temp\\new","tab":"a\tb"}`, `{"n":9007199254740993}`}
@@ -41,7 +41,7 @@ func newEvent(rng *rand.Rand, client int) event {
 	switch rng.IntN(8) {
 	case 0: // at a bound of days
 		e.At = begin.AddDate(0, 0, rng.IntN(days)).Add(time.Duration(rng.IntN(2)) * time.Microsecond)
-	case 1: // of a user nobody else has
+	case 1: // a user with one event
 		e.User = fmt.Sprintf("u\t%d-%x", client, e.ID[:6])
 	}
 	return e

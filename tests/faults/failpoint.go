@@ -14,7 +14,7 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// actions of a failpoint. A stopped process goes on when its lease is long over.
+// actions of a failpoint. A stopped process continues long after its lease expired.
 var actions = []string{"kill", "error", "stop"}
 
 func pointFaults() []fault {
@@ -51,8 +51,8 @@ func (c *cluster) atPoint(ctx context.Context, rng *rand.Rand, point failpoint.N
 	return true, nil
 }
 
-// hit arms a failpoint in the processes that have it, and returns the one that
-// came there first; the others are disarmed. It returns nil when none came.
+// hit provokes a failpoint and returns the first process to reach it, like
+// hitAlone.
 func (c *cluster) hit(ctx context.Context, rng *rand.Rand, point failpoint.Name, action string) (*service, error) {
 	if err := c.provoke(ctx, rng, point); err != nil {
 		return nil, err
@@ -60,7 +60,9 @@ func (c *cluster) hit(ctx context.Context, rng *rand.Rand, point failpoint.Name,
 	return c.hitAlone(ctx, point, action)
 }
 
-// hitAlone is hit of what happens by itself.
+// hitAlone arms a failpoint in the processes that have it, and returns the first to
+// reach it; the others are disarmed. It returns nil when none does. The failpoint
+// must be on a path that is taken without provocation.
 func (c *cluster) hitAlone(ctx context.Context, point failpoint.Name, action string) (*service, error) {
 	candidates := c.having(point)
 	for _, s := range candidates {
@@ -101,7 +103,7 @@ func (c *cluster) having(point failpoint.Name) []*service {
 	return []*service{c.services[program+"1"], c.services[program+"2"]}
 }
 
-// provoke makes happen what is rare.
+// provoke brings about the circumstances of a failpoint that is rarely reached.
 func (c *cluster) provoke(ctx context.Context, rng *rand.Rand, point failpoint.Name) error {
 	switch point {
 	case failpoint.WorkerAfterClaim:
@@ -127,7 +129,7 @@ func (c *cluster) endTerm(ctx context.Context) error {
 	return nil
 }
 
-// oldPartition adds a day to the outbox that has long passed.
+// oldPartition adds a partition to the outbox for a day long past.
 func (c *cluster) oldPartition(ctx context.Context, rng *rand.Rand) (day time.Time, err error) {
 	day = time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, rng.IntN(8000))
 	sql := fmt.Sprintf("CREATE TABLE IF NOT EXISTS analytics.outbox_%s PARTITION OF analytics.outbox FOR VALUES FROM ('%s') TO ('%s')",
@@ -138,8 +140,8 @@ func (c *cluster) oldPartition(ctx context.Context, rng *rand.Rand) (day time.Ti
 	return day, nil
 }
 
-// arm makes a service do the action when it next comes to the failpoint. The file
-// appears as a whole.
+// arm makes a service perform the action when it next reaches the failpoint. The
+// file appears atomically.
 func arm(s *service, point failpoint.Name, action string) error {
 	path := filepath.Join(s.failpoints, string(point))
 	if err := os.WriteFile(path+".new", []byte(action), 0o644); err != nil {
@@ -151,14 +153,14 @@ func arm(s *service, point failpoint.Name, action string) error {
 	return nil
 }
 
-// disarm takes back what the service was armed for, and what it hit, by names.
+// disarm removes the service's armed and hit failpoints whose names match.
 func disarm(s *service, pattern string) error {
 	files, err := filepath.Glob(filepath.Join(s.failpoints, pattern))
 	if err != nil {
 		return err
 	}
 	for _, path := range files {
-		if err := os.Remove(path); err != nil && !os.IsNotExist(err) { // it may be just hit
+		if err := os.Remove(path); err != nil && !os.IsNotExist(err) { // it may just have been hit
 			return fmt.Errorf("disarming %s: %w", s.name, err)
 		}
 	}

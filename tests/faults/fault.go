@@ -13,13 +13,13 @@ type strike func(ctx context.Context, c *cluster, rng *rand.Rand) (struck bool, 
 // fault is something that goes wrong while clients post.
 type fault struct {
 	name string
-	// strike makes it happen and returns when it is over, though not healed: what
-	// was killed may be down. It reports whether it did happen.
+	// strike makes it happen and returns when it is over but not yet healed: a
+	// killed process may still be down. It reports whether the fault did happen.
 	strike strike
 }
 
-// kinds are the faults of a run, those at failpoints apart: they are many, and
-// each second round has one.
+// kinds are the faults of a run. Those at failpoints are kept apart: there are many
+// of them, and every second round has one.
 type kinds struct{ points, others []fault }
 
 func selected(only *regexp.Regexp) kinds {
@@ -43,8 +43,7 @@ func (k kinds) of(seed uint64) fault {
 	return of[seed/2%uint64(len(of))]
 }
 
-// regressions are rounds that failed before what they found was fixed. Every run
-// ends with them.
+// regressions are rounds that once found a bug. Every run ends with them.
 var regressions = []struct {
 	fault string
 	seed  uint64
@@ -53,7 +52,7 @@ var regressions = []struct {
 	{"everything killed", 25},
 }
 
-// named returns the fault of that name.
+// named returns the fault with that name.
 func named(name string) fault {
 	for _, f := range slices.Concat(pointFaults(), environmentFaults()) {
 		if f.name == name {

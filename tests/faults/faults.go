@@ -1,6 +1,6 @@
 // Package faults breaks a running service in every way it can, over and over,
-// while clients post, and then looks whether it kept its promise: every event
-// that was answered as accepted is counted exactly once.
+// while clients post, and then checks whether it kept its promise: every event that
+// was acknowledged is counted exactly once.
 //
 // A round has a project of its own, some clients and one fault. The clients
 // write down what they are about to send and what they were told, each with an
@@ -8,8 +8,8 @@
 // checker compares these journals with the ledger, the outbox, the files of the
 // warehouse and the answers of each stats replica (check.go, answers.go).
 //
-// The services are built with the tag "failpoints" (see pkg/platform/failpoint). What is
-// random comes from the seed: the same one plans the same faults and uploads,
+// The services are built with the tag "failpoints" (see pkg/platform/failpoint). All
+// randomness comes from the seed: the same seed plans the same faults and uploads,
 // though not the same interleaving.
 package faults
 
@@ -33,8 +33,8 @@ type Options struct {
 	Seed   uint64 // of the first round; each following one has the next
 	// Only keeps the faults whose names match; nil keeps all.
 	Only *regexp.Regexp
-	// Dir is where journals and logs are kept; what is on disks of its own is gone
-	// when the run ends. Postgres runs as another user, who must be able to get in.
+	// Dir keeps journals and logs; the contents of mounted disks are lost when the
+	// run ends. Postgres runs as another user, which must be able to enter Dir.
 	Dir     string
 	Variant stack.Variant // of the services
 	Log     io.Writer     // gets a line for each round
@@ -45,7 +45,7 @@ var Failpoints = stack.Variant{Name: "faults", Tags: "failpoints"}
 
 // RoundError is a broken promise.
 type RoundError struct {
-	Seed  uint64 // with Fault, it plans the same round again
+	Seed  uint64 // with Fault, plans the same round
 	Round int    // of the run, from 1
 	Fault string // empty before the first round and after the last
 	Check string // that found it
@@ -65,8 +65,8 @@ func (f *RoundError) Unwrap() error { return f.Err }
 // roundTimeout bounds a round on a busy machine.
 const roundTimeout = 3 * time.Minute
 
-// Run runs rounds until one fails, and returns what happened until then. The
-// error is a *RoundError unless the surroundings are to blame.
+// Run runs rounds until one fails, and reports everything up to that point. The
+// error is a *RoundError unless the environment is to blame.
 func Run(ctx context.Context, o Options) (report *Report, err error) {
 	report = newReport(o.Seed)
 	kinds := selected(o.Only)

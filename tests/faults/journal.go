@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// event is what a client sends, and all that the service must keep of it.
+// event is an event as a client sends it; the service must keep all of it.
 type event struct {
 	ID    uuid.UUID
 	At    time.Time // UTC, to the microsecond
@@ -32,7 +32,7 @@ type entry struct {
 	Position string `json:",omitempty"`
 }
 
-// journal is what one client knows, on disk before it acts on it.
+// journal records what one client knows, on disk before the client acts on it.
 type journal struct{ f *os.File }
 
 func newJournal(dir string, round, client int) (*journal, error) {
@@ -47,7 +47,7 @@ func journalPath(dir string, round, client int) string {
 	return filepath.Join(dir, fmt.Sprintf("round-%d-client-%d.jsonl", round, client))
 }
 
-// write returns when the entry survives a crash.
+// write returns once the entry would survive a crash.
 func (j *journal) write(e entry) error {
 	line, err := json.Marshal(e)
 	if err == nil {
@@ -64,7 +64,7 @@ func (j *journal) write(e entry) error {
 
 func (j *journal) close() error { return j.f.Close() }
 
-// story is what the clients of a project say of a round.
+// story is the clients' account of a round in one project.
 type story struct {
 	sent         map[uuid.UUID][]event // by id, each content once
 	acknowledged map[uuid.UUID]bool    // in an upload that was answered with 202

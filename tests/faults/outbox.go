@@ -21,15 +21,15 @@ func line(e event) string {
 	return fmt.Sprintf("%s\t%d\t%s\t%s\t\n", e.ID, e.At.UnixMicro(), strings.NewReplacer(`\`, `\\`, "\t", `\t`).Replace(e.User), "view")
 }
 
-// nobody is the number of a project that nobody has.
+// nobody is the id of a project that does not exist.
 func nobody(rng *rand.Rand) int64 { return 1<<40 + rng.Int64N(1<<40) }
 
-// damagedRow appends rows that cannot be loaded as a whole. Each event becomes part
-// of the warehouse or a dead letter, and the row does not hold up those behind it.
+// damagedRow appends rows that cannot be loaded whole. Each event must end up in the
+// warehouse or as a dead letter, and the rows behind must not be held up.
 func damagedRow(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	project := nobody(rng)
 	good, long := newEvent(rng, 0), newEvent(rng, 0)
-	long.User = strings.Repeat("x", 2000) // ingest lets none through
+	long.User = strings.Repeat("x", 2000) // ingest rejects these
 	payload := line(good) + line(long) + "no event\n"
 	if _, err := c.db.Exec(ctx, insertRowSQL, project, 3, payload); err != nil {
 		return false, fmt.Errorf("appending to the outbox: %w", err)
@@ -41,8 +41,8 @@ const fatesSQL = `
 SELECT (SELECT coalesce(sum(events), 0) FROM analytics.segments WHERE project_id = $1 AND replaced_at IS NULL),
        (SELECT count(*) FROM analytics.dead_letters WHERE project_id = $1)`
 
-// becomes waits until so many of a project's events are in the warehouse and dead
-// letters.
+// becomes waits until the given numbers of a project's events are in the warehouse
+// and among the dead letters.
 func (c *cluster) becomes(ctx context.Context, project int64, loaded, dead int) error {
 	return stack.Poll(ctx, 20*time.Second, func() error {
 		var gotLoaded, gotDead int
@@ -56,8 +56,9 @@ func (c *cluster) becomes(ctx context.Context, project int64, loaded, dead int) 
 	})
 }
 
-// unreadPartition has a row in a day of the outbox that is to be dropped, while a
-// transaction keeps it from being read: it must not go before it was loaded.
+// unreadPartition puts a row into a partition of the outbox that is due to be
+// dropped, while an open transaction keeps the row from being read. The partition
+// must not be dropped before the row is loaded.
 func unreadPartition(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	project := nobody(rng)
 	holder, err := c.db.Begin(ctx)
@@ -89,9 +90,9 @@ func unreadPartition(ctx context.Context, c *cluster, rng *rand.Rand) (bool, err
 	return true, nil
 }
 
-// foreignTransaction has a transaction open that writes, as a backup job or a
-// forgotten psql may: what commits later than it began must wait for its end, and
-// not be passed over.
+// foreignTransaction holds a writing transaction open, as a backup job or a
+// forgotten psql may. Anything that commits after it began must wait for it to end,
+// and must not be skipped.
 func foreignTransaction(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	return true, pgx.BeginFunc(ctx, c.db, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "SELECT pg_current_xact_id()"); err != nil {
@@ -102,8 +103,8 @@ func foreignTransaction(ctx context.Context, c *cluster, rng *rand.Rand) (bool, 
 	})
 }
 
-// slowTransaction appends to the outbox over a while, as an upload that waits for
-// another's ids does, while fast ones overtake it.
+// slowTransaction appends to the outbox slowly, as an upload does that waits for
+// another's ids, while fast ones overtake it.
 func slowTransaction(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	project := nobody(rng)
 	const rows = 5

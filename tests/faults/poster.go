@@ -57,7 +57,7 @@ type poster struct {
 	own     map[uuid.UUID]bool // acknowledged to this client
 }
 
-// lastUploads is how many uploads a client sends when the fault is over.
+// lastUploads is how many uploads a client sends after the fault is over.
 const lastUploads = 2
 
 // run posts until over is closed, and then a little more.
@@ -126,7 +126,7 @@ type upload struct {
 	invalid []uuid.UUID
 	key     string // Idempotency-Key; empty for none
 	body    []byte
-	slow    bool // sent bit by bit
+	slow    bool // sent a little at a time
 }
 
 func (c *poster) plan() upload {
@@ -172,7 +172,7 @@ func (c *poster) post(ctx context.Context, u upload) (entry, error) {
 	}
 	response, err := at.Do(ctx, client.Request{Method: http.MethodPost, Path: "/api/events", Header: header, Body: body})
 	if err != nil {
-		return entry{}, nil //nolint:nilerr // nobody knows the outcome, and that is what the entry says
+		return entry{}, nil //nolint:nilerr // the entry records that the outcome is unknown
 	}
 	e := entry{Status: response.Status}
 	switch {
@@ -184,7 +184,7 @@ func (c *poster) post(ctx context.Context, u upload) (entry, error) {
 	return e, failed("answers", "posting valid events: %d: %s", e.Status, response.Body)
 }
 
-// read takes over what an answer says of an upload.
+// read records what an answer says about an upload.
 func (e *entry) read(text []byte, events, invalid int) error {
 	var a client.Receipt
 	if err := json.Unmarshal(text, &a); err != nil {
@@ -241,7 +241,8 @@ func ask(ctx context.Context, base string, p *project, q client.Question, rows a
 	return a, http.StatusOK, nil
 }
 
-// slow is a body that comes bit by bit, so that its server may die before its end.
+// slow is a body that arrives a little at a time, so that the server may die while
+// reading it.
 type slow struct {
 	ctx  context.Context
 	left []byte

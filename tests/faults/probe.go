@@ -39,10 +39,10 @@ func (r *run) onceForEach(ctx context.Context) error {
 	return nil
 }
 
-// limited asks for accounts from an address until the limit of its kind is
-// reached, and then once from another: one client's limit is not the other's, even
-// though both come through the gateway. On a busy machine Redis may answer too late
-// for a request, whose limit is another then: so it is tried a few times.
+// limited registers accounts from one address until its limit is reached, then once
+// from another: two clients must not share a limit, even though both come through
+// the gateway. On a busy machine Redis may answer a request too late, and the
+// process's own limit applies instead, so a few attempts are made.
 func limited(ctx context.Context, gateway string) (err error) {
 	for i := range 5 {
 		if err = limitedFrom(ctx, gateway, fmt.Sprintf("127.0.1.%d", i+1), fmt.Sprintf("127.0.2.%d", i+1)); err == nil {
@@ -70,7 +70,7 @@ func limitedFrom(ctx context.Context, gateway, one, other string) error {
 	return err
 }
 
-// register asks for an account that cannot be, from an address of this machine.
+// register asks for an invalid account from one of this machine's addresses.
 func register(ctx context.Context, gateway, from string) (status int, err error) {
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
 	transport := &http.Transport{DialContext: dialer.DialContext}
@@ -89,7 +89,7 @@ func register(ctx context.Context, gateway, from string) (status int, err error)
 }
 
 // crossing posts the same events to both ingest replicas at once, in opposite
-// orders: neither blocks the other forever, and each event is new to one of them.
+// orders: they must not deadlock, and each event must be new to one of them.
 func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 	for range 3 {
 		events := make([]event, 3000) // too many to share a transaction

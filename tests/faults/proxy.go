@@ -14,7 +14,7 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// bridge lets TCP in to Postgres, which listens on a Unix socket alone.
+// bridge accepts TCP connections to Postgres, which only listens on a Unix socket.
 type bridge struct {
 	listener net.Listener
 	socket   string // path
@@ -23,7 +23,7 @@ type bridge struct {
 func newBridge(socket string) (*bridge, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("opening a way to Postgres: %w", err)
+		return nil, fmt.Errorf("bridging to Postgres: %w", err)
 	}
 	b := &bridge{listener, socket}
 	go b.serve()
@@ -40,7 +40,7 @@ func (b *bridge) serve() {
 			defer client.Close()
 			server, err := net.Dial("unix", b.socket)
 			if err != nil {
-				return // Postgres is away, and the client sees it
+				return // Postgres is down, and the client's connection closes
 			}
 			defer server.Close()
 			go func() {
@@ -81,8 +81,8 @@ func (p *proxy) up() error {
 
 const mute = "mute"
 
-// mute lets what the service sends reach Postgres, and no answer get back. To be
-// followed by a cut: the answers are lost for good.
+// mute lets requests reach Postgres but drops its answers. A cut must follow: the
+// answers are lost.
 func (p *proxy) mute() error {
 	_, err := p.Toxics.AddToxicJson(strings.NewReader(`{"name":"` + mute + `","type":"timeout","stream":"downstream","attributes":{"timeout":0}}`))
 	return err

@@ -28,7 +28,7 @@ type Count struct{ Tried, Struck int }
 
 func newReport(seed uint64) *Report { return &Report{Seed: seed, Faults: map[string]Count{}} }
 
-// strike notes a round's fault.
+// strike records a round's fault.
 func (r *Report) strike(name string, struck bool) {
 	r.Rounds++
 	count := r.Faults[name]
@@ -39,7 +39,7 @@ func (r *Report) strike(name string, struck bool) {
 	r.Faults[name] = count
 }
 
-// add notes what became of a project.
+// add records the outcome for a project.
 func (r *Report) add(s *story, stored int) {
 	r.Uploads += s.uploads
 	r.Sent += s.events

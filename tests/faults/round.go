@@ -25,8 +25,8 @@ type run struct {
 	owner   *client.Client // of the projects
 }
 
-// A round has two projects, so that one's events must not become the other's, and
-// two clients for each.
+// A round has two projects, to show that neither sees the other's events, and two
+// clients for each.
 const (
 	projects = 2
 	clients  = 2 * projects
@@ -74,7 +74,7 @@ func (r *run) round(ctx context.Context, number int, seed uint64, f fault) error
 	return r.checkAgain(ctx)
 }
 
-// check compares what a project's clients wrote with all there is of it.
+// check compares the journals of a project's clients with everything stored of it.
 func (r *run) check(ctx context.Context, f *finished) (*story, error) {
 	s, err := readStory(r.dir, f.round, f.clients...)
 	if err != nil {
@@ -87,8 +87,8 @@ func (r *run) check(ctx context.Context, f *finished) (*story, error) {
 	return s, r.cluster.answers(ctx, f.project, f.position, f.events)
 }
 
-// recent is how many finished projects are checked again after each round: what
-// was merged or deleted since must have changed nothing.
+// recent is how many finished projects are rechecked after each round: merges and
+// deletions since then must have changed nothing.
 const recent = 3
 
 func (r *run) checkAgain(ctx context.Context) error {
@@ -102,7 +102,7 @@ func (r *run) checkAgain(ctx context.Context) error {
 	return nil
 }
 
-// checkAll checks all projects once more, and that nothing is left over.
+// checkAll rechecks all projects, and checks that no files are left over.
 func (r *run) checkAll(ctx context.Context) error {
 	for _, f := range r.cluster.finished {
 		if err := r.unchanged(ctx, f); err != nil {
@@ -119,8 +119,8 @@ func (r *run) unchanged(ctx context.Context, f *finished) error {
 	return nil
 }
 
-// post runs the clients, the fault and what watches, and returns when all is
-// healed and nobody posts any more.
+// post runs the clients, the fault and the watchers. It returns when everything is
+// healed and the clients have stopped.
 func (r *run) post(ctx context.Context, number int, seed uint64, f fault, all [projects]*project) (struck bool, err error) {
 	over, done := make(chan struct{}), make(chan struct{})
 	g, ctx := errgroup.WithContext(ctx)
@@ -160,7 +160,7 @@ func (r *run) post(ctx context.Context, number int, seed uint64, f fault, all [p
 	return struck, err
 }
 
-// newest returns the last of the position tokens of one project.
+// newest returns the highest of one project's position tokens.
 func newest(tokens []string) string {
 	if len(tokens) == 0 {
 		return ""
@@ -174,7 +174,7 @@ func (r *run) register(ctx context.Context) (err error) {
 	return err
 }
 
-// newProject makes a project and its keys.
+// newProject creates a project and its keys.
 func (r *run) newProject(ctx context.Context, number int) (*project, error) {
 	made, err := r.owner.CreateProject(ctx, fmt.Sprintf("round %d", number))
 	if err != nil {

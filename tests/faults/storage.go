@@ -17,14 +17,14 @@ import (
 	"eventanalytics/tests/harness/stack/disk"
 )
 
-// Sizes of the disks that get full, in bytes.
+// Sizes of the disks that fill up, in bytes.
 const (
 	warehouseDisk = 1 << 30
 	postgresDisk  = 2 << 30
 )
 
-// mount puts the warehouse and Postgres on disks of their own. Where that cannot
-// be, no disk gets full.
+// mount puts the warehouse and Postgres on disks of their own. Where nothing can
+// be mounted, no disk fills up.
 func (c *cluster) mount(ctx context.Context) error {
 	var err error
 	if c.disks.warehouse, err = disk.Tmpfs(c.warehouse(), warehouseDisk); err != nil && !errors.Is(err, disk.ErrUnable) {
@@ -51,7 +51,7 @@ func diskFull(of func(c *cluster) *disk.Disk) strike {
 	}
 }
 
-// finished is a project nobody posts to any more, and what it has.
+// finished is a project that no client posts to any more, and its contents.
 type finished struct {
 	*project
 	round    int
@@ -60,8 +60,8 @@ type finished struct {
 	events   found
 }
 
-// damages change a file of a finished project behind the service's back. No
-// answer may be wrong until it is mended: it is right, or refused.
+// damages change a file of a finished project behind the service's back. While
+// the file is damaged, a replica must answer correctly or refuse.
 func damages() []fault {
 	var all []fault
 	for _, kind := range []string{"parquet", "rollup"} {
@@ -142,7 +142,7 @@ func replaceFile(path, other string) error {
 	return os.Rename(path+".new", path)
 }
 
-// noWrongAnswer asks each replica every question about a finished project.
+// noWrongAnswer puts every question about a finished project to each replica.
 func (c *cluster) noWrongAnswer(ctx context.Context, f *finished) error {
 	for _, q := range questions {
 		want := q.want(f.events.naive())
@@ -162,8 +162,8 @@ func (c *cluster) noWrongAnswer(ctx context.Context, f *finished) error {
 	return nil
 }
 
-// What was replaced some seconds ago becomes old enough to be deleted: the grace
-// period, of an hour at least, is over.
+// ageSQL makes segments that were replaced some seconds ago old enough to be
+// deleted, past the grace period of at least an hour.
 const ageSQL = `
 UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'
 WHERE replaced_at BETWEEN clock_timestamp() - interval '1 hour' AND clock_timestamp() - interval '3 seconds'
@@ -171,8 +171,8 @@ RETURNING path`
 
 const allPathsSQL = "SELECT path FROM analytics.segments WHERE replaced_at IS NULL OR replaced_at > clock_timestamp() - interval '1 hour'"
 
-// age makes old what was replaced or left behind some seconds ago, and checks that
-// nothing else was deleted.
+// age backdates segments that were replaced, and files that were left behind, some
+// seconds ago. It checks that nothing else was deleted.
 func (c *cluster) age(ctx context.Context) error {
 	for path := range c.seen {
 		for _, name := range []string{path, strings.TrimSuffix(path, "parquet") + "rollup"} {
@@ -203,7 +203,7 @@ UPDATE analytics.segments SET replaced_at = replaced_at - interval '2 hours'
 WHERE id IN (SELECT id FROM analytics.segments WHERE replaced_at > clock_timestamp() - interval '1 hour' LIMIT 2)
 RETURNING path`
 
-// ageOne makes a few replaced segments old, if there are any.
+// ageOne backdates up to two replaced segments.
 func (c *cluster) ageOne(ctx context.Context) error {
 	old, err := c.paths(ctx, ageOneSQL)
 	for _, path := range old {
@@ -212,12 +212,12 @@ func (c *cluster) ageOne(ctx context.Context) error {
 	return err
 }
 
-// ageOrphans makes old the files that nobody knows, of a crash some seconds ago.
+// ageOrphans backdates unknown files that a crash left some seconds ago.
 func (c *cluster) ageOrphans() error {
 	now := time.Now()
 	return filepath.WalkDir(c.warehouse(), func(path string, d fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // deleted since it was listed
+			return nil // just deleted
 		}
 		if err != nil || d.IsDir() {
 			return err
@@ -240,7 +240,7 @@ func (c *cluster) ageOrphans() error {
 	})
 }
 
-// noLitter waits until no file is left that the manifest does not name.
+// noLitter waits until every file is named in the manifest.
 func (c *cluster) noLitter(ctx context.Context) error {
 	return stack.Poll(ctx, 30*time.Second, func() error {
 		if err := c.age(ctx); err != nil {
@@ -263,7 +263,7 @@ func (c *cluster) noLitter(ctx context.Context) error {
 			}
 			name, err := filepath.Rel(c.warehouse(), path)
 			if err == nil && !names[name] {
-				err = failed("litter", "nobody collects %s", name)
+				err = failed("litter", "%s is never collected", name)
 			}
 			return err
 		})

@@ -1,6 +1,6 @@
 // Package history makes the events of one large project over many days, in the
-// order they arrive. The same configuration gives the same events, so that what
-// is measured today can be measured again next year.
+// order they arrive. The same configuration gives the same events, so that a
+// measurement can be repeated a year later.
 package history
 
 import (
@@ -20,7 +20,7 @@ import (
 type Config struct {
 	Seed   uint64
 	Events int64
-	// Users is about how many there are in all.
+	// Users is the approximate number of users in all.
 	Users int64
 	// Days of arrivals, evenly spread, that end with End.
 	Days int
@@ -34,7 +34,7 @@ const (
 	// Late is the share of late events; the others are at most three seconds old
 	// when they arrive.
 	Late = 0.02
-	// LateDays is the most that late events are late.
+	// LateDays is the maximum delay of late events.
 	LateDays = 30
 	// Rare is the share of events with the property RareKey.
 	Rare = 0.005
@@ -61,7 +61,7 @@ var (
 	coupons    = [...]string{"SPRING", "SUMMER", "AUTUMN", "WINTER"}
 )
 
-// history is what stays the same from event to event.
+// history holds what all events share.
 type history struct {
 	Config
 	start, end int64 // µs since 1970
@@ -75,14 +75,14 @@ func (c Config) Start() time.Time { return c.End.AddDate(0, 0, -c.Days) }
 // Type is the name of the k-th commonest type, from 1.
 func Type(k int) string { return "event_type_" + strconv.Itoa(k) }
 
-// Events yields all events in the order they arrive. The event that is yielded
-// is overwritten by the next; its strings are not.
+// Events yields all events in the order they arrive. The yielded event is overwritten
+// by the next one; its strings are not.
 func Events(cfg Config) (iter.Seq[*event.Event], error) {
 	if cfg.Events < 1 || cfg.Users < 1 || cfg.Days < 1 {
 		return nil, fmt.Errorf("making a history: %+v is out of bounds", cfg)
 	}
 	h := &history{Config: cfg, start: cfg.Start().UnixMicro(), end: cfg.End.UnixMicro()}
-	// A place is taken by one user after the other, as long as each lives.
+	// Users take a place in succession, each for as long as it lives.
 	span := math.Log(longestLife / shortestLife)
 	users := 1 + float64(cfg.Days)*(1/shortestLife-1/longestLife)/span
 	h.slots = max(1, int64(float64(cfg.Users)/users))
@@ -133,7 +133,7 @@ func falling(r *rand.Rand, n int64) int64 {
 	return min(n, int64(math.Exp(r.Float64()*math.Log(float64(n+1)))))
 }
 
-// user is the number of who has a place at a time.
+// user is the number of the user that has a place at a time.
 func (h *history) user(slot, at int64) uint64 {
 	fate := mix(uint64(slot) + h.Seed<<32)
 	life := shortestLife * math.Pow(longestLife/shortestLife, unit(fate))
@@ -200,7 +200,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// mix48 does so with numbers of 48 bits.
+// mix48 does the same for numbers of 48 bits.
 func mix48(x uint64) uint64 {
 	const mask = 1<<48 - 1
 	x = x * 0x9e3779b97f4a7c15 & mask

@@ -94,7 +94,7 @@ func TestActivityFallsAsZipfSays(t *testing.T) {
 	require.Less(t, rare, n/100)
 	require.InDelta(t, 120, bytes/n, 35)
 
-	// Nearly all users there are have events, the busiest many times their share.
+	// Nearly all users have events, the busiest many times their share.
 	require.InDelta(t, cfg.Users, len(users), 0.25*float64(cfg.Users))
 	most := 0
 	for _, count := range users {
@@ -103,8 +103,8 @@ func TestActivityFallsAsZipfSays(t *testing.T) {
 	require.Greater(t, most, 20*n/len(users))
 }
 
-// Users come and go: without that all of them were in the first cohort and
-// retention would be a straight line.
+// Users come and go: otherwise all would be in the first cohort, and retention would
+// be a straight line.
 func TestUsersLive(t *testing.T) {
 	t.Parallel()
 	cfg := config(200_000)

@@ -210,7 +210,7 @@ func answering(t *testing.T, handler http.HandlerFunc) client.Config {
 	return client.Config{URL: server.URL, Connections: 1}
 }
 
-// Which connection sends what is a matter of luck; what is sent must not be.
+// Which connection sends an event is random; the events must not be.
 func TestARunOfTheSameSeedSendsTheSame(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t, loadgen.PoolConfig{Seed: 1, Events: 300})
@@ -259,8 +259,8 @@ func TestLostEventsAreAnError(t *testing.T) {
 	require.ErrorIs(t, err, loadgen.ErrNothing)
 }
 
-// All requests are due at once on one connection, so that each waits for those
-// before it: that is what a client feels, and each of them alone is fast.
+// All requests are due at once on one connection, so that each waits for those before
+// it: a client's latency includes that wait, although each request alone is fast.
 func TestOpenLoopCountsFromTheSchedule(t *testing.T) {
 	t.Parallel()
 	const rate, requests = 1_000_000, 200
@@ -296,7 +296,7 @@ func TestOpenLoopKeepsItsRate(t *testing.T) {
 	require.Greater(t, report.Elapsed, (requests-1)*time.Second/rate, "none is sent before its time")
 }
 
-// What was due and not sent is missing from the latency, so it must be told.
+// Requests that were due but not sent are not in the latency, so they are reported.
 func TestOpenLoopTellsWhatItCouldNotSend(t *testing.T) {
 	t.Parallel()
 	const rate = 1000

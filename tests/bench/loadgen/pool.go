@@ -1,7 +1,6 @@
-// Package loadgen posts events like those of many users at the service, and
-// measures how it answers. It costs little CPU, since it often shares a machine
-// with what it measures: events are encoded once, and each request only gets
-// ids of its own.
+// Package loadgen posts events like those of many users to the service, and measures
+// the answers. It uses little CPU, because it often shares a machine with what it
+// measures: events are encoded once, and each request only gets its own ids.
 package loadgen
 
 import (
@@ -21,20 +20,20 @@ import (
 // PoolConfig says what events to make.
 type PoolConfig struct {
 	Seed uint64
-	// Events is the number of different ones. Defaults to 20,000.
+	// Events is the number of distinct events. Defaults to 20,000.
 	Events int
-	// Users is the highest user id; activity falls with the id as Zipf says.
+	// Users is the highest user id; activity follows a Zipf distribution by id.
 	// Defaults to 20,000.
 	Users int
 	// Until is the time of the newest event. Defaults to now.
 	Until time.Time
-	// Late is the share, 0 to 1, of events that come 1 hour to 30 days late; the
+	// Late is the share, 0 to 1, of events that arrive 1 hour to 30 days late; the
 	// others are at most 10 minutes old.
 	Late float64
 }
 
-// Pool is encoded events that lack nothing but their ids. It does not change:
-// many goroutines may read it.
+// Pool is encoded events, complete except for their ids. It is immutable and safe for
+// concurrent use.
 type Pool struct {
 	events [][]byte
 }
@@ -56,7 +55,7 @@ const (
 	onTime   = 10 * time.Minute
 	leastLag = time.Hour
 	mostLag  = 30 * 24 * time.Hour
-	// meanSession is how many events a session has in the mean.
+	// meanSession is the mean number of events in a session.
 	meanSession = 6
 )
 
@@ -103,7 +102,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 			return nil, fmt.Errorf("encoding an event: its id is not where it should be: %.60s", text)
 		}
 		p.events[i] = text
-		// Seconds pass between two clicks, and nobody clicks in the future.
+		// Seconds pass between two clicks, and none is in the future.
 		session.OccurredAt = session.OccurredAt.Add(time.Duration(r.Int64N(int64(20 * time.Second))))
 		if session.OccurredAt.After(cfg.Until) {
 			session.OccurredAt = cfg.Until.UTC().Truncate(time.Millisecond)
@@ -112,15 +111,15 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 	return p, nil
 }
 
-// same overwrites the value behind key with one of the same length, unless that
-// is empty, and returns the value that now stands there.
+// same overwrites the value after key with one of the same length, unless that is
+// empty, and returns the resulting value.
 func same(text []byte, key string, length int, value string) string {
 	at := bytes.Index(text, []byte(key)) + len(key)
 	copy(text[at:at+length], value)
 	return string(text[at : at+length])
 }
 
-// Len is the number of different events.
+// Len is the number of distinct events.
 func (p *Pool) Len() int { return len(p.events) }
 
 // Append adds the events to dst as a JSON array.

@@ -17,7 +17,7 @@ import (
 	"eventanalytics/pkg/client"
 )
 
-// Report says what became of a run's requests.
+// Report is the outcome of a run's requests.
 type Report struct {
 	Elapsed time.Duration
 	// Sent are the events of requests that were answered with 202; what the
@@ -25,8 +25,9 @@ type Report struct {
 	Sent, Accepted, Duplicates, Rejected int64
 	// Statuses counts all requests; 0 is for those without an answer.
 	Statuses map[int]int64
-	// Unsent are the requests of an open loop that were due, but no connection was
-	// free until the run ended. They are in no latency: it would be worse.
+	// Unsent are the requests of an open loop that were due but found no free
+	// connection before the run ended. Latency leaves them out, and would be worse
+	// with them.
 	Unsent int64
 	// Latency of the requests that were answered with 202, in microseconds.
 	Latency *hdrhistogram.Histogram

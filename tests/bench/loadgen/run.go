@@ -22,11 +22,11 @@ type Config struct {
 	Client client.Config
 	Stream StreamConfig
 	Batch  int // events in a request
-	// Rate is of requests a second over all connections, sent at their times
-	// whether the service keeps up or not (open loop). 0 means that each
-	// connection sends again as soon as it was answered (closed loop).
+	// Rate is in requests a second over all connections, sent on schedule whether or
+	// not the service keeps up (open loop). With 0, each connection sends the next
+	// request as soon as the last is answered (closed loop).
 	Rate float64
-	// Events and Duration end the run, whichever is first; 0 is no bound.
+	// Events and Duration end the run, whichever comes first; 0 is no bound.
 	Events   int64
 	Duration time.Duration
 }
@@ -51,8 +51,8 @@ var ErrLost = errors.New("events are unaccounted for")
 // ErrNothing is returned when no request was answered with 202.
 var ErrNothing = errors.New("no events were accepted")
 
-// Run posts events and reports what became of them. The report is there also
-// beside ErrLost and ErrNothing. When ctx ends the run ends, without an error.
+// Run posts events and reports the outcome. The report is also returned with ErrLost
+// and ErrNothing. When ctx ends, the run ends without an error.
 func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, fmt.Errorf("starting the load: %w", err)
@@ -101,9 +101,9 @@ type load struct {
 	total  *Report
 }
 
-// next gives out one request: which it is, and its events in place of those of
-// the last. What it holds does not depend on the connection that sends it, so
-// that a seed tells all that a run sends.
+// next returns the number of the next request and replaces events with its events.
+// They do not depend on the connection that sends them, so that the seed determines
+// everything a run sends.
 func (l *load) next(last []Sent) (turn int64, events []Sent) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -132,7 +132,7 @@ func (l *load) due() int64 {
 	return max(due, l.total.Requests())
 }
 
-// lostPause keeps a connection without a service from spinning.
+// lostPause keeps a connection from spinning while the service is down.
 const lostPause = 100 * time.Millisecond
 
 func (l *load) connection(ctx context.Context) error {
@@ -153,8 +153,8 @@ func (l *load) connection(ctx context.Context) error {
 		body = l.pool.Append(body[:0], events)
 		start := time.Now()
 		if l.cfg.Rate > 0 {
-			// Late or not, a request's time runs from when it was due: waiting
-			// for a free connection is part of what a client feels.
+			// A request's latency counts from when it was due, even if it was sent
+			// late: clients also wait for a free connection.
 			start = l.begin.Add(time.Duration(float64(turn) / l.cfg.Rate * float64(time.Second)))
 		}
 		if !waitUntil(ctx, start) {
@@ -206,7 +206,7 @@ func waitUntil(ctx context.Context, at time.Time) bool {
 	}
 }
 
-// maxLatency is where the histogram ends; what takes longer counts as this.
+// maxLatency is the end of the histogram; anything slower is counted as this.
 const maxLatency = 10 * time.Minute
 
 func newHistogram() *hdrhistogram.Histogram {

@@ -16,18 +16,19 @@ type StreamConfig struct {
 	Number uint64
 	// UUID is the version of the ids, 4 or 7. Defaults to 4.
 	UUID int
-	// Duplicates is the share of events, 0 to below 1, that the stream sent
-	// before: in the older half of its last 65,536, so that most of them have
-	// been answered and not one request waits for the next.
+	// Duplicates is the share of events, 0 to below 1, that repeat one of the older
+	// half of the stream's last 65,536 events, so that most of those have been
+	// answered and requests do not wait for each other.
 	Duplicates float64
 	// Clock gives the times in ids of version 7. Defaults to time.Now.
 	Clock func() time.Time
 }
 
-// history bounds how far back a duplicate's first sending is.
+// history is how many events back a duplicate may reach.
 const history = 1 << 16
 
-// Stream picks events of a pool and gives them ids. It is for one goroutine.
+// Stream picks events from a pool and gives them ids. It is not safe for concurrent
+// use.
 type Stream struct {
 	pool       *Pool
 	rand       *rand.Rand
@@ -39,7 +40,7 @@ type Stream struct {
 	oldest     int    // in sent
 }
 
-// NewStream begins somewhere in the pool, so that streams differ.
+// NewStream starts at a random event of the pool, so that streams differ.
 func NewStream(pool *Pool, cfg StreamConfig) (*Stream, error) {
 	if cfg.UUID == 0 {
 		cfg.UUID = 4

@@ -16,7 +16,7 @@ SELECT version(), string_agg(name || ' = ' || current_setting(name), ', ' ORDER 
 FROM unnest(ARRAY['fsync', 'synchronous_commit', 'full_page_writes', 'wal_level', 'wal_compression',
                   'shared_buffers', 'max_wal_size', 'checkpoint_timeout']) WITH ORDINALITY AS s (name, n)`
 
-// Postgres tells the server's version and the settings that its speed hangs on.
+// Postgres returns the server's version and the settings that determine its speed.
 func Postgres(ctx context.Context, conn *pgx.Conn) (string, error) {
 	var version, settings string
 	if err := conn.QueryRow(ctx, settingsSQL).Scan(&version, &settings); err != nil {
@@ -26,14 +26,14 @@ func Postgres(ctx context.Context, conn *pgx.Conn) (string, error) {
 	return version + ": " + settings, nil
 }
 
-// Machine is what the system tells of itself.
+// Machine describes the machine: CPU, memory and kernel.
 func Machine() string {
 	text := fmt.Sprintf("%d cores", runtime.NumCPU())
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return text
 	}
-	// procfs reads this file on Linux only; the rest of it builds everywhere.
+	// procfs reads this file on Linux only; the rest of procfs builds everywhere.
 	if cpus, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		if _, after, ok := strings.Cut(string(cpus), "model name\t: "); ok {
 			model, _, _ := strings.Cut(after, "\n")

@@ -1,5 +1,5 @@
-// Package measure is what the benchmark commands share: CPU and memory of
-// processes as Linux tells them in /proc, and tables in Markdown.
+// Package measure is shared by the benchmark commands: it reads the CPU and memory of
+// processes from /proc, on Linux, and prints tables in Markdown.
 package measure
 
 import (
@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// Heading begins a table; Row adds to it at once, since a long run is read while
-// it goes on.
+// Heading starts a table. Row prints immediately, because a long run is read while it
+// is in progress.
 func Heading(title string, columns ...string) {
 	fmt.Printf("\n### %s\n\n", title)
 	Row(columns...)
@@ -21,7 +21,7 @@ func Heading(title string, columns ...string) {
 // Row prints one row.
 func Row(cells ...string) { fmt.Println("| " + strings.Join(cells, " | ") + " |") }
 
-// Median is the upper of the two in the middle of an even number.
+// Median of an even number of values is the upper of the middle two.
 func Median[T cmp.Ordered](of []T) T {
 	sorted := slices.Sorted(slices.Values(of))
 	return sorted[len(sorted)/2]
@@ -43,7 +43,7 @@ func Milliseconds(d time.Duration) string {
 // Megabytes writes a size in 10⁶ bytes without its unit.
 func Megabytes(bytes uint64) string { return fmt.Sprintf("%.0f", float64(bytes)/1e6) }
 
-// Per scales a cost to so many events.
+// Per scales a cost to a number of events.
 func Per(d time.Duration, events int64, scale float64) time.Duration {
 	if events == 0 {
 		return 0

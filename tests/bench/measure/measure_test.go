@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Backends that ended count: each connection is a process of its own.
+// Backends that have ended count, because each connection is a process.
 func TestFamilyCountsChildrenThatEnded(t *testing.T) {
 	before, err := FamilyCPU(os.Getpid())
 	require.NoError(t, err)

@@ -34,7 +34,7 @@ func CPU(pid int) (time.Duration, error) {
 	return ticks(stat.UTime + stat.STime), nil
 }
 
-// FamilyCPU is the CPU of a process, of its children, and of those that have
+// FamilyCPU is the CPU of a process and of its children, including those that have
 // ended.
 func FamilyCPU(pid int) (time.Duration, error) {
 	all, err := procfs.AllProcs()
@@ -57,10 +57,10 @@ func FamilyCPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// ticks of 10 ms, on all systems there are.
+// ticks are 10 ms on every Linux.
 func ticks(n uint) time.Duration { return time.Duration(n) * 10 * time.Millisecond }
 
-// Postmaster is the process number of the Postgres server on a data folder.
+// Postmaster is the process id of the Postgres server on a data folder.
 func Postmaster(data string) (int, error) {
 	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
@@ -74,7 +74,7 @@ func Postmaster(data string) (int, error) {
 	return pid, nil
 }
 
-// Memory returns a process's resident bytes: now, and the most since ForgetPeak.
+// Memory returns a process's resident bytes: now, and the peak since ForgetPeak.
 func Memory(pid int) (now, peak uint64, err error) {
 	p, err := procfs.NewProc(pid)
 	if err != nil {
@@ -87,7 +87,7 @@ func Memory(pid int) (now, peak uint64, err error) {
 	return status.VmRSS, status.VmHWM, nil
 }
 
-// ForgetPeak lets the peak of a process's memory begin anew.
+// ForgetPeak resets the peak of a process's memory.
 func ForgetPeak(pid int) error {
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
 		return fmt.Errorf("resetting the peak of memory of process %d: %w", pid, err)

@@ -39,7 +39,7 @@ type bench struct {
 	stops    []func() error
 }
 
-// rates are the limits during the run: none of them may be what is measured.
+// rates are the limits during the run, too high to influence what is measured.
 var rates = []string{
 	"RATE_LIMIT_INGEST=1000000/s burst 1000000",
 	"RATE_LIMIT_STATS=10000/s burst 10000",
@@ -98,7 +98,7 @@ func start(ctx context.Context, o options) (_ *bench, err error) {
 	return b, b.makeEvents()
 }
 
-// stop ends everything; what goes wrong then is of no use to the measurement.
+// stop ends everything; errors no longer matter to the measurement.
 func (b *bench) stop() {
 	for i := len(b.stops) - 1; i >= 0; i-- {
 		if err := b.stops[i](); err != nil {
@@ -120,7 +120,7 @@ func (b *bench) serve(ctx context.Context, env ...string) (err error) {
 
 func (b *bench) url(service string) string { return "http://" + b.stack.Addresses[service] }
 
-// register makes an account and its keys.
+// register creates an account and its keys.
 func (b *bench) register(ctx context.Context) error {
 	c, user, err := account.Register(ctx, client.Config{URL: b.url("account")}, "bench")
 	if err != nil {
@@ -154,7 +154,7 @@ func (b *bench) makeEvents() (err error) {
 	return nil
 }
 
-// nextStream numbers a stream that shares no ids with any before.
+// nextStream returns the number of a stream that shares no ids with earlier ones.
 func (b *bench) nextStream() loadgen.StreamConfig {
 	b.streams++
 	return loadgen.StreamConfig{Seed: b.Seed, Number: b.streams}
@@ -165,7 +165,7 @@ func (b *bench) posting(connections int) client.Config {
 	return client.Config{URL: b.url("ingest"), APIKey: b.keys.Ingest, Connections: connections, Transport: transport.New(connections)}
 }
 
-// empty takes all events out of the database, so that each case finds the same.
+// empty removes all events from the database, so that each case starts equal.
 func (b *bench) empty(ctx context.Context) error {
 	return b.exec(ctx, `TRUNCATE analytics.event_ids, analytics.outbox`, `CHECKPOINT`)
 }
@@ -179,5 +179,5 @@ func (b *bench) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// progress tells people that wait how far the run is.
+// progress prints a line for whoever is waiting.
 func progress(format string, values ...any) { fmt.Fprintf(os.Stderr, format+"\n", values...) }

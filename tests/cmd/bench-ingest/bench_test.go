@@ -14,7 +14,7 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-// The limit must be that of the same events, all of them, or the ratios lie.
+// The baseline must have exactly the same events, or the ratios are wrong.
 func TestCopyHoldsTheEventsThatAreSent(t *testing.T) {
 	t.Parallel()
 	b := &bench{options: options{Events: 500, Seed: 1}}

@@ -12,9 +12,8 @@ import (
 	"eventanalytics/tests/bench/measure"
 )
 
-// The limit: what Postgres can do with the same rows when nobody asks for
-// duplicates, JSON, accounts or an answer. Properties are text, which is the
-// cheapest.
+// The limit: what Postgres can do with the same rows, without checks for duplicates,
+// JSON, accounts or an answer. Properties are text, which is the cheapest.
 const (
 	createCopySQL = `
 CREATE TABLE bench.copied (
@@ -64,7 +63,7 @@ func (b *bench) needCopyRate(ctx context.Context) error {
 
 func (b *bench) setCopyRate(wall time.Duration) { b.copyRate = float64(b.Events) / wall.Seconds() }
 
-// sortedByID is the order that is cheapest for the key.
+// sortedByID is the cheapest order for the key.
 func sortedByID(events []loadgen.Sent) []loadgen.Sent {
 	return slices.SortedFunc(slices.Values(events), func(x, y loadgen.Sent) int { return bytes.Compare(x.ID[:], y.ID[:]) })
 }

@@ -9,7 +9,7 @@ import (
 	"eventanalytics/tests/bench/measure"
 )
 
-// printEnvironment says under what conditions the figures hold.
+// printEnvironment prints the conditions under which the figures were measured.
 func (b *bench) printEnvironment(ctx context.Context) error {
 	postgres, err := measure.Postgres(ctx, b.conn)
 	if err != nil {

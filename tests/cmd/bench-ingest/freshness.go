@@ -22,8 +22,8 @@ const (
 	longestWait = 10 * time.Minute
 )
 
-// freshness measures how soon events are counted, under load: a probe posts now
-// and then and asks for statistics with its events in them.
+// freshness measures how soon events are counted under load: a probe posts from time
+// to time and requests statistics that include its events.
 func freshness(ctx context.Context, b *bench) error {
 	if err := b.empty(ctx); err != nil {
 		return err

@@ -13,14 +13,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// otherProject owns the ids that make the ledger large; no project has it.
+// otherProject owns the ids that make the ledger large. It is no project's id.
 const otherProject = -1
 
 // warmUploads touch nearly each page of the key once: after a checkpoint the
 // first change of a page writes all of it into the WAL.
 const warmUploads = 4
 
-// largeLedger repeats some of the cases with a ledger that outgrew the caches.
+// largeLedger repeats some of the cases with a ledger larger than the caches.
 func largeLedger(ctx context.Context, b *bench) error {
 	if b.Ledger == 0 {
 		return nil
@@ -47,7 +47,7 @@ func largeLedger(ctx context.Context, b *bench) error {
 	return b.groupCommits(ctx, fmt.Sprintf("Many requests, ledger of %d ids", b.Ledger), []shape{{1, 256}, {100, 64}}, asItIs)
 }
 
-// fillLedger adds random ids in their order, which is quick.
+// fillLedger adds random ids in ascending order, which is fast.
 func (b *bench) fillLedger(ctx context.Context) error {
 	progress("filling the ledger with %d ids", b.Ledger)
 	start := time.Now()

@@ -1,7 +1,7 @@
-// Command bench-ingest measures how fast events are taken in, beside what
-// Postgres itself can do: everything runs on the same Postgres, in turns, so
-// that the ratios hold on any machine. It prints tables in Markdown, and runs on
-// Linux: CPU and memory are read from /proc.
+// Command bench-ingest measures how fast ingest is compared with bare Postgres:
+// everything runs on the same Postgres, in turns, so that the ratios hold on any
+// machine. It prints tables in Markdown. It needs Linux, because CPU and memory are
+// read from /proc.
 package main
 
 import (
@@ -29,8 +29,8 @@ type options struct {
 	Directory string         `name:"dir" help:"Folder for Postgres' data and all logs; it is removed at the end. Defaults to the system's temporary one."`
 }
 
-// sections in the order they run. Those that need a worker are last: it reads
-// all that is in the outbox.
+// sections in the order they run. Those that need a worker are last, because it reads
+// everything in the outbox.
 var sections = []struct {
 	name string
 	run  func(context.Context, *bench) error

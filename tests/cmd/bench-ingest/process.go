@@ -23,7 +23,7 @@ func (c cost) minus(o cost) cost {
 	}
 }
 
-// measure does the work and tells what it took. This process is the client.
+// measure does the work and returns what it cost. This process is the client.
 func (b *bench) measure(ctx context.Context, work func() error) (cost, error) {
 	before, err := b.spent(ctx)
 	if err != nil {
@@ -50,7 +50,7 @@ const (
 	version17  = 170_000
 )
 
-// spent is what was used since the processes began.
+// spent is what the processes have used since they started.
 func (b *bench) spent(ctx context.Context) (c cost, err error) {
 	sql := spentSQL
 	if b.version >= version17 {

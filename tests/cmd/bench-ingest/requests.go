@@ -23,9 +23,9 @@ func manyRequests(ctx context.Context, b *bench) error {
 	return b.groupCommits(ctx, fmt.Sprintf("Many requests, closed loop, %s each", b.duration()), shapes, b.empty)
 }
 
-// groupCommits measures each shape with both settings, one right after the other
-// and in turns the first: a machine that slows down during the run must not look
-// like the work of a setting. prepare comes before each.
+// groupCommits measures each shape with both settings in immediate succession, each
+// setting first in turn, so that a machine that slows down does not look like the
+// effect of a setting. prepare runs before each.
 func (b *bench) groupCommits(ctx context.Context, title string, shapes []shape, prepare func(context.Context) error) error {
 	requestsHeading(title)
 	settings := []string{"true", "false"}
@@ -51,8 +51,8 @@ func requestsHeading(title string) {
 		"CPU ms per 100,000 events: client", "service", "Postgres", "WAL bytes per event", "checkpoints", "peak RSS of the service, MB", "answers")
 }
 
-// requests measures one shape, after a while of it that warms up connections,
-// caches and pages.
+// requests measures one shape, after warming up connections, caches and pages with
+// it.
 func (b *bench) requests(ctx context.Context, s shape, group string) error {
 	progress("%d events a request on %d connections, GROUP_COMMIT=%s", s.batch, s.connections, group)
 	if _, err := b.load(ctx, s, 0, b.duration()/4); err != nil {

@@ -27,7 +27,8 @@ INSERT INTO bench.events (event_id, occurred_at, user_id, event_type, properties
 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`
 )
 
-// rowShare of an upload is inserted row by row; the rest would only take time.
+// rowShare is the part of an upload that is inserted row by row; more would only take
+// time.
 const rowShare = 5
 
 func rowByRow(ctx context.Context, b *bench) error {

@@ -12,7 +12,7 @@ import (
 
 const soakEvery = 30 * time.Second
 
-// soak keeps up full load and tells whether the service's memory stays flat.
+// soak sustains full load and reports whether the service's memory stays flat.
 func soak(ctx context.Context, b *bench) error {
 	if b.Soak == 0 {
 		return nil
@@ -20,7 +20,7 @@ func soak(ctx context.Context, b *bench) error {
 	if err := b.empty(ctx); err != nil {
 		return err
 	}
-	if err := b.serve(ctx); err != nil { // a process without a past
+	if err := b.serve(ctx); err != nil { // a fresh process
 		return err
 	}
 	s := shape{batch: 100, connections: 64}
@@ -59,8 +59,8 @@ func soak(ctx context.Context, b *bench) error {
 	}
 }
 
-// flatness compares the highest peaks of the first and the last third; the very
-// first is that of a process still growing into its work.
+// flatness compares the highest peaks of the first and last thirds. It ignores the
+// very first peak, while the process still warms up.
 func flatness(peaks []uint64) string {
 	if len(peaks) < 4 {
 		return "Too short to say whether memory grows."

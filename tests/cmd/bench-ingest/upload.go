@@ -11,7 +11,7 @@ import (
 	"eventanalytics/tests/bench/measure"
 )
 
-// upload is one way of bringing Events events into Postgres.
+// upload is one way to write Events events to Postgres.
 type upload struct {
 	name string
 	once func(context.Context) (cost, error)
@@ -32,7 +32,8 @@ func (b *bench) copies(name string, order func([]loadgen.Sent) []loadgen.Sent) *
 	}}
 }
 
-// posts makes an upload by the service of which a share is known, spread evenly.
+// posts returns an upload through the service with an evenly spread share of known
+// events.
 func (b *bench) posts(known []loadgen.Sent, share float64) *upload {
 	return &upload{name: fmt.Sprintf("one POST, %.0f %% duplicates", 100*share), once: func(ctx context.Context) (cost, error) {
 		events := b.stream.Append(nil, b.Events)
@@ -47,7 +48,7 @@ func (b *bench) posts(known []loadgen.Sent, share float64) *upload {
 	}}
 }
 
-// postOnce sends the events in one request; the body is ready before.
+// postOnce sends the events in one request, whose body is prepared beforehand.
 func (b *bench) postOnce(ctx context.Context, events []loadgen.Sent, duplicates int) (cost, error) {
 	c, err := client.New(b.posting(1))
 	if err != nil {
@@ -85,8 +86,8 @@ func uploads(ctx context.Context, b *bench) error {
 	})
 }
 
-// compare runs the uploads in turns, so that whatever else the machine does hits
-// all of them, each time beginning with another. The first must be COPY.
+// compare runs the uploads in turns, each round starting with a different one, so that
+// other load on the machine affects all of them. The first must be COPY.
 func (b *bench) compare(ctx context.Context, title string, all []*upload) error {
 	for round := range b.Rounds {
 		progress("%s, round %d of %d", title, round+1, b.Rounds)

@@ -16,7 +16,7 @@ import (
 // restarts of the service for the first answers; each takes a while.
 const restarts = 3
 
-// questionsIdle asks while nothing else goes on, and compares the answers.
+// questionsIdle queries an otherwise idle service, and compares the answers.
 func questionsIdle(ctx context.Context, b *bench) error {
 	if err := b.needBaselines(ctx); err != nil {
 		return err
@@ -27,9 +27,9 @@ func questionsIdle(ctx context.Context, b *bench) error {
 	return b.crowds(ctx, fmt.Sprintf("Uncached answers, idle, closed loop for %s each", b.duration()))
 }
 
-// compareAnswers measures one client alone: the first answer of a service that has
-// just begun, answers computed again, and answers it may have kept. A wrong answer
-// fails the section, once all questions were asked.
+// compareAnswers measures one client alone: the first answer of a fresh service,
+// recomputed answers, and answers that may be cached. A wrong answer fails the
+// section, after all questions.
 func (b *bench) compareAnswers(ctx context.Context) error {
 	columns := []string{"question", "original ms", "best SQL ms", "service: first ms", "uncached ms", "cached ms",
 		"original ÷ uncached", "original ÷ cached", "best SQL ÷ uncached", "best SQL ÷ cached", "source", "rows"}
@@ -55,7 +55,7 @@ func (b *bench) compareAnswers(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// compareAnswer asks one question again and again; every answer must be right.
+// compareAnswer repeats one question; every answer must be right.
 func (b *bench) compareAnswer(ctx context.Context, q *question, l *baseline) (cells []string, err error) {
 	var a *asker
 	var sources []string // in the order they were first used
@@ -99,7 +99,7 @@ func (b *bench) compareAnswer(ctx context.Context, q *question, l *baseline) (ce
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ask(false); err != nil { // the one that is kept
+	if _, err := ask(false); err != nil { // fills the cache
 		return nil, err
 	}
 	cached, err := several(b.Rounds, false)
@@ -154,7 +154,7 @@ func (b *bench) crowds(ctx context.Context, title string) error {
 	return b.printMemory("stats", "syncworker")
 }
 
-// printMemory tells the peaks since they were forgotten.
+// printMemory prints the peaks since the last reset.
 func (b *bench) printMemory(names ...string) error {
 	text := "\nPeak RSS, MB:"
 	for _, name := range names {
@@ -171,8 +171,8 @@ func (b *bench) printMemory(names ...string) error {
 // A request of the load has batch events.
 const batch, connections = 50, 16
 
-// load posts events of the last day, a few of them late, until stop is called,
-// which tells what became of them.
+// load posts events of the last day, a few of them late, until stop is called, which
+// returns the outcome.
 func (b *bench) load(ctx context.Context) (stop func() (*loadgen.Report, error), err error) {
 	pool, err := loadgen.NewPool(loadgen.PoolConfig{Seed: b.Seed, Until: b.history().End.Add(-time.Second), Late: 0.02})
 	if err != nil {
@@ -203,8 +203,8 @@ func (b *bench) load(ctx context.Context) (stop func() (*loadgen.Report, error),
 // forever bounds a load that is stopped from outside.
 const forever = 24 * time.Hour
 
-// questionsLoaded asks while events are posted and loaded. What is right then
-// changes all the time: the answers are not compared.
+// questionsLoaded queries while events are posted and loaded. The right answers change
+// all the time, so they are not compared.
 func questionsLoaded(ctx context.Context, b *bench) error {
 	stop, err := b.load(ctx)
 	if err != nil {
@@ -227,11 +227,11 @@ func questionsLoaded(ctx context.Context, b *bench) error {
 }
 
 func printLoad(r *loadgen.Report, waiting int64) {
-	fmt.Printf("\nPosted meanwhile: %.0f events/s in requests of %d; 202 after p50 %s ms, p99 %s ms; answers %s; %d requests were due and not sent; %d events were not visible yet at the end\n",
+	fmt.Printf("\nPosted at the same time: %.0f events/s in requests of %d; 202 after p50 %s ms, p99 %s ms; answers %s; %d requests were due and not sent; %d events were not visible yet at the end\n",
 		r.EventsPerSecond(), batch, measure.Milliseconds(r.Quantile(50)), measure.Milliseconds(r.Quantile(99)), r.Answers(), r.Unsent, waiting)
 }
 
-// readiness measures how soon a further replica can answer.
+// readiness measures how soon an additional replica can answer.
 func readiness(ctx context.Context, b *bench) error {
 	var took []time.Duration
 	var memory []uint64

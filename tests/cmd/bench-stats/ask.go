@@ -20,13 +20,13 @@ import (
 	"eventanalytics/tests/bench/transport"
 )
 
-// asker asks the stats service; many goroutines may use it.
+// asker queries the stats service. It is safe for concurrent use.
 type asker struct {
 	client *client.Client
 	turn   atomic.Int64 // of variants
 }
 
-// longestAnswer is waited for; the service gives up earlier.
+// longestAnswer is how long to wait for an answer; the service gives up earlier.
 const longestAnswer = 2 * time.Minute
 
 func (b *bench) asker(clients int) (*asker, error) {
@@ -87,7 +87,7 @@ func (a *asker) answer(ctx context.Context, q *question, afresh bool) (rows []st
 			}
 			parts[i] = fmt.Sprint(value)
 		}
-		if parts[len(parts)-1] != "0" { // windows nobody came back in: SQL has no rows for them
+		if parts[len(parts)-1] != "0" { // windows in which nobody came back: SQL has no rows for them
 			rows = append(rows, strings.Join(parts, "|"))
 		}
 	}
@@ -95,7 +95,7 @@ func (a *asker) answer(ctx context.Context, q *question, afresh bool) (rows []st
 	return rows, decoded.Meta.Source, r.took, nil
 }
 
-// loop is what became of many requests.
+// loop is the outcome of many requests.
 type loop struct {
 	latency *hdrhistogram.Histogram // µs, of good answers
 	elapsed time.Duration
@@ -160,8 +160,9 @@ func failedText(failed map[string]int64) string {
 	return strings.Join(parts, ", ")
 }
 
-// closed asks variants of the questions from so many clients, each again as soon
-// as it was answered, for a while, and each at least so many times.
+// closed asks variants of the questions from a number of clients for a while, and at
+// least a minimum number of times each. A client asks the next one as soon as the
+// last is answered.
 func (a *asker) closed(ctx context.Context, questions []*question, clients int, lasting time.Duration, least int, afresh func(turn int64) bool) (*loop, error) {
 	total := newLoop()
 	each := make([]*loop, clients)

@@ -16,7 +16,7 @@ import (
 	"eventanalytics/tests/bench/measure"
 )
 
-// baseline is what DuckDB needs for a question. Rows are the answer of the best
+// baseline is how long DuckDB takes for a question. Rows are the answer of the best
 // SQL.
 type baseline struct {
 	Original, Corrected, Best timing
@@ -43,7 +43,7 @@ func (t timing) String() string {
 	return measure.Milliseconds(t.Median)
 }
 
-// over tells how many times longer it takes than d.
+// over returns how many times longer it takes than d.
 func (t timing) over(d time.Duration) string {
 	switch {
 	case t.Runs == 0 || t.NoMemory || d == 0:
@@ -69,7 +69,7 @@ type storedBaselines struct {
 	Questions map[string]*baseline
 }
 
-// baselines asks DuckDB and keeps what it said for later runs.
+// baselines queries DuckDB and stores the results for later runs.
 func baselines(ctx context.Context, b *bench) (err error) {
 	if err := b.makeNative(ctx); err != nil {
 		return err
@@ -78,7 +78,7 @@ func baselines(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }() // its memory is for the services next
+	defer func() { err = errors.Join(err, db.Close()) }() // the services need its memory next
 	measure.Heading(fmt.Sprintf("DuckDB on a table of its own, memory limit %s, median ms of %d", b.Memory, b.Rounds),
 		"question", "the original's SQL", "put right (retention)", "best SQL", "original ÷ best", "rows")
 	found := map[string]*baseline{}
@@ -111,7 +111,7 @@ func baselines(ctx context.Context, b *bench) (err error) {
 	return nil
 }
 
-// needBaselines measures them unless this or an earlier run has.
+// needBaselines measures the baselines unless this or an earlier run has.
 func (b *bench) needBaselines(ctx context.Context) error {
 	if b.compared != nil {
 		return nil
@@ -170,7 +170,7 @@ func (b *bench) baseline(ctx context.Context, db *sql.DB, q *question) (l *basel
 	return l, nil
 }
 
-// slow statements are run twice only: the first time counts for nothing.
+// slow statements run only twice, and the first run is not counted.
 const slow = 10 * time.Second
 
 // time runs a statement once to warm up, then for the median.
@@ -237,7 +237,7 @@ func lines(ctx context.Context, db *sql.DB, text string) ([]string, error) {
 	return all, nil
 }
 
-// equal says where two answers differ first.
+// equal returns an error that says where two answers first differ.
 func equal(want, got []string) error {
 	for i := range max(len(want), len(got)) {
 		w, g := "nothing", "nothing"
@@ -261,9 +261,8 @@ func (b *bench) nativeConfig(path string) native.Config {
 	return native.Config{Path: path, MemoryLimit: b.Memory, Spill: b.data.path("run", "spill"), SpillLimit: spillLimit}
 }
 
-// makeNative copies the events out of the segments into a DuckDB file, once. The
-// file has the order of the segments, which is by day: the best for all that ask
-// for days.
+// makeNative copies the events from the segments into a DuckDB file, once. The file
+// keeps the order of the segments, which is by day: the best for queries by day.
 func (b *bench) makeNative(ctx context.Context) (err error) {
 	path, unfinished := b.data.path("native.duckdb"), b.data.path("run", "native.duckdb")
 	if _, err := os.Stat(path); err == nil {

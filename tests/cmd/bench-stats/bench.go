@@ -38,7 +38,7 @@ type bench struct {
 	stops []func() error
 }
 
-// rates are the limits during the run: none of them may be what is measured.
+// rates are the limits during the run, too high to influence what is measured.
 var rates = []string{
 	"RATE_LIMIT_INGEST=1000000/s burst 1000000",
 	"RATE_LIMIT_STATS=1000000/s burst 1000000",
@@ -107,7 +107,7 @@ func (b *bench) stop() error {
 	return errors.Join(errs...)
 }
 
-// startServices starts each in place of the one that runs.
+// startServices replaces the running services.
 func (b *bench) startServices(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if running := b.services[name]; running != nil {
@@ -163,7 +163,7 @@ func (b *bench) exec(ctx context.Context, statements ...string) error {
 	return nil
 }
 
-// printEnvironment says under what conditions the figures hold.
+// printEnvironment prints the conditions under which the figures were measured.
 func (b *bench) printEnvironment(ctx context.Context) error {
 	postgres, err := measure.Postgres(ctx, b.conn)
 	if err != nil {
@@ -185,7 +185,7 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 func (b *bench) files() (raw, rollUps int, err error) {
 	err = filepath.WalkDir(b.warehouse(), func(path string, _ os.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, os.ErrNotExist): // deleted since it was listed
+		case errors.Is(err, os.ErrNotExist): // just deleted
 			return nil
 		case err != nil:
 			return err

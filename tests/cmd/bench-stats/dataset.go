@@ -20,11 +20,11 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// A data set is made once and never changed. Each run works on a copy, in which
-// the warehouse's files are hard links: they are never written again.
+// A data set is generated once and never changed. Each run works on a copy, in which
+// the warehouse's files are hard links: they are never rewritten.
 //
-//	<dir>/<parameters>/made/   postgres, warehouse, made.json; whole when it is there
-//	<dir>/<parameters>/run/    the copy of the run, or what a killed one left
+//	<dir>/<parameters>/made/   postgres, warehouse, made.json; complete if it exists
+//	<dir>/<parameters>/run/    the copy of the run, or the remains of a killed one
 //	<dir>/<parameters>/native.duckdb, baselines.json, lock
 type dataset struct {
 	folder string
@@ -32,7 +32,7 @@ type dataset struct {
 	lock   *lockfile.Lock
 }
 
-// made is what is known of a finished data set.
+// made describes a finished data set.
 type made struct {
 	History history.Config
 	At      time.Time
@@ -44,8 +44,7 @@ func (d *dataset) path(names ...string) string {
 	return filepath.Join(append([]string{d.folder}, names...)...)
 }
 
-// openDataset returns the data set of the options, and makes it unless it is
-// there.
+// openDataset returns the data set of the options, generating it unless it exists.
 func openDataset(ctx context.Context, o options) (*dataset, error) {
 	dir, err := filepath.Abs(o.Directory)
 	if err != nil {
@@ -76,28 +75,28 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 		return d, d.make(ctx, o)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading what is known of the events: %w", err)
+		return nil, fmt.Errorf("reading the description of the events: %w", err)
 	}
 	if err := json.Unmarshal(text, &d.made); err != nil {
-		return nil, fmt.Errorf("reading what is known of the events: %w", err)
+		return nil, fmt.Errorf("reading the description of the events: %w", err)
 	}
 	if d.made.History != o.history() {
-		return nil, fmt.Errorf("%s has events of %+v: make them again with --fresh", d.folder, d.made.History)
+		return nil, fmt.Errorf("%s has events of %+v: regenerate them with --fresh", d.folder, d.made.History)
 	}
-	progress("the events are there, made %s at commit %s; --fresh makes them again", d.made.At.Format(time.DateOnly), d.made.Commit)
+	progress("using the events generated %s at commit %s; --fresh regenerates them", d.made.At.Format(time.DateOnly), d.made.Commit)
 	return d, nil
 }
 
-// own keeps other runs away from the data set until this process ends.
+// own locks the data set until this process ends.
 func (d *dataset) own() (err error) {
 	d.lock, err = lockfile.Take(d.path("lock"))
 	if errors.Is(err, lockfile.ErrTaken) {
-		return fmt.Errorf("another run is at work in %s", d.folder)
+		return fmt.Errorf("another run is using %s", d.folder)
 	}
 	return err
 }
 
-// finish turns the run's folder into the data set, once all in it has stopped.
+// finish turns the run's folder into the data set, after its services have stopped.
 func (d *dataset) finish() error {
 	text, err := json.MarshalIndent(d.made, "", "  ")
 	if err == nil {
@@ -128,8 +127,8 @@ func (d *dataset) copy(ctx context.Context) error {
 	return nil
 }
 
-// clearRun removes what a run left, which may have been killed: then its
-// services are still there, and all of them work below the run's folder.
+// clearRun removes the remains of an earlier run. If that was killed, its services
+// still run; all of them have a working directory below the run's folder.
 func (d *dataset) clearRun() error {
 	run := d.path("run")
 	err := stack.Poll(context.Background(), 30*time.Second, func() error {

@@ -20,7 +20,7 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// generated is what it took to bring the events from the outbox into segments.
+// generated is the cost of moving the events from the outbox into segments.
 type generated struct {
 	JSONBytes        int64
 	Visible, Settled costs
@@ -40,7 +40,7 @@ const (
 	quiet             = 10 * time.Second
 )
 
-// make generates the events and waits until the worker has nothing to do.
+// make generates the events and waits until the worker is idle.
 func (d *dataset) make(ctx context.Context, o options) (err error) {
 	if err := os.MkdirAll(d.path("run"), 0o755); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
@@ -73,8 +73,8 @@ func (d *dataset) make(ctx context.Context, o options) (err error) {
 	return d.finish()
 }
 
-// generate writes the events into the outbox as ingest does, in the order they
-// arrive, and has the worker load them meanwhile.
+// generate writes the events into the outbox as ingest does, in the order they arrive,
+// while the worker loads them.
 func (b *bench) generate(ctx context.Context) (g generated, err error) {
 	seq, err := history.Events(b.history())
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *bench) generate(ctx context.Context) (g generated, err error) {
 		now, err := b.spent()
 		return costs{time.Since(began), now.Client - before.Client, now.Worker - before.Worker, now.Postgres - before.Postgres}, err
 	}
-	// Encoding and writing go on side by side.
+	// Encoding and writing run concurrently.
 	transactions := make(chan []outbox.NewRow, 1)
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -152,8 +152,8 @@ func (b *bench) generate(ctx context.Context) (g generated, err error) {
 	return g, nil
 }
 
-// write appends the rows, a few in each transaction, and never gets further
-// ahead of the worker than it may.
+// write appends the rows, a few in each transaction, and stays within the allowed
+// distance ahead of the worker.
 func (b *bench) write(ctx context.Context, transactions <-chan []outbox.NewRow) error {
 	var written, cleaned, told int64
 	for rows := range transactions {
@@ -193,7 +193,7 @@ DELETE FROM analytics.outbox AS o USING analytics.sync_state AS s WHERE (o.xid, 
 const unloadedSQL = `
 SELECT coalesce(sum(o.events), 0) FROM analytics.outbox AS o, analytics.sync_state AS s WHERE (o.xid, o.seq) > (s.xid, s.seq)`
 
-// awaitLoaded returns when no more than so many events wait in the outbox.
+// awaitLoaded returns when at most the given number of events wait in the outbox.
 func (b *bench) awaitLoaded(ctx context.Context, most int64) error {
 	for {
 		var waiting int64
@@ -246,7 +246,7 @@ func (b *bench) pause(ctx context.Context, d time.Duration) error {
 
 var errEnded = errors.New("it was not told to")
 
-// spent is the CPU that was used since the processes began.
+// spent is the CPU that the processes have used since they started.
 func (b *bench) spent() (c costs, err error) {
 	var errs [3]error
 	c.Client, errs[0] = measure.OwnCPU()
@@ -268,8 +268,8 @@ func (b *bench) segments(ctx context.Context) (s segments, err error) {
 	return s, nil
 }
 
-// dropReplaced removes what garbage collection would remove an hour later, and
-// what is left of the outbox. The worker has stopped.
+// dropReplaced removes what garbage collection would remove an hour later, and the
+// rest of the outbox. The worker must have stopped.
 func (b *bench) dropReplaced(ctx context.Context) error {
 	rows, err := b.conn.Query(ctx, `DELETE FROM analytics.segments WHERE replaced_at IS NOT NULL RETURNING path`)
 	if err != nil {
@@ -290,7 +290,7 @@ func (b *bench) dropReplaced(ctx context.Context) error {
 	return b.exec(ctx, `TRUNCATE analytics.outbox`, `VACUUM`, `CHECKPOINT`)
 }
 
-// commit is that of the repository, "-dirty" behind it when something differs.
+// commit is the repository's, with "-dirty" appended if the tree differs from it.
 func commit(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty").Output()
 	if err != nil {
@@ -299,7 +299,7 @@ func commit(ctx context.Context) string {
 	return strings.TrimSpace(string(out))
 }
 
-// print tells what it took; the figures are of the day the data set was made.
+// print prints the costs, as measured when the data set was generated.
 func (d *dataset) print() {
 	g, n := d.made.Costs, d.made.History.Events
 	fmt.Printf("\nMade %s at commit %s: %d events, about %d users, %d days, seed %d. They were written into the outbox, without the ledger; "+

@@ -1,7 +1,7 @@
-// Command bench-stats measures how fast questions are answered over the events
-// of one large project, beside DuckDB on a table of its own with the same events,
-// and fails when the answers differ. It prints tables in Markdown, and runs on
-// Linux: CPU and memory are read from /proc.
+// Command bench-stats measures how fast questions about one large project are
+// answered, compared with DuckDB on a table of its own with the same events, and
+// fails when the answers differ. It prints tables in Markdown. It needs Linux, because
+// CPU and memory are read from /proc.
 package main
 
 import (
@@ -29,13 +29,13 @@ type options struct {
 	Seed   uint64 `default:"1" help:"Seed of the events."`
 
 	Directory string `name:"dir" help:"Folder that keeps the events from run to run. Defaults to analytics-bench-stats in the system's temporary one."`
-	Fresh     bool   `help:"Make the events again, even if they are there."`
-	Ahead     int64  `default:"2000000" help:"Most events in the outbox that are not loaded yet, while the events are made."`
+	Fresh     bool   `help:"Regenerate the events even if they exist."`
+	Ahead     int64  `default:"2000000" help:"Maximum number of events in the outbox that are not loaded yet, while the events are generated."`
 
 	Rounds   int           `default:"7" help:"How often each question is asked where a table shows medians."`
 	Seconds  float64       `default:"3" help:"How long each question is asked by so many clients at once."`
-	Cap      time.Duration `default:"120s" help:"Longest a query of the comparison may take."`
-	Memory   string        `default:"8GB" help:"Most memory of the DuckDB that is compared with."`
+	Cap      time.Duration `default:"120s" help:"Maximum duration of a query of the comparison."`
+	Memory   string        `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
 	LoadRate float64       `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
 	Soak     time.Duration `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
 
@@ -43,8 +43,8 @@ type options struct {
 	Environment []string       `name:"env" help:"A setting of the services, NAME=value; it may be repeated."`
 }
 
-// lastDay of the events. It is in the past for all clocks, so that no bucket is
-// still to begin.
+// lastDay of the events. It is in the past in every zone, so that no bucket is in the
+// future.
 var lastDay = time.Date(2025, 12, 31, 0, 0, 0, 0, time.UTC)
 
 func (o *options) history() history.Config {
@@ -69,8 +69,8 @@ func (o *options) wants(section string) bool { return o.Only == nil || o.Only.Ma
 
 func (o *options) duration() time.Duration { return time.Duration(o.Seconds * float64(time.Second)) }
 
-// sections in the order they run. Those that post events come last: from then on
-// the answers are others.
+// sections in the order they run. Those that post events come last, because they
+// change the answers.
 var sections = []struct {
 	name string
 	run  func(context.Context, *bench) error
@@ -114,7 +114,7 @@ func run(ctx context.Context, o options) (err error) {
 				return err
 			}
 		}
-		// The others are worth their while all the same.
+		// The other sections are still worth running.
 		if err := s.run(ctx, b); err != nil {
 			fmt.Printf("\nFAILED: section %s\n", s.name)
 			failed = append(failed, fmt.Errorf("section %s: %w", s.name, err))
@@ -123,7 +123,7 @@ func run(ctx context.Context, o options) (err error) {
 	return errors.Join(append(failed, ctx.Err())...)
 }
 
-// progress is for people who wait.
+// progress prints a line for whoever is waiting.
 func progress(format string, values ...any) {
 	fmt.Fprintf(os.Stderr, time.Now().Format("15:04:05 ")+format+"\n", values...)
 }

@@ -16,21 +16,21 @@ type question struct {
 	path string // below /api/stats/
 	// fields of a row, in the order of the columns of the SQL.
 	fields []string
-	// query of a variant, which differs from the others so that the service cannot
-	// answer two at once; the answer of variant 0 is compared.
+	// query of a variant. Variants differ so that the service cannot share one answer
+	// among them; the answer of variant 0 is compared.
 	query func(variant int) url.Values
 
-	// original is what the Python service ran; it counts users by their texts.
-	// Empty: it had nothing like it.
+	// original is what the Python service ran; it counts users by their texts. It is
+	// empty if that had nothing similar.
 	original string
-	// differs says that the original's answer is another: its retention counts a
-	// user into the cohort of every week of activity.
+	// differs says that the original's answer differs: its retention counts a user
+	// into the cohort of every week of activity.
 	differs bool
-	// corrected is the original put right, best the best SQL we know.
+	// corrected is the original with its error fixed, best the best SQL we know.
 	corrected, best string
 }
 
-// variants are more than the clients that ask at a time.
+// variants of a question; there are more than concurrent clients.
 const variants = 40
 
 // table is the DuckDB table's name. It has occurred_at, user_id, event_type and
@@ -97,7 +97,7 @@ func questions(h history.Config) []*question {
 	last := h.End.AddDate(0, 0, -1)
 	ago := func(n int) time.Time { return last.AddDate(0, 0, -n) }
 	month, year := newDays(ago(29), last, time.UTC), newDays(ago(min(h.Days, 365)-1), last, time.UTC)
-	// common is a type of every hundredth event or so.
+	// common is the type of about every hundredth event.
 	common := history.Type(10)
 
 	return []*question{
@@ -152,8 +152,8 @@ func shifted(d days, more ...string) func(int) url.Values {
 	}
 }
 
-// widened begins a day earlier for each variant, before the first event: the range
-// is all there is.
+// widened starts a day earlier for each variant, before the first event: the range
+// always holds all events.
 func widened(d days, more ...string) func(int) url.Values {
 	return func(variant int) url.Values { return ranged(d.from.AddDate(0, 0, -variant), d.to, more) }
 }

@@ -19,8 +19,8 @@ const (
 	ageEvery    = 10 * time.Second
 )
 
-// ageSQL makes garbage collection believe that a grace period is over, for a few
-// segments at a time that no query can read any more.
+// ageSQL makes a few segments at a time, which no query can read any more, look as if
+// their grace period had passed.
 const ageSQL = `
 UPDATE analytics.segments SET replaced_at = replaced_at - interval '1 hour'
 WHERE id IN (
@@ -34,8 +34,8 @@ SELECT count(*) FILTER (WHERE replaced_at IS NULL), count(*) FILTER (WHERE repla
        coalesce(sum(events) FILTER (WHERE replaced_at IS NULL), 0)
 FROM analytics.segments`
 
-// soak posts, loads, merges, collects garbage and asks all questions at once, for
-// long. Nothing may fail, and no event may be lost.
+// soak posts, loads, merges, collects garbage and queries at once, for a long time.
+// Nothing may fail, and no event may be lost.
 func soak(ctx context.Context, b *bench) error {
 	if b.Soak == 0 {
 		return nil
@@ -75,14 +75,14 @@ func soak(ctx context.Context, b *bench) error {
 		return fmt.Errorf("looking at the outbox: %w", err)
 	}
 	printLoad(report, waiting)
-	fmt.Printf("\nAsked meanwhile: %.1f questions of all kinds a second by %d clients, p50 %s ms, p99 %s ms; failed: %s\n",
+	fmt.Printf("\nAsked at the same time: %.1f questions of all kinds a second by %d clients, p50 %s ms, p99 %s ms; failed: %s\n",
 		float64(asked.latency.TotalCount())/asked.elapsed.Seconds(), soakClients,
 		measure.Milliseconds(asked.quantile(50)), measure.Milliseconds(asked.quantile(99)), failedText(asked.failed))
 	if n := asked.failures(); n > 0 {
 		return fmt.Errorf("%d questions failed: %s", n, failedText(asked.failed))
 	}
 	for status := range report.Statuses {
-		// A request that is cut off when the run ends is none: there are no others of 0.
+		// Status 0 can only be a request that the end of the run cut off.
 		if status != http.StatusAccepted {
 			return fmt.Errorf("uploads failed: %s", report.Answers())
 		}
@@ -100,7 +100,7 @@ func soak(ctx context.Context, b *bench) error {
 	return b.awaitCounted(ctx, after.Events)
 }
 
-// awaitCounted returns when the service counts so many events in all.
+// awaitCounted returns when the service counts the given number of events in all.
 func (b *bench) awaitCounted(ctx context.Context, want int64) error {
 	everything := newDays(b.history().Start(), lastDay, time.UTC)
 	q := &question{name: "all events", path: "top-events", fields: []string{"total_count"}, query: widened(everything, "limit", "1000")}
@@ -135,7 +135,7 @@ func (b *bench) awaitCounted(ctx context.Context, want int64) error {
 	}
 }
 
-// watchSoak prints how things stand until done, and ages segments.
+// watchSoak prints the state, and ages segments, until done.
 func (b *bench) watchSoak(ctx context.Context, done <-chan struct{}) error {
 	for _, name := range []string{"stats", "syncworker"} {
 		if err := measure.ForgetPeak(b.services[name].PID()); err != nil {

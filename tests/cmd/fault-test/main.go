@@ -1,6 +1,6 @@
 // Command fault-test breaks a running service in every way it can while clients
 // post, round after round, and checks that it kept its promise: see package
-// faults. With --bug the service has a deliberate fault, which must be found.
+// faults. With --bug the service has a deliberate bug, which must be found.
 package main
 
 import (
@@ -24,7 +24,7 @@ type command struct {
 	Rounds int    `default:"100" help:"Rounds, each with one fault."`
 	Seed   uint64 `help:"Seed of the first round; 0 takes any."`
 	Only   string `help:"Regular expression: only faults whose name matches."`
-	Bug    string `help:"Regular expression: look for the seeded bugs whose name matches instead."`
+	Bug    string `help:"Regular expression: run against the seeded bugs whose name matches."`
 	Quiet  bool   `help:"Print no line for each round."`
 }
 
@@ -42,7 +42,8 @@ func (c command) options() (faults.Options, error) {
 			return o, fmt.Errorf("reading --only: %w", err)
 		}
 	}
-	// Not below the working folder: Postgres runs as another user, who must get in.
+	// Not below the working directory: Postgres runs as another user, which must be
+	// able to enter.
 	if o.Dir, err = os.MkdirTemp("", "analytics-faults-"); err != nil {
 		return o, fmt.Errorf("making a folder: %w", err)
 	}
@@ -54,7 +55,7 @@ func (c command) options() (faults.Options, error) {
 
 func (c command) run(ctx context.Context) error {
 	if c.Bug != "" {
-		return c.hunt(ctx)
+		return c.detect(ctx)
 	}
 	o, err := c.options()
 	if err != nil {
@@ -71,13 +72,13 @@ func (c command) run(ctx context.Context) error {
 	return os.RemoveAll(o.Dir)
 }
 
-// hunt looks for bugs, one after the other.
-func (c command) hunt(ctx context.Context) error {
+// detect runs the rounds against each seeded bug.
+func (c command) detect(ctx context.Context) error {
 	name, err := regexp.Compile(c.Bug)
 	if err != nil {
 		return fmt.Errorf("reading --bug: %w", err)
 	}
-	escaped := 0
+	undetected := 0
 	for _, bug := range bugs.All() {
 		if ctx.Err() != nil || !name.MatchString(bug.Name) {
 			continue
@@ -86,19 +87,19 @@ func (c command) hunt(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		caught, err := faults.Hunt(ctx, bug, o)
+		detected, err := faults.Detect(ctx, bug, o)
 		if err != nil {
-			escaped++
+			undetected++
 			fmt.Printf("%s: %s\n", bug.Name, err)
 			continue
 		}
-		fmt.Printf("%s: found by %q in round %d (%s)\n", bug.Name, caught.Check, caught.Rounds, cmp.Or(caught.Fault, "no fault"))
+		fmt.Printf("%s: found by %q in round %d (%s)\n", bug.Name, detected.Check, detected.Rounds, cmp.Or(detected.Fault, "no fault"))
 		if err := os.RemoveAll(o.Dir); err != nil {
 			return fmt.Errorf("removing a folder: %w", err)
 		}
 	}
-	if escaped > 0 {
-		return fmt.Errorf("%d bugs were not found", escaped)
+	if undetected > 0 {
+		return fmt.Errorf("%d bugs were not found", undetected)
 	}
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command loadgen posts made-up events at a running service and prints how it
-// answered.
+// Command loadgen posts generated events to a running service and reports the
+// answers.
 package main
 
 import (
@@ -30,9 +30,9 @@ type cli struct {
 	Duration    time.Duration `help:"How long to post. Defaults to 10s unless --events is given."`
 	Events      int64         `help:"How many events to post."`
 
-	Users       int       `default:"20000" help:"Highest user id; activity falls with the id as Zipf says."`
+	Users       int       `default:"20000" help:"Highest user id; activity follows a Zipf distribution by id."`
 	Duplicates  float64   `help:"Share of events, 0 to below 1, that were sent before."`
-	Late        float64   `help:"Share of events, 0 to 1, that come 1 hour to 30 days late."`
+	Late        float64   `help:"Share of events, 0 to 1, that arrive 1 hour to 30 days late."`
 	UUID        int       `default:"4" enum:"4,7" help:"Version of the event ids: 4 (random) or 7 (by time)."`
 	Seed        uint64    `help:"The same seed gives the same ids (of version 4) and, with the same --until, the same events. Defaults to a random one: ids that are known are duplicates."`
 	Until       time.Time `help:"Time of the newest event, as 2006-01-02T15:04:05Z. Defaults to now."`

@@ -1,5 +1,5 @@
-// Command measure runs the service on this machine and prints how long uploads
-// take: POST → 202, and POST → visible in the statistics. It asserts nothing.
+// Command measure runs the service on this machine and prints how long uploads take:
+// POST → 202, and POST → visible in the statistics. It asserts nothing.
 package main
 
 import (

@@ -1,6 +1,6 @@
 // Command services runs the services as processes of their own, behind nginx,
 // with Postgres and redis-server: what the compose file runs, without Docker. It
-// keeps its data, and prints where to find what, until it is told to stop.
+// prints their addresses, runs until it is told to stop, and keeps its data.
 package main
 
 import (
@@ -42,7 +42,7 @@ func run(ctx context.Context) (err error) {
 	if err := stack.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
 		return err
 	}
-	// Settings reach the services through the environment, as ever.
+	// Settings reach the services through the environment, as usual.
 	s, err := stack.ServicesAt(ctx, dir, net.JoinHostPort("127.0.0.1", port), append(os.Environ(), "AUTH_SECRET="+secret)...)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func folder() (string, error) {
 	return dir, nil
 }
 
-// keep returns the secret in a file, and makes one the first time.
+// keep returns the secret in a file, and creates both the first time.
 func keep(path string) (string, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

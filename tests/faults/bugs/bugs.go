@@ -1,6 +1,6 @@
-// Package bugs has deliberate faults, to see whether the tests notice them. The
-// product's source has none of them: each is an edit that `go build -overlay`
-// applies to the files it compiles, so that no bug can be shipped.
+// Package bugs holds deliberate bugs, to see whether the tests notice them. None is
+// in the product's source: each is an edit that `go build -overlay` applies to the
+// files it compiles, so that no bug can be shipped.
 package bugs
 
 import (
@@ -14,12 +14,11 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// Bug is a fault that somebody might well have made.
+// Bug is a mistake that a developer could plausibly make.
 type Bug struct {
 	// Name, in words joined by hyphens, is unique.
 	Name string
-	// About says what goes wrong, in which circumstance it shows, and which check
-	// ought to see it.
+	// About says what goes wrong, when it shows, and which check should notice it.
 	About string
 	// Faults in which it can show, as a regular expression of their names; empty for
 	// a bug that no round of package faults can show.
@@ -36,12 +35,13 @@ type Edit struct {
 	New  string
 }
 
-// All bugs: of what takes events in, of what moves them on, and of what answers.
+// All returns the bugs in the order that events flow: ingest, worker, warehouse,
+// stats.
 func All() []Bug { return slices.Concat(ingest(), worker(), warehouse(), stats()) }
 
-// Overlay writes the files with a bug, and what `go build -overlay` wants to know
-// of them, into dir, and returns the latter's path. The error names the bug when
-// one of its edits no longer fits the source.
+// Overlay writes the files with a bug, and the list of them for `go build -overlay`,
+// into dir, and returns the path of the list. The error names the bug when one of
+// its edits no longer fits the source.
 func Overlay(dir string, bug Bug) (path string, err error) {
 	root, err := stack.Root()
 	if err != nil {

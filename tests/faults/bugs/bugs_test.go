@@ -10,8 +10,8 @@ import (
 	"eventanalytics/tests/harness/stack"
 )
 
-// TestCompile builds the packages that each bug is in, by themselves: an edit that
-// no longer fits, or does not compile, says nothing about the tests.
+// TestCompile builds the package that each bug is in: an edit that no longer fits,
+// or does not compile, says nothing about the tests.
 func TestCompile(t *testing.T) {
 	t.Parallel()
 	root, err := stack.Root()
@@ -55,7 +55,7 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestUntouched: an edit whose old and new text are the same proves nothing.
+// TestUntouched checks that every edit changes its text.
 func TestUntouched(t *testing.T) {
 	t.Parallel()
 	for _, bug := range All() {

@@ -1,6 +1,6 @@
 package bugs
 
-// ingest has the bugs of what takes events in and hands them on.
+// ingest returns the bugs of the ingest service.
 func ingest() []Bug {
 	return []Bug{{
 		Name:   "ack-before-commit",

@@ -1,6 +1,6 @@
 package bugs
 
-// stats has the bugs of answers, and of who gets them.
+// stats returns the bugs in answers, and in who may read them.
 func stats() []Bug {
 	return []Bug{{
 		Name:   "cache-without-position",

@@ -1,6 +1,6 @@
 package bugs
 
-// warehouse has the bugs of the segments' files and their roll-ups.
+// warehouse returns the bugs in segments' files and their roll-ups.
 func warehouse() []Bug {
 	return []Bug{{
 		Name: "no-fsync",

@@ -1,13 +1,13 @@
 package bugs
 
-// worker has the bugs of the sync worker.
+// worker returns the bugs of the sync worker.
 func worker() []Bug {
 	return []Bug{{
 		Name:   "no-epoch-check",
 		Faults: `^two leaders`,
 		About: "Transactions of an earlier epoch than the stored one pass. " +
 			"A load of a fenced leader still fails once its successor has loaded, for the position has moved; it shows otherwise: " +
-			"one stopped at load-before-commit, its successor at worker-after-claim, then the first goes on: rows of the manifest with a lower epoch than a row or lease before them. " +
+			"one stopped at load-before-commit, its successor at worker-after-claim, then the first resumes: rows of the manifest with a lower epoch than a row or lease before them. " +
 			"It loses data when one is stopped at compact-before-swap, its successor does not compact but collects, with its clock set past the grace period, and the first goes on: rows without files.",
 		Edits: []Edit{{
 			File: "pkg/warehouse/manifest/tx.go",

@@ -1,6 +1,6 @@
 // Package oracle computes the analytics of the HTTP contract from plain events,
-// as literally and as slowly as its words allow. It shares no code with the
-// service, so that the two agreeing means something.
+// as literally as possible, however slow that is. It shares no code with the
+// service, so that agreement between the two means something.
 package oracle
 
 import (
@@ -100,7 +100,7 @@ func ActiveUsers(events []Event, from, to string, zone *time.Location, window in
 func addDays(day string, n int) string {
 	t, err := time.Parse(layout, day)
 	if err != nil {
-		panic(err) // the test that asks wrote it
+		panic(err) // a mistake in the test
 	}
 	return t.AddDate(0, 0, n).Format(layout)
 }
@@ -111,8 +111,8 @@ type TypeCount struct {
 	Count int    `json:"total_count"`
 }
 
-// TopEvents counts events by type over local days (both inclusive): the most
-// frequent first, then by name.
+// TopEvents counts events by type over local days (both inclusive), most frequent
+// first, then by name.
 func TopEvents(events []Event, from, to string, zone *time.Location, limit int) []TypeCount {
 	counts := map[string]int{}
 	for _, e := range events {

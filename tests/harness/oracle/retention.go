@@ -77,7 +77,7 @@ func (q Retention) Rows(events []Event) []CohortWindow {
 	return rows
 }
 
-// back returns who has a returning event in each bucket.
+// back returns the users with a returning event in each bucket.
 func (q Retention) back(events []Event) map[time.Time]map[string]bool {
 	users := map[time.Time]map[string]bool{}
 	for _, e := range events {
@@ -96,7 +96,7 @@ func (q Retention) back(events []Event) map[time.Time]map[string]bool {
 func (q Retention) day(s string) time.Time {
 	t, err := time.ParseInLocation(layout, s, q.Zone)
 	if err != nil {
-		panic(err) // the test that asks wrote it
+		panic(err) // a mistake in the test
 	}
 	return t
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/google/uuid"
 )
 
-// kind is an event type, how often it comes (in 5,000) and what it carries.
+// kind is an event type, its frequency (in 5,000) and its properties.
 type kind struct {
 	name       string
 	weight     int
 	properties func(generator) any
 }
 
-// base is what every event carries.
+// base holds the properties of every event.
 type base struct {
 	Country   string `json:"country"`
 	SessionID string `json:"session_id"`

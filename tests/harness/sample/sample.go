@@ -47,7 +47,7 @@ func August() Config {
 // about a sixth of the events.
 const skew = 1.08
 
-// Generate makes the events, in no order of time.
+// Generate makes the events, not sorted by time.
 func Generate(cfg Config) []Event {
 	var seed [32]byte
 	binary.LittleEndian.PutUint64(seed[:], cfg.Seed)
@@ -82,8 +82,8 @@ func (g generator) uuid() uuid.UUID {
 	return uuid.Must(uuid.NewRandomFromReader(g.source)) // the source never fails
 }
 
-// timeOfDay is most often about noon: a bell of four hours' deviation, cut at
-// midnight.
+// timeOfDay is normally distributed around noon with a deviation of four hours, cut
+// off at midnight.
 func (g generator) timeOfDay() time.Duration {
 	for {
 		hours := 12.5 + 4*g.NormFloat64()

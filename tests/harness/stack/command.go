@@ -8,10 +8,9 @@ import (
 	"path/filepath"
 )
 
-// Command runs a program to its end, with nothing in its environment but env and
-// what every program needs, and returns what it wrote. Without a path in its
-// name, the program is a binary that Build made. The error is an
-// *exec.ExitError when the exit status is not 0.
+// Command runs a program to completion and returns its output. Its environment is
+// env, PATH and HOME. A program named without a path is a binary made by Build. The
+// error wraps an *exec.ExitError when the exit status is not 0.
 func Command(ctx context.Context, env []string, program string, args ...string) (string, error) {
 	if filepath.Base(program) == program {
 		var err error

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// Gateway is what nginx is started with.
+// Gateway configures nginx.
 type Gateway struct {
 	Listen                 string   // host:port
 	Account, Ingest, Stats []string // host:port of the replicas
 	// Ungrouped makes nginx look the first replica up for each request, as it
 	// does in Docker when it is too old to do so for a group.
 	Ungrouped bool
-	Server    string // what to add to the server, as from gateway.d
+	Server    string // added to the server block, as from gateway.d
 }
 
 // nginxConf is what the gateway's configuration is included into; the
@@ -37,8 +37,8 @@ http {
 }
 `
 
-// StartGateway runs nginx with the configuration of deployments/nginx; all that
-// it reads and writes is in dir.
+// StartGateway runs nginx with the configuration in deployments/nginx. It reads and
+// writes only in dir.
 func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) {
 	program, err := find("nginx")
 	if err != nil {
@@ -79,7 +79,7 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	return Start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
 }
 
-// group names replicas as deployments/systemd/upstreams.conf does.
+// group lists replicas as deployments/systemd/upstreams.conf does.
 func group(name string, replicas []string) string {
 	return "upstream " + name + " {\n    server " + strings.Join(replicas, " fail_timeout=1s;\n    server ") +
 		" fail_timeout=1s;\n    keepalive 64;\n    keepalive_timeout 2s;\n}\n"
@@ -87,8 +87,8 @@ func group(name string, replicas []string) string {
 
 var placeholder = regexp.MustCompile(`\$\{[A-Z_]+\}`)
 
-// substitute does what envsubst does in the nginx image, and refuses to leave a
-// placeholder empty by mistake.
+// substitute does what envsubst does in the nginx image, except that a placeholder
+// without a value is an error.
 func substitute(template string, values map[string]string) (string, error) {
 	var missing []string
 	text := placeholder.ReplaceAllStringFunc(template, func(found string) string {

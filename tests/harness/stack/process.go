@@ -21,16 +21,16 @@ type Process struct {
 	err  error
 }
 
-// Start runs a program with nothing in its environment but env and what every
-// program needs. Its output is added to <dir>/<name>.log.
+// Start runs a program with the environment env, PATH and HOME. Its output is
+// appended to <dir>/<name>.log.
 func Start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	defer out.Close() // the program has its own handle
-	// The process outlives ctx, which is that of the start: Stop ends it.
+	defer out.Close() // the program has its own descriptor
+	// ctx bounds the start only: Stop ends the process.
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin", "HOME=" + os.Getenv("HOME")}, env...)
@@ -60,20 +60,20 @@ func (p *Process) Log() string {
 	return string(text)
 }
 
-// Interrupt does what Ctrl-C in a terminal does: SIGINT to the process and to
-// those of its children that stayed in its group.
+// Interrupt does what Ctrl-C in a terminal does: it sends SIGINT to the process and
+// to those of its children that stayed in its group.
 func (p *Process) Interrupt() error { return syscall.Kill(-p.PID(), syscall.SIGINT) }
 
-// Kill ends the process at once (SIGKILL), and only it.
+// Kill sends SIGKILL to the process, and to none of its children.
 func (p *Process) Kill() error { return p.cmd.Process.Kill() }
 
-// Err returns how an ended process ended: nil for exit status 0.
+// Err returns the result of a process that has ended: nil for exit status 0.
 func (p *Process) Err() error { return p.err }
 
 // ErrTimeout is returned by Wait.
 var ErrTimeout = errors.New("the process is still running")
 
-// Wait waits for the process to end and returns how it did.
+// Wait waits for the process to end and returns its result, or ErrTimeout.
 func (p *Process) Wait(timeout time.Duration) error {
 	select {
 	case <-p.done:
@@ -83,7 +83,7 @@ func (p *Process) Wait(timeout time.Duration) error {
 	}
 }
 
-// Stop asks the process to end (SIGTERM) and kills it when it does not.
+// Stop asks the process to end (SIGTERM) and kills it if it does not within 30 s.
 func (p *Process) Stop() error {
 	select {
 	case <-p.done:

@@ -56,9 +56,8 @@ func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stac
 	return s, awaitReady(ctx, s.URL, s.processes...)
 }
 
-// Servers starts what the services need, without any of them: Postgres with the
-// newest schema, and redis-server. StartService adds services; there is no
-// gateway.
+// Servers starts what the services depend on, but no service and no gateway:
+// Postgres with the newest schema, and redis-server. StartService adds services.
 func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err error) {
 	s := &Stack{Addresses: map[string]string{}, dir: dir}
 	defer func() {
@@ -92,7 +91,7 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 		"REDIS_URL=" + s.RedisURL,
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
 		"WAREHOUSE_DIR=" + warehouse,
-		"DRAIN_DELAY=0s", // all stop at once, nobody is to turn away
+		"DRAIN_DELAY=0s", // all services stop together, so there is no traffic to move
 	}, env...)
 	return s, s.migrate(ctx, dir, s.env)
 }
@@ -106,8 +105,7 @@ func (s *Stack) startPostgres(ctx context.Context) error {
 	return nil
 }
 
-// RestartPostgres stops Postgres, if it still runs, and starts it again, at the
-// same URL.
+// RestartPostgres stops Postgres, if it still runs, and starts it at the same URL.
 func (s *Stack) RestartPostgres(ctx context.Context) error {
 	if err := s.Postgres.Stop(); err != nil {
 		return fmt.Errorf("stopping Postgres: %w", err)
@@ -115,20 +113,20 @@ func (s *Stack) RestartPostgres(ctx context.Context) error {
 	if err := s.startPostgres(ctx); err != nil {
 		return err
 	}
-	if url := s.Postgres.URL(); url != s.DatabaseURL { // its folder's path is too long for a socket
-		return fmt.Errorf("starting Postgres again: it is at %s now", url)
+	if url := s.Postgres.URL(); url != s.DatabaseURL { // the path of its folder is too long for a socket
+		return fmt.Errorf("restarting Postgres: its URL changed to %s", url)
 	}
 	return nil
 }
 
-// StartService starts one service on a free port, which Addresses tells, and
-// waits until it is ready. env adds settings to the stack's.
+// StartService starts one service on a free port, which it records in Addresses,
+// and waits until the service is ready. env adds to the stack's settings.
 func (s *Stack) StartService(ctx context.Context, name string, env ...string) (*Process, error) {
 	return s.StartServiceUnder(ctx, nil, name, env...)
 }
 
-// StartServiceUnder is StartService by way of a program that becomes the service,
-// such as strace -D, with its arguments.
+// StartServiceUnder is StartService through a command that becomes the service, such
+// as strace -D with its arguments.
 func (s *Stack) StartServiceUnder(ctx context.Context, command []string, name string, env ...string) (*Process, error) {
 	p, err := s.startService(ctx, command, name, env...)
 	if err != nil {
@@ -157,7 +155,7 @@ func (s *Stack) startService(ctx context.Context, command []string, name string,
 	return p, nil
 }
 
-// migrate brings the empty database up, twice: repeating it must do no harm.
+// migrate migrates the empty database twice: a repetition must be a no-op.
 func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
 	program, err := binary("ingest")
 	if err != nil {
@@ -175,7 +173,7 @@ func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
 	return nil
 }
 
-// StartRedis runs redis-server on a port of 127.0.0.1; it keeps nothing on disk.
+// StartRedis runs redis-server on a port of 127.0.0.1, without persistence.
 func StartRedis(ctx context.Context, dir string, port int) (*Process, error) {
 	program, err := find("redis-server")
 	if err != nil {
@@ -185,7 +183,7 @@ func StartRedis(ctx context.Context, dir string, port int) (*Process, error) {
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
 }
 
-// find looks a server program up; Debian keeps some where users do not look.
+// find looks up a server program; on Debian some are outside users' PATH.
 func find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return path, nil

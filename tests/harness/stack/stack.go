@@ -1,6 +1,6 @@
 // Package stack builds the service's binaries and runs them as an operator
-// would: as the one standalone process, or as four services behind nginx with
-// Postgres and redis-server. Tests and measurements look at them over HTTP.
+// would: as the one standalone process, or as three services behind nginx with
+// Postgres and redis-server. Tests and measurements use them over HTTP.
 package stack
 
 import (
@@ -23,11 +23,11 @@ import (
 type Stack struct {
 	// URL is the gateway's, without a slash at the end.
 	URL string
-	// DatabaseURL is of the services' database.
+	// DatabaseURL is the services' database.
 	DatabaseURL string
-	// RedisURL is of the services' Redis, database 0; empty for the standalone.
+	// RedisURL is the services' Redis, database 0; empty for the standalone.
 	RedisURL string
-	// Addresses are those of the services behind the gateway, host:port by name.
+	// Addresses of the services behind the gateway, host:port by name.
 	Addresses map[string]string
 	// Main is the standalone's process; nil for the services.
 	Main *Process
@@ -40,7 +40,7 @@ type Stack struct {
 	stops     []func() error // what to stop, in the order of its start
 }
 
-// Wait returns when ctx ends, or an error when a process does.
+// Wait returns nil when ctx ends, or an error when a process ends before.
 func (s *Stack) Wait(ctx context.Context) error {
 	ended := make(chan *Process, len(s.processes))
 	for _, p := range s.processes {
@@ -56,14 +56,14 @@ func (s *Stack) Wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return nil
 	case p := <-ended:
-		if ctx.Err() != nil { // told to stop as well
+		if ctx.Err() != nil { // both: it was told to stop
 			return nil
 		}
 		return fmt.Errorf("%s ended: %w\n%s", p.Name, p.Err(), p.Log())
 	}
 }
 
-// Stop ends everything the stack started, the last first.
+// Stop ends everything the stack started, in reverse order.
 func (s *Stack) Stop() error {
 	var errs []error
 	for len(s.stops) > 0 {
@@ -76,10 +76,10 @@ func (s *Stack) Stop() error {
 
 func (s *Stack) onStop(stop func() error) { s.stops = append(s.stops, stop) }
 
-// startTimeout bounds the first answer of a whole stack on a busy machine.
+// startTimeout bounds the start of a whole stack, on a busy machine.
 const startTimeout = 90 * time.Second
 
-// awaitReady returns when url, of a gateway, says that everything is ready.
+// awaitReady returns when the gateway at url reports that everything is ready.
 func awaitReady(ctx context.Context, url string, processes ...*Process) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -132,17 +132,17 @@ func Root() (string, error) {
 	return "", fmt.Errorf("finding the repository: %w", err)
 }
 
-// Build builds the named binaries into the repository's bin folder, as make
-// build does; what is up to date is left alone.
+// Build builds the named binaries into the repository's bin folder, as make build
+// does. Binaries that are up to date are left alone.
 func Build(ctx context.Context, names ...string) error { return used().Build(ctx, names...) }
 
-// used is the variant that is built and started: the one shipped, unless the
-// environment says otherwise.
+// used is the variant that is built and started: the shipped one unless the
+// environment overrides it.
 func used() Variant {
 	return Variant{Name: os.Getenv("BUILD_NAME"), Overlay: os.Getenv("BUILD_OVERLAY")}
 }
 
-// Variant is a way to build the binaries that differs from what is shipped.
+// Variant is a way to build the binaries that differs from the shipped one.
 type Variant struct {
 	Name    string // of their folder, below the repository's bin
 	Tags    string // of go build, comma-separated
@@ -176,7 +176,7 @@ func (v Variant) Build(ctx context.Context, names ...string) (err error) {
 	for _, name := range names {
 		cmd := exec.CommandContext(ctx, "go", "build", "-tags="+v.Tags, "-overlay="+v.Overlay, "-o", dir+"/", "./cmd/"+name)
 		cmd.Dir = filepath.Join(root, "services", name)
-		if tool := filepath.Join(root, "cmd", name); exists(tool) { // not a service: a module for itself
+		if tool := filepath.Join(root, "cmd", name); exists(tool) { // a command, in a module of its own
 			cmd.Args[len(cmd.Args)-1], cmd.Dir = ".", tool
 		}
 		if out, err := cmd.CombinedOutput(); err != nil {
@@ -191,7 +191,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Binary returns the path of a binary Build made.
+// Binary returns the path of a binary made by Build.
 func (v Variant) Binary(name string) (string, error) {
 	root, err := Root()
 	return filepath.Join(root, "bin", v.Name, name), err
@@ -199,11 +199,12 @@ func (v Variant) Binary(name string) (string, error) {
 
 func binary(name string) (string, error) { return used().Binary(name) }
 
-// FreePort returns a port for a server that may be restarted: it is this process's
-// until that ends.
+// FreePort returns a port that stays reserved until this process ends, so that a
+// server can be restarted on it.
 func FreePort() (int, error) { return freeport.Take() }
 
-// Poll asks until the answer is nil, and returns the last one when time is up.
+// Poll calls ask until it returns nil, and returns its last error after patience or
+// when ctx ends.
 func Poll(ctx context.Context, patience time.Duration, ask func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

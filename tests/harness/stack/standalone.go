@@ -25,7 +25,7 @@ func Standalone(ctx context.Context, dir string, env ...string) (*Stack, error) 
 	s := &Stack{URL: "http://127.0.0.1:" + strconv.Itoa(port), Main: p}
 	s.onStop(p.Stop)
 	if err := awaitReady(ctx, s.URL, p); err != nil {
-		_ = s.Stop() // the first error says more
+		_ = s.Stop() // the first error is more telling
 		return nil, err
 	}
 	if s.DatabaseURL, err = private.RunningURL(filepath.Join(dir, "postgres")); err != nil {

@@ -1,5 +1,5 @@
-// Package disk makes file systems of a few megabytes that can be filled up: it
-// takes root, and Linux.
+// Package disk makes small file systems that can be filled up. It needs root on
+// Linux.
 package disk
 
 import (
@@ -20,11 +20,11 @@ type Disk struct {
 	image string // file behind it; empty for none
 }
 
-// ErrUnable is returned where nothing can be mounted: without root, or in a
-// container that is not allowed to.
+// ErrUnable is returned where nothing can be mounted: without root, or in a container
+// without the privilege.
 var ErrUnable = errors.New("file systems cannot be mounted here")
 
-// Tmpfs mounts one in memory at dir, which it makes.
+// Tmpfs mounts a file system in memory at dir, which it creates.
 func Tmpfs(dir string, bytes int64) (*Disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making a disk: %w", err)
@@ -35,7 +35,7 @@ func Tmpfs(dir string, bytes int64) (*Disk, error) {
 	return &Disk{Dir: dir}, nil
 }
 
-// Loop mounts an ext4 in the file <dir>.img at dir, which it makes.
+// Loop mounts an ext4 file system in the file <dir>.img at dir, which it creates.
 func Loop(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 	d := &Disk{Dir: dir, image: dir + ".img"}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -62,7 +62,7 @@ func Loop(ctx context.Context, dir string, bytes int64) (*Disk, error) {
 
 func (d *Disk) filler() string { return filepath.Join(d.Dir, "filler") }
 
-// Fill takes all space that is left.
+// Fill takes all the space that is left.
 func (d *Disk) Fill() (err error) {
 	f, err := os.OpenFile(d.filler(), os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -87,9 +87,9 @@ func (d *Disk) Fill() (err error) {
 	return nil
 }
 
-// Free gives back what Fill took. It truncates the file: one that is only removed
-// keeps its blocks while any process has it open, and a child that another
-// goroutine forked during Fill has, until it executes its program.
+// Free gives back what Fill took. It truncates the file, because a removed file
+// keeps its blocks while any process has it open, and a child that another goroutine
+// forked during Fill does until it executes its program.
 func (d *Disk) Free() error {
 	err := os.Truncate(d.filler(), 0)
 	if err == nil {
@@ -101,7 +101,7 @@ func (d *Disk) Free() error {
 	return nil
 }
 
-// Unmount takes the file system away; what was on a Tmpfs is gone.
+// Unmount removes the file system. The contents of a Tmpfs are lost.
 func (d *Disk) Unmount() error {
 	if err := syscall.Unmount(d.Dir, syscall.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmounting a disk: %w", err)
