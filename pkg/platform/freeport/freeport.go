@@ -26,7 +26,7 @@ const (
 var (
 	mu   sync.Mutex // of what follows
 	file *os.File
-	next = rand.IntN(count) // index of the port to try next
+	next = rand.IntN(count) //nolint:gosec // index of the port to try next; any will do
 )
 
 // Take returns a port on which nothing listens on any address. No other call of
@@ -66,7 +66,8 @@ func take(port int) (bool, error) {
 	// A child that was forked in between would listen until it executes its program.
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
-	ln, err := net.Listen("tcp", ":"+strconv.Itoa(port)) //nolint:gosec,noctx // on all addresses, to find who listens on any
+	// On all addresses, to notice a listener on any of them.
+	ln, err := net.Listen("tcp", ":"+strconv.Itoa(port))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return false, nil
 	}
