@@ -159,6 +159,9 @@ func (f *File) decode(index []byte) error {
 		for to < len(f.entries) && f.entries[to].day == f.entries[from].day {
 			to++
 		}
+		if to == from+1 {
+			return fmt.Errorf("%w: day %d has events of no type", ErrFormat, f.entries[from].day)
+		}
 		f.days = append(f.days, ref{f, from, to})
 		from = to
 	}

@@ -361,6 +361,14 @@ func TestDamage(t *testing.T) {
 	}
 }
 
+// A changed bit can put the types of a day into another: Merge would find none.
+func TestDayWithoutTypesIsDamaged(t *testing.T) {
+	t.Parallel()
+	data := (&encoder{entries: []entry{{day: 1}}}).bytes(7)
+	_, err := Read(memory{data}, int64(len(data)))
+	require.ErrorIs(t, err, ErrFormat)
+}
+
 // BenchmarkBuild is of a load: 200,000 events, most of them of one day.
 func BenchmarkBuild(b *testing.B) {
 	g := generator{rand.New(rand.NewPCG(1, 1))}
