@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -22,7 +23,8 @@ type Process struct {
 }
 
 // Start runs a program with the environment env, PATH and HOME. Its output is
-// appended to <dir>/<name>.log.
+// appended to <dir>/<name>.log. On Linux it is asked to end (SIGTERM) when this
+// process ends, even if that is killed.
 func Start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -35,13 +37,23 @@ func Start(ctx context.Context, dir, name string, env []string, program string, 
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin", "HOME=" + os.Getenv("HOME")}, env...)
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := p.cmd.Start(); err != nil {
+	endWithUs(p.cmd.SysProcAttr)
+	started := make(chan error)
+	go func() {
+		// Linux sends the death signal when the thread that started the child ends:
+		// this one stays until the child has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	return p, nil
 }
 
