@@ -57,6 +57,13 @@ func TestLoadKnowsIANANamesOnly(t *testing.T) {
 	}
 }
 
+func TestFloorDiv(t *testing.T) {
+	t.Parallel()
+	for a, want := range map[int64]int64{-61: -2, -60: -1, -59: -1, -1: -1, 0: 0, 1: 0, 59: 0, 60: 1, 119: 1} {
+		require.Equal(t, want, FloorDiv(a, 60), a)
+	}
+}
+
 func TestParseDate(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{"0001-01-01", "1969-12-31", "1970-01-01", "2024-02-29", "9999-12-31"} {

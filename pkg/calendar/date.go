@@ -25,7 +25,7 @@ func DateOf(t time.Time) Date {
 }
 
 func ymd(y int, m time.Month, d int) Date {
-	return Date(floorDiv(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(), 86400))
+	return Date(FloorDiv(time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix(), 86400))
 }
 
 // Time returns midnight UTC of the date, the form SQL drivers accept.
@@ -69,4 +69,4 @@ func (u Unit) Add(d Date, n int) Date {
 	return d + Date(n)
 }
 
-func floorMod(a, b int64) int64 { return a - b*floorDiv(a, b) }
+func floorMod(a, b int64) int64 { return a - b*FloorDiv(a, b) }

@@ -90,7 +90,7 @@ func (z *Zone) offset(us int64) int64 {
 }
 
 // Date returns the local date of an instant.
-func (z *Zone) Date(us int64) Date { return Date(floorDiv(us+z.offset(us), day)) }
+func (z *Zone) Date(us int64) Date { return Date(FloorDiv(us+z.offset(us), day)) }
 
 // Format formats an instant as RFC 3339 with the zone's offset and as many
 // fractional digits as it has.
@@ -109,7 +109,10 @@ const (
 	day    = 24 * hour
 )
 
-func floorDiv(a, b int64) int64 {
+// FloorDiv divides a by b, which must be positive, and rounds down, also below
+// zero: FloorDiv(-1, 60) is -1. Times b it is the greatest multiple of b that is
+// not above a.
+func FloorDiv(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {
 		q--
