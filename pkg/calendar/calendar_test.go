@@ -1,6 +1,7 @@
 package calendar
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -75,6 +76,22 @@ func TestParseDate(t *testing.T) {
 		_, err := ParseDate(s)
 		require.Error(t, err, s)
 	}
+}
+
+func TestText(t *testing.T) {
+	t.Parallel()
+	type both struct {
+		Day  Date
+		Zone *Zone
+	}
+	text, err := json.Marshal(both{date(t, "1969-12-31"), zone(t, "Asia/Kathmandu")})
+	require.NoError(t, err)
+	require.JSONEq(t, `{"Day":"1969-12-31","Zone":"Asia/Kathmandu"}`, string(text))
+	var back both
+	require.NoError(t, json.Unmarshal(text, &back))
+	require.Equal(t, both{-1, zone(t, "Asia/Kathmandu")}, back)
+	require.Error(t, json.Unmarshal([]byte(`{"Day":"yesterday"}`), &back))
+	require.ErrorIs(t, json.Unmarshal([]byte(`{"Zone":"Local"}`), &back), ErrUnknownZone)
 }
 
 func TestUnits(t *testing.T) {

@@ -83,6 +83,19 @@ func Load(name string) (*Zone, error) {
 // String returns the zone's IANA name.
 func (z *Zone) String() string { return z.loc.String() }
 
+// MarshalText writes the zone's IANA name.
+func (z *Zone) MarshalText() ([]byte, error) { return []byte(z.String()), nil }
+
+// UnmarshalText reads what Load reads.
+func (z *Zone) UnmarshalText(text []byte) error {
+	loaded, err := Load(string(text))
+	if err != nil {
+		return err
+	}
+	*z = *loaded
+	return nil
+}
+
 // offset returns the offset at an instant, in microseconds east of UTC.
 func (z *Zone) offset(us int64) int64 {
 	_, seconds := time.UnixMicro(us).In(z.loc).Zone()
