@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/client"
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/stack"
 )
 

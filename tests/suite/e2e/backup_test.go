@@ -14,9 +14,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/platform/postgres/private"
 	"eventanalytics/tests/harness/api"
-	"eventanalytics/tests/harness/oracle"
 	"eventanalytics/tests/harness/stack"
 )
 

@@ -21,7 +21,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/sample"
 	"eventanalytics/tests/harness/stack"
 )

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/client"
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 )
 
 // batch is one upload; all its events have the type kind.

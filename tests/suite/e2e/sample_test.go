@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/api"
-	"eventanalytics/tests/harness/oracle"
 	"eventanalytics/tests/harness/sample"
 	"eventanalytics/tests/harness/stack"
 )

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/stack"
 )
 

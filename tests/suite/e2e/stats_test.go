@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/api"
-	"eventanalytics/tests/harness/oracle"
 )
 
 // retentionRow is a row of /api/stats/retention of any granularity.

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/client"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/api"
-	"eventanalytics/tests/harness/oracle"
 )
 
 const (

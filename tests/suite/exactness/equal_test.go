@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/tests/harness/stack"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/tests/harness/oracle"
+	"eventanalytics/pkg/oracle"
 )
 
 // Worked by hand. Week of Monday 2025-08-04: users a and b; of the 11th: c.

@@ -1,0 +1,153 @@
+package oracle
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+const layout = time.DateOnly
+
+// dayOf is the date that a clock in the zone shows.
+func dayOf(at time.Time, zone *time.Location) string { return at.In(zone).Format(layout) }
+
+// timestamp writes an instant as RFC 3339, with as many digits of the second as it
+// has.
+func timestamp(at time.Time, zone *time.Location) string {
+	return at.In(zone).Format("2006-01-02T15:04:05.999999Z07:00")
+}
+
+func parseDay(day string) time.Time {
+	t, err := time.Parse(layout, day)
+	if err != nil {
+		panic(err) // the test that asks wrote it
+	}
+	return t
+}
+
+func addDays(day string, n int) string { return parseDay(day).AddDate(0, 0, n).Format(layout) }
+
+// firstDay is the first date of the day, week or month of a date.
+func firstDay(unit, day string) string {
+	t := parseDay(day)
+	switch unit {
+	case "week": // ISO: Monday is the first day
+		for t.Weekday() != time.Monday {
+			t = t.AddDate(0, 0, -1)
+		}
+	case "month":
+		t = t.AddDate(0, 0, 1-t.Day())
+	}
+	return t.Format(layout)
+}
+
+// step is the first date of the n-th bucket after the one that begins on day.
+func step(unit, day string, n int) string {
+	t := parseDay(day)
+	switch unit {
+	case "week":
+		t = t.AddDate(0, 0, 7*n)
+	case "month":
+		t = t.AddDate(0, n, 0)
+	default:
+		t = t.AddDate(0, 0, n)
+	}
+	return t.Format(layout)
+}
+
+// bucketOf is the label of the bucket that an instant is in.
+func bucketOf(unit string, at time.Time, zone *time.Location) string {
+	if unit == "hour" {
+		return hourLabel(hour(at, zone), zone)
+	}
+	return firstDay(unit, dayOf(at, zone))
+}
+
+// Buckets lists the labels of the hours, days, weeks or months of local days, in
+// order, without days that never were.
+func Buckets(unit, from, to string, zone *time.Location) []string {
+	var labels []string
+	if unit == "hour" {
+		for _, at := range hours(from, to, zone) {
+			labels = append(labels, hourLabel(at, zone))
+		}
+		return labels
+	}
+	for day := from; day <= to; day = addDays(day, 1) {
+		if unit == "day" {
+			if _, _, exists := bounds(day, day, zone); !exists {
+				continue
+			}
+		}
+		labels = append(labels, firstDay(unit, day))
+	}
+	return slices.Compact(labels)
+}
+
+// hour takes the minutes that the clock shows off the instant.
+func hour(at time.Time, zone *time.Location) time.Time {
+	local := at.In(zone)
+	return at.Add(-time.Duration(local.Minute())*time.Minute - time.Duration(local.Second())*time.Second - time.Duration(local.Nanosecond()))
+}
+
+// hourLabel is an hour's begin with the offset that the clock has in it.
+func hourLabel(begin time.Time, zone *time.Location) string {
+	for at := begin; at.Before(begin.Add(time.Hour)); at = at.Add(time.Minute) {
+		if hour(at, zone).Equal(begin) {
+			_, offset := at.In(zone).Zone()
+			return begin.In(time.FixedZone("", offset)).Format(time.RFC3339)
+		}
+	}
+	panic("no instant in the hour " + begin.String())
+}
+
+// hours lists when the hours of local days begin, in order.
+func hours(from, to string, zone *time.Location) []time.Time {
+	var all []time.Time
+	begin, end := reach(from, to)
+	for at := begin; at.Before(end); at = at.Add(time.Minute) {
+		if day := dayOf(at, zone); day >= from && day <= to {
+			all = append(all, hour(at, zone))
+		}
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	return slices.CompactFunc(all, time.Time.Equal)
+}
+
+// reach is a time outside of which no clock on Earth shows one of the days.
+func reach(first, last string) (begin, end time.Time) {
+	return parseDay(first).Add(-30 * time.Hour), parseDay(last).Add(54 * time.Hour)
+}
+
+type boundsKey struct{ zone, first, last string }
+
+type boundsValue struct {
+	from, to time.Time
+	exists   bool
+}
+
+var knownBounds sync.Map
+
+// bounds finds when the clock first shows a date in [first, last], and when it has
+// shown the last one.
+func bounds(first, last string, zone *time.Location) (from, to time.Time, exists bool) {
+	key := boundsKey{zone.String(), first, last}
+	if v, ok := knownBounds.Load(key); ok {
+		b := v.(boundsValue)
+		return b.from, b.to, b.exists
+	}
+	// Numbers, because texts would be what most of the time is spent on.
+	number := func(t time.Time) int { y, m, d := t.Date(); return (y*100+int(m))*100 + d }
+	low, high := number(parseDay(first)), number(parseDay(last))
+	shown := func(at time.Time) bool { n := number(at.In(zone)); return n >= low && n <= high }
+	begin, end := reach(first, last)
+	for from = begin; from.Before(end) && !shown(from); {
+		from = from.Add(time.Minute)
+	}
+	exists = from.Before(end)
+	for to = end; exists && !shown(to.Add(-time.Minute)); {
+		to = to.Add(-time.Minute)
+	}
+	knownBounds.Store(key, boundsValue{from, to, exists})
+	return from, to, exists
+}
