@@ -1,0 +1,46 @@
+// Package duckdb serves scans from the events themselves. Each primitive has SQL of
+// its own beside it, run by DuckDB over the events of one project.
+//
+// The events come from one place, local.sql: it cuts the time range and gives each
+// event its local date. Package warehouse reads only events for which all filters
+// hold.
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"math"
+	"time"
+
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/stats/engine"
+)
+
+// Engine serves all scans.
+type Engine struct {
+	db       *warehouse.DB
+	snapshot *warehouse.Snapshot
+	project  int64
+}
+
+var _ engine.Engine = (*Engine)(nil)
+
+// New makes the engine for a project's events in a snapshot.
+func New(db *warehouse.DB, snapshot *warehouse.Snapshot, project int64) *Engine {
+	return &Engine{db, snapshot, project}
+}
+
+// Name returns "raw".
+func (*Engine) Name() string { return "raw" }
+
+// run runs a statement and calls scan for each row.
+func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
+	q := warehouse.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where}
+	if st.period.From != math.MinInt64 {
+		q.From = time.UnixMicro(st.period.From).UTC()
+	}
+	if st.period.To != math.MaxInt64 {
+		q.To = time.UnixMicro(st.period.To).UTC()
+	}
+	return e.db.Run(ctx, e.snapshot, q, scan)
+}

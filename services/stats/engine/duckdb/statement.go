@@ -1,0 +1,74 @@
+package duckdb
+
+import (
+	"database/sql"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/filter"
+)
+
+//go:embed local.sql
+var localSQL string
+
+// statement is SQL with its values, over the events of a period.
+type statement struct {
+	period  engine.Period
+	text    string
+	args    []any
+	filters []filter.Filter
+}
+
+// newStatement replaces {{local}} in text by the events of a period. The other
+// markers stand for constants of this package.
+func newStatement(filters []filter.Filter, text string, p engine.Period, markers ...string) *statement {
+	st := &statement{period: p, filters: filters}
+	st.named("from_us", p.From)
+	st.named("to_us", p.To)
+	st.named("first_date", p.First.String())
+	st.named("last_date", p.Last.String())
+	local := strings.ReplaceAll(localSQL, "{{offset}}", offsetSQL(p.Spans, st.bind))
+	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
+	return st
+}
+
+// offsetSQL is an expression for the zone's offset at the instant us.
+func offsetSQL(spans []calendar.Span, bind func(any) string) string {
+	var b strings.Builder
+	last := spans[len(spans)-1]
+	if len(spans) == 1 {
+		return bind(last.Offset) + "::BIGINT"
+	}
+	b.WriteString("CASE")
+	for _, s := range spans[:len(spans)-1] {
+		fmt.Fprintf(&b, " WHEN us < %s::BIGINT THEN %s::BIGINT", bind(s.End), bind(s.Offset))
+	}
+	fmt.Fprintf(&b, " ELSE %s::BIGINT END", bind(last.Offset))
+	return b.String()
+}
+
+// where is the condition of all filters.
+func (st *statement) where(columns warehouse.Columns) string {
+	conditions := []string{"true"}
+	for _, f := range st.filters {
+		conditions = append(conditions, filterSQL(f, columns))
+	}
+	return strings.Join(conditions, " AND ")
+}
+
+// named adds a value under a name of its own.
+func (st *statement) named(name string, value any) *statement {
+	st.args = append(st.args, sql.Named(name, value))
+	return st
+}
+
+// bind adds a value and returns its placeholder.
+func (st *statement) bind(value any) string {
+	name := fmt.Sprintf("v%d", len(st.args))
+	st.named(name, value)
+	return "$" + name
+}

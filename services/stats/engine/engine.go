@@ -1,0 +1,55 @@
+// Package engine has the primitives that questions are answered with. A scan says
+// what to find out about a project's events, and an engine finds it out. Engines
+// differ in how fast they are and in which scans they serve, never in the result.
+//
+// A new primitive is a type of scan, a method of Engine, Unsupported and Source,
+// and the same method of every engine that can serve it. A new engine embeds
+// Unsupported and has the methods that it can serve.
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+)
+
+// ErrUnsupported is returned by an engine that cannot serve a scan.
+var ErrUnsupported = errors.New("the engine cannot serve this scan")
+
+// Engine answers scans of one project as of one snapshot. Any of its methods may
+// return ErrUnsupported, ErrTooManyRows or ErrTooLarge. Slices are the caller's.
+type Engine interface {
+	// Name says in the answer what it was computed from.
+	Name() string
+	Counts(context.Context, Counts) ([]Count, error)
+	Users(context.Context, Users) ([]DayUsers, error)
+	Values(context.Context, Values) ([]Value, error)
+	Cohorts(context.Context, Cohorts) ([]CohortUsers, error)
+	Latest(context.Context, Latest) ([]Event, error)
+	// Event returns the event with an id, or none.
+	Event(context.Context, uuid.UUID) ([]Event, error)
+}
+
+// Unsupported is an engine, but for its name, that serves no scan.
+type Unsupported struct{}
+
+// Counts returns ErrUnsupported.
+func (Unsupported) Counts(context.Context, Counts) ([]Count, error) { return nil, ErrUnsupported }
+
+// Users returns ErrUnsupported.
+func (Unsupported) Users(context.Context, Users) ([]DayUsers, error) { return nil, ErrUnsupported }
+
+// Values returns ErrUnsupported.
+func (Unsupported) Values(context.Context, Values) ([]Value, error) { return nil, ErrUnsupported }
+
+// Cohorts returns ErrUnsupported.
+func (Unsupported) Cohorts(context.Context, Cohorts) ([]CohortUsers, error) {
+	return nil, ErrUnsupported
+}
+
+// Latest returns ErrUnsupported.
+func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }
+
+// Event returns ErrUnsupported.
+func (Unsupported) Event(context.Context, uuid.UUID) ([]Event, error) { return nil, ErrUnsupported }

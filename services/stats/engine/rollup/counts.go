@@ -1,0 +1,76 @@
+package rollup
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/services/stats/engine"
+)
+
+// Counts serves a scan.
+func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, error) {
+	if c.Group != engine.NoField && c.Group != engine.EventType {
+		return nil, engine.ErrUnsupported
+	}
+	var result engine.Result[engine.Count]
+	err := e.do(ctx, func(ctx context.Context) error {
+		all, buckets, err := e.ask(c.Scope, c.Range, c.Unit)
+		if err != nil {
+			return err
+		}
+		types := map[string]*rollup.Question{"": all}
+		for _, b := range buckets {
+			counts, err := groups(ctx, all, b, c)
+			if err != nil {
+				return err
+			}
+			for _, n := range counts {
+				if c.Users {
+					if types[n.Group] == nil {
+						types[n.Group] = all.Of(n.Group)
+					}
+					users, err := types[n.Group].CountUsers(ctx, b.periods...)
+					if err != nil {
+						return err
+					}
+					n.Users = int64(users)
+				}
+				if err := result.Add(n, n.Group); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	return result.Rows, err
+}
+
+// groups returns the groups of a bucket with their events, in their order.
+func groups(ctx context.Context, q *rollup.Question, b bucket, c engine.Counts) ([]engine.Count, error) {
+	if c.Group == engine.NoField {
+		events, err := q.Events(ctx, b.periods...)
+		if err != nil || events == 0 {
+			return nil, err
+		}
+		return []engine.Count{{Bucket: b.at, Events: int64(events)}}, nil
+	}
+	totals, err := q.Totals(ctx, b.periods...)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]engine.Count, 0, len(totals))
+	for _, name := range slices.Sorted(maps.Keys(totals)) {
+		counts = append(counts, engine.Count{Bucket: b.at, Group: name, Events: int64(totals[name].Events)})
+	}
+	if c.Top > 0 {
+		slices.SortFunc(counts, func(a, b engine.Count) int {
+			return cmp.Or(cmp.Compare(b.Events, a.Events), strings.Compare(a.Group, b.Group))
+		})
+		counts = counts[:min(c.Top, len(counts))]
+	}
+	return counts, nil
+}

@@ -1,0 +1,35 @@
+package rollup
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/services/stats/engine"
+)
+
+// Values serves a scan.
+func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, error) {
+	if v.Field != engine.EventType {
+		return nil, engine.ErrUnsupported
+	}
+	var result engine.Result[engine.Value]
+	err := e.do(ctx, func(ctx context.Context) error {
+		match, err := typesOf(v.Filters)
+		if err != nil {
+			return err
+		}
+		totals, err := e.view.Ask(match).Totals(ctx, rollup.Always)
+		if err != nil {
+			return err
+		}
+		for _, name := range slices.Sorted(maps.Keys(totals)) {
+			if err := result.Add(engine.Value{Text: name, First: totals[name].First, Last: totals[name].Last}, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return result.Rows, err
+}

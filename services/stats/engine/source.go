@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// Source has each scan served by the first of some engines that can. It is for one
+// question, in one goroutine.
+type Source struct {
+	// Now is the time of the question.
+	Now time.Time
+	// CompleteUntil says that every event acknowledged before it is read.
+	CompleteUntil time.Time
+
+	engines []Engine
+	served  int // the last of the engines that served a scan
+}
+
+// NewSource makes a source of one or more engines over the same events, the fastest
+// first.
+func NewSource(now, completeUntil time.Time, engines ...Engine) *Source {
+	return &Source{Now: now, CompleteUntil: completeUntil, engines: engines}
+}
+
+// Name is that of the engine that served the scans so far: of several, the last in
+// the order of NewSource.
+func (s *Source) Name() string { return s.engines[s.served].Name() }
+
+func serve[T any](s *Source, scan func(Engine) ([]T, error)) ([]T, error) {
+	for i, e := range s.engines {
+		rows, err := scan(e)
+		if !errors.Is(err, ErrUnsupported) {
+			s.served = max(s.served, i)
+			return rows, err
+		}
+	}
+	return nil, ErrUnsupported
+}
+
+// Counts serves a scan.
+func (s *Source) Counts(ctx context.Context, c Counts) ([]Count, error) {
+	return serve(s, func(e Engine) ([]Count, error) { return e.Counts(ctx, c) })
+}
+
+// Users serves a scan.
+func (s *Source) Users(ctx context.Context, u Users) ([]DayUsers, error) {
+	return serve(s, func(e Engine) ([]DayUsers, error) { return e.Users(ctx, u) })
+}
+
+// Values serves a scan.
+func (s *Source) Values(ctx context.Context, v Values) ([]Value, error) {
+	return serve(s, func(e Engine) ([]Value, error) { return e.Values(ctx, v) })
+}
+
+// Cohorts serves a scan.
+func (s *Source) Cohorts(ctx context.Context, c Cohorts) ([]CohortUsers, error) {
+	return serve(s, func(e Engine) ([]CohortUsers, error) { return e.Cohorts(ctx, c) })
+}
+
+// Latest serves a scan.
+func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
+	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
+}
+
+// Event returns the event with an id, or none.
+func (s *Source) Event(ctx context.Context, id uuid.UUID) ([]Event, error) {
+	return serve(s, func(e Engine) ([]Event, error) { return e.Event(ctx, id) })
+}
