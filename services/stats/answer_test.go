@@ -20,7 +20,6 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse/duckdb"
-	"eventanalytics/services/stats/metric"
 )
 
 func TestAnswers(t *testing.T) {
@@ -153,8 +152,12 @@ func TestFormats(t *testing.T) {
 	require.NoError(t, err)
 	properties := `{"x": "<&>"}`
 	require.Equal(t, []row{{id(9).String(), "a,b\"c\nd", &properties}, {id(5).String(), "ann", nil}}, rows)
+	type dauRow struct {
+		Date string `parquet:"date"`
+		DAU  int64  `parquet:"dau"`
+	}
 	empty := a.get(t, 3, dau+"&format=parquet")
-	none, err := parquet.Read[metric.DAURow](bytes.NewReader(empty.body), int64(len(empty.body)))
+	none, err := parquet.Read[dauRow](bytes.NewReader(empty.body), int64(len(empty.body)))
 	require.NoError(t, err)
 	require.Empty(t, none)
 
@@ -307,6 +310,22 @@ func TestTooManyRows(t *testing.T) {
 	a.visible(t)
 	require.Equal(t, "422 /problems/too-many-rows ",
 		a.get(t, 1, "/api/stats/events?from=2016-08-04&to=2025-08-04&interval=hour&by=event_type&fill=zero").refused(t))
+}
+
+// TestTooLarge: few rows may be much, when types have long names.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	var events []event.Event
+	for i := range 2 {
+		events = append(events, event.Event{ID: id(byte(i)), OccurredAt: at("2025-08-04T00:00:00Z"), UserID: "u", Type: strings.Repeat("😀", 199) + fmt.Sprint(i)})
+	}
+	a.publish(t, 1, events...)
+	a.visible(t)
+	r := a.get(t, 1, "/api/stats/events?from=2016-08-04&to=2025-08-04&interval=hour&by=event_type&fill=zero")
+	require.Equal(t, "422 /problems/answer-too-large ", r.refused(t))
+	require.Contains(t, string(r.body), "more than 64 MiB: ask for a shorter range")
+	require.Len(t, a.get(t, 1, "/api/stats/events?from=2025-07-04&to=2025-08-04&interval=hour&by=event_type&fill=zero").ok(t)["data"], 2*24*32)
 }
 
 // TestClientThatHangsUp: all places are taken, so the question waits; when its

@@ -2,16 +2,15 @@ package stats
 
 import (
 	"math"
-	"reflect"
 	"strings"
 	"sync"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
-// cache keeps computed answers, those asked for last, in so many bytes. An
-// answer's tag changes with all that its rows depend on, so that nothing is ever
-// taken out for being old: what nobody asks for any more goes by itself. Rows
+// cache keeps the answers asked for last, in so many bytes. An answer's tag changes
+// with everything that its rows depend on, so that nothing has to be removed for
+// being old: answers that are no longer asked for are the first to make room. Rows
 // are shared, and must not be changed.
 type cache struct {
 	budget int64
@@ -48,7 +47,7 @@ func (c *cache) get(tag string) (computed, bool) {
 
 // keep keeps an answer, in place of the one it had for the tag.
 func (c *cache) keep(tag string, answer computed) {
-	size := keptSize + sizeOf(answer.rows)
+	size := keptSize + answer.rows.Bytes()
 	if size > c.budget/maxShare {
 		return
 	}
@@ -70,47 +69,22 @@ func (c *cache) held() (answers int, bytes int64) {
 	return c.answers.Len(), c.used
 }
 
-// sizeOf estimates the memory that rows, a slice, take.
-func sizeOf(rows any) int64 { return referred(reflect.ValueOf(rows)) }
-
-// referred is the memory that a value leads to, itself not included.
-func referred(v reflect.Value) (size int64) {
-	switch v.Kind() {
-	case reflect.String:
-		return int64(v.Len())
-	case reflect.Slice:
-		size = int64(v.Cap()) * int64(v.Type().Elem().Size())
-		for i := range v.Len() {
-			size += referred(v.Index(i))
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			size += referred(v.Field(i))
-		}
-	case reflect.Pointer:
-		if !v.IsNil() {
-			size = int64(v.Type().Elem().Size()) + referred(v.Elem())
-		}
-	}
-	return size
+// cachePolicy says how a request uses the cache.
+type cachePolicy struct {
+	read  bool // an answer that is there
+	write bool // the answer computed for it
 }
 
-// caching says what a request has to do with the cache.
-type caching struct {
-	take bool // an answer that is there
-	keep bool // the answer computed for it
-}
-
-// requested reads a request's Cache-Control (RFC 9111, 5.2.1).
-func requested(cacheControl string) caching {
-	c := caching{take: true, keep: true}
-	for directive := range strings.SplitSeq(cacheControl, ",") {
+// parseCacheControl reads a request's Cache-Control (RFC 9111, 5.2.1).
+func parseCacheControl(header string) cachePolicy {
+	p := cachePolicy{read: true, write: true}
+	for directive := range strings.SplitSeq(header, ",") {
 		switch strings.ToLower(strings.TrimSpace(directive)) {
 		case "no-cache":
-			c.take = false
+			p.read = false
 		case "no-store":
-			c.take, c.keep = false, false
+			p.read, p.write = false, false
 		}
 	}
-	return c
+	return p
 }

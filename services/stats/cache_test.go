@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,7 +15,8 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/replica"
-	"eventanalytics/services/stats/metric"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/question"
 )
 
 // cameFrom returns how many answers of a metric were computed and cached.
@@ -87,12 +87,9 @@ func TestCacheControl(t *testing.T) {
 	a.visible(t)
 	const dau = "/api/stats/dau?from=2025-08-04&to=2025-08-06"
 	tag := a.get(t, 1, dau, "Cache-Control", "no-store").Header.Get("ETag")
-	rows := func() *metric.DAURow {
-		kept, ok := a.cache.get(tag)
-		if !ok {
-			return nil
-		}
-		return &kept.rows.([]metric.DAURow)[0]
+	rows := func() *question.Table {
+		kept, _ := a.cache.get(tag)
+		return kept.rows
 	}
 	require.Nil(t, rows(), "no-store")
 	a.get(t, 1, dau, "Cache-Control", "max-age=0")
@@ -113,11 +110,11 @@ func TestCacheControl(t *testing.T) {
 	require.Equal(t, http.StatusNotModified, a.get(t, 1, dau, "Cache-Control", "no-cache", "If-None-Match", tag).StatusCode)
 	require.Equal(t, "computed 4, cached 1, not_modified 1", a.cameFrom("dau"))
 
-	for header, want := range map[string]caching{
+	for header, want := range map[string]cachePolicy{
 		"": {true, true}, "max-age=0": {true, true}, "no-cache": {false, true}, "max-age=0 ,NO-CACHE": {false, true},
 		"no-store": {}, "no-store, no-cache": {}, "no-cache,no-store": {}, "no-cached": {true, true}, "x=no-cache": {true, true},
 	} {
-		require.Equal(t, want, requested(header), header)
+		require.Equal(t, want, parseCacheControl(header), header)
 	}
 }
 
@@ -126,20 +123,21 @@ func TestWhatIsNotKept(t *testing.T) {
 	a := newAPI(t, func(c *Config) { c.Warehouse.PollInterval = 20 * time.Millisecond }).run(t)
 	a.publish(t, 1, august()...)
 	a.visible(t)
-	failing := failingQuery{errors.New("no")}
-	for range 2 {
-		_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, failing, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}})
-		require.ErrorIs(t, err, failing.err)
+	failing := failingQuestion{errors.New("no")}
+	ask := func(q question.Question) error {
+		_, err := a.rows(t.Context(), "failing", "tag", cachePolicy{read: true, write: true}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now()))
+		return err
 	}
-	none := failingQuery{}
-	_, err := a.rows(t.Context(), "tag", caching{take: true, keep: true}, none, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}})
-	require.NoError(t, err)
+	for range 2 {
+		require.ErrorIs(t, ask(failing), failing.err)
+	}
+	require.NoError(t, ask(failingQuestion{}))
 	require.Equal(t, "computed 1", a.cameFrom("failing"))
 	answers, _ := a.cache.held()
 	require.Equal(t, 1, answers)
 
 	// From now on the manifest cannot be read.
-	_, err = a.pool.Exec(t.Context(), "ALTER TABLE analytics.sync_state RENAME TO away")
+	_, err := a.pool.Exec(t.Context(), "ALTER TABLE analytics.sync_state RENAME TO away")
 	require.NoError(t, err)
 	require.Eventually(t, a.reader.Stale, 10*time.Second, time.Millisecond)
 	for range 2 {
@@ -150,12 +148,12 @@ func TestWhatIsNotKept(t *testing.T) {
 	require.Equal(t, "computed 2", a.cameFrom("event-types"))
 }
 
-type failingQuery struct{ err error }
+type failingQuestion struct{ err error }
 
-func (failingQuery) Name() string { return "failing" }
+func (failingQuestion) Columns() []question.Column { return nil }
 
-func (q failingQuery) Rows(context.Context, metric.Source) (any, error) {
-	return []metric.DAURow{}, q.err
+func (q failingQuestion) Answer(context.Context, *engine.Source) (*question.Table, error) {
+	return question.NewTable(nil, 0), q.err
 }
 
 func TestNothingIsKeptWithoutMemory(t *testing.T) {
@@ -173,15 +171,16 @@ func TestNothingIsKeptWithoutMemory(t *testing.T) {
 
 func TestCacheIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
-	event := func(properties int) metric.EventRow {
-		return metric.EventRow{EventID: "12", UserID: "345", Properties: metric.JSON(strings.Repeat("x", properties))}
+	table := func(properties ...int) *question.Table {
+		rows := question.NewTable(question.LatestEvents{}.Columns(), 0)
+		for _, n := range properties {
+			require.NoError(t, rows.Add(question.TextOf("12"), question.TextOf(""), question.TextOf("345"), question.TextOf(""), question.JSONOf(strings.Repeat("x", n))))
+		}
+		return rows
 	}
-	rows := []metric.EventRow{event(1000), event(0)}
-	require.EqualValues(t, 2*5*16+2*5+1000, sizeOf(rows))
-	require.EqualValues(t, 3*24, sizeOf(make([]metric.DAURow, 1, 3)))
-	require.EqualValues(t, 24, sizeOf([]*int64{new(int64), nil}))
-
-	size := keptSize + sizeOf(rows)
+	rows := table(1000, 0)
+	require.EqualValues(t, 2*5*16+2*5+1000, rows.Bytes())
+	size := keptSize + rows.Bytes()
 	c, err := newCache(5*size + 1)
 	require.NoError(t, err)
 	has := func(tags ...string) (has []string) {
@@ -193,20 +192,20 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 		return has
 	}
 	for _, tag := range []string{"a", "b", "c", "d", "e"} {
-		c.keep(tag, computed{rows: slices.Clip(rows)})
+		c.keep(tag, computed{rows: rows})
 	}
 	require.Len(t, has("b", "c", "d", "e", "a"), 5)
 	c.keep("f", computed{rows: rows})
 	require.Equal(t, []string{"a", "c", "d", "e", "f"}, has("a", "b", "c", "d", "e", "f"), "b was not asked for the longest")
-	c.keep("f", computed{rows: rows[:1:1]})
+	c.keep("f", computed{rows: table(1000)})
 	c.keep("f", computed{rows: rows})
 	answers, bytes := c.held()
 	require.Equal(t, 5, answers)
 	require.Equal(t, 5*size, bytes)
 
-	c.keep("large", computed{rows: []metric.EventRow{event(int(size) + 1000)}})
+	c.keep("large", computed{rows: table(int(size) + 1000)})
 	require.Empty(t, has("large"), "more than a quarter")
-	c.keep("small", computed{rows: []metric.EventRow{}})
+	c.keep("small", computed{rows: table()})
 	require.Equal(t, []string{"c", "d", "e", "f", "small"}, has("a", "c", "d", "e", "f", "small"))
 	_, bytes = c.held()
 	require.Equal(t, 4*size+keptSize, bytes)
@@ -215,15 +214,19 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 // TestWritingChangesNoRows: answers given at the same time share their rows.
 func TestWritingChangesNoRows(t *testing.T) {
 	t.Parallel()
-	rows := func() []metric.EventRow {
-		return []metric.EventRow{{EventID: "1", UserID: `a"<b`, Properties: `{"x": "<&>" }`}, {EventID: "2", Properties: ""}}
+	rows := func() *question.Table {
+		table := question.NewTable(question.LatestEvents{}.Columns(), 0)
+		for _, properties := range []string{`{"x": "<&>" }`, ""} {
+			require.NoError(t, table.Add(question.TextOf("1"), question.TextOf(""), question.TextOf(`a"<b`), question.TextOf(""), question.JSONOf(properties)))
+		}
+		return table
 	}
 	shared := rows()
 	var writers sync.WaitGroup
 	for _, f := range formats {
 		for range 2 {
 			writers.Go(func() {
-				if _, err := f.encode(answer{Data: shared}); err != nil {
+				if _, err := f.encode(answer{rows: shared}); err != nil {
 					t.Error(err)
 				}
 			})

@@ -5,23 +5,23 @@ import (
 	"sync"
 )
 
-// flight lets callers with the same key share one computation. It goes on while
-// any of them waits, and is cancelled when the last one has left.
-type flight struct {
+// flight lets callers with the same key share one computation of a T. It continues
+// while any of them waits, and is cancelled when the last one has left.
+type flight[T any] struct {
 	mu    sync.Mutex
-	calls map[string]*call
+	calls map[string]*call[T]
 }
 
-type call struct {
+type call[T any] struct {
 	waiting int
 	cancel  context.CancelFunc
 	done    chan struct{}
-	value   any
+	value   T
 	err     error
 }
 
 // do returns what compute returned, to this caller or to an earlier one.
-func (f *flight) do(ctx context.Context, key string, compute func(context.Context) (any, error)) (any, error) {
+func (f *flight[T]) do(ctx context.Context, key string, compute func(context.Context) (T, error)) (value T, err error) {
 	f.mu.Lock()
 	c, running := f.calls[key]
 	if !running {
@@ -40,17 +40,17 @@ func (f *flight) do(ctx context.Context, key string, compute func(context.Contex
 	c.waiting--
 	if c.waiting == 0 {
 		c.cancel()
-		f.forget(key, c) // who comes now starts anew
+		f.forget(key, c) // the next caller starts a new call
 	}
-	return nil, ctx.Err()
+	return value, ctx.Err()
 }
 
 // start runs compute in the background; f is locked.
-func (f *flight) start(ctx context.Context, key string, compute func(context.Context) (any, error)) *call {
+func (f *flight[T]) start(ctx context.Context, key string, compute func(context.Context) (T, error)) *call[T] {
 	shared, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	c := &call{cancel: cancel, done: make(chan struct{})}
+	c := &call[T]{cancel: cancel, done: make(chan struct{})}
 	if f.calls == nil {
-		f.calls = map[string]*call{}
+		f.calls = map[string]*call[T]{}
 	}
 	f.calls[key] = c
 	go func() {
@@ -64,7 +64,7 @@ func (f *flight) start(ctx context.Context, key string, compute func(context.Con
 	return c
 }
 
-func (f *flight) forget(key string, c *call) {
+func (f *flight[T]) forget(key string, c *call[T]) {
 	if f.calls[key] == c {
 		delete(f.calls, key)
 	}

@@ -11,7 +11,7 @@ import (
 
 func TestFlightIsShared(t *testing.T) {
 	t.Parallel()
-	var f flight
+	var f flight[any]
 	release, started, computed := make(chan struct{}), make(chan struct{}), 0
 	compute := func(context.Context) (any, error) {
 		computed++
@@ -40,7 +40,7 @@ func TestFlightIsShared(t *testing.T) {
 
 func TestFlightEndsWithItsLastWaiter(t *testing.T) {
 	t.Parallel()
-	var f flight
+	var f flight[any]
 	ended := make(chan struct{})
 	started := make(chan struct{})
 	compute := func(ctx context.Context) (any, error) {

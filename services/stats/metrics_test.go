@@ -12,7 +12,8 @@ import (
 
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/replica"
-	"eventanalytics/services/stats/metric"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/question"
 )
 
 func (a *api) metrics() string {
@@ -31,11 +32,11 @@ func TestAnswersAreCountedBySource(t *testing.T) {
 	for range 3 {
 		require.Equal(t, http.StatusNotModified, a.get(t, 1, dau, "If-None-Match", tag).StatusCode)
 	}
-	q := waitingQuery{release: make(chan struct{})}
+	q := waitingQuestion{release: make(chan struct{})}
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, err := a.rows(t.Context(), "tag", caching{}, q, metric.Source{Snapshot: &replica.Snapshot{Snapshot: &manifest.Snapshot{}}}); err != nil {
+			if _, err := a.rows(t.Context(), "waiting", "tag", cachePolicy{}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now())); err != nil {
 				t.Error(err)
 			}
 		})
@@ -58,13 +59,13 @@ func TestAnswersAreCountedBySource(t *testing.T) {
 	}
 }
 
-type waitingQuery struct{ release chan struct{} }
+type waitingQuestion struct{ release chan struct{} }
 
-func (waitingQuery) Name() string { return "waiting" }
+func (waitingQuestion) Columns() []question.Column { return nil }
 
-func (q waitingQuery) Rows(context.Context, metric.Source) (any, error) {
+func (q waitingQuestion) Answer(context.Context, *engine.Source) (*question.Table, error) {
 	<-q.release
-	return []int{}, nil
+	return question.NewTable(nil, 0), nil
 }
 
 func TestManifestAge(t *testing.T) {

@@ -8,9 +8,9 @@ func stats() []Bug {
 		About: "An answer's tag does not depend on the version of the project's data. " +
 			"Shows without a fault: the same question before and after a load, though asked with min_position, has the same rows; and 304 for an ETag of before.",
 		Edits: []Edit{{
-			File: "services/stats/answer.go",
-			Old:  "snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, moment,",
-			New:  "stale, moment,",
+			File: "services/stats/etag.go",
+			Old:  "snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, clock,",
+			New:  "stale, clock,",
 		}},
 	}, {
 		Name:   "cache-without-project",
@@ -18,9 +18,9 @@ func stats() []Bug {
 		About: "An answer's tag does not depend on the project. " +
 			"Shows without a fault when two projects whose events came with the same load, or have none, ask the same question: the second gets the first's rows.",
 		Edits: []Edit{{
-			File: "services/stats/answer.go",
-			Old:  "server.APIVersion, project, q.Name(),",
-			New:  "server.APIVersion, q.Name(),",
+			File: "services/stats/etag.go",
+			Old:  "server.APIVersion, project, name,",
+			New:  "server.APIVersion, name,",
 		}},
 	}, {
 		Name:   "missing-project-filter",
@@ -28,9 +28,9 @@ func stats() []Bug {
 		About: "An event is looked up by its id among those of all projects. " +
 			"Shows without a fault when a caller asks for the id of another project's event: 200 instead of 404. Nothing else differs.",
 		Edits: []Edit{{
-			File: "services/stats/metric/event.go",
-			Old:  "\treturn collect(ctx, src, q.statement(oneEventSQL,",
-			New:  "\tsrc.Project = 0\n\treturn collect(ctx, src, q.statement(oneEventSQL,",
+			File: "services/stats/engine/duckdb/event.go",
+			Old:  "\treturn e.events(ctx, newStatement(nil, eventSQL,",
+			New:  "\te.project = 0\n\treturn e.events(ctx, newStatement(nil, eventSQL,",
 		}, {
 			File: "pkg/warehouse/manifest/snapshot.go",
 			Old:  "\tall := s.segments[project]\n",

@@ -12,21 +12,22 @@ import (
 	"math"
 	"time"
 
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/services/stats/engine"
 )
 
 // Engine serves all scans.
 type Engine struct {
-	db       *warehouse.DB
-	snapshot *warehouse.Snapshot
+	db       *duckdb.DB
+	snapshot *manifest.Snapshot
 	project  int64
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
 // New makes the engine for a project's events in a snapshot.
-func New(db *warehouse.DB, snapshot *warehouse.Snapshot, project int64) *Engine {
+func New(db *duckdb.DB, snapshot *manifest.Snapshot, project int64) *Engine {
 	return &Engine{db, snapshot, project}
 }
 
@@ -35,7 +36,7 @@ func (*Engine) Name() string { return "raw" }
 
 // run runs a statement and calls scan for each row.
 func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
-	q := warehouse.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where}
+	q := duckdb.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where}
 	if st.period.From != math.MinInt64 {
 		q.From = time.UnixMicro(st.period.From).UTC()
 	}

@@ -7,12 +7,12 @@ import (
 	"strconv"
 	"strings"
 
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/filter"
 )
 
 // filterSQL is the condition that a filter sets; where it is NULL, it does not hold.
-func filterSQL(f filter.Filter, columns warehouse.Columns) string {
+func filterSQL(f filter.Filter, columns duckdb.Columns) string {
 	if f.Field != filter.Properties {
 		if f.Op == "exists" {
 			return "true"
@@ -32,7 +32,7 @@ func filterSQL(f filter.Filter, columns warehouse.Columns) string {
 // shreddedSQL compares a property that has a column of its own, with the result of
 // propertySQL. ok is false where the column does not tell: the text of numbers with
 // a fraction or an exponent is only in JSON.
-func shreddedSQL(f filter.Filter, columns warehouse.Columns) (condition string, ok bool) {
+func shreddedSQL(f filter.Filter, columns duckdb.Columns) (condition string, ok bool) {
 	key := strings.TrimPrefix(f.Pointer, "/")
 	if strings.Contains(key, "/") {
 		return "", false // inside a property
@@ -62,19 +62,19 @@ func columnSQL(op, column, kind, value string, bind func(any) string) (condition
 	number, isNumber := numberOf(op, value)
 	op = strings.Replace(op, "in", "=", 1)
 	switch {
-	case kind == warehouse.Text:
+	case kind == duckdb.Text:
 		return textSQL(column, op, bind(value)), true
-	case kind == warehouse.Integer && !isNumber:
+	case kind == duckdb.Integer && !isNumber:
 		return textSQL(column+"::VARCHAR", op, bind(value)), true
-	case kind == warehouse.Integer && jsonInteger.MatchString(value):
+	case kind == duckdb.Integer && jsonInteger.MatchString(value):
 		return fmt.Sprintf("%s::HUGEINT %s %s::HUGEINT", column, op, bind(value)), true
-	case kind == warehouse.Integer:
+	case kind == duckdb.Integer:
 		return fmt.Sprintf("%s::DOUBLE %s %s::DOUBLE", column, op, bind(number)), true
-	case kind == warehouse.Number && isNumber && number == 0 && op == "=":
+	case kind == duckdb.Number && isNumber && number == 0 && op == "=":
 		// Bloom filters skip files with -0 for 0, and the other way round: abs keeps
 		// them out of it.
 		return fmt.Sprintf("abs(%s) = 0", column), true
-	case kind == warehouse.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
+	case kind == duckdb.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
 		return fmt.Sprintf("%s %s %s::DOUBLE", column, op, bind(number)), true
 	}
 	return "", false

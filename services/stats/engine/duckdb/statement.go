@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/filter"
 )
@@ -52,7 +52,7 @@ func offsetSQL(spans []calendar.Span, bind func(any) string) string {
 }
 
 // where is the condition of all filters.
-func (st *statement) where(columns warehouse.Columns) string {
+func (st *statement) where(columns duckdb.Columns) string {
 	conditions := []string{"true"}
 	for _, f := range st.filters {
 		conditions = append(conditions, filterSQL(f, columns))

@@ -11,8 +11,9 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/filter"
 )
@@ -20,14 +21,14 @@ import (
 // Engine serves the scans that a roll-up holds enough for.
 type Engine struct {
 	engine.Unsupported
-	db   *warehouse.DB
+	db   *duckdb.DB
 	view *rollup.View
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
 // New makes the engine for a project's roll-up. Scans run under the limits of db.
-func New(db *warehouse.DB, view *rollup.View) *Engine { return &Engine{db: db, view: view} }
+func New(db *duckdb.DB, view *rollup.View) *Engine { return &Engine{db: db, view: view} }
 
 // Name returns "rollup".
 func (*Engine) Name() string { return "rollup" }
@@ -36,7 +37,7 @@ func (*Engine) Name() string { return "rollup" }
 // damaged since costs time, not the answer.
 func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error {
 	err := e.db.Do(ctx, scan)
-	if errors.Is(err, rollup.ErrFormat) || errors.Is(err, warehouse.ErrQuarantined) {
+	if errors.Is(err, rollup.ErrFormat) || errors.Is(err, segment.ErrQuarantined) {
 		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
 	}
 	return err

@@ -1,0 +1,131 @@
+package stats
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"eventanalytics/services/stats/question"
+)
+
+// encodeJSON writes an answer as encoding/json would write a struct of it.
+func encodeJSON(a answer) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(`{"data":[`)
+	if err := writeRows(&b, a.rows, ","); err != nil {
+		return nil, err
+	}
+	b.WriteString(`],"meta":`)
+	if err := writeValue(&b, a.meta); err != nil {
+		return nil, err
+	}
+	b.WriteString(`,"query":`)
+	if err := writeValue(&b, a.query); err != nil {
+		return nil, err
+	}
+	b.WriteString(`,"response_time_sec":`)
+	b.Write(appendNumber(b.AvailableBuffer(), a.seconds))
+	b.WriteString("}\n")
+	return b.Bytes(), nil
+}
+
+func encodeNDJSON(a answer) ([]byte, error) {
+	var b bytes.Buffer
+	if err := writeRows(&b, a.rows, "\n"); err != nil {
+		return nil, err
+	}
+	if a.rows.Len() > 0 {
+		b.WriteByte('\n')
+	}
+	return b.Bytes(), nil
+}
+
+// writeValue writes what encoding/json makes of a value. Nothing is written for
+// browsers, which would need <, > and & escaped.
+func writeValue(b *bytes.Buffer, v any) error {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("writing JSON: %w", err)
+	}
+	b.Truncate(b.Len() - 1) // the newline
+	return nil
+}
+
+// writeRows writes each row as an object.
+func writeRows(b *bytes.Buffer, rows *question.Table, separator string) error {
+	names := make([]string, len(rows.Columns)) // each with what comes before it
+	for i, c := range rows.Columns {
+		names[i] = `,"` + c.Name + `":`
+	}
+	names[0] = "{" + names[0][1:]
+	for row := range rows.Len() {
+		if row > 0 {
+			b.WriteString(separator)
+		}
+		for i, c := range rows.Columns {
+			b.WriteString(names[i])
+			if err := writeCell(b, rows, c.Kind, i, row); err != nil {
+				return err
+			}
+		}
+		b.WriteByte('}')
+	}
+	return nil
+}
+
+func writeCell(b *bytes.Buffer, rows *question.Table, kind question.Kind, column, row int) error {
+	switch kind {
+	case question.Integer:
+		b.Write(strconv.AppendInt(b.AvailableBuffer(), rows.Integer(column, row), 10))
+	case question.Number:
+		b.Write(appendNumber(b.AvailableBuffer(), rows.Number(column, row)))
+	case question.Bool:
+		b.Write(strconv.AppendBool(b.AvailableBuffer(), rows.Bool(column, row)))
+	case question.JSON:
+		document := rows.Text(column, row)
+		if document == "" {
+			b.WriteString("null")
+		} else if err := json.Compact(b, []byte(document)); err != nil {
+			return fmt.Errorf("writing JSON: %w", err)
+		}
+	default:
+		return writeText(b, rows.Text(column, row))
+	}
+	return nil
+}
+
+// writeText writes a string: as it is where nothing has to be escaped, which is
+// nearly always.
+func writeText(b *bytes.Buffer, s string) error {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, escaped) {
+		return writeValue(b, s)
+	}
+	b.WriteByte('"')
+	b.WriteString(s)
+	b.WriteByte('"')
+	return nil
+}
+
+// escaped says whether encoding/json escapes a character even where it leaves HTML
+// alone. The last two are line ends in JavaScript.
+func escaped(r rune) bool {
+	return r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029'
+}
+
+// appendNumber writes a number in the shortest form, as ECMAScript does.
+func appendNumber(b []byte, x float64) []byte {
+	if abs := math.Abs(x); abs == 0 || abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(b, x, 'f', -1, 64)
+	}
+	b = strconv.AppendFloat(b, x, 'e', -1, 64)
+	if n := len(b); n >= 4 && b[n-4] == 'e' && b[n-3] == '-' && b[n-2] == '0' { // e-09 is e-9
+		b[n-2] = b[n-1]
+		b = b[:n-1]
+	}
+	return b
+}

@@ -1,0 +1,60 @@
+package stats
+
+import (
+	"math"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"eventanalytics/pkg/warehouse/replica"
+)
+
+func (s *Service) measure(registry prometheus.Registerer) {
+	f := promauto.With(registry)
+	s.seconds = f.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups or raw events, waiting for a place included.",
+		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"metric", "source"})
+	s.answers = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_stats_answers_total",
+		Help: "Answers given, by how they came about: computed, shared with another request, cached, or not_modified because the client had them.",
+	}, []string{"metric", "source"})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_cache_answers", Help: "Answers kept in memory.",
+	}, func() float64 { answers, _ := s.cache.held(); return float64(answers) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_cache_bytes", Help: "Estimated memory of the answers kept.",
+	}, func() float64 { _, bytes := s.cache.held(); return float64(bytes) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_manifest_age_seconds", Help: "Time since the manifest was last looked at with success, +Inf before the first time.",
+	}, func() float64 {
+		age, ok := s.reader.Age()
+		if !ok {
+			return math.Inf(1)
+		}
+		return age.Seconds()
+	})
+	gauge := func(name, help string, value func(*replica.Snapshot) float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 {
+			snapshot, err := s.reader.Current()
+			if err != nil {
+				return 0
+			}
+			return value(snapshot)
+		})
+	}
+	gauge("analytics_stats_manifest_version", "Version of the manifest that questions are answered from, 0 for none.",
+		func(v *replica.Snapshot) float64 { return float64(v.Version) })
+	gauge("analytics_stats_segments", "Segments in the version that questions are answered from.",
+		func(v *replica.Snapshot) float64 { return float64(v.Live()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_quarantined_segments", Help: "Files of segments that are not what the manifest says; questions that need the events in them are refused.",
+	}, func() float64 { return float64(s.reader.Quarantined()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_rollup_bytes", Help: "Memory that roll-ups take; WAREHOUSE_ROLLUP_BYTES bounds it.",
+	}, func() float64 { return float64(s.reader.RollUpBytes()) })
+	gauge("analytics_stats_projects_without_rollup", "Projects that are answered from their events alone, because memory is short, a roll-up is damaged or a segment has none.",
+		func(v *replica.Snapshot) float64 { return float64(v.WithoutRollUp()) })
+	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
+		func(v *replica.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
+}

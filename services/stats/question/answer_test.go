@@ -1,0 +1,255 @@
+package question_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/oracle"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/filter"
+	"eventanalytics/services/stats/question"
+)
+
+func TestMain(m *testing.M) {
+	// The naive model reads the same tz database through package time.
+	if err := os.Setenv("ZONEINFO", "../../../pkg/calendar/zoneinfo.zip"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+func seeded(t testing.TB, seed uint64) generator {
+	if s := os.Getenv("SEED"); s != "" {
+		_, err := fmt.Sscan(s, &seed)
+		require.NoError(t, err)
+	}
+	t.Logf("SEED=%d", seed)
+	return generator{Rand: rand.New(rand.NewPCG(seed, 0))}
+}
+
+// TestQuestions compares every question with the oracle, from the events and from
+// roll-ups, on random events of several projects, written in several segments in
+// any order.
+func TestQuestions(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	w := newWorld(t)
+	for i, s := range scenes {
+		for p := range 2 {
+			project := int64(10*i + p)
+			g.kinds = g.someKinds()
+			events := g.events(s, 150+g.IntN(250))
+			for len(events) > 0 {
+				n := 1 + g.IntN(len(events))
+				w.add(t, project, events[:n])
+				events = events[n:]
+			}
+			for range g.IntN(4) {
+				w.compact(t, g, project)
+			}
+		}
+	}
+	require.NotEmpty(t, w.shredded[duckdb.Text])
+	require.NotEmpty(t, w.shredded[duckdb.Integer])
+	require.NotEmpty(t, w.shredded[duckdb.Number])
+	for i, s := range scenes {
+		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
+			for p := range 2 {
+				c := newComparison(t, g, w, s, int64(10*i+p))
+				for range 2 {
+					c.all(t)
+				}
+			}
+		})
+	}
+	t.Log("answers", w.answers)
+	require.Greater(t, w.answers["rollup"], 50)
+	require.Greater(t, w.answers["raw"], 50)
+}
+
+// comparison asks the same of the engines and of the oracle.
+type comparison struct {
+	data
+	g     generator
+	scene scene
+	zone  *calendar.Zone
+	loc   *time.Location
+	whole []event.Event  // all events
+	model []oracle.Event // those of the filters at hand
+}
+
+func newComparison(t *testing.T, g generator, w *world, s scene, project int64) *comparison {
+	zone, err := calendar.Load(s.zone)
+	require.NoError(t, err)
+	loc, err := time.LoadLocation(s.zone)
+	require.NoError(t, err)
+	return &comparison{data: w.data(t, project, time.Time{}), g: g, scene: s, zone: zone, loc: loc, whole: w.events[project]}
+}
+
+func (c *comparison) all(t *testing.T) {
+	scope, about := c.scope(t)
+	from := c.scene.at().AddDate(0, 0, c.g.IntN(40)-30)
+	if c.g.IntN(3) == 0 { // close to where the calendar is odd
+		from = c.scene.at().AddDate(0, 0, c.g.IntN(5)-3)
+	}
+	to := from.AddDate(0, 0, pick(c.g, []int{0, 1, 3, 10, 45}))
+	days := question.Days{From: calendar.DateOf(from), To: calendar.DateOf(to)}
+	first, last := days.From.String(), days.To.String()
+	about += " " + first + "…" + last
+
+	for _, scope.Fill = range []string{"", "zero"} {
+		about := fmt.Sprintf("%s fill=%s", about, scope.Fill)
+		labels := oracle.Buckets("day", first, last, c.loc)
+		dau := oracle.DAU(c.model, first, last, c.loc)
+		if scope.Fill != "" {
+			dau = oracle.Fill(dau, labels, func(r oracle.DayUsers) string { return r.Date }, func(day string) oracle.DayUsers { return oracle.DayUsers{Date: day} })
+		}
+		c.equal(t, about, question.DAU{Days: days, Scope: scope}, fields(dau))
+		for _, window := range []int{1, 7, 30} {
+			active := oracle.ActiveUsers(c.model, first, last, c.loc, window)
+			if scope.Fill != "" {
+				active = oracle.Fill(active, labels, func(r oracle.DayActive) string { return r.Date }, func(day string) oracle.DayActive { return oracle.DayActive{Date: day} })
+			}
+			c.equal(t, fmt.Sprintf("%s window=%d", about, window), question.ActiveUsers{Days: days, Window: window, Scope: scope}, fields(active))
+		}
+		for _, unit := range []calendar.Unit{calendar.Hour, calendar.Day, calendar.Week, calendar.Month} {
+			c.events(t, fmt.Sprintf("%s interval=%s", about, unit), question.Events{Days: days, Interval: unit, Scope: scope})
+		}
+	}
+	limit := 1 + c.g.IntN(8)
+	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Include: "users", Scope: scope},
+		fields(oracle.TopEventsUsers(c.model, first, last, c.loc, limit)))
+	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Scope: scope}, fields(oracle.TopEvents(c.model, first, last, c.loc, limit)))
+	c.equal(t, about, question.EventTypes{Scope: scope}, fields(oracle.EventTypes(c.model, c.loc)))
+	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(c.model, c.loc, limit)))
+	c.one(t)
+	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {
+		c.retention(t, about, scope, days, unit)
+	}
+}
+
+// scope makes random filters, also for the oracle.
+func (c *comparison) scope(t *testing.T) (question.Scope, string) {
+	scope := question.Scope{Timezone: c.zone}
+	var conditions []func(event.Event) bool
+	about := "segments"
+	for range pick(c.g, []int{0, 1, 1, 1, 2}) {
+		text, holds := c.g.filter()
+		f, err := filter.Parse(text)
+		require.NoError(t, err, text)
+		scope.Segment = append(scope.Segment, f)
+		conditions = append(conditions, holds)
+		about += fmt.Sprintf(" %q", text)
+	}
+	c.model = nil
+events:
+	for _, e := range c.whole {
+		for _, holds := range conditions {
+			if !holds(e) {
+				continue events
+			}
+		}
+		c.model = append(c.model, naive(e))
+	}
+	return scope, about
+}
+
+// naive is an event as the oracle takes it.
+func naive(e event.Event) oracle.Event {
+	return oracle.Event{ID: e.ID.String(), UserID: e.UserID, Type: e.Type, At: time.UnixMicro(e.OccurredAt), Properties: e.Properties}
+}
+
+func (c *comparison) events(t *testing.T, about string, q question.Events) {
+	first, last := q.From.String(), q.To.String()
+	for _, q.By = range []string{"", "event_type"} {
+		want := oracle.Events(c.model, first, last, c.loc, string(q.Interval), q.By != "")
+		if q.Fill != "" {
+			want = c.fill(want, oracle.Buckets(string(q.Interval), first, last, c.loc), q.By != "")
+		}
+		if q.By == "" {
+			c.equal(t, about, q, fields(want, "Type"))
+		} else {
+			c.equal(t, about+" by type", q, fields(want))
+		}
+	}
+}
+
+// fill makes a row for each bucket, and for each type that there is in it.
+func (c *comparison) fill(rows []oracle.BucketCount, buckets []string, byType bool) []oracle.BucketCount {
+	types := []string{""}
+	if byType {
+		seen := make([]oracle.Event, len(rows))
+		for i, r := range rows {
+			seen[i].Type = r.Type
+		}
+		types = oracle.Types(seen)
+	}
+	var labels []string
+	for _, b := range buckets {
+		for _, name := range types {
+			labels = append(labels, b+" "+name)
+		}
+	}
+	return oracle.Fill(rows, labels, func(r oracle.BucketCount) string { return r.Bucket + " " + r.Type }, func(label string) oracle.BucketCount {
+		bucket, name, _ := strings.Cut(label, " ")
+		return oracle.BucketCount{Bucket: bucket, Type: name}
+	})
+}
+
+func (c *comparison) one(t *testing.T) {
+	e := pick(c.g, c.whole)
+	c.equal(t, "one", question.Event{EventID: e.ID, Timezone: c.zone}, fields(oracle.One([]oracle.Event{naive(e)}, c.loc, e.ID.String())))
+	c.equal(t, "none", question.Event{EventID: uuid.UUID{1}, Timezone: c.zone}, [][]any{})
+}
+
+func (c *comparison) retention(t *testing.T, about string, scope question.Scope, days question.Days, unit calendar.Unit) {
+	q := question.Retention{
+		StartDate: days.From, EndDate: days.To, Granularity: unit, Windows: 1 + c.g.IntN(12),
+		Cohort: pick(c.g, []string{"first_ever", "in_period"}), Scope: scope,
+	}
+	if c.g.IntN(2) == 0 {
+		q.EventType = pick(c.g, someTypes)
+	}
+	if c.g.IntN(2) == 0 {
+		q.ReturningEventType = pick(c.g, someTypes)
+	}
+	later := *c
+	later.now = c.scene.at().Add(time.Duration(c.g.Int64N(int64(60*24*time.Hour)) - int64(10*24*time.Hour)))
+	c.w.complete = later.now.Add(-time.Duration(c.g.Int64N(int64(5 * 24 * time.Hour))))
+	later.snapshot = c.w.snapshot(t, c.project)
+	want := oracle.Retention{
+		Start: q.StartDate.String(), End: q.EndDate.String(), Granularity: string(unit), Windows: q.Windows,
+		InPeriod: q.Cohort == "in_period", Founding: q.EventType, Returning: q.ReturningEventType,
+		Zone: c.loc, Now: later.now, CompleteUntil: c.w.complete,
+	}.Rows(c.model)
+	later.equal(t, fmt.Sprintf("%s %+v now=%s complete=%s", about, q, later.now, c.w.complete), q, fields(want))
+}
+
+// equal compares the answers of each engine, and of both in their order.
+func (c *comparison) equal(t *testing.T, about string, q question.Question, want [][]any) {
+	t.Helper()
+	require.Equal(t, want, c.rows(t, q), "%T %s", q, about)
+	got, _, err := c.ask(t.Context(), q, c.rollUp())
+	served := "rollup"
+	if errors.Is(err, engine.ErrUnsupported) {
+		served = "raw"
+	} else {
+		require.NoError(t, err, "%T %s", q, about)
+		require.Equal(t, want, got, "%T %s from the roll-up", q, about)
+	}
+	got, from, err := c.ask(t.Context(), q, c.rollUp(), c.raw())
+	require.NoError(t, err, "%T %s", q, about)
+	require.Equal(t, served, from, "%T %s", q, about)
+	require.Equal(t, want, got, "%T %s from %s", q, about, from)
+	c.w.answers[from]++
+}

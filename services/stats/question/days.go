@@ -1,0 +1,105 @@
+package question
+
+import (
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/services/stats/engine"
+)
+
+// DayParams are the parameters of a range of days.
+type DayParams struct {
+	From     string `query:"from" json:"from,omitempty" format:"date" minLength:"1" doc:"First day; required" example:"2025-08-01"`
+	FromDate string `query:"from_date" json:"from_date,omitempty" format:"date" minLength:"1" doc:"Another name of from; only one of them may be given"`
+	To       string `query:"to" json:"to,omitempty" format:"date" minLength:"1" doc:"Last day, inclusive; required; at most 3,660 days" example:"2025-08-31"`
+	ToDate   string `query:"to_date" json:"to_date,omitempty" format:"date" minLength:"1" doc:"Another name of to; only one of them may be given"`
+}
+
+// Days are the local dates that a question is about, both inclusive.
+type Days struct {
+	From calendar.Date `json:"from" format:"date"`
+	To   calendar.Date `json:"to" format:"date"`
+}
+
+func (d Days) dates() engine.Range { return engine.Range{From: d.From, To: d.To} }
+
+func (p *DayParams) days() (Days, error) {
+	from, err := alias("from", p.From, "from_date", p.FromDate)
+	if err != nil {
+		return Days{}, err
+	}
+	to, err := alias("to", p.To, "to_date", p.ToDate)
+	if err != nil {
+		return Days{}, err
+	}
+	return parseDays(from, to)
+}
+
+// param is a parameter under the name that it was given by.
+type param struct{ name, value string }
+
+// alias returns the parameter under whichever of its names it was given.
+func alias(name, value, other, otherValue string) (param, error) {
+	switch {
+	case value != "" && otherValue != "":
+		return param{}, invalid(other, "is another name of %s, only one of them may be given", name)
+	case otherValue != "":
+		return param{other, otherValue}, nil
+	case value == "":
+		return param{}, invalid(name, "is required")
+	}
+	return param{name, value}, nil
+}
+
+// maxDays is the longest range.
+const maxDays = 3660
+
+func parseDays(from, to param) (Days, error) {
+	first, err := calendar.ParseDate(from.value)
+	if err != nil {
+		return Days{}, invalid(from.name, "%s", err)
+	}
+	last, err := calendar.ParseDate(to.value)
+	if err != nil {
+		return Days{}, invalid(to.name, "%s", err)
+	}
+	if first > last {
+		return Days{}, invalid(from.name, "%s is after %s, %s", first, to.name, last)
+	}
+	if n := last - first + 1; n > maxDays {
+		return Days{}, invalid(to.name, "the range has %d days, at most %d are allowed", n, maxDays)
+	}
+	return Days{first, last}, nil
+}
+
+// parseRange reads what questions about a range of days have in common.
+func parseRange(d *DayParams, f *FilterParams) (days Days, scope Scope, err error) {
+	if days, err = d.days(); err == nil {
+		scope, err = f.scope()
+	}
+	return days, scope, err
+}
+
+// dayTable makes a row of a date and its users for each day with users, with fill for
+// each day that there was.
+func dayTable(columns []Column, users []engine.DayUsers, d Days, s Scope) (*Table, error) {
+	if s.Fill == "" {
+		rows := NewTable(columns, len(users))
+		for _, u := range users {
+			if err := rows.Add(TextOf(u.Day.String()), IntegerOf(u.Users)); err != nil {
+				return nil, err
+			}
+		}
+		return rows, nil
+	}
+	days := s.Timezone.Dates(calendar.Day, d.From, d.To)
+	rows := NewTable(columns, len(days))
+	for _, day := range days {
+		var n int64
+		if len(users) > 0 && users[0].Day == day {
+			n, users = users[0].Users, users[1:]
+		}
+		if err := rows.Add(TextOf(day.String()), IntegerOf(n)); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}

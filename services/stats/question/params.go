@@ -1,0 +1,128 @@
+package question
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/filter"
+)
+
+// ParamError says what is wrong with a parameter.
+type ParamError struct{ Name, Message string }
+
+func (e *ParamError) Error() string { return e.Name + ": " + e.Message }
+
+func invalid(name, format string, args ...any) *ParamError {
+	return &ParamError{name, fmt.Sprintf(format, args...)}
+}
+
+// OutputParams are the parameters that say how and from what to answer.
+type OutputParams struct {
+	Timezone    string `query:"timezone" json:"timezone,omitempty" default:"UTC" minLength:"1" doc:"IANA time zone in which days, weeks, months and hours are cut" example:"Europe/Kyiv"`
+	Format      string `query:"format" json:"format,omitempty" enum:"json,csv,ndjson,parquet" doc:"Format of the answer; without it the Accept header decides, JSON by default"`
+	MinPosition string `query:"min_position" json:"min_position,omitempty" minLength:"1" doc:"Answer only from data that include this position: that of an upload, or of an earlier answer"`
+	Wait        string `query:"wait" json:"wait,omitempty" default:"5s" minLength:"1" doc:"How long to wait for min_position, at most 30s" example:"5s"`
+
+	headers Headers
+}
+
+// Headers are what a request says of its answer beside its parameters.
+type Headers struct{ Accept, IfNoneMatch, CacheControl string }
+
+// Output returns p.
+func (p *OutputParams) Output() *OutputParams { return p }
+
+// Headers returns the request's.
+func (p *OutputParams) Headers() Headers { return p.headers }
+
+// Resolve reads what is not a parameter, and refuses what huma lets pass.
+func (p *OutputParams) Resolve(ctx huma.Context) []error {
+	p.headers = Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
+	if p := server.CheckQuery(ctx, "segment"); p != nil {
+		return []error{p}
+	}
+	return nil
+}
+
+func (p *OutputParams) zone() (*calendar.Zone, error) {
+	zone, err := calendar.Load(p.Timezone)
+	if err != nil {
+		return nil, invalid("timezone", "%q is not an IANA time zone", p.Timezone)
+	}
+	return zone, nil
+}
+
+// FilterParams are the parameters of questions about many events.
+type FilterParams struct {
+	OutputParams
+	Segment     []string `query:"segment,explode" json:"-" maxItems:"50" nullable:"false" doc:"Condition on events; it may be repeated, and all must hold: event_type:purchase, user_id=42, properties.country=UA, also != > >= < <= ~ (contains), properties.country:in(UA,PL), properties.coupon:exists; a dot leads into objects, a backslash makes the character after it an ordinary one"`
+	JSONSegment Segments `json:"segment,omitempty"`
+	Fill        string   `query:"fill" json:"fill,omitempty" enum:"zero" doc:"zero: with rows for empty buckets"`
+}
+
+// maxSegments is how many conditions a question may have.
+const maxSegments = 50
+
+// Segments are conditions in JSON: one, or an array of them.
+type Segments []string
+
+// UnmarshalJSON reads a string or an array of strings.
+func (s *Segments) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*s = Segments{one}
+		return nil
+	}
+	return json.Unmarshal(data, (*[]string)(s))
+}
+
+// Schema describes both forms.
+func (Segments) Schema(huma.Registry) *huma.Schema {
+	maximum := maxSegments
+	one := &huma.Schema{Type: huma.TypeString}
+	return &huma.Schema{
+		Description: "Condition on events, or an array of conditions that must all hold; see the parameter segment of GET",
+		OneOf:       []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &maximum}},
+	}
+}
+
+// Scope is what a question about many events is asked with.
+type Scope struct {
+	Timezone *calendar.Zone  `json:"timezone" nullable:"false"`
+	Fill     string          `json:"fill,omitempty"` // zero: with rows for empty buckets
+	Segment  []filter.Filter `json:"segment,omitempty" nullable:"false"`
+}
+
+func (s Scope) events() engine.Scope { return engine.Scope{Zone: s.Timezone, Filters: s.Segment} }
+
+func (p *FilterParams) scope() (s Scope, err error) {
+	if s.Timezone, err = p.zone(); err != nil {
+		return s, err
+	}
+	s.Fill = p.Fill
+	texts := append(p.Segment, p.JSONSegment...)
+	if len(texts) > maxSegments {
+		return s, invalid("segment", "is given %d times, at most %d are allowed", len(texts), maxSegments)
+	}
+	for _, text := range texts {
+		f, err := filter.Parse(text)
+		if err != nil {
+			return s, invalid("segment", "%q %s", shorten(text), err)
+		}
+		s.Segment = append(s.Segment, f)
+	}
+	return s, nil
+}
+
+// shorten keeps messages readable.
+func shorten(s string) string {
+	if r := []rune(s); len(r) > 60 {
+		return string(r[:60]) + "…"
+	}
+	return s
+}

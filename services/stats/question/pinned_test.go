@@ -1,0 +1,155 @@
+package question_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/event"
+	"eventanalytics/services/stats/filter"
+	"eventanalytics/services/stats/question"
+)
+
+func TestQueriesEndWithTheirContext(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, 1, seeded(t, 1).events(scenes[0], 100))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	d := w.data(t, 1, time.Time{})
+	_, _, err = d.ask(ctx, question.EventTypes{Scope: question.Scope{Timezone: zone}}, d.raw())
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestClocksThatGoBackOverMidnight pins what random events hardly ever hit: the
+// clock shows 29 October for a minute, then the 28th for another hour. The first
+// event decides on the cohort, not the smallest date.
+func TestClocksThatGoBackOverMidnight(t *testing.T) {
+	w := newWorld(t)
+	at := func(s string) int64 {
+		instant, err := time.Parse(time.RFC3339, s)
+		require.NoError(t, err)
+		return instant.UnixMicro()
+	}
+	w.add(t, 1, []event.Event{
+		{ID: uuid.UUID{1}, UserID: "a", Type: "x", OccurredAt: at("2006-10-29T02:30:30Z")}, // 00:00:30 on the 29th
+		{ID: uuid.UUID{2}, UserID: "a", Type: "x", OccurredAt: at("2006-10-29T02:40:00Z")}, // 23:10 on the 28th
+		{ID: uuid.UUID{3}, UserID: "b", Type: "x", OccurredAt: at("2006-10-29T02:29:00Z")}, // 23:59 on the 28th
+		{ID: uuid.UUID{4}, UserID: "b", Type: "x", OccurredAt: at("2006-10-29T03:30:00Z")}, // 00:00 on the 29th
+	})
+	zone, err := calendar.Load("America/St_Johns")
+	require.NoError(t, err)
+	scope := question.Scope{Timezone: zone}
+	days := question.Days{From: 13449, To: 13450}
+	require.Equal(t, "2006-10-28 2006-10-29", days.From.String()+" "+days.To.String())
+	d := w.data(t, 1, time.UnixMicro(at("2006-12-01T00:00:00Z")))
+	d.snapshot.CompleteUntil = d.now
+
+	require.Equal(t, [][]any{{"2006-10-28", 2}, {"2006-10-29", 2}}, d.rows(t, question.DAU{Days: days, Scope: scope}))
+	two := question.Retention{StartDate: days.From, EndDate: days.To, Granularity: calendar.Day, Windows: 2, Scope: scope}
+	one := two
+	one.EndDate, one.Windows = days.From, 1
+	require.Equal(t, [][]any{{"2006-10-28", 0, 1, 1, 1.0, false}}, d.rows(t, one), "a came first on the 29th")
+	require.Equal(t, [][]any{
+		{"2006-10-28", 0, 1, 1, 1.0, false}, {"2006-10-28", 1, 1, 1, 1.0, false},
+		{"2006-10-29", 0, 1, 1, 1.0, false}, {"2006-10-29", 1, 1, 0, 0.0, false},
+	}, d.rows(t, two))
+}
+
+// TestLostRollUp: where days are cut off UTC, quarters are read from the file. When
+// it is gone the answer is the same, from the events.
+func TestLostRollUp(t *testing.T) {
+	g := seeded(t, 4)
+	w := newWorld(t)
+	w.add(t, 1, g.events(scenes[0], 300))
+	zone, err := calendar.Load("Asia/Kathmandu")
+	require.NoError(t, err)
+	at := calendar.DateOf(scenes[0].at())
+	q := question.DAU{Days: question.Days{From: at - 30, To: at + 30}, Scope: question.Scope{Timezone: zone}}
+	d := w.data(t, 1, time.Time{})
+	want := d.rows(t, q)
+	require.NotEmpty(t, want)
+	require.NoError(t, os.Remove(filepath.Join(w.dir, w.segments[0].RollUpPath())))
+	got, from, err := d.ask(t.Context(), q, d.rollUp(), d.raw())
+	require.NoError(t, err)
+	require.Equal(t, "raw", from)
+	require.Equal(t, want, got)
+	q.Timezone, err = calendar.Load("UTC")
+	require.NoError(t, err)
+	_, from, err = d.ask(t.Context(), q, d.rollUp(), d.raw())
+	require.NoError(t, err)
+	require.Equal(t, "rollup", from, "whole days are in memory")
+}
+
+// TestShreddedNumbersAreExact pins what random filters hardly ever meet: integers
+// that float64 cannot tell apart.
+func TestShreddedNumbersAreExact(t *testing.T) {
+	w := newWorld(t)
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for i, properties := range []string{`{"n":9007199254740992}`, `{"n":1.5}`, `{"n":9007199254740991}`} {
+		w.add(t, 1, []event.Event{{ID: uuid.UUID{byte(i)}, OccurredAt: at, UserID: fmt.Sprint(i), Type: "x", Properties: properties}})
+	}
+	out, err := w.builder.Merge(t.Context(), w.segments, 1000, 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"number:n"}, out[0].Shredded)
+	w.segments = out
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	for text, want := range map[string]int{
+		"properties.n=9007199254740993": 0, "properties.n>=9007199254740992": 1, "properties.n<9007199254740993": 3,
+		"properties.n=9007199254740993.0": 1, "properties.n~1.5": 1, "properties.n=1.50": 1,
+	} {
+		n := 0
+		for _, row := range w.data(t, 1, time.Time{}).rows(t, topOn(t, 20301, zone, text)) {
+			n += row[1].(int)
+		}
+		require.Equal(t, want, n, text)
+	}
+}
+
+// topOn asks for the event types of a day with a filter.
+func topOn(t *testing.T, day calendar.Date, zone *calendar.Zone, text string) question.Question {
+	f, err := filter.Parse(text)
+	require.NoError(t, err)
+	return question.TopEvents{
+		Days: question.Days{From: day, To: day}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: []filter.Filter{f}},
+	}
+}
+
+// TestShreddedZeros pins that 0 and -0 are one number: Parquet's bloom filters tell
+// them apart.
+func TestShreddedZeros(t *testing.T) {
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for _, zero := range []string{"0.0", "-0.0", "0", "-0", "-0e5"} {
+		w := newWorld(t)
+		var events []event.Event
+		for i := range 200 { // few values often: the column gets a dictionary
+			n := "5.5"
+			if i == 0 {
+				n = zero
+			}
+			events = append(events, event.Event{ID: uuid.UUID{byte(i)}, OccurredAt: at, UserID: fmt.Sprint(i), Type: "x", Properties: `{"n":` + n + `}`})
+		}
+		w.add(t, 1, events)
+		w.builder.ShredFrom = 1000
+		w.add(t, 2, events)
+		require.Equal(t, []string{"number:n"}, w.segments[0].Shredded)
+		require.Empty(t, w.segments[1].Shredded)
+		for _, condition := range []string{"=0", "=-0", "=0.0", "=-0.0", "=-0e1", ":in(7,-0.0)", ":in(7,0)", ">=0", ">=-0.0", "<=0", "<=-0.0", "!=0", "!=-0.0", "<0", ">-0.0", "~-0", "~-0.0"} {
+			q := topOn(t, 20301, zone, "properties.n"+condition)
+			fromColumn := w.data(t, 1, time.Time{}).rows(t, q)
+			fromJSON := w.data(t, 2, time.Time{}).rows(t, q)
+			require.Equal(t, fromJSON, fromColumn, "%s%s", zero, condition)
+		}
+	}
+}

@@ -1,0 +1,158 @@
+package question
+
+import (
+	"fmt"
+
+	"eventanalytics/services/stats/engine"
+)
+
+// Kind of a column's values.
+type Kind int
+
+// The kinds.
+const (
+	Text Kind = iota
+	Integer
+	Number
+	Bool
+	JSON // a document as text, or null
+)
+
+// Column describes a column of an answer.
+type Column struct {
+	Name   string
+	Kind   Kind
+	Format string // of a Text in the OpenAPI document, such as date
+	Doc    string
+}
+
+// Value is one value of a row.
+type Value struct {
+	kind    Kind
+	text    string
+	integer int64
+	number  float64
+}
+
+// TextOf makes a value of a Text column.
+func TextOf(s string) Value { return Value{kind: Text, text: s} }
+
+// IntegerOf makes a value of an Integer column.
+func IntegerOf(n int64) Value { return Value{kind: Integer, integer: n} }
+
+// NumberOf makes a value of a Number column.
+func NumberOf(x float64) Value { return Value{kind: Number, number: x} }
+
+// BoolOf makes a value of a Bool column.
+func BoolOf(b bool) Value {
+	v := Value{kind: Bool}
+	if b {
+		v.integer = 1
+	}
+	return v
+}
+
+// JSONOf makes a value of a JSON column; an empty document is null.
+func JSONOf(document string) Value { return Value{kind: JSON, text: document} }
+
+// Table has the rows of an answer, by column. Once it is complete it does not change:
+// any number of goroutines may read it.
+type Table struct {
+	Columns []Column
+
+	values []values // by column
+	rows   int
+	texts  int64 // bytes of all texts
+	budget engine.Budget
+}
+
+// values are those of one column, in the slice of its kind.
+type values struct {
+	texts    []string
+	integers []int64
+	numbers  []float64
+	bools    []bool
+}
+
+// widths are the bytes that a value takes by itself.
+var widths = [...]int{Text: 16, Integer: 8, Number: 8, Bool: 1, JSON: 16}
+
+// NewTable makes a table without rows, with room for so many.
+func NewTable(columns []Column, room int) *Table {
+	t := &Table{Columns: columns, values: make([]values, len(columns))}
+	room = min(room, engine.MaxRows)
+	for i, c := range columns {
+		column := &t.values[i]
+		switch c.Kind {
+		case Text, JSON:
+			column.texts = make([]string, 0, room)
+		case Integer:
+			column.integers = make([]int64, 0, room)
+		case Number:
+			column.numbers = make([]float64, 0, room)
+		case Bool:
+			column.bools = make([]bool, 0, room)
+		}
+	}
+	return t
+}
+
+// Add adds a row: a value for each column, in their order. It returns
+// engine.ErrTooManyRows or engine.ErrTooLarge when the table is full.
+func (t *Table) Add(row ...Value) error {
+	if len(row) != len(t.Columns) {
+		panic(fmt.Sprintf("row of %d values in a table of %d columns", len(row), len(t.Columns)))
+	}
+	size, texts := 0, 0
+	for i, v := range row {
+		if v.kind != t.Columns[i].Kind {
+			panic(fmt.Sprintf("value of kind %d in column %s", v.kind, t.Columns[i].Name))
+		}
+		size += widths[v.kind]
+		texts += len(v.text)
+	}
+	if err := t.budget.Spend(size + texts); err != nil {
+		return err
+	}
+	for i, v := range row {
+		column := &t.values[i]
+		switch v.kind {
+		case Text, JSON:
+			column.texts = append(column.texts, v.text)
+		case Integer:
+			column.integers = append(column.integers, v.integer)
+		case Number:
+			column.numbers = append(column.numbers, v.number)
+		case Bool:
+			column.bools = append(column.bools, v.integer == 1)
+		}
+	}
+	t.rows++
+	t.texts += int64(texts)
+	return nil
+}
+
+// Len returns the number of rows.
+func (t *Table) Len() int { return t.rows }
+
+// Text returns a value of a Text or JSON column.
+func (t *Table) Text(column, row int) string { return t.values[column].texts[row] }
+
+// Integer returns a value of an Integer column.
+func (t *Table) Integer(column, row int) int64 { return t.values[column].integers[row] }
+
+// Number returns a value of a Number column.
+func (t *Table) Number(column, row int) float64 { return t.values[column].numbers[row] }
+
+// Bool returns a value of a Bool column.
+func (t *Table) Bool(column, row int) bool { return t.values[column].bools[row] }
+
+// Bytes estimates the memory that the rows take. Texts that rows share count for
+// each.
+func (t *Table) Bytes() int64 {
+	size := t.texts
+	for _, v := range t.values {
+		size += int64(cap(v.texts)*widths[Text] + cap(v.integers)*widths[Integer] + cap(v.numbers)*widths[Number] + cap(v.bools)*widths[Bool])
+	}
+	return size
+}

@@ -1,0 +1,111 @@
+package stats
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/services/stats/question"
+)
+
+// responses describes the answers to a question with some forms of rows.
+func responses(schemas huma.Registry, rows []question.Row) map[string]*huma.Response {
+	text := func(doc string) *huma.MediaType {
+		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: doc}}
+	}
+	headers := map[string]*huma.Header{}
+	for _, name := range []string{"Cache-Control", "Content-Type", "ETag", "Vary"} {
+		headers[name] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	return map[string]*huma.Response{
+		"200": {
+			Description: "The rows; a request with Cache-Control: no-cache or no-store has them computed again",
+			Headers:     headers,
+			Content: map[string]*huma.MediaType{
+				"application/json":            {Schema: answerSchema(schemas, rows)},
+				formats["csv"].contentType:    text("The rows, with a header line"),
+				formats["ndjson"].contentType: text("The rows, each as a JSON object on a line of its own"),
+				formats["parquet"].contentType: {Schema: &huma.Schema{
+					Type: huma.TypeString, Format: "binary", Description: "The rows as an Apache Parquet file",
+				}},
+			},
+		},
+		"304": {Description: "The answer still has the ETag that If-None-Match names"},
+	}
+}
+
+func answerSchema(schemas huma.Registry, rows []question.Row) *huma.Schema {
+	lists := make([]*huma.Schema, len(rows))
+	for i, row := range rows {
+		schemas.Map()[row.Schema] = rowSchema(row.Columns)
+		lists[i] = &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: schemaPath + row.Schema}}
+	}
+	data := lists[0]
+	if len(lists) > 1 {
+		data = &huma.Schema{AnyOf: lists}
+	}
+	return &huma.Schema{
+		Type: huma.TypeObject,
+		Properties: map[string]*huma.Schema{
+			"data":              data,
+			"meta":              schemas.Schema(reflect.TypeFor[Meta](), true, ""),
+			"query":             querySchema(schemas),
+			"response_time_sec": {Type: huma.TypeNumber, Description: "Time the service took, in seconds"},
+		},
+		Required: []string{"data", "meta", "query", "response_time_sec"},
+	}
+}
+
+const schemaPath = "#/components/schemas/"
+
+// rowSchema describes a row as a JSON object.
+func rowSchema(columns []question.Column) *huma.Schema {
+	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+	for _, c := range columns {
+		value := columnSchema(c)
+		value.Description = c.Doc
+		row.Properties[c.Name] = value
+		row.Required = append(row.Required, c.Name)
+	}
+	return row
+}
+
+func columnSchema(c question.Column) *huma.Schema {
+	switch c.Kind {
+	case question.Integer:
+		return &huma.Schema{Type: huma.TypeInteger, Format: "int64"}
+	case question.Number:
+		return &huma.Schema{Type: huma.TypeNumber, Format: "double"}
+	case question.Bool:
+		return &huma.Schema{Type: huma.TypeBoolean}
+	case question.JSON:
+		return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
+	default:
+		return &huma.Schema{Type: huma.TypeString, Format: c.Format}
+	}
+}
+
+// queryName is what generated clients know the answer's query by.
+const queryName = "Resolved"
+
+// querySchema describes the query in an answer to any question: it has what one of
+// the questions has, and requires what all have.
+func querySchema(schemas huma.Registry) *huma.Schema {
+	if schemas.Map()[queryName] == nil {
+		query := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
+		for i, d := range question.All() {
+			one := huma.SchemaFromType(schemas, d.Question)
+			maps.Copy(query.Properties, one.Properties)
+			if i == 0 {
+				query.Required = one.Required
+			}
+			query.Required = slices.DeleteFunc(slices.Clone(query.Required), func(name string) bool {
+				return !slices.Contains(one.Required, name)
+			})
+		}
+		schemas.Map()[queryName] = query
+	}
+	return &huma.Schema{Ref: schemaPath + queryName}
+}
