@@ -3,6 +3,8 @@ package rollup
 import (
 	"maps"
 	"slices"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // Builder makes the roll-up of events, added in any order.
@@ -17,7 +19,7 @@ type Builder struct {
 // Add counts an event: when it happened, in microseconds since 1970 UTC, and its
 // user's key.
 func (b *Builder) Add(us int64, eventType string, user uint32) {
-	day := int32(floorDiv(us, dayMicros))
+	day := int32(calendar.FloorDiv(us, dayMicros))
 	to := b.bucket
 	if to == nil || day != b.day || eventType != b.eventType {
 		to = b.find(day, eventType, us)

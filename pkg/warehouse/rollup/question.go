@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // Period is the time [From, To). Those of one question must not overlap.
@@ -116,7 +118,7 @@ func (q *Question) pieces(periods []Period) []piece {
 		if from >= to {
 			continue
 		}
-		for _, d := range q.view.between(int32(floorDiv(int64(from), quartersOfDay)), int32(floorDiv(int64(to-1), quartersOfDay))) {
+		for _, d := range q.view.between(int32(calendar.FloorDiv(int64(from), quartersOfDay)), int32(calendar.FloorDiv(int64(to-1), quartersOfDay))) {
 			midnight := Quarter(d.day) * quartersOfDay
 			pieces = append(pieces, piece{d, int(max(from-midnight, 0)), int(min(to-midnight, quartersOfDay))})
 		}

@@ -15,6 +15,8 @@ package rollup
 import (
 	"errors"
 	"time"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // ErrFormat is returned for bytes that are no roll-up.
@@ -34,19 +36,11 @@ const (
 // QuarterAt returns the quarter that begins at an instant in microseconds since
 // 1970 UTC; ok is false when none does.
 func QuarterAt(us int64) (q Quarter, ok bool) {
-	return Quarter(floorDiv(us, QuarterMicros)), us%QuarterMicros == 0
+	return Quarter(calendar.FloorDiv(us, QuarterMicros)), us%QuarterMicros == 0
 }
 
 // DayOf returns the day (UTC) of an instant, counted since 1970-01-01.
-func DayOf(at time.Time) int32 { return int32(floorDiv(at.UnixMicro(), dayMicros)) }
-
-func floorDiv(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
-}
+func DayOf(at time.Time) int32 { return int32(calendar.FloorDiv(at.UnixMicro(), dayMicros)) }
 
 // entry is one day of one event type, or of all, in a file.
 type entry struct {

@@ -12,6 +12,8 @@ import (
 	"weak"
 
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // fact is an event as the naive model keeps it.
@@ -26,7 +28,7 @@ type facts []fact
 func (all facts) where(periods []Period, match func(string) bool) facts {
 	var some facts
 	for _, f := range all {
-		q := Quarter(floorDiv(f.us, QuarterMicros))
+		q := Quarter(calendar.FloorDiv(f.us, QuarterMicros))
 		inside := slices.ContainsFunc(periods, func(p Period) bool { return p.From <= q && q < p.To })
 		if inside && (match == nil || match(f.eventType)) {
 			some = append(some, f)
@@ -106,7 +108,7 @@ func (g generator) facts(n int) facts {
 		all[i] = fact{begin + g.Int64N(span), eventTypes[g.IntN(1+g.IntN(len(eventTypes)))], uint32(g.IntN(1 + g.IntN(users)))}
 		if i > 0 && g.IntN(3) == 0 { // again in the same quarter
 			all[i] = all[i-1]
-			all[i].us = floorDiv(all[i].us, QuarterMicros)*QuarterMicros + g.Int64N(QuarterMicros)
+			all[i].us = calendar.FloorDiv(all[i].us, QuarterMicros)*QuarterMicros + g.Int64N(QuarterMicros)
 		}
 	}
 	return all
@@ -117,10 +119,10 @@ func (g generator) periods(all facts) []Period {
 		return []Period{Always}
 	}
 	var periods []Period
-	at := Quarter(floorDiv(all[g.IntN(len(all))].us, QuarterMicros)) - Quarter(g.IntN(200))
+	at := Quarter(calendar.FloorDiv(all[g.IntN(len(all))].us, QuarterMicros)) - Quarter(g.IntN(200))
 	for range 1 + g.IntN(3) {
 		if g.IntN(2) == 0 { // whole days
-			at = Quarter(floorDiv(int64(at)+quartersOfDay-1, quartersOfDay)) * quartersOfDay
+			at = Quarter(calendar.FloorDiv(int64(at)+quartersOfDay-1, quartersOfDay)) * quartersOfDay
 		}
 		to := at + []Quarter{1, 4, 90, quartersOfDay, 7 * quartersOfDay, 20}[g.IntN(6)]
 		periods = append(periods, Period{at, to})
