@@ -184,6 +184,9 @@ func TestDatesLeaveOutTheDayThatNeverWas(t *testing.T) {
 	require.Equal(t, "2011-12-29 2011-12-30 2011-12-31", list("UTC", Day, "2011-12-29", "2011-12-31"))
 	require.Equal(t, "2011-12-26 2012-01-02", list("Pacific/Apia", Week, "2011-12-30", "2012-01-02"))
 	require.Equal(t, "2011-12-01 2012-01-01", list("Pacific/Apia", Month, "2011-12-30", "2012-01-02"))
+	for _, unit := range []Unit{Day, Week, Month} {
+		require.Empty(t, list("Pacific/Apia", unit, "2011-12-30", "2011-12-30"), unit)
+	}
 }
 
 func TestHours(t *testing.T) {

@@ -60,17 +60,14 @@ func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 }
 
 // Dates lists the first dates of the buckets that contain the dates
-// [first, last], except days that never existed in the zone. unit is Day, Week
-// or Month.
+// [first, last], except buckets of which the range has only days that never existed
+// in the zone. unit is Day, Week or Month.
 func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 	var dates []Date
 	for d := unit.Floor(first); d <= last; d = unit.Add(d, 1) {
-		if unit == Day {
-			if _, _, exists := z.Bounds(d, d); !exists {
-				continue
-			}
+		if _, _, exists := z.Bounds(max(d, first), min(unit.Add(d, 1)-1, last)); exists {
+			dates = append(dates, d)
 		}
-		dates = append(dates, d)
 	}
 	return dates
 }
