@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -9,44 +8,40 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/google/uuid"
 )
 
-// Limits bound the content of a request.
+// Limits bound what a request may hold.
 type Limits struct {
-	MaxEvents int       // maximum events per request
+	MaxEvents int       // maximum events in one request
 	NotBefore time.Time // earliest occurred_at, inclusive
 	NotAfter  time.Time // latest occurred_at, inclusive
 }
 
-// Invalid says why an event was rejected.
+// Invalid is an event that was refused.
 type Invalid struct {
-	Index   int    // of the event in the request, from 0
-	Field   string // of the event; empty if the event as a whole is invalid
-	Code    string // stable name of the error
-	Message string // for people
+	Index int // of the event in the request, from 0
+	Mistake
 }
 
-// Batch is a decoded request: its valid events in request order, and what is wrong
-// with the others.
+// Batch is a decoded request: its valid events in the order of the request, and
+// what is wrong with the others.
 type Batch struct {
 	Events  []Event
-	Indexes []int32 // of each of the Events in the request
+	Indexes []int32 // of each of Events in the request
 	Invalid []Invalid
 }
 
 // Len is the number of events in the request.
 func (b *Batch) Len() int { return len(b.Events) + len(b.Invalid) }
 
-// RequestError rejects a request as a whole: no part of it may be stored.
+// RequestError refuses a request as a whole: nothing of it may be stored.
 type RequestError struct {
 	Code      string
 	Message   string
-	Malformed bool // not JSON, as opposed to JSON of the wrong shape
+	Malformed bool // not even JSON, as opposed to JSON of a wrong shape
 }
 
 func (e *RequestError) Error() string { return e.Message }
@@ -57,13 +52,19 @@ var ErrTooManyEvents = errors.New("too many events in one request")
 // ErrEventTooLarge is returned for an event of more than 1 MiB.
 var ErrEventTooLarge = errors.New("an event has more than 1 MiB")
 
-// maxNesting is the depth at which jsontext gives up.
+// maxNesting is where jsontext gives up on nested values.
 const maxNesting = 10_000
 
 // Decode reads a request body: an array of events, one event, {"events": […]},
 // or, with ndjson, one event after the other. It is strict: duplicate keys,
-// invalid UTF-8 and trailing data reject the whole request with a *RequestError.
+// invalid UTF-8 and trailing data refuse the whole request with a *RequestError.
 // Errors of r are returned wrapped.
+//
+// It applies the rules of Validate to each field as it reads it, so that the
+// mistake it reports of an event is the first one in the order of its members.
+// Only Decode can find what is wrong with how an event is written: not-an-object,
+// unknown-field, ambiguous-field, missing-field, invalid-field for JSON of the
+// wrong kind, and invalid-uuid and invalid-timestamp for text that is neither.
 func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	d := decoders.Get().(*decoder)
 	defer d.free()
@@ -85,13 +86,13 @@ func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	return d.batch, nil
 }
 
-// decoders reuses what decoding a request would otherwise allocate each time: most
-// requests are small.
+// decoders keeps what decoding a request would otherwise allocate: most requests
+// are small.
 var decoders = sync.Pool{New: func() any {
 	return &decoder{json: jsontext.NewDecoder(strings.NewReader("")), types: map[string]string{}}
 }}
 
-// free returns d to the pool, without references to the request.
+// free returns d to the pool, holding nothing of the request.
 func (d *decoder) free() {
 	clear(d.types)
 	d.batch, d.texts, d.source = nil, texts{}, bounded{}
@@ -103,9 +104,9 @@ type decoder struct {
 	source bounded
 	limits Limits
 	batch  *Batch
-	start  int64             // where the current event begins, in bytes of the body
-	types  map[string]string // event types seen, interned
-	text   []byte            // user_id, then properties, of the current event
+	start  int64             // offset of the current event in the body, in bytes
+	types  map[string]string // valid event types seen, each kept once
+	user   []byte            // user_id of the current event
 	props  []byte            // its properties, as user_id may come after them
 	name   []byte            // scratch for a name or an unescaped string
 	texts  texts
@@ -165,7 +166,7 @@ func (d *decoder) array() error {
 	return err
 }
 
-// object reads one event or {"events": […]}; the first member decides which.
+// object reads one event or {"events": […]}; the name of the first member decides.
 func (d *decoder) object() error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -206,7 +207,7 @@ func (d *decoder) element() error {
 		if err := d.json.SkipValue(); err != nil {
 			return err
 		}
-		d.refuse("", "not-an-object", "an event must be a JSON object")
+		d.refuse(Mistake{"", "not-an-object", "an event must be a JSON object"})
 		return nil
 	}
 	if _, err := d.json.ReadToken(); err != nil {
@@ -219,8 +220,8 @@ func (d *decoder) element() error {
 	return d.event(name)
 }
 
-// memberName reads the next member's name, or returns nil at the end of the
-// object. The name is valid until the next call.
+// memberName reads the next member's name, or the end of the object, for which
+// it returns nil. The name is valid until the next call.
 func (d *decoder) memberName() ([]byte, error) {
 	if d.json.PeekKind() == '}' {
 		_, err := d.json.ReadToken()
@@ -237,201 +238,22 @@ func (d *decoder) memberName() ([]byte, error) {
 	return d.name, err
 }
 
-func (d *decoder) refuse(field, code, message string) {
-	d.batch.Invalid = append(d.batch.Invalid, Invalid{Index: d.batch.Len(), Field: field, Code: code, Message: message})
+func (d *decoder) refuse(m Mistake) {
+	d.batch.Invalid = append(d.batch.Invalid, Invalid{d.batch.Len(), m})
 }
 
-// event reads the members of an event whose first name has already been read. Only
-// the first error of an event is reported; the rest is still read, to check that it
-// is JSON.
-func (d *decoder) event(name []byte) error {
-	var e Event
-	var seen struct{ id, at, user, typ, props bool }
-	var wrong struct{ field, code, message string }
-	d.text, d.props = d.text[:0], d.props[:0]
-	userLen := 0
-	var err error
-	for ; name != nil; name, err = d.memberName() {
-		if err != nil {
-			return err
-		}
-		var field, code, message string
-		known := true
-		switch string(name) {
-		case "event_id":
-			field, seen.id = "event_id", true
-		case "occurred_at":
-			field, seen.at = "occurred_at", true
-		case "user_id":
-			field, seen.user = "user_id", true
-		case "event_type":
-			field, seen.typ = "event_type", true
-		case "properties", "properties_json":
-			field = "properties"
-			if len(name) > len(field) {
-				field = "properties_json"
-			}
-			if seen.props {
-				code, message = "ambiguous-field", "give either properties or properties_json"
-			}
-			seen.props = true
-		default:
-			known = false
-			field, code, message = string(clip(name)), "unknown-field", "is not a field of an event"
-		}
-		v, err := d.json.ReadValue()
-		if err != nil {
-			return err
-		}
-		if known && code == "" {
-			switch field {
-			case "event_id":
-				e.ID, code, message = d.eventID(v)
-			case "occurred_at":
-				e.OccurredAt, code, message = d.occurredAt(v)
-			case "user_id":
-				code, message = d.userID(v)
-				userLen = len(d.text)
-			case "event_type":
-				e.Type, code, message = d.eventType(v)
-			default:
-				if v.Kind() == 'n' {
-					break
-				}
-				if v.Kind() != '{' {
-					code, message = "invalid-field", "must be a JSON object or null"
-				} else if code, message = checkProperties(v); code == "" {
-					d.props = append(d.props[:0], v...)
-				}
-			}
-		}
-		if code != "" && wrong.code == "" {
-			wrong.field, wrong.code, wrong.message = field, code, message
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if wrong.code == "" {
-		wrong.code, wrong.message = "missing-field", "is required"
-		switch {
-		case !seen.id:
-			wrong.field = "event_id"
-		case !seen.at:
-			wrong.field = "occurred_at"
-		case !seen.user:
-			wrong.field = "user_id"
-		case !seen.typ:
-			wrong.field = "event_type"
-		default:
-			wrong.code = ""
-		}
-	}
-	if wrong.code != "" {
-		d.refuse(wrong.field, wrong.code, wrong.message)
-		return nil
-	}
-	text := d.texts.add(d.text, d.props)
-	e.UserID, e.Properties = text[:userLen], text[userLen:]
+func (d *decoder) accept(e Event) {
 	index := int32(d.batch.Len())
 	if n := len(d.batch.Events); n == cap(d.batch.Events) {
-		// Doubling leaves less garbage than append, which grows by a quarter.
+		// Doubling leaves less garbage behind than append, which adds a quarter.
 		d.batch.Indexes = slices.Grow(d.batch.Indexes, max(n, 1))
 		d.batch.Events = slices.Grow(d.batch.Events, max(n, 1))
 	}
 	d.batch.Indexes = append(d.batch.Indexes, index)
 	d.batch.Events = append(d.batch.Events, e)
-	return nil
 }
 
-// unquote returns the value of a JSON string, valid until the next call. Most
-// strings have no escapes and are not copied; some encoders escape even the plus
-// sign of a UTC offset.
-func (d *decoder) unquote(v jsontext.Value) []byte {
-	if bytes.IndexByte(v, '\\') < 0 {
-		return v[1 : len(v)-1]
-	}
-	d.name, _ = jsontext.AppendUnquote(d.name[:0], v) // ReadValue has checked it
-	return d.name
-}
-
-func (d *decoder) eventID(v jsontext.Value) (id uuid.UUID, code, message string) {
-	if v.Kind() == '"' {
-		if text := d.unquote(v); len(text) == 36 {
-			var err error
-			if id, err = uuid.ParseBytes(text); err == nil && id != uuid.Nil {
-				return id, "", ""
-			}
-		}
-	}
-	return uuid.Nil, "invalid-uuid", "must be a UUID in its 36-character form, not the nil UUID"
-}
-
-func (d *decoder) occurredAt(v jsontext.Value) (micros int64, code, message string) {
-	if v.Kind() == '"' {
-		if t, ok := parseTimestamp(d.unquote(v)); ok {
-			switch {
-			case t > d.limits.NotAfter.UnixMicro():
-				return 0, "timestamp-in-future", "is later than " + d.limits.NotAfter.UTC().Format(time.RFC3339)
-			case t < d.limits.NotBefore.UnixMicro():
-				return 0, "timestamp-too-early", "is earlier than " + d.limits.NotBefore.UTC().Format(time.RFC3339)
-			}
-			return t, "", ""
-		}
-	}
-	return 0, "invalid-timestamp", "must be an RFC 3339 date-time such as 2025-08-21T06:52:34+03:00"
-}
-
-// maxCodePoints of user_id and event_type.
-const maxCodePoints = 200
-
-// userID appends the user's id as text to d.text, which must be empty.
-func (d *decoder) userID(v jsontext.Value) (code, message string) {
-	switch v.Kind() {
-	case '0':
-		if bytes.ContainsAny(v, ".eE") {
-			return "invalid-field", "a number must be an integer without fraction or exponent"
-		}
-		if string(v) == "-0" {
-			v = v[1:]
-		}
-		d.text = append(d.text, v...)
-	case '"':
-		d.text = append(d.text, d.unquote(v)...)
-	default:
-		return "invalid-field", "must be a string or an integer"
-	}
-	n := utf8.RuneCount(d.text)
-	switch {
-	case n == 0 || n > maxCodePoints:
-		return "invalid-field", "must have 1 to 200 characters"
-	case bytes.IndexByte(d.text, 0) >= 0:
-		return "invalid-character", `may not hold \u0000`
-	}
-	return "", ""
-}
-
-func (d *decoder) eventType(v jsontext.Value) (name, code, message string) {
-	if v.Kind() != '"' {
-		return "", "invalid-field", "must be a string"
-	}
-	raw := d.unquote(v)
-	if known, ok := d.types[string(raw)]; ok {
-		return known, "", ""
-	}
-	n := utf8.RuneCount(raw)
-	switch {
-	case n == 0 || n > maxCodePoints:
-		return "", "invalid-field", "must have 1 to 200 characters"
-	case bytes.ContainsFunc(raw, unicode.IsControl):
-		return "", "invalid-character", "may not hold control characters"
-	}
-	name = string(raw)
-	d.types[name] = name
-	return name, "", ""
-}
-
-// classify turns jsontext's errors into a RequestError with the location.
+// classify turns jsontext's errors into a RequestError that says where.
 func (d *decoder) classify(err error) error {
 	var request *RequestError
 	var syntax *jsontext.SyntacticError
@@ -440,7 +262,7 @@ func (d *decoder) classify(err error) error {
 		return err
 	case errors.Is(err, ErrEventTooLarge), errors.Is(d.source.err, ErrEventTooLarge):
 		return fmt.Errorf("%w, event %d", ErrEventTooLarge, d.batch.Len())
-	case d.source.err != nil: // jsontext turns some into syntax errors
+	case d.source.err != nil: // jsontext makes a syntax error of some
 		return fmt.Errorf("reading the request: %w", d.source.err)
 	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:
 		return &RequestError{Code: "malformed-json", Message: "the body is empty", Malformed: true}
@@ -459,13 +281,13 @@ func (d *decoder) classify(err error) error {
 	return fmt.Errorf("reading the request: %w", err)
 }
 
-// clip shortens a name from the request before it is shown.
+// clip shortens a name from outside for a message.
 func clip(name []byte) []byte {
-	const longest = 64
-	if len(name) <= longest {
+	const maximum = 64
+	if len(name) <= maximum {
 		return name
 	}
-	name = name[:longest]
+	name = name[:maximum]
 	for len(name) > 0 && !utf8.Valid(name) {
 		name = name[:len(name)-1]
 	}

@@ -1,5 +1,6 @@
-// Package event defines an event and turns request bodies into validated
-// batches of them. It knows nothing about HTTP or SQL.
+// Package event defines an event, the rules for a valid one (Validate), and the
+// JSON that the service's own protocol sends events in (Decode). It knows nothing
+// of HTTP or SQL.
 package event
 
 import (
@@ -8,10 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Event is one validated event. Its strings may share memory with the other
-// events of its batch.
+// Event is one event. Decode returns valid ones only; Validate checks those made
+// in another way. Its strings may share memory with the other events of its batch.
 type Event struct {
-	// ID identifies the event within its project, permanently.
+	// ID is the event's permanent identity inside its project.
 	ID uuid.UUID
 	// OccurredAt is in microseconds since 1970 UTC.
 	OccurredAt int64
