@@ -103,6 +103,9 @@ type humaContext huma.Context
 
 type limitedKey struct{}
 
+// Unwrap is huma's convention for contexts in contexts.
+func (c *limitedContext) Unwrap() huma.Context { return c.humaContext }
+
 func (c *limitedContext) SetStatus(code int) {
 	if c.stricter != nil {
 		setHeaders(c, *c.stricter)

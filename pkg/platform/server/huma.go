@@ -168,7 +168,12 @@ func codeOf(status int) string {
 // valid query.
 func CheckQuery(ctx huma.Context, repeatable ...string) *problem.Error {
 	address := ctx.URL()
-	query, err := url.ParseQuery(address.RawQuery)
+	return CheckRawQuery(address.RawQuery, repeatable...)
+}
+
+// CheckRawQuery is CheckQuery for a Handler.
+func CheckRawQuery(raw string, repeatable ...string) *problem.Error {
+	query, err := url.ParseQuery(raw)
 	if err != nil {
 		return problem.New(http.StatusBadRequest, "malformed-query", "the query cannot be decoded: "+err.Error())
 	}
