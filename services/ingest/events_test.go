@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -14,6 +13,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
@@ -25,6 +26,8 @@ import (
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/ingest/intake"
+	"eventanalytics/services/ingest/native"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -36,7 +39,7 @@ type api struct {
 	pool       *pgxpool.Pool
 }
 
-func newAPI(t *testing.T, limits Limits) *api {
+func newAPI(t *testing.T, limits intake.Limits) *api {
 	t.Helper()
 	pool := pgtest.New(t)
 	rate := ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
@@ -45,8 +48,7 @@ func newAPI(t *testing.T, limits Limits) *api {
 		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates:  ratelimit.Config{Ingest: rate},
-		Limits: limits,
-		Store:  store.Config{GroupCommit: true},
+		Intake: intake.Config{Limits: limits, Store: store.Config{GroupCommit: true}},
 	}
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)
@@ -59,7 +61,7 @@ func newAPI(t *testing.T, limits Limits) *api {
 	return &api{url: web.URL, pool: pool, token: authtest.Login(t, pool, tokens, "ann").Token}
 }
 
-var defaultLimits = Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 16 << 20, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}
+var defaultLimits = intake.Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 16 << 20, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}
 
 // request sends a body and decodes the answer into out; headers come in pairs.
 func (a *api) request(t *testing.T, method, path, body string, out any, headers ...string) int {
@@ -89,7 +91,7 @@ func (a *api) request(t *testing.T, method, path, body string, out any, headers 
 }
 
 type replayable struct {
-	Answer
+	native.Answer
 	Type     string
 	replayed string
 }
@@ -112,7 +114,7 @@ func TestPostEvents(t *testing.T) {
 	a := newAPI(t, defaultLimits)
 	x, y := uuid.New(), uuid.New()
 	body := "[" + eventJSON(x, "1") + "," + eventJSON(y, "true") + "," + eventJSON(x, "2") + "]"
-	var got Answer
+	var got native.Answer
 	require.Equal(t, http.StatusAccepted, a.request(t, http.MethodPost, "/api/events", body, &got))
 	require.Equal(t, 3, got.ObjCount)
 	require.Equal(t, 1, got.Accepted)
@@ -129,13 +131,30 @@ func TestPostEvents(t *testing.T) {
 	require.Equal(t, []int{1, 1}, []int{ledger, logged})
 }
 
+func gzipped(t *testing.T, text string) string {
+	t.Helper()
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+func zstded(t *testing.T, text string) string {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	require.NoError(t, err)
+	return string(w.EncodeAll([]byte(text), nil))
+}
+
 func TestPostEventsCompressed(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, defaultLimits)
-	for encoding, compress := range map[string]func(*testing.T, []byte) []byte{"gzip": gzipped, "zstd": zstded} {
+	for encoding, compress := range map[string]func(*testing.T, string) string{"gzip": gzipped, "zstd": zstded} {
 		lines := eventJSON(uuid.New(), "1") + "\n" + eventJSON(uuid.New(), "2") + "\n"
-		var got Answer
-		require.Equal(t, http.StatusAccepted, a.request(t, http.MethodPost, "/api/events", string(compress(t, []byte(lines))), &got,
+		var got native.Answer
+		require.Equal(t, http.StatusAccepted, a.request(t, http.MethodPost, "/api/events", compress(t, lines), &got,
 			"Content-Encoding", encoding, "Content-Type", "application/x-ndjson; charset=utf-8"))
 		require.Equal(t, 2, got.Accepted)
 	}
@@ -255,10 +274,18 @@ func TestIdempotencyKeyUnderConcurrency(t *testing.T) {
 	require.Equal(t, map[string]int{"": 1, "true": 7}, replayed)
 }
 
-// A client that hangs up is no error of the service.
-func TestHangingUpIsNoServerError(t *testing.T) {
+func TestOverloaded(t *testing.T) {
 	t.Parallel()
-	var p *problem.Error
-	require.ErrorAs(t, asProblem(fmt.Errorf("waiting: %w", context.Canceled)), &p)
-	require.Equal(t, 499, p.Status)
+	limits := defaultLimits
+	limits.MaxInFlight = 100 << 10
+	a := newAPI(t, limits)
+	var refusal replayable
+	large := "[" + strings.Repeat(eventJSON(uuid.New(), "1")+",", 999) + eventJSON(uuid.New(), "1") + "]"
+	require.Equal(t, http.StatusServiceUnavailable, a.request(t, http.MethodPost, "/api/events", large, &refusal))
+	require.Contains(t, refusal.Type, "overloaded")
+	var got native.Answer
+	require.Equal(t, http.StatusAccepted, a.request(t, http.MethodPost, "/api/events", eventJSON(uuid.New(), "1"), &got))
+	require.Equal(t, 1, got.Accepted)
+	ledger, _ := a.counts(t)
+	require.Equal(t, 1, ledger, "nothing of the refused one")
 }

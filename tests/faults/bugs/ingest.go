@@ -97,7 +97,7 @@ func asSent(entries []entry) []entry {
 		About: "An Idempotency-Key is looked up without its project. " +
 			"Shows when two projects send the same body under the same key: the second gets the first's answer, a 202, and its events are stored nowhere.",
 		Edits: []Edit{{
-			File: "services/ingest/idempotency.go",
+			File: "services/ingest/intake/once.go",
 			Old:  "WHERE project_id = $1 AND key = $2 AND created_at",
 			New:  "WHERE $1::bigint IS NOT NULL AND key = $2 AND created_at",
 		}},

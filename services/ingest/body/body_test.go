@@ -1,4 +1,4 @@
-package ingest
+package body
 
 import (
 	"bytes"
@@ -12,12 +12,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
-
-	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/platform/problem"
 )
 
-var bodyLimits = Limits{MaxBodyBytes: 4 << 20, MaxRatio: 50}
+var limits = Limits{MaxBytes: 4 << 20, MaxRatio: 50}
 
 func gzipped(t *testing.T, data []byte) []byte {
 	t.Helper()
@@ -42,15 +39,15 @@ func TestBodyDecompresses(t *testing.T) {
 	for encoding, wire := range map[string][]byte{
 		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "zstd": zstded(t, text),
 	} {
-		b, err := newBody(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
+		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, NewBudget(1<<30, prometheus.NewRegistry()))
 		require.NoError(t, err)
-		defer b.close()
-		b.hash()
+		defer b.Close()
+		b.Hash()
 		got := make([]byte, 10)
 		_, err = io.ReadFull(b, got)
 		require.NoError(t, err)
 		require.Equal(t, text[:10], got)
-		sum, err := b.digest()
+		sum, err := b.Digest()
 		require.NoError(t, err)
 		want := sha256.Sum256(text)
 		require.Equal(t, want[:], sum, "over the whole decompressed body, whatever was read: %s", encoding)
@@ -66,39 +63,32 @@ func TestBodyRefuses(t *testing.T) {
 		encodings []string
 		wire      io.Reader
 		too       bool // large
-		malformed bool
-		status    int
+		corrupt   bool
 		err       error
 	}{
-		"too long":       {wire: bytes.NewReader(make([]byte, bodyLimits.MaxBodyBytes+1)), too: true},
+		"too long":       {wire: bytes.NewReader(make([]byte, limits.MaxBytes+1)), too: true},
 		"gzip bomb":      {encodings: []string{"gzip"}, wire: bytes.NewReader(gzipped(t, zeros)), too: true},
 		"zstd bomb":      {encodings: []string{"zstd"}, wire: bytes.NewReader(zstded(t, zeros)), too: true},
-		"truncated gzip": {encodings: []string{"gzip"}, wire: bytes.NewReader(text[:len(text)-9]), malformed: true},
-		"no checksum":    {encodings: []string{"gzip"}, wire: bytes.NewReader(text[:len(text)-4]), malformed: true},
-		"gzip garbage":   {encodings: []string{"gzip"}, wire: strings.NewReader("garbage that is long enough"), malformed: true},
-		"zstd garbage":   {encodings: []string{"zstd"}, wire: strings.NewReader("garbage that is long enough"), malformed: true},
-		"brotli":         {encodings: []string{"br"}, wire: strings.NewReader(""), status: 415},
-		"gzip, gzip":     {encodings: []string{"gzip, gzip"}, wire: bytes.NewReader(text), status: 415},
-		"two headers":    {encodings: []string{"gzip", "gzip"}, wire: bytes.NewReader(text), status: 415},
+		"truncated gzip": {encodings: []string{"gzip"}, wire: bytes.NewReader(text[:len(text)-9]), corrupt: true},
+		"no checksum":    {encodings: []string{"gzip"}, wire: bytes.NewReader(text[:len(text)-4]), corrupt: true},
+		"gzip garbage":   {encodings: []string{"gzip"}, wire: strings.NewReader("garbage that is long enough"), corrupt: true},
+		"zstd garbage":   {encodings: []string{"zstd"}, wire: strings.NewReader("garbage that is long enough"), corrupt: true},
+		"brotli":         {encodings: []string{"br"}, wire: strings.NewReader(""), err: ErrEncoding},
+		"gzip, gzip":     {encodings: []string{"gzip, gzip"}, wire: bytes.NewReader(text), err: ErrEncoding},
+		"two headers":    {encodings: []string{"gzip", "gzip"}, wire: bytes.NewReader(text), err: ErrEncoding},
 		"lost":           {encodings: []string{"gzip"}, wire: io.MultiReader(bytes.NewReader(text[:20]), failing{broken}), err: broken},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := newBody(tc.wire, -1, tc.encodings, bodyLimits, newBudget(1<<30, prometheus.NewRegistry()))
+			b, err := Open(tc.wire, -1, tc.encodings, limits, NewBudget(1<<30, prometheus.NewRegistry()))
 			if err == nil {
-				defer b.close()
+				defer b.Close()
 				_, err = io.Copy(io.Discard, b)
 			}
 			require.Error(t, err)
-			require.Equal(t, tc.too, errors.Is(err, errTooLarge), err)
-			var request *event.RequestError
-			require.Equal(t, tc.malformed, errors.As(err, &request), err)
-			var p *problem.Error
-			if errors.As(err, &p) {
-				require.Equal(t, tc.status, p.Status)
-			} else {
-				require.Zero(t, tc.status, err)
-			}
+			require.Equal(t, tc.too, errors.Is(err, ErrTooLarge), err)
+			var corrupt *CorruptError
+			require.Equal(t, tc.corrupt, errors.As(err, &corrupt), err)
 			if tc.err != nil {
 				require.ErrorIs(t, err, tc.err)
 			}

@@ -1,0 +1,217 @@
+// Package body reads the bodies of requests, of whatever protocol: decompressed,
+// bounded, hashed on the way, and counted against a budget that all bodies in
+// flight share. It knows nothing of what is in them.
+package body
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"errors"
+	"hash"
+	"io"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+// Errors of Open and Body.Read.
+var (
+	// ErrEncoding is returned for a Content-Encoding other than gzip, zstd and
+	// identity, and for more than one.
+	ErrEncoding = errors.New("unsupported Content-Encoding")
+	// ErrTooLarge is returned by a body that is longer than it may be, compressed
+	// or decompressed.
+	ErrTooLarge = errors.New("body is too large")
+)
+
+// CorruptError is returned by a body that is not what its Content-Encoding says.
+// Sending it again will not help.
+type CorruptError struct{ Err error }
+
+func (e *CorruptError) Error() string {
+	return "the body is not what its Content-Encoding says: " + e.Err.Error()
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// Limits of a body.
+type Limits struct {
+	MaxBytes int64 // compressed, and decompressed
+	MaxRatio int64 // decompressed bytes for each compressed one
+}
+
+// Body is an open body. Close it when nothing that was decoded from it is held
+// any more.
+type Body struct {
+	wire    *counter  // what came over the network
+	plain   io.Reader // decompressed
+	closers []func()
+	budget  *Budget
+	paid    int64 // bytes taken from the budget
+	bulk    bool  // may not use what is kept for small bodies
+	read    int64
+	err     error // of Read
+	limits  Limits
+	sum     hash.Hash // over all that is read; nil unless the digest is asked for
+}
+
+// ratioFloor is how many bytes may come out of a tiny body before its ratio is
+// checked.
+const ratioFloor = 1 << 20
+
+// Open opens a body of the given length in bytes, negative when it is not known,
+// with the given values of Content-Encoding. What is read of it counts against
+// budget until it is closed. Its errors are those of Body.Read, and ErrEncoding.
+func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *Budget) (*Body, error) {
+	b := &Body{
+		wire:   &counter{r: r, max: limits.MaxBytes},
+		budget: budget,
+		bulk:   length < 0 || length > smallBody,
+		limits: limits,
+	}
+	switch encoding := strings.ToLower(strings.Join(encodings, ",")); encoding {
+	case "", "identity":
+		b.plain = b.wire
+	case "gzip":
+		z, err := gzip.NewReader(b.wire)
+		if err != nil {
+			return nil, b.corrupt(err)
+		}
+		b.plain = z
+	case "zstd":
+		if err := b.openZstd(); err != nil {
+			b.Close()
+			return nil, err
+		}
+	default:
+		return nil, ErrEncoding
+	}
+	return b, nil
+}
+
+// maxWindow is the largest window every zstd decoder should support (RFC 8878).
+const maxWindow = 8 << 20
+
+// openZstd reads a zstd stream. Its decoder holds a window whose size the stream
+// names, however short it is: the window counts against the budget, and no later
+// frame of the stream may have a larger one.
+func (b *Body) openZstd() error {
+	wire := bufio.NewReader(b.wire)
+	var head zstd.Header
+	if start, err := wire.Peek(zstd.HeaderMaxSize); len(start) > 0 {
+		if err := head.Decode(start); err != nil {
+			return b.corrupt(err)
+		}
+	} else {
+		return b.corrupt(err)
+	}
+	window := head.WindowSize
+	if head.SingleSegment {
+		window = head.FrameContentSize
+	}
+	window = max(window, smallBody)
+	if window > maxWindow && !head.SingleSegment || window > uint64(b.limits.MaxBytes) {
+		return ErrTooLarge
+	}
+	if !b.budget.take(int64(window), b.bulk || window > smallBody) {
+		return ErrOverloaded
+	}
+	b.closers = append(b.closers, func() { b.budget.give(int64(window)) })
+	z, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(b.limits.MaxBytes)), zstd.WithDecoderMaxWindow(window))
+	if err != nil {
+		return b.corrupt(err)
+	}
+	b.plain, b.closers = z, append(b.closers, z.Close)
+	return nil
+}
+
+// Read returns ErrTooLarge, ErrOverloaded, a *CorruptError, or the error of the
+// reader below. The first error is sticky and returned without data: callers such
+// as io.ReadFull drop an error that arrives together with bytes.
+func (b *Body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	n, err := b.plain.Read(p)
+	if b.sum != nil {
+		b.sum.Write(p[:n])
+	}
+	b.read += int64(n)
+	switch {
+	case b.read > b.limits.MaxBytes, b.read > ratioFloor && b.read > b.limits.MaxRatio*b.wire.n:
+		b.err = ErrTooLarge
+	case b.read > b.paid && !b.pay():
+		b.err = ErrOverloaded
+	case err == nil || err == io.EOF:
+		return n, err
+	default:
+		b.err = b.corrupt(err)
+	}
+	return 0, b.err
+}
+
+// pay takes what was read from the budget, in steps: what a client says it will
+// send costs nothing until it does.
+func (b *Body) pay() bool {
+	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
+	if !b.budget.take(step, b.bulk || b.read > smallBody) {
+		return false
+	}
+	b.paid += step
+	return true
+}
+
+// Close returns to the budget what the body took from it.
+func (b *Body) Close() {
+	for _, c := range b.closers {
+		c()
+	}
+	b.budget.give(b.paid)
+	b.closers, b.paid = nil, 0
+}
+
+// corrupt tells a broken encoding from a broken connection.
+func (b *Body) corrupt(err error) error {
+	switch {
+	case b.wire.err != nil:
+		return b.wire.err
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return ErrTooLarge
+	}
+	return &CorruptError{err}
+}
+
+// Hash makes Digest possible. Call it before the first Read.
+func (b *Body) Hash() { b.sum = sha256.New() }
+
+// Digest reads what is left and returns the SHA-256 of the whole decompressed
+// body.
+func (b *Body) Digest() ([]byte, error) {
+	if _, err := io.Copy(io.Discard, b); err != nil {
+		return nil, err
+	}
+	return b.sum.Sum(nil), nil
+}
+
+// counter counts and bounds what is read, and keeps the reader's own error.
+type counter struct {
+	r      io.Reader
+	n, max int64
+	err    error
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if c.n > c.max {
+		err = ErrTooLarge
+	}
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}

@@ -1,0 +1,44 @@
+package intake
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"eventanalytics/services/ingest/store"
+)
+
+// Config of an Intake.
+type Config struct {
+	Limits Limits
+	Store  store.Config
+}
+
+// Limits of one request, and of all that are in flight.
+type Limits struct {
+	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Maximum bytes of one request, compressed and decompressed"`
+	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Maximum decompressed bytes for each byte of a compressed body"`
+	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Maximum events of one request"`
+	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Maximum decompressed bytes of all requests at once; beyond it requests are answered 503. The process takes up to three times as much memory"`
+	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest occurred_at that is accepted"`
+	MaxFuture    time.Duration `env:"MAX_FUTURE" envDefault:"1h" doc:"How far occurred_at may be in the future"`
+}
+
+// Validate reports everything that is wrong with the limits.
+func (l *Limits) Validate() error {
+	var errs []error
+	for name, n := range map[string]int64{
+		"MAX_BODY_BYTES": l.MaxBodyBytes, "MAX_COMPRESSION_RATIO": l.MaxRatio, "MAX_EVENTS": int64(l.MaxEvents),
+	} {
+		if n <= 0 {
+			errs = append(errs, fmt.Errorf("%s is %d, it must be positive", name, n))
+		}
+	}
+	if least := l.MaxBodyBytes + l.MaxBodyBytes/4; l.MaxInFlight < least {
+		errs = append(errs, fmt.Errorf("MAX_BYTES_IN_FLIGHT is %d, it must be a quarter more than MAX_BODY_BYTES: %d", l.MaxInFlight, least))
+	}
+	if l.MaxFuture < 0 {
+		errs = append(errs, fmt.Errorf("MAX_FUTURE is %s, it cannot be negative", l.MaxFuture))
+	}
+	return errors.Join(errs...)
+}
