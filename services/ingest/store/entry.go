@@ -22,15 +22,14 @@ type entry struct {
 
 func (e *entry) event(uploads []*upload) *event.Event { return &uploads[e.upload].batch.Events[e.at] }
 
-// known is an entry whose id was stored before, with the content it was stored
-// with.
+// known is an entry whose id was stored before, and the content stored with it.
 type known struct {
 	entry
 	first int64
 }
 
-// byKey is the order of the ledger's primary key. Equal keys are in the order of
-// their arrival.
+// byKey is the order of the ledger's primary key; equal keys are in the order of
+// arrival.
 func byKey(a, b entry) int {
 	if c := compareKeys(a, b); c != 0 {
 		return c
@@ -47,12 +46,12 @@ func compareKeys(a, b entry) int {
 
 func sameKey(a, b entry) bool { return a.id == b.id && a.project == b.project }
 
-// distinct returns the entries of all uploads in the order of the ledger's key,
-// the first of each key, and the others as known: they repeat it.
+// distinct returns the first entry of each key, in the order of the ledger's key,
+// and the others, which repeat it, as known.
 //
-// The order is what keeps transactions from deadlocking: two overlapping ones
-// that insert in different orders wait for each other's rows. Unsorted, that
-// happened 10 times of 10.
+// The order keeps transactions from deadlocking: two overlapping ones that insert
+// in different orders wait for each other's rows. Unsorted, that happened 10 times
+// of 10.
 func distinct(uploads []*upload) (first []entry, repeats []known) {
 	all := sorted(uploads)
 	first = all[:0]

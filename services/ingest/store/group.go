@@ -15,23 +15,24 @@ import (
 )
 
 const (
-	// maxGrouped is the most events of an upload that shares a transaction.
+	// maxGrouped is the maximum number of events of an upload that shares a
+	// transaction.
 	maxGrouped = 2_000
 	// maxGroup is the number of events at which a group is full.
 	maxGroup = 20_000
 	// committers is how many groups are committed at a time: while one waits for
-	// the disk, the other inserts. More make groups smaller and gain nothing.
+	// the disk, the other inserts. More of them make groups smaller and gain nothing.
 	committers = 2
-	// commitTimeout bounds a commit that no client waits for any more.
+	// commitTimeout bounds a commit that no client is waiting for any more.
 	commitTimeout = time.Minute
-	// groupPatience is how long a group waits for a row that another transaction
-	// is just inserting, before its members go on alone.
+	// groupPatience is how long a group waits for a row that another transaction is
+	// inserting, before its members are committed one by one.
 	groupPatience = 250 * time.Millisecond
 )
 
-// group joins the uploads that arrive while others are committed. It has no
-// goroutine of its own while there is nothing to do, and its callers wait for
-// their outcome: a service that has answered all requests has flushed it.
+// group joins the uploads that arrive while others are being committed. It has no
+// goroutine while there is nothing to do, and its callers wait for their outcome:
+// a service that has answered all requests has flushed it.
 type group struct {
 	commit func(context.Context, []*member)
 
@@ -43,15 +44,15 @@ type group struct {
 // member of a group.
 type member struct {
 	upload
-	ctx   context.Context // its request's, for what it carries
+	ctx   context.Context // of its request, for the values in it
 	taken bool            // by a committer; guarded by group.mu
 	done  chan struct{}
 	err   error
 }
 
-// add stores a batch together with others. A caller that gives up before its
-// batch is taken has stored nothing; after that it waits for the outcome, which
-// is bounded by commitTimeout.
+// add stores a batch together with others. A caller that gives up before its batch
+// is taken has stored nothing; after that it waits for the outcome, for at most
+// commitTimeout.
 func (g *group) add(ctx context.Context, project int64, batch *event.Batch) (Outcome, error) {
 	m := &member{upload: upload{project: project, batch: batch}, ctx: ctx, done: make(chan struct{})}
 	g.mu.Lock()
@@ -88,7 +89,8 @@ func (g *group) withdraw(m *member) bool {
 
 func (g *group) run() {
 	for members := g.take(); members != nil; members = g.take() {
-		// The first one's trace shows the commit; its end must not be the others'.
+		// The trace of the first shows the commit; its cancellation must not end the
+		// others.
 		g.commit(context.WithoutCancel(members[0].ctx), members)
 	}
 }
@@ -108,16 +110,16 @@ func (g *group) take() []*member {
 		n++
 	}
 	members := slices.Clone(g.waiting[:n])
-	g.waiting = slices.Delete(g.waiting, 0, n) // holds on to none
+	g.waiting = slices.Delete(g.waiting, 0, n) // which also clears them
 	return members
 }
 
-// commit stores members in one transaction and tells each its outcome. When
-// Postgres refuses the transaction, each member goes on alone: what is wrong
-// with one, or makes it wait, is not the others' matter. When the connection
-// broke, nobody knows the outcome, and each learns that.
+// commit stores members in one transaction and gives each its outcome. When
+// Postgres refuses the transaction, each member is committed alone, so that one
+// that fails or has to wait does not affect the others. When the connection broke,
+// the outcome is unknown, and each member gets that error.
 func (s *Store) commit(ctx context.Context, members []*member) {
-	err := s.together(ctx, members)
+	err := s.commitTogether(ctx, members)
 	var pg *pgconn.PgError
 	if len(members) == 1 || !errors.As(err, &pg) {
 		for _, m := range members {
@@ -128,14 +130,14 @@ func (s *Store) commit(ctx context.Context, members []*member) {
 	}
 	for _, m := range members {
 		go func() {
-			m.err = s.together(ctx, []*member{m})
+			m.err = s.commitTogether(ctx, []*member{m})
 			close(m.done)
 		}()
 	}
 }
 
-// together stores members in one transaction.
-func (s *Store) together(ctx context.Context, members []*member) error {
+// commitTogether stores members in one transaction.
+func (s *Store) commitTogether(ctx context.Context, members []*member) error {
 	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
 	defer cancel()
 	uploads := make([]*upload, len(members))

@@ -17,13 +17,14 @@ import (
 // copyFrom is the number of entries from which COPY is cheaper than an INSERT.
 const copyFrom = 64
 
-// insert puts entries, sorted and of distinct keys, into the ledger and tells
-// which are new. An id that another transaction is just inserting is waited for.
+// insert puts entries, sorted and of distinct keys, into the ledger and returns
+// which were new and which were known. It waits for an id that another transaction
+// is inserting.
 //
-// Most events are new. So all are copied at once, at half the cost of INSERT … ON
-// CONFLICT; when one is known, the known ones are looked up and the others
-// copied; and only when another transaction got in between are they inserted one
-// by one. found is called with the known ones before the others are copied.
+// Most events are new, so all of them are copied at first, at half the cost of
+// INSERT … ON CONFLICT. When one is known, the known ones are looked up and the
+// others copied; only when another transaction gets in between is ON CONFLICT
+// needed. found is called with the known ones before the others are copied.
 func insert(ctx context.Context, tx pgx.Tx, entries []entry, found func([]known)) (fresh []entry, old []known, err error) {
 	if len(entries) >= copyFrom {
 		switch err := copyIn(ctx, tx, entries); {
@@ -65,7 +66,7 @@ func isDuplicate(err error) bool {
 
 const copySQL = `COPY analytics.event_ids (event_id, project_id, content) FROM STDIN BINARY`
 
-// copyIn inserts all entries or, when one is known, none.
+// copyIn inserts all entries, or none when one is known.
 func copyIn(ctx context.Context, tx pgx.Tx, entries []entry) error {
 	return pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error { // a savepoint
 		if _, err := tx.Conn().PgConn().CopyFrom(ctx, &copyStream{entries: entries}, copySQL); err != nil {
@@ -80,7 +81,7 @@ type copyStream struct {
 	entries []entry
 	begun   bool
 	ended   bool
-	buffer  []byte // what of it is not read yet
+	buffer  []byte // part of the stream that is not read yet
 }
 
 const (
@@ -124,13 +125,13 @@ func (s *copyStream) fill() {
 }
 
 // One scan of the index finds sorted ids in two thirds of the time that a join
-// with them takes. With several projects it may find an id of another of them:
+// with them takes. With several projects it may find an id in another one of them:
 // the key tells them apart.
 const lookUpSQL = `
 SELECT event_id, project_id, content FROM analytics.event_ids
 WHERE event_id = ANY ($1::uuid[]) AND project_id = ANY ($2::bigint[])`
 
-// lookUp tells which of entries, sorted and of distinct keys, are in the ledger.
+// lookUp finds which of entries, sorted and of distinct keys, are in the ledger.
 func lookUp(ctx context.Context, tx pgx.Tx, entries []entry) (missing []entry, found []known, err error) {
 	ids, projects, _ := columns(entries)
 	slices.Sort(projects)
@@ -197,8 +198,8 @@ func insertEach(ctx context.Context, tx pgx.Tx, entries []entry) (fresh, rest []
 	return fresh, rest, nil
 }
 
-// columns of the ledger. pgtype.UUID is encoded without the detour through
-// database/sql that uuid.UUID would take, which is ten times as dear.
+// columns of the ledger. pgtype.UUID encodes directly; uuid.UUID goes through
+// database/sql's Valuer, which costs ten times as much.
 func columns(entries []entry) (ids pgtype.FlatArray[pgtype.UUID], projects, contents pgtype.FlatArray[int64]) {
 	n := len(entries)
 	ids, projects, contents = make([]pgtype.UUID, n), make([]int64, n), make([]int64, n)

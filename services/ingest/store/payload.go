@@ -13,8 +13,8 @@ import (
 	"eventanalytics/pkg/outbox"
 )
 
-// encode makes the outbox's rows of the uploads' events, but those left out:
-// the events of a project together, in the order of their arrival.
+// encode makes the outbox's rows of the uploads' events, except for those left
+// out: the events of a project together, in the order of arrival.
 func encode(uploads []*upload, leftOut []known) iter.Seq[outbox.NewRow] {
 	out := make([][]bool, len(uploads)) // by upload and event
 	for _, k := range leftOut {
@@ -62,8 +62,8 @@ const (
 )
 
 // appendAll appends rows and returns the position of each project's last one. It
-// fails when they do not have as many events as the ledger took: rows that were
-// cut short must not be committed.
+// fails when they hold a different number of events from what the ledger took:
+// truncated rows must not be committed.
 func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow], events int) (map[int64]outbox.Position, error) {
 	last := map[int64]outbox.Position{}
 	var pending []outbox.NewRow
@@ -94,14 +94,14 @@ func appendAll(ctx context.Context, tx pgx.Tx, rows iter.Seq[outbox.NewRow], eve
 	return last, send()
 }
 
-// aheadFrom is the number of events from which encoding in another goroutine is
-// worth its while; aheadRows bounds how far it runs ahead.
+// aheadFrom is the number of events from which encoding in another goroutine pays
+// off; aheadRows bounds how far it runs ahead.
 const (
 	aheadFrom = 2_000
 	aheadRows = 3
 )
 
-// ahead are rows that are being encoded.
+// ahead is rows that are being encoded.
 type ahead struct {
 	rows iter.Seq[outbox.NewRow]
 	stop func()

@@ -1,5 +1,5 @@
-// Package store writes validated events to Postgres, each once: its id to the
-// ledger, which decides whether it is new, and itself to the outbox, in one
+// Package store writes valid events to Postgres, each once: its id to the ledger,
+// which decides whether it is new, and the event to the outbox, in one
 // transaction. Small uploads that arrive together share a transaction.
 package store
 
@@ -23,12 +23,13 @@ type Outcome struct {
 	Accepted   int     // events that were new
 	Duplicates int     // events that were known, conflicts included
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
-	// Position of the batch's last row in the outbox, or of the events it had that
-	// were known, or later.
+	// Position is that of the batch's last row in the outbox; where events of it
+	// were known, it is not before theirs.
 	Position outbox.Position
 }
 
-// ErrConflict is returned for an atomic batch with a known id of other content.
+// ErrConflict is returned for an atomic batch with an id that is known with other
+// content.
 var ErrConflict = errors.New("an event is known with another content")
 
 // Config of a Store.
@@ -51,11 +52,11 @@ func New(cfg Config, pool *pgxpool.Pool) *Store {
 	return s
 }
 
-// Add stores what is new of a batch. When atomic, an id that is known with
-// another content makes it store nothing and return ErrConflict, with an Outcome
-// that tells the conflicts.
+// Add stores those events of a batch that are new. When atomic, an id that is
+// known with other content makes it store nothing and return ErrConflict, with an
+// Outcome that lists the conflicts.
 //
-// After an error other than ErrConflict nothing may be stored, or all.
+// After any other error either all new events are stored or none.
 func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
 	if s.group != nil && !atomic && len(batch.Events) <= maxGrouped {
 		return s.group.add(ctx, project, batch)
@@ -68,14 +69,15 @@ func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atom
 	return out, err
 }
 
-// AddIn is Add inside a transaction of the caller. It counts once that commits.
+// AddIn is Add inside a transaction of the caller; the events are stored when it
+// commits.
 func AddIn(ctx context.Context, tx pgx.Tx, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
 	u := &upload{project: project, batch: batch}
 	if !atomic {
 		err := write(ctx, tx, []*upload{u})
 		return u.out, err
 	}
-	// A savepoint: a conflict undoes the events, not what the caller did.
+	// A savepoint: a conflict undoes the events, not the caller's statements.
 	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
 		if err := write(ctx, tx, []*upload{u}); err != nil {
 			return err
@@ -88,12 +90,11 @@ func AddIn(ctx context.Context, tx pgx.Tx, project int64, batch *event.Batch, at
 	return u.out, err
 }
 
-// txAttempts bounds how often a transaction is tried that Postgres chose as the
-// victim of a deadlock or a serialization failure.
+// txAttempts bounds how often a transaction is tried that Postgres aborts.
 const txAttempts = 3
 
-// InTx runs do in a transaction, and again when Postgres gave it up for others'
-// sake.
+// InTx runs do in a transaction and retries it when Postgres aborts it (deadlock,
+// serialization failure).
 func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
 	var err error
 	for range txAttempts {
@@ -114,9 +115,9 @@ func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
 	return failpoint.Hit(failpoint.IngestAfterCommit)
 }
 
-// repeatsOf makes repeats of ids that were stored before differ from what was
-// stored, not from the first in the request.
-func repeatsOf(old, repeats []known) {
+// compareWithStored compares a repeated id with its stored content, if there is
+// any, rather than with its first occurrence in the request.
+func compareWithStored(old, repeats []known) {
 	if len(repeats) == 0 {
 		return
 	}
@@ -129,7 +130,7 @@ func repeatsOf(old, repeats []known) {
 	}
 }
 
-// upload is a batch and what becomes of it.
+// upload is a batch and its outcome.
 type upload struct {
 	project int64
 	batch   *event.Batch
@@ -149,8 +150,8 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 		u.out = Outcome{}
 	}
 	entries, repeats := distinct(uploads)
-	// The payload is encoded while Postgres inserts what is likely new: all, and
-	// once some are found to be known, all others.
+	// The payload is encoded while Postgres inserts the events that are likely new:
+	// all of them or, once some turn out to be known, all others.
 	ahead := encodeAhead(ctx, uploads, repeats, len(entries))
 	defer func() { ahead.stop() }()
 	likely := len(entries)
@@ -165,7 +166,7 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, e := range fresh {
 		uploads[e.upload].out.Accepted++
 	}
-	repeatsOf(old, repeats)
+	compareWithStored(old, repeats)
 	duplicates := slices.Concat(old, repeats)
 	for _, k := range duplicates {
 		uploads[k.upload].duplicate(k)
@@ -184,10 +185,11 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 		if u.out.Duplicates == 0 {
 			continue
 		}
-		// A known one may have been waited for, and lie behind those that are new.
+		// The insert may have waited for a known event, whose row is then behind the
+		// new ones.
 		end, err := outbox.Last(ctx, tx)
 		if err != nil {
-			return fmt.Errorf("looking where known events are: %w", err)
+			return fmt.Errorf("finding the position of known events: %w", err)
 		}
 		if end.Compare(u.out.Position) > 0 {
 			u.out.Position = end
