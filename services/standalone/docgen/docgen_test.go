@@ -4,9 +4,14 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/platform/server"
 )
 
 func TestDocumentHasTheRoutesOfAllServices(t *testing.T) {
@@ -35,6 +40,40 @@ func document(t *testing.T) (text []byte) {
 		return err
 	}))
 	return text
+}
+
+// A route of a service is in the document, where the matrix of tests/suite/security
+// finds it and asks who may call it, or it is one of these: pages, probes, and
+// aliases of routes that are.
+func TestRoutesAreDocumented(t *testing.T) {
+	t.Parallel()
+	s, err := describe(t.Context())
+	require.NoError(t, err)
+	defer s.close()
+	documented := map[string]bool{}
+	var others []string
+	services := []*server.Server{s.ingest.Server(), s.stats.Server()}
+	for _, srv := range services {
+		for path, item := range srv.API.OpenAPI().Paths {
+			for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+				if op != nil {
+					documented[method+" "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = true
+				}
+			}
+		}
+	}
+	for _, srv := range services {
+		for _, route := range srv.Echo().Router().Routes() {
+			if name := route.Method + " " + route.Path; !documented[name] && !slices.Contains(others, name) {
+				others = append(others, name)
+			}
+		}
+	}
+	slices.Sort(others)
+	require.Equal(t, []string{
+		"GET /", "GET /api/stats/users/me", "GET /docs", "GET /docs/*", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
+		"POST /api/stats/register", "POST /api/stats/token", "POST /register", "POST /token",
+	}, others)
 }
 
 func TestTableHasTheMetricsOfAllServices(t *testing.T) {
