@@ -7,14 +7,14 @@ import (
 )
 
 // contentVersion is part of every hash. Hashes are kept permanently beside the
-// event's id, so the way they are computed may only change with a new version.
+// event's id, so their computation may only change with a new version.
 const contentVersion = 1
 
 // Content returns a 64-bit hash of everything except the event's id: occurred_at in
 // UTC microseconds, user_id as text, event_type, and properties with
 // insignificant white space removed (key order and digits kept; absent is null;
-// {} differs from both). It tells a resend from a conflict; it never decides
-// identity.
+// {} differs from both). It distinguishes a resend from a conflict; it never
+// decides identity.
 func (e *Event) Content() int64 {
 	var d xxhash.Digest
 	d.Reset()

@@ -13,35 +13,35 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits bound what a request may hold.
+// Limits bound the content of a request.
 type Limits struct {
-	MaxEvents int       // maximum events in one request
+	MaxEvents int       // maximum events per request
 	NotBefore time.Time // earliest occurred_at, inclusive
 	NotAfter  time.Time // latest occurred_at, inclusive
 }
 
-// Invalid is an event that was refused.
+// Invalid says why an event was rejected.
 type Invalid struct {
 	Index int // of the event in the request, from 0
 	Mistake
 }
 
-// Batch is a decoded request: its valid events in the order of the request, and
-// what is wrong with the others.
+// Batch is a decoded request: its valid events in request order, and what is wrong
+// with the others.
 type Batch struct {
 	Events  []Event
-	Indexes []int32 // of each of Events in the request
+	Indexes []int32 // of each of the Events in the request
 	Invalid []Invalid
 }
 
 // Len is the number of events in the request.
 func (b *Batch) Len() int { return len(b.Events) + len(b.Invalid) }
 
-// RequestError refuses a request as a whole: nothing of it may be stored.
+// RequestError rejects a request as a whole: no part of it may be stored.
 type RequestError struct {
 	Code      string
 	Message   string
-	Malformed bool // not even JSON, as opposed to JSON of a wrong shape
+	Malformed bool // not JSON, as opposed to JSON of the wrong shape
 }
 
 func (e *RequestError) Error() string { return e.Message }
@@ -52,12 +52,12 @@ var ErrTooManyEvents = errors.New("too many events in one request")
 // ErrEventTooLarge is returned for an event of more than 1 MiB.
 var ErrEventTooLarge = errors.New("an event has more than 1 MiB")
 
-// maxNesting is where jsontext gives up on nested values.
+// maxNesting is the depth at which jsontext gives up.
 const maxNesting = 10_000
 
 // Decode reads a request body: an array of events, one event, {"events": […]},
 // or, with ndjson, one event after the other. It is strict: duplicate keys,
-// invalid UTF-8 and trailing data refuse the whole request with a *RequestError.
+// invalid UTF-8 and trailing data reject the whole request with a *RequestError.
 // Errors of r are returned wrapped.
 //
 // It applies the rules of Validate to each field as it reads it, so that the
@@ -86,13 +86,13 @@ func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	return d.batch, nil
 }
 
-// decoders keeps what decoding a request would otherwise allocate: most requests
-// are small.
+// decoders reuses what decoding a request would otherwise allocate each time: most
+// requests are small.
 var decoders = sync.Pool{New: func() any {
 	return &decoder{json: jsontext.NewDecoder(strings.NewReader("")), types: map[string]string{}}
 }}
 
-// free returns d to the pool, holding nothing of the request.
+// free returns d to the pool, without references to the request.
 func (d *decoder) free() {
 	clear(d.types)
 	d.batch, d.texts, d.source = nil, texts{}, bounded{}
@@ -104,8 +104,8 @@ type decoder struct {
 	source bounded
 	limits Limits
 	batch  *Batch
-	start  int64             // offset of the current event in the body, in bytes
-	types  map[string]string // valid event types seen, each kept once
+	start  int64             // where the current event begins, in bytes of the body
+	types  map[string]string // valid event types seen, interned
 	user   []byte            // user_id of the current event
 	props  []byte            // its properties, as user_id may come after them
 	name   []byte            // scratch for a name or an unescaped string
@@ -166,7 +166,7 @@ func (d *decoder) array() error {
 	return err
 }
 
-// object reads one event or {"events": […]}; the name of the first member decides.
+// object reads one event or {"events": […]}; the first member decides which.
 func (d *decoder) object() error {
 	if _, err := d.json.ReadToken(); err != nil {
 		return err
@@ -220,8 +220,8 @@ func (d *decoder) element() error {
 	return d.event(name)
 }
 
-// memberName reads the next member's name, or the end of the object, for which
-// it returns nil. The name is valid until the next call.
+// memberName reads the next member's name, or returns nil at the end of the
+// object. The name is valid until the next call.
 func (d *decoder) memberName() ([]byte, error) {
 	if d.json.PeekKind() == '}' {
 		_, err := d.json.ReadToken()
@@ -245,7 +245,7 @@ func (d *decoder) refuse(m Mistake) {
 func (d *decoder) accept(e Event) {
 	index := int32(d.batch.Len())
 	if n := len(d.batch.Events); n == cap(d.batch.Events) {
-		// Doubling leaves less garbage behind than append, which adds a quarter.
+		// Doubling leaves less garbage than append, which grows by a quarter.
 		d.batch.Indexes = slices.Grow(d.batch.Indexes, max(n, 1))
 		d.batch.Events = slices.Grow(d.batch.Events, max(n, 1))
 	}
@@ -253,7 +253,7 @@ func (d *decoder) accept(e Event) {
 	d.batch.Events = append(d.batch.Events, e)
 }
 
-// classify turns jsontext's errors into a RequestError that says where.
+// classify turns jsontext's errors into a RequestError with the location.
 func (d *decoder) classify(err error) error {
 	var request *RequestError
 	var syntax *jsontext.SyntacticError
@@ -262,7 +262,7 @@ func (d *decoder) classify(err error) error {
 		return err
 	case errors.Is(err, ErrEventTooLarge), errors.Is(d.source.err, ErrEventTooLarge):
 		return fmt.Errorf("%w, event %d", ErrEventTooLarge, d.batch.Len())
-	case d.source.err != nil: // jsontext makes a syntax error of some
+	case d.source.err != nil: // jsontext turns some into syntax errors
 		return fmt.Errorf("reading the request: %w", d.source.err)
 	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:
 		return &RequestError{Code: "malformed-json", Message: "the body is empty", Malformed: true}
@@ -281,7 +281,7 @@ func (d *decoder) classify(err error) error {
 	return fmt.Errorf("reading the request: %w", err)
 }
 
-// clip shortens a name from outside for a message.
+// clip shortens a name from the request before it is shown.
 func clip(name []byte) []byte {
 	const maximum = 64
 	if len(name) <= maximum {

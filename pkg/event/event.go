@@ -1,6 +1,6 @@
 // Package event defines an event, the rules for a valid one (Validate), and the
 // JSON that the service's own protocol sends events in (Decode). It knows nothing
-// of HTTP or SQL.
+// about HTTP or SQL.
 package event
 
 import (
@@ -12,7 +12,7 @@ import (
 // Event is one event. Decode returns valid ones only; Validate checks those made
 // in another way. Its strings may share memory with the other events of its batch.
 type Event struct {
-	// ID is the event's permanent identity inside its project.
+	// ID identifies the event within its project, permanently.
 	ID uuid.UUID
 	// OccurredAt is in microseconds since 1970 UTC.
 	OccurredAt int64

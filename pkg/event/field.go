@@ -7,9 +7,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// event reads the members of an event whose first name is already read. Only the
-// first mistake of an event is reported; the rest of it is still read, to see
-// that it is JSON.
+// event reads the members of an event whose first name has already been read. Only
+// the first mistake of an event is reported; the rest is still read, to check that
+// it is JSON.
 func (d *decoder) event(name []byte) error {
 	var e Event
 	var has fields
@@ -117,9 +117,9 @@ func (d *decoder) member(e *Event, f field, v jsontext.Value) (code, message str
 	return code, message
 }
 
-// unquote returns what a JSON string says, valid until the next call. Strings
-// without escapes are not copied; some encoders escape even the plus sign of a
-// time zone.
+// unquote returns the value of a JSON string, valid until the next call. Most
+// strings have no escapes and are not copied; some encoders escape even the plus
+// sign of a UTC offset.
 func (d *decoder) unquote(v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v[1 : len(v)-1]
@@ -150,7 +150,7 @@ func (d *decoder) occurredAt(v jsontext.Value) (micros int64, code, message stri
 	return 0, "invalid-timestamp", "must be an RFC 3339 date-time such as 2025-08-21T06:52:34+03:00"
 }
 
-// userID leaves the user's id as text in d.user, which is empty before.
+// userID appends the user's id as text to d.user, which must be empty.
 func (d *decoder) userID(v jsontext.Value) (code, message string) {
 	switch v.Kind() {
 	case '0':
@@ -187,7 +187,7 @@ func (d *decoder) eventType(v jsontext.Value) (name, code, message string) {
 
 const notAnObject = "must be a JSON object or null"
 
-// properties leaves an object as sent in d.props, which is empty before.
+// properties appends an object, as sent, to d.props, which must be empty.
 func (d *decoder) properties(v jsontext.Value) (code, message string) {
 	switch v.Kind() {
 	case 'n':

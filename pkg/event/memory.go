@@ -7,18 +7,18 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxEventBytes bounds an event as sent. No valid one comes near it. Without it,
-// the decoder would hold a value as long as the whole body, or the names of an
-// object's millions of members.
+// maxEventBytes bounds an event as sent. No valid one comes close. Without it, a
+// single value could be as long as the body, or have millions of member names, all
+// held in memory at once.
 const maxEventBytes = 1 << 20
 
-// bounded is the body on its way to json: it fails with ErrEventTooLarge when json
-// has read maxEventBytes without finding the end of a value.
+// bounded is the body as read by the JSON decoder: it ends with ErrEventTooLarge if
+// the decoder keeps reading without finding the end of a value.
 type bounded struct {
 	r    io.Reader
 	json *jsontext.Decoder
 	read int64
-	err  error // of r or the bound; never io.EOF
+	err  error // that ended it, from r or the bound, except io.EOF
 }
 
 func (b *bounded) Read(p []byte) (int, error) {
@@ -35,12 +35,12 @@ func (b *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// texts makes strings that share blocks of memory: one allocation for many
+// texts allocates strings from shared blocks of memory: one allocation for many
 // events.
 type texts struct{ block strings.Builder }
 
 const (
-	firstBlock = 256 // of a request with a single event
+	firstBlock = 256 // for a request with a single event
 	maxBlock   = 256 << 10
 )
 
@@ -49,7 +49,7 @@ func (t *texts) add(a, b []byte) string {
 	n := len(a) + len(b)
 	if t.block.Cap()-t.block.Len() < n {
 		size := max(n, firstBlock, min(2*t.block.Cap(), maxBlock))
-		t.block.Reset() // the strings made of it keep it
+		t.block.Reset() // its strings keep the memory alive
 		t.block.Grow(size)
 	}
 	start := t.block.Len()

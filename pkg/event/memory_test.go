@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An event may not hold more than the decoder is ready to hold at once, in
-// whatever way it is large; nothing of the request is stored.
+// An event may not be larger than the decoder is willing to hold at once, in
+// whatever way it is large; no part of the request is stored.
 func TestDecodeBoundsAnEvent(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 2*maxEventBytes)
@@ -36,7 +36,7 @@ func TestDecodeBoundsAnEvent(t *testing.T) {
 	}
 }
 
-// A large properties object below the bound is refused on its own.
+// A large properties object below the bound is rejected on its own.
 func TestDecodeRefusesLargePropertiesAlone(t *testing.T) {
 	t.Parallel()
 	batch, err := decode("[" + eventWith() + "," + eventWith("properties", `{"a":"`+strings.Repeat("x", maxEventBytes/2)+`"}`) + "]")
@@ -45,7 +45,7 @@ func TestDecodeRefusesLargePropertiesAlone(t *testing.T) {
 	require.Equal(t, "too-large", batch.Invalid[0].Code)
 }
 
-// One allocation per event would be garbage by the million; a whole batch must
+// One allocation per event would produce garbage by the million; a whole batch must
 // not take more than about twice its length.
 func TestDecodeAllocatesLittle(t *testing.T) {
 	const n = 20_000
@@ -73,7 +73,7 @@ func TestDecodeAllocatesLittle(t *testing.T) {
 	runtime.KeepAlive(batch)
 }
 
-// Decoders are reused: nothing of one request may show in the next.
+// Decoders are reused: nothing from one request may leak into the next.
 func TestDecodeLeavesNothingBehind(t *testing.T) {
 	first, err := decode("[" + eventWith("user_id", `"first"`) + "," + eventWith("event_type", `"one"`) + "]")
 	require.NoError(t, err)

@@ -6,16 +6,16 @@ import (
 	"strconv"
 )
 
-// Limits of a properties object: its size as sent, its nesting (the object itself
-// is level 1), and the length of a number in it.
+// Limits of a properties object: its size as sent, its nesting (the object
+// itself is level 1), and the length of a number in it.
 const (
 	maxPropertiesBytes = 32 << 10
 	maxPropertiesDepth = 32
 	maxNumberLength    = 128
 )
 
-// checkProperties refuses what JSON's grammar allows, but Postgres, DuckDB or a
-// reader of Parquet could not store. raw is a valid JSON object.
+// checkProperties rejects what JSON's grammar allows but Postgres, DuckDB or a
+// Parquet reader could not represent. raw is a valid JSON object.
 func checkProperties(raw []byte) (code, message string) {
 	if len(raw) > maxPropertiesBytes {
 		return "too-large", "properties may have at most 32 KiB"
@@ -63,7 +63,7 @@ func stringEnd(raw []byte, i int) int {
 	return i + 1
 }
 
-// hasNUL reports whether a quoted string holds the escape of U+0000.
+// hasNUL reports whether a quoted string contains the escape of U+0000.
 func hasNUL(quoted []byte) bool {
 	for {
 		i := bytes.IndexByte(quoted, '\\')

@@ -2,8 +2,8 @@ package event
 
 import "time"
 
-// parseTimestamp reads an RFC 3339 date-time, with T or a space, with an offset or
-// without one (then UTC), and returns microseconds since 1970 UTC. A longer
+// parseTimestamp reads an RFC 3339 date-time, optionally with a space for the T or
+// without an offset (then UTC), and returns microseconds since 1970 UTC. A longer
 // fraction is truncated, not rounded, so that a resend maps to the same
 // microsecond.
 //

@@ -12,7 +12,7 @@ import (
 
 // Mistake is what is wrong with one event.
 type Mistake struct {
-	Field   string // of the event; empty when the event as a whole is wrong
+	Field   string // of the event; empty if the event as a whole is invalid
 	Code    string // stable name of the mistake
 	Message string // for people
 }

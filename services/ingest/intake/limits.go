@@ -16,11 +16,11 @@ type Config struct {
 
 // Limits of one request, and of all that are in flight.
 type Limits struct {
-	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Maximum bytes per request, compressed and decompressed"`
-	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Maximum decompressed bytes per byte of a compressed body"`
+	MaxBodyBytes int64         `env:"MAX_BODY_BYTES" envDefault:"67108864" doc:"Maximum bytes per request, both compressed and decompressed"`
+	MaxRatio     int64         `env:"MAX_COMPRESSION_RATIO" envDefault:"200" doc:"Maximum ratio of decompressed to compressed bytes of a body"`
 	MaxEvents    int           `env:"MAX_EVENTS" envDefault:"250000" doc:"Maximum events per request"`
-	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Maximum decompressed bytes of all requests at once; beyond it requests are answered with 503. The process takes up to three times as much memory"`
-	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest occurred_at that is accepted"`
+	MaxInFlight  int64         `env:"MAX_BYTES_IN_FLIGHT" envDefault:"268435456" doc:"Maximum decompressed bytes of all requests in flight; beyond it they are answered 503. The process takes up to three times as much memory"`
+	NotBefore    time.Time     `env:"EARLIEST_EVENT" envDefault:"1970-01-01T00:00:00Z" doc:"Earliest accepted occurred_at"`
 	MaxFuture    time.Duration `env:"MAX_FUTURE" envDefault:"1h" doc:"How far occurred_at may be in the future"`
 }
 
