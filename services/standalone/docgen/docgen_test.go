@@ -11,7 +11,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/pkg/platform/server"
 )
 
 func TestDocumentHasTheRoutesOfAllServices(t *testing.T) {
@@ -47,28 +46,27 @@ func document(t *testing.T) (text []byte) {
 // aliases of routes that are.
 func TestRoutesAreDocumented(t *testing.T) {
 	t.Parallel()
-	s, err := describe(t.Context())
-	require.NoError(t, err)
-	defer s.close()
 	documented := map[string]bool{}
 	var others []string
-	services := []*server.Server{s.ingest.Server(), s.stats.Server()}
-	for _, srv := range services {
-		for path, item := range srv.API.OpenAPI().Paths {
-			for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
-				if op != nil {
-					documented[method+" "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = true
+	require.NoError(t, withServices(t.Context(), func(services []described) error {
+		for _, s := range services {
+			for path, item := range s.Server().API.OpenAPI().Paths {
+				for method, op := range map[string]*huma.Operation{"GET": item.Get, "POST": item.Post, "PUT": item.Put, "PATCH": item.Patch, "DELETE": item.Delete} {
+					if op != nil {
+						documented[method+" "+strings.NewReplacer("{", ":", "}", "").Replace(path)] = true
+					}
 				}
 			}
 		}
-	}
-	for _, srv := range services {
-		for _, route := range srv.Echo().Router().Routes() {
-			if name := route.Method + " " + route.Path; !documented[name] && !slices.Contains(others, name) {
-				others = append(others, name)
+		for _, s := range services {
+			for _, route := range s.Server().Echo().Router().Routes() {
+				if name := route.Method + " " + route.Path; !documented[name] && !slices.Contains(others, name) {
+					others = append(others, name)
+				}
 			}
 		}
-	}
+		return nil
+	}))
 	slices.Sort(others)
 	require.Equal(t, []string{
 		"GET /", "GET /api/stats/users/me", "GET /docs", "GET /docs/*", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",

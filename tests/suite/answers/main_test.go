@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 
 func run(m *testing.M) (code int, err error) {
 	ctx := context.Background()
-	if err := stack.Build(ctx, "ingest", "syncworker", "stats"); err != nil {
+	if err := stack.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
 		return 1, err
 	}
 	// Not t.TempDir: Postgres runs as another user and must be able to enter.
