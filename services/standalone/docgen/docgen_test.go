@@ -10,7 +10,6 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
-
 )
 
 func TestDocumentHasTheRoutesOfAllServices(t *testing.T) {
