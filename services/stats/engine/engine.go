@@ -31,7 +31,7 @@ type Engine interface {
 	Event(context.Context, uuid.UUID) ([]Event, error)
 }
 
-// Unsupported is an engine, but for its name, that serves no scan.
+// Unsupported serves no scan. Engines embed it for the scans that they cannot serve.
 type Unsupported struct{}
 
 // Counts returns ErrUnsupported.

@@ -78,8 +78,8 @@ func parseRange(d *DayParams, f *FilterParams) (days Days, scope Scope, err erro
 	return days, scope, err
 }
 
-// dayTable makes a row of a date and its users for each day with users, with fill for
-// each day that there was.
+// dayTable makes rows of a date and its users: for the days with users, or with fill
+// for all days that the zone did not skip.
 func dayTable(columns []Column, users []engine.DayUsers, d Days, s Scope) (*Table, error) {
 	if s.Fill == "" {
 		rows := NewTable(columns, len(users))

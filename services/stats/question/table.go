@@ -74,7 +74,7 @@ type values struct {
 	bools    []bool
 }
 
-// widths are the bytes that a value takes by itself.
+// widths are the bytes that a value of each kind takes, its text not included.
 var widths = [...]int{Text: 16, Integer: 8, Number: 8, Bool: 1, JSON: 16}
 
 // NewTable makes a table without rows, with room for so many.

@@ -27,10 +27,10 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) ([]engine.Cohort
 	}
 	first, last := c.Buckets()
 	st := newStatement(c.Filters, cohortsSQL, p, "{{unit}}", string(c.Unit)).
-		named("start_us", start).
-		named("founding", c.Founding).named("returning", c.Returning).
-		named("first_cohort", first.String()).named("last_cohort", last.String()).
-		named("windows", c.Windows)
+		with("start_us", start).
+		with("founding", c.Founding).with("returning", c.Returning).
+		with("first_cohort", first.String()).with("last_cohort", last.String()).
+		with("windows", c.Windows)
 	var result engine.Result[engine.CohortUsers]
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var cohort time.Time

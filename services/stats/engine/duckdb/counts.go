@@ -48,7 +48,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 	}
 	st := newStatement(c.Filters, text, p, "{{bucket}}", bucketSQL[c.Unit], "{{group}}", group, "{{top}}", top)
 	if c.Top > 0 {
-		st.named("top", c.Top)
+		st.with("top", c.Top)
 	}
 	groups := map[string]string{} // so that rows share their texts
 	var result engine.Result[engine.Count]

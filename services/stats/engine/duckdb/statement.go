@@ -27,10 +27,10 @@ type statement struct {
 // markers stand for constants of this package.
 func newStatement(filters []filter.Filter, text string, p engine.Period, markers ...string) *statement {
 	st := &statement{period: p, filters: filters}
-	st.named("from_us", p.From)
-	st.named("to_us", p.To)
-	st.named("first_date", p.First.String())
-	st.named("last_date", p.Last.String())
+	st.with("from_us", p.From)
+	st.with("to_us", p.To)
+	st.with("first_date", p.First.String())
+	st.with("last_date", p.Last.String())
 	local := strings.ReplaceAll(localSQL, "{{offset}}", offsetSQL(p.Spans, st.bind))
 	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
 	return st
@@ -60,8 +60,8 @@ func (st *statement) where(columns duckdb.Columns) string {
 	return strings.Join(conditions, " AND ")
 }
 
-// named adds a value under a name of its own.
-func (st *statement) named(name string, value any) *statement {
+// with adds a value under a name of its own.
+func (st *statement) with(name string, value any) *statement {
 	st.args = append(st.args, sql.Named(name, value))
 	return st
 }
@@ -69,6 +69,6 @@ func (st *statement) named(name string, value any) *statement {
 // bind adds a value and returns its placeholder.
 func (st *statement) bind(value any) string {
 	name := fmt.Sprintf("v%d", len(st.args))
-	st.named(name, value)
+	st.with(name, value)
 	return "$" + name
 }

@@ -31,7 +31,7 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 	if !exists {
 		return nil, nil
 	}
-	changes, err := e.dayUsers(ctx, newStatement(u.Filters, usersRollingSQL, p).named("window", u.Window))
+	changes, err := e.dayUsers(ctx, newStatement(u.Filters, usersRollingSQL, p).with("window", u.Window))
 	if err != nil {
 		return nil, err
 	}
