@@ -14,7 +14,7 @@ func fromRefusal(r *refusal.Error) *Error {
 	p := New(statusOf(r.Kind), r.Code, r.Detail)
 	p.RetryAfter, p.cause = r.RetryAfter, r.Unwrap()
 	if r.Kind == refusal.Unauthenticated { // RFC 9110, 15.5.2: a 401 names a scheme
-		p.WithHeader("WWW-Authenticate", "Bearer")
+		return p.WithHeader("WWW-Authenticate", "Bearer")
 	}
 	return p
 }

@@ -50,9 +50,3 @@ func TestWhatEndsALogin(t *testing.T) {
 	require.Equal(t, 204, s.do(http.MethodDelete, "/api/projects/"+project+"/keys/"+key.text("id"), token, nil).Code)
 	require.Equal(t, 401, status(key.text("key")))
 }
-
-func (s *service) exec(sql string, args ...any) {
-	s.t.Helper()
-	_, err := s.pool.Exec(s.t.Context(), sql, args...)
-	require.NoError(s.t, err)
-}

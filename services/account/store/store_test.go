@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,7 +15,7 @@ import (
 	"eventanalytics/pkg/auth"
 	passwords "eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres/pgtest"
-	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/refusal"
 	"eventanalytics/services/account/store"
 )
 
@@ -43,13 +42,14 @@ func user(t *testing.T, s *store.Sessions, name string) store.User {
 	return u
 }
 
-// requireProblem checks the status and code of a refusal.
-func requireProblem(t *testing.T, err error, status int, code string) {
+// requireRefusal checks the kind and code of a refusal, and returns its field.
+func requireRefusal(t *testing.T, err error, kind refusal.Kind, code string) (field string) {
 	t.Helper()
-	p, refused := problem.As(err)
-	require.True(t, refused, "%v", err)
-	require.Equal(t, status, p.Status)
-	require.Equal(t, code, p.Code())
+	var r *refusal.Error
+	require.ErrorAs(t, err, &r)
+	require.Equal(t, kind, r.Kind)
+	require.Equal(t, code, r.Code)
+	return r.Field
 }
 
 func TestCreateUser(t *testing.T) {
@@ -85,38 +85,34 @@ func TestUserNames(t *testing.T) {
 	user(t, s, "tel")
 	for name, c := range map[string]struct {
 		username string
-		status   int
-		field    string
+		kind     refusal.Kind
+		code     string
 	}{
-		"empty":              {"", 422, "username"},
-		"blank":              {"  ", 422, "username"},
-		"151 characters":     {strings.Repeat("é", 151), 422, "username"},
+		"empty":              {"", refusal.Invalid, "invalid-field"},
+		"blank":              {"  ", refusal.Invalid, "invalid-field"},
+		"151 characters":     {strings.Repeat("é", 151), refusal.Invalid, "invalid-field"},
 		"150 characters":     {strings.Repeat("é", 150), 0, ""},
-		"NUL":                {"a\x00b", 422, "username"},
-		"line break":         {"a\nb", 422, "username"},
-		"C1 control":         {"a\u0085b", 422, "username"},
-		"turned direction":   {"a\u202Eb", 422, "username"},
-		"bad UTF-8":          {"a\xffb", 422, "username"},
-		"taken, other case":  {"STRASSE", 409, ""},
-		"taken, full width":  {"ｓtrasse", 409, ""},
-		"taken, with spaces": {" straße ", 409, ""},
-		"taken, as a sign":   {"℡", 409, ""},
+		"NUL":                {"a\x00b", refusal.Invalid, "invalid-character"},
+		"line break":         {"a\nb", refusal.Invalid, "invalid-character"},
+		"C1 control":         {"a\u0085b", refusal.Invalid, "invalid-character"},
+		"turned direction":   {"a\u202Eb", refusal.Invalid, "invalid-character"},
+		"bad UTF-8":          {"a\xffb", refusal.Invalid, "invalid-character"},
+		"taken, other case":  {"STRASSE", refusal.Conflict, "username-taken"},
+		"taken, full width":  {"ｓtrasse", refusal.Conflict, "username-taken"},
+		"taken, with spaces": {" straße ", refusal.Conflict, "username-taken"},
+		"taken, as a sign":   {"℡", refusal.Conflict, "username-taken"},
 		"markup":             {`<b>'; DROP TABLE users;--`, 0, ""},
 		"right to left":      {"מרים", 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u, err := s.CreateUser(t.Context(), store.NewUser{Username: c.username, Password: password})
-			switch c.status {
-			case 0:
+			if c.code == "" {
 				require.NoError(t, err)
 				require.Equal(t, c.username, u.Username)
-			case 409:
-				requireProblem(t, err, 409, "username-taken")
-			default:
-				p, refused := problem.As(err)
-				require.True(t, refused, "%v", err)
-				require.Equal(t, c.status, p.Status)
-				require.Equal(t, c.field, p.Errors[0].Field)
+				return
+			}
+			if field := requireRefusal(t, err, c.kind, c.code); c.kind == refusal.Invalid {
+				require.Equal(t, "username", field)
 			}
 		})
 	}
@@ -126,10 +122,10 @@ func TestUserNames(t *testing.T) {
 		"full_name": {Username: "x", Password: password, FullName: "a\tb"},
 	} {
 		_, err := s.CreateUser(t.Context(), n)
-		p, refused := problem.As(err)
-		require.True(t, refused, "%v", err)
-		require.Equal(t, 422, p.Status)
-		require.Equal(t, field, p.Errors[0].Field)
+		var r *refusal.Error
+		require.ErrorAs(t, err, &r)
+		require.Equal(t, refusal.Invalid, r.Kind)
+		require.Equal(t, field, r.Field)
 	}
 }
 
@@ -261,7 +257,7 @@ func TestChangePassword(t *testing.T) {
 	require.NoError(t, err)
 	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
 	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), store.ErrCredentials)
-	requireProblem(t, s.ChangePassword(t.Context(), u.ID, family, password, "12345678"), 422, "too-common")
+	requireRefusal(t, s.ChangePassword(t.Context(), u.ID, family, password, "12345678"), refusal.Invalid, "too-common")
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.NoError(t, err, "nothing has changed yet")
 
@@ -328,49 +324,49 @@ func TestMembers(t *testing.T) {
 		_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", role)
 		require.NoError(t, err)
 		_, err = s.SetMember(ctx, shop.ID, bob.ID, "bob", auth.RoleOwner)
-		requireProblem(t, err, http.StatusForbidden, "not-owner")
-		requireProblem(t, s.RemoveMember(ctx, shop.ID, bob.ID, ann.ID), http.StatusForbidden, "not-owner")
+		requireRefusal(t, err, refusal.Forbidden, "not-owner")
+		requireRefusal(t, s.RemoveMember(ctx, shop.ID, bob.ID, ann.ID), refusal.Forbidden, "not-owner")
 		_, err = s.Keys(ctx, shop.ID, bob.ID)
-		requireProblem(t, err, http.StatusForbidden, "not-owner")
+		requireRefusal(t, err, refusal.Forbidden, "not-owner")
 		_, err = s.CreateKey(ctx, shop.ID, bob.ID, "k", auth.ScopeRead)
-		requireProblem(t, err, http.StatusForbidden, "not-owner")
-		requireProblem(t, s.RevokeKey(ctx, shop.ID, bob.ID, 1), http.StatusForbidden, "not-owner")
+		requireRefusal(t, err, refusal.Forbidden, "not-owner")
+		requireRefusal(t, s.RevokeKey(ctx, shop.ID, bob.ID, 1), refusal.Forbidden, "not-owner")
 	}
 	for _, project := range []int64{shop.ID, 999_999} {
 		_, err = s.Members(ctx, project, eve.ID)
-		requireProblem(t, err, http.StatusNotFound, "not-found")
+		requireRefusal(t, err, refusal.NotFound, "not-found")
 		_, err = s.SetMember(ctx, project, eve.ID, "eve", auth.RoleOwner)
-		requireProblem(t, err, http.StatusNotFound, "not-found")
-		requireProblem(t, s.RemoveMember(ctx, project, eve.ID, ann.ID), http.StatusNotFound, "not-found")
+		requireRefusal(t, err, refusal.NotFound, "not-found")
+		requireRefusal(t, s.RemoveMember(ctx, project, eve.ID, ann.ID), refusal.NotFound, "not-found")
 		_, err = s.Keys(ctx, project, eve.ID)
-		requireProblem(t, err, http.StatusNotFound, "not-found")
+		requireRefusal(t, err, refusal.NotFound, "not-found")
 		_, err = s.CreateKey(ctx, project, eve.ID, "k", auth.ScopeRead)
-		requireProblem(t, err, http.StatusNotFound, "not-found")
-		requireProblem(t, s.RevokeKey(ctx, project, eve.ID, 1), http.StatusNotFound, "not-found")
+		requireRefusal(t, err, refusal.NotFound, "not-found")
+		requireRefusal(t, s.RevokeKey(ctx, project, eve.ID, 1), refusal.NotFound, "not-found")
 	}
 
 	// The last owner stays.
-	requireProblem(t, s.RemoveMember(ctx, shop.ID, ann.ID, ann.ID), http.StatusConflict, "last-owner")
+	requireRefusal(t, s.RemoveMember(ctx, shop.ID, ann.ID, ann.ID), refusal.Conflict, "last-owner")
 	_, err = s.SetMember(ctx, shop.ID, ann.ID, "ann", auth.RoleEditor)
-	requireProblem(t, err, http.StatusConflict, "last-owner")
+	requireRefusal(t, err, refusal.Conflict, "last-owner")
 	_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", auth.RoleOwner)
 	require.NoError(t, err)
 	require.NoError(t, s.RemoveMember(ctx, shop.ID, ann.ID, ann.ID))
 	_, err = s.Members(ctx, shop.ID, ann.ID)
-	requireProblem(t, err, http.StatusNotFound, "not-found")
+	requireRefusal(t, err, refusal.NotFound, "not-found")
 
 	// A user's own project stays the user's, whoever else owns it.
 	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "bob", auth.RoleOwner)
 	require.NoError(t, err)
-	requireProblem(t, s.RemoveMember(ctx, ann.ProjectID, bob.ID, ann.ID), http.StatusConflict, "home-project")
+	requireRefusal(t, s.RemoveMember(ctx, ann.ProjectID, bob.ID, ann.ID), refusal.Conflict, "home-project")
 	_, err = s.SetMember(ctx, ann.ProjectID, bob.ID, "ann", auth.RoleViewer)
-	requireProblem(t, err, http.StatusConflict, "home-project")
+	requireRefusal(t, err, refusal.Conflict, "home-project")
 
 	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "nobody", auth.RoleViewer)
-	requireProblem(t, err, http.StatusUnprocessableEntity, "unknown-user")
+	requireRefusal(t, err, refusal.Invalid, "unknown-user")
 	_, err = s.SetMember(ctx, ann.ProjectID, ann.ID, "a\x00", auth.RoleViewer)
-	requireProblem(t, err, http.StatusUnprocessableEntity, "unknown-user")
-	requireProblem(t, s.RemoveMember(ctx, ann.ProjectID, ann.ID, eve.ID), http.StatusNotFound, "not-found")
+	requireRefusal(t, err, refusal.Invalid, "unknown-user")
+	requireRefusal(t, s.RemoveMember(ctx, ann.ProjectID, ann.ID, eve.ID), refusal.NotFound, "not-found")
 }
 
 // Two owners who remove each other at once leave one.
@@ -406,9 +402,9 @@ func TestKeys(t *testing.T) {
 	require.NoError(t, pool.QueryRow(ctx, `SELECT hash FROM analytics.api_keys`).Scan(&hash))
 	require.Equal(t, auth.HashCredential(k.Key), hash)
 	_, err = s.CreateKey(ctx, ann.ProjectID, ann.ID, "a\nb", auth.ScopeIngest)
-	requireProblem(t, err, 422, "invalid-character")
+	requireRefusal(t, err, refusal.Invalid, "invalid-character")
 
-	requireProblem(t, s.RevokeKey(ctx, bob.ProjectID, bob.ID, k.ID), 404, "not-found")
+	requireRefusal(t, s.RevokeKey(ctx, bob.ProjectID, bob.ID, k.ID), refusal.NotFound, "not-found")
 	require.NoError(t, s.RevokeKey(ctx, ann.ProjectID, ann.ID, k.ID))
 	keys, err := s.Keys(ctx, ann.ProjectID, ann.ID)
 	require.NoError(t, err)
@@ -428,11 +424,11 @@ func TestAwayPostgresIs503(t *testing.T) {
 	defer pool.Close()
 	s := newSessions(t, pool, cheap, time.Now)
 	_, err = s.CreateUser(t.Context(), store.NewUser{Username: "ann", Password: password})
-	requireProblem(t, err, 503, "unavailable")
+	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 	_, err = s.Login(t.Context(), "ann", password)
-	requireProblem(t, err, 503, "unavailable")
+	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 	_, err = s.Refresh(t.Context(), "er_x")
-	requireProblem(t, err, 503, "unavailable")
+	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 	_, err = s.Members(t.Context(), 1, 1)
-	requireProblem(t, err, 503, "unavailable")
+	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 }
