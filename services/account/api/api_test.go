@@ -274,7 +274,7 @@ func TestProjectsMembersKeys(t *testing.T) {
 	require.Equal(t, true, projects.member("data.0.home"))
 	require.Equal(t, "Shop", projects.text("data.1.name"))
 
-	// Who is no member learns nothing.
+	// A user who is no member learns nothing.
 	for _, a := range []answer{
 		s.get(members, bob), s.post(members, bob, `{"username": "bob", "role": "owner"}`), s.do(http.MethodDelete, members+"/"+annID, bob, nil),
 		s.get(keys, bob), s.post(keys, bob, `{"name": "k", "scope": "read"}`), s.do(http.MethodDelete, keys+"/1", bob, nil),

@@ -72,7 +72,7 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 			}
 		}
 		var grant store.Grant
-		err := h.Limiter.Attempt(ctx, store.Key(r.Username), store.ErrCredentials, func() (err error) {
+		err := h.Limiter.Attempt(ctx, store.UsernameKey(r.Username), store.ErrCredentials, func() (err error) {
 			grant, err = h.Sessions.Login(ctx, r.Username, r.Password)
 			return err
 		})

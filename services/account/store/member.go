@@ -55,7 +55,7 @@ func (s *Store) SetMember(ctx context.Context, project, owner int64, username st
 		var user int64
 		err := pgx.ErrNoRows
 		if checkText("username", username, maxUsername) == nil {
-			err = tx.QueryRow(ctx, findUserSQL, Key(username)).Scan(&user)
+			err = tx.QueryRow(ctx, findUserSQL, UsernameKey(username)).Scan(&user)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return refusal.InvalidField("unknown-user", "username", "there is no such user")

@@ -26,7 +26,7 @@ func (n NewUser) check() error {
 	if err := checkText("username", n.Username, maxUsername); err != nil {
 		return err
 	}
-	if Key(n.Username) == "" {
+	if UsernameKey(n.Username) == "" {
 		return refusal.InvalidField("invalid-field", "username", "must have a visible character")
 	}
 	if err := password.Check("password", n.Password); err != nil {
@@ -46,9 +46,9 @@ func (n NewUser) check() error {
 	return nil
 }
 
-// Key is the form in which user names are compared: "Ann", "ann" and "Ａnn" are
-// the same.
-func Key(username string) string {
+// UsernameKey is the form in which user names are compared: "Ann", "ann" and "Ａnn"
+// are the same.
+func UsernameKey(username string) string {
 	folded := cases.Fold().String(norm.NFKC.String(strings.TrimSpace(username)))
 	return norm.NFKC.String(folded)
 }

@@ -83,7 +83,7 @@ func (s *Sessions) login(ctx context.Context, username, password string) (Grant,
 	var disabled bool
 	// Postgres refuses some texts; that would look like an error of ours.
 	if checkText("username", username, maxUsername) == nil {
-		err := s.pool.QueryRow(ctx, loginSQL, Key(username)).Scan(&id, &hash, &disabled)
+		err := s.pool.QueryRow(ctx, loginSQL, UsernameKey(username)).Scan(&id, &hash, &disabled)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return Grant{}, wrap("reading a user", err)
 		}

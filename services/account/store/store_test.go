@@ -319,7 +319,7 @@ func TestMembers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, members, 2)
 
-	// Who is no owner manages nothing, who is no member sees nothing.
+	// Only owners manage; a user who is no member sees nothing.
 	for _, role := range []auth.Role{auth.RoleViewer, auth.RoleEditor} {
 		_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", role)
 		require.NoError(t, err)

@@ -52,7 +52,7 @@ func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	rows, _ := s.pool.Query(ctx, createUserSQL, n.Username, Key(n.Username), n.Email, n.FullName, hash)
+	rows, _ := s.pool.Query(ctx, createUserSQL, n.Username, UsernameKey(n.Username), n.Email, n.FullName, hash)
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
 	var conflict *pgconn.PgError
 	if errors.As(err, &conflict) && conflict.Code == uniqueViolation {
