@@ -155,7 +155,7 @@ func TestGatewayAsksEveryService(t *testing.T) {
 			g := over(s)
 			*map[string]*[]string{"account": &g.Account, "ingest": &g.Ingest, "stats": &g.Stats}[away] = []string{"127.0.0.1:1"}
 			// Not compared with the document: stats may not be there to show it.
-			c := api.Anonymous("http://"+gateway(t, g), nil).Bearing(c.Token())
+			c := api.Anonymous("http://"+gateway(t, g), nil).With("Authorization", "Bearer "+c.Token())
 			c.Get(t, "/healthz").Is(t, 503, "unavailable")
 			c.Get(t, "/readyz").Is(t, 503, "unavailable")
 			for name, ask := range routes {
