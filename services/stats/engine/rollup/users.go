@@ -28,6 +28,7 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 		if u.Window > 1 {
 			return rolling(ctx, q, byDate(days), u, add)
 		}
+		result.Rows = make([]engine.DayUsers, 0, len(days))
 		for _, day := range days {
 			users, err := q.CountUsers(ctx, day.periods...)
 			if err == nil {
