@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
@@ -128,8 +129,13 @@ func TestGarbageCollectionWaitsForLoads(t *testing.T) {
 	cfg, pool := testConfig(t), pgtest.New(t)
 	leader := newTerm(t, cfg, pool)
 	events := someEvents(5, 1)
-	appendTo(t, pool, 1, events...)
-	at := appendTo(t, pool, 2, someEvents(1, 1)...)
+	var at outbox.Position
+	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) { // one transaction: one load has both
+		if _, err = outbox.Append(t.Context(), tx, 1, events); err == nil {
+			at, err = outbox.Append(t.Context(), tx, 2, someEvents(1, 1))
+		}
+		return err
+	}))
 	// The load stops after its first file: the other project's keys are locked.
 	exec(t, pool, "INSERT INTO analytics.user_key_counters (project_id) VALUES (2)")
 	tx, err := pool.Begin(t.Context())
