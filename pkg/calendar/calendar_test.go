@@ -189,6 +189,28 @@ func TestDatesLeaveOutTheDayThatNeverWas(t *testing.T) {
 	}
 }
 
+// TestDatesExist: the listed days are those that have bounds, in any range.
+func TestDatesExist(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(9, 9))
+	for _, name := range zones {
+		z := zone(t, name)
+		for range 20 {
+			first := Date(r.IntN(60*365) - 5*365)
+			last := first + Date(r.IntN(500))
+			var want []Date
+			for d := first; d <= last; d++ {
+				if _, _, exists := z.Bounds(d, d); exists {
+					want = append(want, d)
+				}
+			}
+			require.Equal(t, want, z.Dates(Day, first, last), "%s %s…%s", name, first, last)
+		}
+	}
+	require.Empty(t, zone(t, "Pacific/Apia").Dates(Day, date(t, "2011-12-30"), date(t, "2011-12-30")))
+	require.Empty(t, zone(t, "UTC").Dates(Day, 5, 4))
+}
+
 func TestHours(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

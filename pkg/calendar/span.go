@@ -63,13 +63,16 @@ func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 // [first, last], except buckets of which the range has only days that never existed
 // in the zone. unit is Day, Week or Month.
 func (z *Zone) Dates(unit Unit, first, last Date) []Date {
+	begin, end := int64(first)*day, (int64(last)+1)*day
 	var dates []Date
-	for d := unit.Floor(first); d <= last; d = unit.Add(d, 1) {
-		if _, _, exists := z.Bounds(max(d, first), min(unit.Add(d, 1)-1, last)); exists {
-			dates = append(dates, d)
+	for _, s := range z.Spans(begin-slack, end+slack) {
+		from, to := max(s.Start+s.Offset, begin), min(s.End+s.Offset, end) // on the clock
+		for d := Date(FloorDiv(from, day)); int64(d)*day < to; d++ {
+			dates = append(dates, unit.Floor(d))
 		}
 	}
-	return dates
+	slices.Sort(dates)
+	return slices.Compact(dates)
 }
 
 // HourOf returns the hour bucket of an instant: the instant at which the local
