@@ -210,7 +210,8 @@ func event(id, mark string) string {
 		"properties", map[string]string{"note": "note " + mark})
 }
 
-// visible posts an event and waits until stats counts it.
+// visible posts an event and waits until each replica of stats counts it: the
+// gateway may send the next request to any of them.
 func (u *user) visible(t *testing.T, id, mark string) (position string) {
 	t.Helper()
 	var receipt struct{ Position string }
