@@ -24,7 +24,7 @@ func sums(t *testing.T, r *Reader) int {
 	if view == nil {
 		return -1
 	}
-	n, err := view.Ask(nil).Events(t.Context(), rollup.Always)
+	n, err := view.Scan(nil).Events(t.Context(), rollup.Always)
 	require.NoError(t, err)
 	return int(n)
 }

@@ -47,21 +47,21 @@ var world = sync.OnceValues(func() (*View, float64) {
 	return v, float64(bytes) / float64(events)
 })
 
-func benchmark(b *testing.B, match func(string) bool, ask func(*Question) error) {
+func benchmark(b *testing.B, match func(string) bool, ask func(*Scan) error) {
 	v, size := world()
 	for b.Loop() {
 		for _, d := range v.days { // nothing is remembered
 			d.counts = nil
 		}
-		require.NoError(b, ask(v.Ask(match)))
+		require.NoError(b, ask(v.Scan(match)))
 	}
 	b.ReportMetric(size, "B/event")
 }
 
 const benchStart = Quarter(20_000 * quartersOfDay)
 
-func eachDay(b *testing.B, offset Quarter) func(*Question) error {
-	return func(q *Question) error {
+func eachDay(b *testing.B, offset Quarter) func(*Scan) error {
+	return func(q *Scan) error {
 		for day := range Quarter(benchDays) {
 			from := benchStart + day*quartersOfDay + offset
 			if _, err := q.CountUsers(b.Context(), Period{from, from + quartersOfDay}); err != nil {
@@ -82,14 +82,14 @@ func BenchmarkDaysOfATypeOffUTC(b *testing.B) {
 func only(name string) bool { return name == "event_type_7" }
 
 func BenchmarkUsersOfAMonth(b *testing.B) {
-	benchmark(b, nil, func(q *Question) error {
+	benchmark(b, nil, func(q *Scan) error {
 		_, err := q.CountUsers(b.Context(), Period{benchStart, benchStart + benchDays*quartersOfDay})
 		return err
 	})
 }
 
 func BenchmarkTotals(b *testing.B) {
-	benchmark(b, nil, func(q *Question) error {
+	benchmark(b, nil, func(q *Scan) error {
 		_, err := q.Totals(b.Context(), Period{benchStart + 5, benchStart + benchDays*quartersOfDay - 7})
 		return err
 	})

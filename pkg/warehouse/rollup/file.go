@@ -12,7 +12,7 @@ import (
 )
 
 // File is the roll-up of one segment. It does not change: any number of
-// questions may use it at the same time.
+// scans may use it at the same time.
 type File struct {
 	Project int64
 	Events  uint64

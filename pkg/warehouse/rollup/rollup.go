@@ -1,6 +1,6 @@
 // Package rollup keeps what events add up to: for each day (UTC) and event type
 // how many events there were, who their users are, and the same for each quarter
-// of an hour. A roll-up answers the questions that ask for no more than that in a
+// of an hour. A roll-up serves the scans that need no more than that in a
 // time that depends on the days and users asked for, not on the events there are.
 //
 // Each segment has its roll-up, made of the segment's events alone, in a file
@@ -57,7 +57,7 @@ type entry struct {
 
 // A file is this header, the index (types and entries), the users' bitmaps and
 // the quarters. The index and the bitmaps stay in memory; quarters are read when
-// a question cuts a day.
+// a scan cuts a day.
 const (
 	magic      = "EAROLL01"
 	headerSize = len(magic) + 3*8 // project, length of the index, length of the bitmaps

@@ -174,13 +174,13 @@ func TestRollUp(t *testing.T) {
 
 func check(t *testing.T, g generator, view *View, all facts) {
 	match := g.match()
-	q := view.Ask(match)
+	q := view.Scan(match)
 	for range 3 { // nothing of a period is left for the next
 		checkPeriods(t, g, view, q, g.periods(all), all, match)
 	}
 }
 
-func checkPeriods(t *testing.T, g generator, view *View, q *Question, periods []Period, all facts, match func(string) bool) {
+func checkPeriods(t *testing.T, g generator, view *View, q *Scan, periods []Period, all facts, match func(string) bool) {
 	want := all.where(periods, match)
 	about := fmt.Sprint(periods)
 	for range 2 { // the second time from what is remembered
@@ -210,7 +210,7 @@ func checkPeriods(t *testing.T, g generator, view *View, q *Question, periods []
 	want = want.where(periods, func(eventType string) bool { return eventType == name })
 	one := q.Of(name)
 	if g.IntN(2) == 0 {
-		one = view.Ask(match).Of(name) // of one that has read nothing
+		one = view.Scan(match).Of(name) // of one that has read nothing
 	}
 	for range 2 {
 		n, err := one.CountUsers(t.Context(), periods...)
@@ -232,12 +232,12 @@ func TestManyTypes(t *testing.T) {
 	}
 	view, err := NewView(nil, []*File{read(t, build(t, all))})
 	require.NoError(t, err)
-	q := view.Ask(nil)
+	q := view.Scan(nil)
 	first := Period{0, 1} // cuts the day
 	totals, err := q.Totals(t.Context(), first)
 	require.NoError(t, err)
 	require.Len(t, totals, types)
-	var kept []*Question
+	var kept []*Scan
 	for name := range totals {
 		kept = append(kept, q.Of(name))
 		n, err := kept[len(kept)-1].CountUsers(t.Context(), first)
@@ -290,7 +290,7 @@ func TestNothingIsLeftFromThePeriodBefore(t *testing.T) {
 	t.Parallel()
 	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1}, {dayMicros, "b", 2}}))})
 	require.NoError(t, err)
-	q := view.Ask(func(eventType string) bool { return eventType == "a" })
+	q := view.Scan(func(eventType string) bool { return eventType == "a" })
 	n, err := q.CountUsers(t.Context(), Period{-4, quartersOfDay - 4})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n)
@@ -355,7 +355,7 @@ func TestDamage(t *testing.T) {
 		}
 		view, err := NewView(nil, []*File{f})
 		require.NoError(t, err)
-		q := view.Ask(g.match())
+		q := view.Scan(g.match())
 		_, _ = q.CountUsers(t.Context(), Always)
 		_, _ = q.CountUsers(t.Context(), Period{minQuarter + 1, maxQuarter - 1})
 		_, _ = q.Totals(t.Context(), Always)

@@ -8,7 +8,7 @@ import (
 )
 
 // View is the roll-up of a project: of all its live segments together. It does
-// not change: any number of questions may be asked at the same time.
+// not change: any number of scans may run at the same time.
 type View struct {
 	days  []*day // in order
 	users uint64 // one more than the highest user key

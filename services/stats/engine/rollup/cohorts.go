@@ -37,21 +37,21 @@ func (e *Engine) cohorts(ctx context.Context, c engine.Cohorts) ([]engine.Cohort
 	if err != nil {
 		return nil, err
 	}
-	founding := e.view.Ask(andType(match, c.Founding))
+	founding := e.view.Scan(andType(match, c.Founding))
 	cohorts, err := foundCohorts(ctx, founding, slots, c)
 	if err != nil {
 		return nil, err
 	}
 	returning := founding
 	if c.Returning != c.Founding {
-		returning = e.view.Ask(andType(match, c.Returning))
+		returning = e.view.Scan(andType(match, c.Returning))
 	}
 	return countReturns(ctx, returning, cohorts, byDate(byBucket(slots)), c)
 }
 
 // foundCohorts returns the members of each cohort: those that no earlier slot has.
 // Slots are in the order of time, which is not always that of dates.
-func foundCohorts(ctx context.Context, founding *rollup.Question, slots []slot, c engine.Cohorts) (map[calendar.Date]*roaring.Bitmap, error) {
+func foundCohorts(ctx context.Context, founding *rollup.Scan, slots []slot, c engine.Cohorts) (map[calendar.Date]*roaring.Bitmap, error) {
 	first, last := c.Buckets()
 	cohorts := map[calendar.Date]*roaring.Bitmap{}
 	known := roaring.New()
@@ -83,7 +83,7 @@ func foundCohorts(ctx context.Context, founding *rollup.Question, slots []slot, 
 }
 
 // countReturns counts the members of each cohort in each window.
-func countReturns(ctx context.Context, returning *rollup.Question, cohorts map[calendar.Date]*roaring.Bitmap, periods map[calendar.Date][]rollup.Period, c engine.Cohorts) ([]engine.CohortUsers, error) {
+func countReturns(ctx context.Context, returning *rollup.Scan, cohorts map[calendar.Date]*roaring.Bitmap, periods map[calendar.Date][]rollup.Period, c engine.Cohorts) ([]engine.CohortUsers, error) {
 	active := map[calendar.Date]*roaring.Bitmap{} // in the windows of one cohort
 	var result engine.Result[engine.CohortUsers]
 	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {

@@ -22,7 +22,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 		if err != nil {
 			return err
 		}
-		types := map[string]*rollup.Question{"": all}
+		types := map[string]*rollup.Scan{"": all}
 		for _, b := range buckets {
 			counts, err := groups(ctx, all, b, c)
 			if err != nil {
@@ -50,7 +50,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 }
 
 // groups returns the groups of a bucket with their events, in their order.
-func groups(ctx context.Context, q *rollup.Question, b bucket, c engine.Counts) ([]engine.Count, error) {
+func groups(ctx context.Context, q *rollup.Scan, b bucket, c engine.Counts) ([]engine.Count, error) {
 	if c.Group == engine.NoField {
 		events, err := q.Events(ctx, b.periods...)
 		if err != nil || events == 0 {

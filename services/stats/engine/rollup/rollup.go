@@ -44,17 +44,17 @@ func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error
 }
 
 // ask begins a question about a range, cut into buckets.
-func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollup.Question, []bucket, error) {
+func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollup.Scan, []bucket, error) {
 	match, err := typesOf(s.Filters)
 	if err != nil {
 		return nil, nil, err
 	}
 	p, exists := r.Period(s.Zone)
 	if !exists {
-		return e.view.Ask(match), nil, nil
+		return e.view.Scan(match), nil, nil
 	}
 	slots, err := slotsOf(p, unit)
-	return e.view.Ask(match), byBucket(slots), err
+	return e.view.Scan(match), byBucket(slots), err
 }
 
 // typesOf returns which event types all filters hold for, nil for all types.

@@ -47,7 +47,7 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 // days and the beginning of the next: with the unions from each day to its block's
 // end, and from the block's beginning to each day, it takes one more union, however
 // long it is.
-func rolling(ctx context.Context, q *rollup.Question, periods map[calendar.Date][]rollup.Period, u engine.Users, add func(calendar.Date, uint64) error) error {
+func rolling(ctx context.Context, q *rollup.Scan, periods map[calendar.Date][]rollup.Period, u engine.Users, add func(calendar.Date, uint64) error) error {
 	users := func(d calendar.Date) (*roaring.Bitmap, error) { return q.Users(ctx, periods[d]...) }
 	var ends []*roaring.Bitmap    // of the block that the window begins in, by day
 	var beginning *roaring.Bitmap // of the block that the window ends in

@@ -20,7 +20,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 		if err != nil {
 			return err
 		}
-		totals, err := e.view.Ask(match).Totals(ctx, rollup.Always)
+		totals, err := e.view.Scan(match).Totals(ctx, rollup.Always)
 		if err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 	"eventanalytics/pkg/calendar"
 )
 
-// Period is the time [From, To). Those of one question must not overlap.
+// Period is the time [From, To). Those of one scan must not overlap.
 type Period struct{ From, To Quarter }
 
 // Always is all time.
@@ -20,15 +20,15 @@ var Always = Period{minQuarter, maxQuarter}
 // Days fit into 32 bits.
 const minQuarter, maxQuarter = -quartersOfDay << 31, quartersOfDay << 31
 
-// Question asks a view about some event types. It is for one goroutine.
-type Question struct {
+// Scan reads a view for some event types. It is for one goroutine.
+type Scan struct {
 	view  *View
 	match func(eventType string) bool
 	known map[*File][]bool // by type, for files that have types that do not match
 
 	// only, if not empty, is the one type asked about, of those that wider is about.
 	only  string
-	wider *Question
+	wider *Scan
 
 	*scratch
 	blocks map[ref]block
@@ -39,57 +39,57 @@ type scratch struct {
 	set []uint64 // a bit for each user
 }
 
-// Ask begins a question about the event types that match; nil is for all.
-func (v *View) Ask(match func(eventType string) bool) *Question {
-	return &Question{view: v, match: match, known: map[*File][]bool{}, scratch: &scratch{}, blocks: map[ref]block{}}
+// Scan begins a scan of the event types that match; nil is for all.
+func (v *View) Scan(match func(eventType string) bool) *Scan {
+	return &Scan{view: v, match: match, known: map[*File][]bool{}, scratch: &scratch{}, blocks: map[ref]block{}}
 }
 
-// Of asks about one of the event types that q is about. However many types are
-// asked about one after the other, they share q's memory, and what it has read.
-func (q *Question) Of(eventType string) *Question {
-	one := &Question{view: q.view, only: eventType, wider: q, scratch: q.scratch, blocks: map[ref]block{}}
-	if q.match != nil && !q.match(eventType) || q.only != "" && q.only != eventType {
+// Of asks about one of the event types that s is about. However many types are
+// asked about one after the other, they share s's memory, and what it has read.
+func (s *Scan) Of(eventType string) *Scan {
+	one := &Scan{view: s.view, only: eventType, wider: s, scratch: s.scratch, blocks: map[ref]block{}}
+	if s.match != nil && !s.match(eventType) || s.only != "" && s.only != eventType {
 		one.view = &View{}
 	}
 	return one
 }
 
 // everything says that all types of a file match.
-func (q *Question) everything(f *File) bool { return q.only == "" && q.matching(f) == nil }
+func (s *Scan) everything(f *File) bool { return s.only == "" && s.matching(f) == nil }
 
 // matching returns which types of a file match, nil for all.
-func (q *Question) matching(f *File) []bool {
-	if q.match == nil {
+func (s *Scan) matching(f *File) []bool {
+	if s.match == nil {
 		return nil
 	}
-	matching, ok := q.known[f]
+	matching, ok := s.known[f]
 	if ok {
 		return matching
 	}
 	matching = make([]bool, len(f.types))
 	all := true
 	for i, name := range f.types {
-		matching[i] = q.match(name)
+		matching[i] = s.match(name)
 		all = all && matching[i]
 	}
 	if all {
 		matching = nil
 	}
-	q.known[f] = matching
+	s.known[f] = matching
 	return matching
 }
 
 // types returns the matching types of a day of a file.
-func (q *Question) types(r ref) []entry {
-	if q.only != "" { // types of a day are in the order of their names
+func (s *Scan) types(r ref) []entry {
+	if s.only != "" { // types of a day are in the order of their names
 		types := r.types()
-		i, ok := slices.BinarySearchFunc(types, q.only, func(x entry, name string) int { return strings.Compare(r.file.types[x.eventType-1], name) })
+		i, ok := slices.BinarySearchFunc(types, s.only, func(x entry, name string) int { return strings.Compare(r.file.types[x.eventType-1], name) })
 		if !ok {
 			return nil
 		}
 		return types[i : i+1]
 	}
-	matching := q.matching(r.file)
+	matching := s.matching(r.file)
 	if matching == nil {
 		return r.types()
 	}
@@ -111,14 +111,14 @@ type piece struct {
 func (p piece) whole() bool { return p.from == 0 && p.to == quartersOfDay }
 
 // pieces cuts periods at midnight UTC.
-func (q *Question) pieces(periods []Period) []piece {
+func (s *Scan) pieces(periods []Period) []piece {
 	var pieces []piece
 	for _, p := range periods {
 		from, to := max(p.From, minQuarter), min(p.To, maxQuarter)
 		if from >= to {
 			continue
 		}
-		for _, d := range q.view.between(int32(calendar.FloorDiv(int64(from), quartersOfDay)), int32(calendar.FloorDiv(int64(to-1), quartersOfDay))) {
+		for _, d := range s.view.between(int32(calendar.FloorDiv(int64(from), quartersOfDay)), int32(calendar.FloorDiv(int64(to-1), quartersOfDay))) {
 			midnight := Quarter(d.day) * quartersOfDay
 			pieces = append(pieces, piece{d, int(max(from-midnight, 0)), int(min(to-midnight, quartersOfDay))})
 		}
@@ -128,27 +128,27 @@ func (q *Question) pieces(periods []Period) []piece {
 
 // CountUsers returns the number of distinct users in periods. Of a day, local ones
 // included, it is remembered until one of the segments with the day changes.
-func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, error) {
-	pieces := q.pieces(periods)
+func (s *Scan) CountUsers(ctx context.Context, periods ...Period) (uint64, error) {
+	pieces := s.pieces(periods)
 	if len(pieces) == 0 {
 		return 0, nil
 	}
-	what, next, one := q.counted(pieces)
+	what, next, one := s.counted(pieces)
 	if one {
 		if users, ok := pieces[0].recall(what, next); ok {
 			return users, nil
 		}
 	}
-	sets, marked, err := q.gather(ctx, pieces)
+	sets, marked, err := s.gather(ctx, pieces)
 	if err != nil {
 		return 0, err
 	}
 	var users uint64
 	switch {
 	case len(sets) > 0:
-		users = cardinality(q.withMarked(sets, marked))
+		users = cardinality(s.withMarked(sets, marked))
 	case marked:
-		for _, word := range q.set {
+		for _, word := range s.set {
 			users += uint64(bits.OnesCount64(word))
 		}
 	}
@@ -160,7 +160,7 @@ func (q *Question) CountUsers(ctx context.Context, periods ...Period) (uint64, e
 
 // counted says what pieces are when they are one day, or the end of one and the
 // begin of the next, of all types or of one.
-func (q *Question) counted(pieces []piece) (what counted, next uint64, ok bool) {
+func (s *Scan) counted(pieces []piece) (what counted, next uint64, ok bool) {
 	first, last := pieces[0], pieces[len(pieces)-1]
 	switch {
 	case len(pieces) == 1:
@@ -169,7 +169,7 @@ func (q *Question) counted(pieces []piece) (what counted, next uint64, ok bool) 
 	default:
 		return what, 0, false
 	}
-	if what.eventType, ok = q.one(pieces); !ok {
+	if what.eventType, ok = s.one(pieces); !ok {
 		return what, 0, false
 	}
 	what.from, what.to = first.from, last.to
@@ -177,20 +177,20 @@ func (q *Question) counted(pieces []piece) (what counted, next uint64, ok bool) 
 }
 
 // Users returns the distinct users in periods. The set must not be changed.
-func (q *Question) Users(ctx context.Context, periods ...Period) (*roaring.Bitmap, error) {
-	sets, marked, err := q.gather(ctx, q.pieces(periods))
+func (s *Scan) Users(ctx context.Context, periods ...Period) (*roaring.Bitmap, error) {
+	sets, marked, err := s.gather(ctx, s.pieces(periods))
 	if err != nil {
 		return nil, err
 	}
-	return union(q.withMarked(sets, marked)), nil
+	return union(s.withMarked(sets, marked)), nil
 }
 
 // withMarked adds the users that are marked, if there are any, to sets.
-func (q *Question) withMarked(sets []*roaring.Bitmap, marked bool) []*roaring.Bitmap {
+func (s *Scan) withMarked(sets []*roaring.Bitmap, marked bool) []*roaring.Bitmap {
 	if !marked {
 		return sets
 	}
-	return append(sets, roaring.FromDense(q.set, true))
+	return append(sets, roaring.FromDense(s.set, true))
 }
 
 func union(sets []*roaring.Bitmap) *roaring.Bitmap {
@@ -208,41 +208,41 @@ func cardinality(sets []*roaring.Bitmap) uint64 {
 }
 
 // gather returns the sets of whole days, and marks the users of the other pieces
-// in q.set if there are any.
-func (q *Question) gather(ctx context.Context, pieces []piece) (sets []*roaring.Bitmap, marked bool, err error) {
+// in s.set if there are any.
+func (s *Scan) gather(ctx context.Context, pieces []piece) (sets []*roaring.Bitmap, marked bool, err error) {
 	for _, p := range pieces {
 		if err := ctx.Err(); err != nil {
 			return nil, false, err
 		}
 		if p.whole() {
-			if sets, err = q.sets(p.day, sets); err != nil {
+			if sets, err = s.sets(p.day, sets); err != nil {
 				return nil, false, err
 			}
 			continue
 		}
 		if !marked {
-			q.clear()
+			s.clear()
 			marked = true
 		}
-		if err := q.mark(p); err != nil {
+		if err := s.mark(p); err != nil {
 			return nil, false, err
 		}
 	}
 	return sets, marked, nil
 }
 
-func (q *Question) clear() {
-	if q.set == nil {
-		q.set = make([]uint64, q.view.users/64+1)
+func (s *Scan) clear() {
+	if s.set == nil {
+		s.set = make([]uint64, s.view.users/64+1)
 		return
 	}
-	clear(q.set)
+	clear(s.set)
 }
 
 // sets appends the sets whose union are a day's users.
-func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
+func (s *Scan) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
 	for _, r := range d.refs {
-		if q.everything(r.file) {
+		if s.everything(r.file) {
 			users, err := r.file.bitmap(r.all())
 			if err != nil {
 				return nil, err
@@ -250,7 +250,7 @@ func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, erro
 			sets = append(sets, users)
 			continue
 		}
-		types := q.types(r)
+		types := s.types(r)
 		for i := range types {
 			users, err := r.file.bitmap(&types[i])
 			if err != nil {
@@ -262,18 +262,18 @@ func (q *Question) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, erro
 	return sets, nil
 }
 
-// one returns the one type in pieces that the question is about, or "" when it is
+// one returns the one type in pieces that the scan is about, or "" when it is
 // about all.
-func (q *Question) one(pieces []piece) (name string, ok bool) {
-	if q.only != "" {
-		return q.only, true
+func (s *Scan) one(pieces []piece) (name string, ok bool) {
+	if s.only != "" {
+		return s.only, true
 	}
-	if q.match == nil {
+	if s.match == nil {
 		return "", true
 	}
 	for _, p := range pieces {
 		for _, r := range p.refs {
-			for _, x := range q.types(r) {
+			for _, x := range s.types(r) {
 				found := r.file.types[x.eventType-1]
 				if name != "" && name != found {
 					return "", false
@@ -286,17 +286,17 @@ func (q *Question) one(pieces []piece) (name string, ok bool) {
 }
 
 // mark sets the bits of the users of a part of a day.
-func (q *Question) mark(p piece) error {
-	return q.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error { return users.mark(q.set) })
+func (s *Scan) mark(p piece) error {
+	return s.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error { return users.mark(s.set) })
 }
 
-func (q *Question) eachQuarter(p piece, f func(*File, entry, quarterUsers) error) error {
+func (s *Scan) eachQuarter(p piece, f func(*File, entry, quarterUsers) error) error {
 	for _, r := range p.refs {
-		types := q.types(r)
+		types := s.types(r)
 		if len(types) == 0 {
 			continue
 		}
-		b, err := q.block(r, types)
+		b, err := s.block(r, types)
 		if err != nil {
 			return err
 		}
@@ -313,22 +313,22 @@ func (q *Question) eachQuarter(p piece, f func(*File, entry, quarterUsers) error
 // block reads the quarters of a day of a file, from the first of types to the
 // last. It keeps those of two days: where days are cut off UTC each is asked for
 // twice.
-func (q *Question) block(r ref, types []entry) (block, error) {
-	if b, ok := q.blocks[r]; ok {
+func (s *Scan) block(r ref, types []entry) (block, error) {
+	if b, ok := s.blocks[r]; ok {
 		return b, nil
 	}
-	if q.wider != nil {
-		if b, ok := q.wider.blocks[r]; ok {
+	if s.wider != nil {
+		if b, ok := s.wider.blocks[r]; ok {
 			return b, nil
 		}
 	}
-	if d := r.all().day; d != q.last {
-		for old := range q.blocks {
-			if old.all().day != q.last {
-				delete(q.blocks, old)
+	if d := r.all().day; d != s.last {
+		for old := range s.blocks {
+			if old.all().day != s.last {
+				delete(s.blocks, old)
 			}
 		}
-		q.last = d
+		s.last = d
 	}
 	first := int(types[0].quartersAt)
 	all := r.types()
@@ -342,7 +342,7 @@ func (q *Question) block(r ref, types []entry) (block, error) {
 	}
 	b, err := r.file.read(all[from:to])
 	if err == nil {
-		q.blocks[r] = b
+		s.blocks[r] = b
 	}
 	return b, err
 }
@@ -356,7 +356,7 @@ type Total struct {
 }
 
 // Totals returns what there is of each type in periods.
-func (q *Question) Totals(ctx context.Context, periods ...Period) (map[string]Total, error) {
+func (s *Scan) Totals(ctx context.Context, periods ...Period) (map[string]Total, error) {
 	totals := map[string]Total{}
 	add := func(f *File, x entry, events uint64) {
 		name := f.types[x.eventType-1]
@@ -366,19 +366,19 @@ func (q *Question) Totals(ctx context.Context, periods ...Period) (map[string]To
 		}
 		totals[name] = Total{t.Events + events, min(t.First, x.first), max(t.Last, x.last)}
 	}
-	for _, p := range q.pieces(periods) {
+	for _, p := range s.pieces(periods) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
 		if p.whole() {
 			for _, r := range p.refs {
-				for _, x := range q.types(r) {
+				for _, x := range s.types(r) {
 					add(r.file, x, x.events)
 				}
 			}
 			continue
 		}
-		err := q.eachQuarter(p, func(f *File, x entry, users quarterUsers) error {
+		err := s.eachQuarter(p, func(f *File, x entry, users quarterUsers) error {
 			add(f, x, users.events)
 			return nil
 		})
@@ -390,14 +390,14 @@ func (q *Question) Totals(ctx context.Context, periods ...Period) (map[string]To
 }
 
 // Events returns the number of events in periods.
-func (q *Question) Events(ctx context.Context, periods ...Period) (uint64, error) {
+func (s *Scan) Events(ctx context.Context, periods ...Period) (uint64, error) {
 	var n uint64
-	for _, p := range q.pieces(periods) {
+	for _, p := range s.pieces(periods) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 		if !p.whole() {
-			err := q.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error {
+			err := s.eachQuarter(p, func(_ *File, _ entry, users quarterUsers) error {
 				n += users.events
 				return nil
 			})
@@ -407,11 +407,11 @@ func (q *Question) Events(ctx context.Context, periods ...Period) (uint64, error
 			continue
 		}
 		for _, r := range p.refs {
-			if q.everything(r.file) {
+			if s.everything(r.file) {
 				n += r.all().events
 				continue
 			}
-			for _, x := range q.types(r) {
+			for _, x := range s.types(r) {
 				n += x.events
 			}
 		}
