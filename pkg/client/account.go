@@ -34,7 +34,7 @@ type Key struct {
 	ID      int64  `json:"id"`
 	Project int64  `json:"project_id"`
 	Scope   string `json:"scope"`
-	Secret  string `json:"key"` // not to be had again
+	Secret  string `json:"key"` // shown only once
 }
 
 // Scopes of API keys.

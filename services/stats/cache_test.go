@@ -45,7 +45,7 @@ func TestAnswersAreKept(t *testing.T) {
 	for range 2 {
 		require.Equal(t, "date,dau\n2025-08-04,2\n2025-08-06,1\n", string(a.get(t, 1, dau+"&format=csv").body))
 	}
-	require.Equal(t, "computed 2, cached 3", a.cameFrom("dau"), "a format is computed by itself")
+	require.Equal(t, "computed 2, cached 3", a.cameFrom("dau"), "each format is computed separately")
 	require.Empty(t, a.get(t, 3, dau).ok(t)["data"], "another project's")
 	require.Equal(t, "computed 3, cached 3", a.cameFrom("dau"))
 	require.Regexp(t, `analytics_stats_cache_answers 3\n`, a.metrics())

@@ -101,8 +101,8 @@ func TestSubjects(t *testing.T) {
 	require.Equal(t, 204, get(h, "/stats", "[2001:db8:0:2::1]:1", nil).Code)
 }
 
-// An address that a client writes into X-Forwarded-For by itself changes
-// nothing; the one that the gateway adds counts.
+// An address that a client writes into X-Forwarded-For changes nothing; the one
+// that the gateway adds counts.
 func TestSpoofedForwardedFor(t *testing.T) {
 	t.Parallel()
 	h := newService(t, newLimiter(t, Config{Register: Limit{1, time.Hour, 3}}, redisURL, slow), "10.0.0.0/8")

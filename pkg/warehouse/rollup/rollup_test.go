@@ -147,7 +147,7 @@ func (g generator) match() func(string) bool {
 }
 
 // TestRollUp compares with counting: events in several files, some of which are
-// merged and cut meanwhile, as loads and compaction do.
+// merged and cut at the same time, as loads and compaction do.
 func TestRollUp(t *testing.T) {
 	t.Parallel()
 	g := seeded(t)

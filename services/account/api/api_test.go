@@ -214,7 +214,7 @@ func TestPasswordChange(t *testing.T) {
 	require.Equal(t, 204, change(password, "another good one").Code)
 	s.post("/api/auth/token", "", credentials("ann", password)).problem(401, "invalid-credentials", "")
 	require.Equal(t, 200, s.post("/api/auth/token", "", credentials("ann", "another good one")).Code)
-	require.Equal(t, 200, s.get("/api/auth/me", token).Code, "the login it was made in goes on")
+	require.Equal(t, 200, s.get("/api/auth/me", token).Code, "the login it was made in stays valid")
 	s.get("/api/auth/me", other.text("access_token")).problem(401, "unauthorized", "")
 }
 

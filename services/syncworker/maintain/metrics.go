@@ -18,7 +18,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	return &Metrics{
 		compacted: f.NewCounter(prometheus.CounterOpts{
 			Name: "analytics_sync_compacted_events_total",
-			Help: "Events that compaction wrote anew; divided by analytics_sync_events_total it is how often each is written beside its load.",
+			Help: "Events rewritten by compaction; divided by analytics_sync_events_total, how often each is written in addition to its load.",
 		}),
 		compactions: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "analytics_sync_compaction_seconds", Help: "Time of one compaction.",

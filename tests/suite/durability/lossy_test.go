@@ -49,7 +49,7 @@ func TestLossyPostgresIsRefused(t *testing.T) {
 }
 
 // TestReloadCannotMakeCommitsLossy changes the settings of a server that is in
-// use: a connection there is stays as it was where it can, and no new one is had.
+// use: a connection there is stays as it was where it can, and no new one opens.
 func TestReloadCannotMakeCommitsLossy(t *testing.T) {
 	t.Parallel()
 	server := startPrivate(t, filepath.Join(newDir(t), "postgres"))

@@ -166,8 +166,8 @@ func (o *order) drop(name string) {
 	o.rows[name] = false
 }
 
-// safe refuses a path that a crash could take away. Who finds its folder there
-// does not know whether that would outlive a crash.
+// safe refuses a path that a crash could take away. A writer that finds its folder
+// there does not know whether that would outlive a crash.
 func (o *order) safe(path string) {
 	if !o.nodes[path].clean() {
 		o.refuse("%s is listed before its content is synced", path)

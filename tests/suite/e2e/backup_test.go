@@ -45,7 +45,7 @@ func TestBackupAndRestore(t *testing.T) {
 	source.dump(t, dump)
 	dumped := len(p.posted())
 	source.copyWarehouse(t, copied)
-	require.Contains(t, source.run(t, "syncworker", "warehouse", "release"), "goes on")
+	require.Contains(t, source.run(t, "syncworker", "warehouse", "release"), "continues")
 	require.Contains(t, source.fail(t, "syncworker", "warehouse", "release"), "not held")
 	require.Greater(t, len(p.posted()), before, "the client went on posting")
 	p.await(t, dumped+10)

@@ -170,7 +170,7 @@ func (w *walker) describe(t *testing.T, r asked) string {
 	return fmt.Sprintf("%s %s path %v query %v header %v body %.2000s", w.method, w.path, r.path, r.query, r.header, jsonText(t, r.body))
 }
 
-// refused requires that a request is refused for its own sake.
+// refused requires that a request is refused for what is wrong with it.
 func (w *walker) refused(t *testing.T, mistake string, a *answer, r asked) {
 	t.Helper()
 	require.True(t, a.Status >= 400 && a.Status < 500 && a.Status != 429, "%s: %d %.400s\n%s", mistake, a.Status, a.Body, w.describe(t, r))

@@ -18,9 +18,9 @@ import (
 
 // TestAnswersAreEqual asks random questions about random events: from roll-ups
 // and from the events themselves, on two replicas, the rows must be the same, and
-// those of a naive model. Events come late, twice and at the bounds of days;
-// meanwhile segments are merged, replaced ones deleted, replicas and the worker
-// killed, and roll-ups damaged and made again. ROUNDS says how long it goes on.
+// those of a naive model. Events come late, twice and at the bounds of days, while
+// segments are merged, replaced ones deleted, replicas and the worker killed, and
+// roll-ups damaged and rebuilt. ROUNDS says how many rounds there are.
 func TestAnswersAreEqual(t *testing.T) {
 	rounds := 10
 	if text := os.Getenv("ROUNDS"); text != "" {
@@ -137,8 +137,7 @@ func (e *equal) startWorker(t *testing.T) {
 	e.worker = e.start(t, "syncworker").Process
 }
 
-// post sends uploads of each project, and some again. The worker loads them
-// meanwhile.
+// post sends uploads of each project, and some again, while the worker loads them.
 func (e *equal) post(t *testing.T, uploads int) {
 	t.Helper()
 	for range uploads {

@@ -67,7 +67,7 @@ func TestGuessing(t *testing.T) {
 			require.Positive(t, wait)
 		}
 	}
-	// Who is logged in notices nothing, but cannot be used to guess on.
+	// Logged-in users notice nothing, but their logins are no way to guess on.
 	u.ask(t, "GET", gateway+"/api/auth/me", "").is(t, 200)
 	u.ask(t, "POST", gateway+"/api/auth/password", object("old_password", "a guess", "new_password", "a new password of 1")).is(t, 429)
 }
@@ -115,8 +115,8 @@ func TestWithoutRedis(t *testing.T) {
 	for range 51 {
 		refused = refused || refreshAt(t, r, "none").status == 429
 	}
-	require.True(t, refused, "logins are limited by address, too")
-	// Everything else goes on.
+	require.True(t, refused, "logins are also limited by address")
+	// Everything else keeps working.
 	u.ask(t, "GET", r.url+"/api/auth/me", "").is(t, 200)
 	i, err := startReplica(t.Context(), "ingest", "REDIS_URL=redis://127.0.0.1:1/0")
 	require.NoError(t, err)

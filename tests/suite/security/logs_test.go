@@ -31,7 +31,7 @@ func keep(what, secret string) string {
 	switch {
 	case strings.HasPrefix(secret, keyPrefix), strings.HasPrefix(secret, refreshPrefix):
 		parts = append(parts, secret[len(keyPrefix):])
-	case strings.HasPrefix(secret, "eyJ"): // a JWT: each part alone would do harm, too
+	case strings.HasPrefix(secret, "eyJ"): // a JWT: each part would do harm on its own
 		parts = append(parts, strings.Split(secret, ".")[1:]...)
 	}
 	kept.Lock()

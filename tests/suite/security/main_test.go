@@ -1,7 +1,7 @@
 // Package security attacks the running services: two replicas of account, ingest
 // and stats behind nginx, on one Postgres and one redis-server. What a caller may
 // not do must be refused by every replica, and nothing secret that was sent or
-// handed out meanwhile may be found in any log.
+// handed out during the run may be found in any log.
 package security
 
 import (

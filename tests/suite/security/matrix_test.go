@@ -23,7 +23,7 @@ import (
 type right string
 
 const (
-	anyone  right = "anyone"  // who has no credential, too
+	anyone  right = "anyone"  // even without a credential
 	account right = "account" // a user; it acts on no project
 	read    right = "read"    // of the request's project: a member of any role, a read key
 	post    right = "post"    // of the request's project: an owner or editor, an ingest key

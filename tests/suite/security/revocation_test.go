@@ -76,7 +76,7 @@ func TestRevocation(t *testing.T) {
 			}
 			u.revoke(t, id)
 			untilRefused(t, where, 401, ask)
-			for _, where := range where { // in its other form, too
+			for _, where := range where { // also in its other form
 				require.Equal(t, 401, nobody.with("X-API-Key", secret).ask(t, method, where, body).status)
 			}
 		}

@@ -234,7 +234,7 @@ func TestRefresh(t *testing.T) {
 		for _, access := range []string{second.Access, third.Access} {
 			endsWithin5s(t, bearing("an access token", access).enter)
 		}
-		// Another login of the user goes on.
+		// Another login of the user stays valid.
 		u.login(t, "another login").ask(t, "GET", gateway+"/api/auth/me", "").is(t, 200)
 	})
 	t.Run("at once", func(t *testing.T) {

@@ -160,7 +160,7 @@ func (release) Run(ctx context.Context, k *kong.Context) error {
 	if err := admin.Release(ctx, pool); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(k.Stdout, "garbage collection goes on")
+	_, err = fmt.Fprintln(k.Stdout, "garbage collection continues")
 	return err
 }
 
