@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Process is a running program in a process group of its own.
+// Process is a running program in a session, and so a process group, of its own.
 type Process struct {
 	Name string
 
@@ -36,7 +36,9 @@ func Start(ctx context.Context, dir, name string, env []string, program string, 
 	p.cmd = exec.CommandContext(context.WithoutCancel(ctx), program, args...)
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
 	p.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin", "HOME=" + os.Getenv("HOME")}, env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own: Linux may share the CPUs among sessions first, as it does
+	// among units and containers in production.
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	endWithUs(p.cmd.SysProcAttr)
 	started := make(chan error)
 	go func() {
