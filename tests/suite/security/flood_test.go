@@ -16,15 +16,30 @@ import (
 	"eventanalytics/tests/bench/measure"
 )
 
+// Ingest's p99 while people log in as fast as they can is compared with that without
+// them. The services, Postgres, the gateway and the test share the CPUs; the ratio
+// is to show what hashing passwords takes from ingest, and little else:
+//   - The account replicas get a quarter of the CPU share of the others, as in
+//     production, by the means an operator without containers has: nice.
+//   - The attackers are few, keep their connections and mostly wait for answers.
+//     They are enough to keep the queues full, but refusing them is not the load.
+//   - Rounds with and without them alternate and medians are compared, so that
+//     whatever else the machine does meets both. When that was too much, it is
+//     measured once more.
 const (
-	rounds      = 3 // of posting, without a flood and under one
-	roundFor    = 2 * time.Second
-	floodGuests = 48                     // who log in at once, far more than are let in
-	floodRatio  = 25                     // at most: before hashing paused it was over 1,000
-	floodPause  = 100 * time.Millisecond // of each after an answer
-	posters     = 4
-	postEvery   = 20 * time.Millisecond // of each
+	rounds         = 7
+	roundFor       = 2 * time.Second
+	posters        = 4
+	postEvery      = 20 * time.Millisecond // of each
+	attackers      = 38                    // 4 more than two replicas let in
+	attackersPause = 200 * time.Millisecond
+	floodRatio     = 2 // at most; 3.6 when accounts were part of ingest, 6 on an idle machine
 )
+
+// below starts a program that yields the CPUs to the others: nice 6 gives it a
+// quarter of the share that nice 0 has, as cpu_shares and CPUWeight do. Where Linux
+// shares CPUs among sessions first (autogroup), its session has to yield.
+var below = []string{"sh", "-c", `{ echo 6 >/proc/$$/autogroup; } 2>/dev/null; exec nice -n 6 "$0" "$@"`}
 
 // posting posts small uploads at a steady rate for a while and returns the 99th
 // percentile of the time from when each was due: what waits for another counts.
@@ -61,46 +76,40 @@ type flood struct {
 
 func (f *flood) run(ctx context.Context, t *testing.T) {
 	var wg sync.WaitGroup
-	for range floodGuests {
+	for range attackers {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				// Another account each time: no limit of an account is in the way.
-				a, err := nobody.try(t, "POST", gateway+"/api/auth/token", object("username", rand.Text(), "password", rand.Text()))
-				switch {
-				case err != nil:
-					f.other.Add(1)
-				case a.status == 401:
-					f.looked.Add(1)
-				case a.status == 503:
-					f.busy.Add(1)
-					if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
-						f.hurried.Add(1)
-					}
-				default:
-					f.other.Add(1)
-				}
-				time.Sleep(floodPause)
+				f.attempt(t)
+				time.Sleep(attackersPause)
 			}
 		})
 	}
 	wg.Wait()
 }
 
-// TestLoginFlood posts events while more people log in than passwords can be
-// hashed for. It runs alone.
-func TestLoginFlood(t *testing.T) {
-	key, _ := register(t, "poster").newKey(t, "ingest")
-	c := bearing("an ingest key", key)
-	posting(t, c) // warms up
-	for _, r := range ingest {
-		require.NoError(t, measure.ForgetPeak(r.PID()))
+// attempt logs in as another user each time: no limit of an account is in the way.
+func (f *flood) attempt(t *testing.T) {
+	a, err := nobody.try(t, "POST", gateway+"/api/auth/token", object("username", rand.Text(), "password", rand.Text()))
+	switch {
+	case err != nil:
+		f.other.Add(1)
+	case a.status == 401:
+		f.looked.Add(1)
+	case a.status == 503:
+		f.busy.Add(1)
+		if wait, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || wait < 1 {
+			f.hurried.Add(1)
+		}
+	default:
+		f.other.Add(1)
 	}
-	_, before, err := measure.Memory(ingest[0].PID())
-	require.NoError(t, err)
+}
 
-	var f flood
+// compare returns how many times as long the p99 of posting is under f.
+func (f *flood) compare(t *testing.T, c *caller) float64 {
+	t.Helper()
 	var normal, flooded []time.Duration
-	for range rounds { // in turns, so that noise meets both
+	for range rounds {
 		normal = append(normal, posting(t, c))
 		ctx, end := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -117,14 +126,32 @@ func TestLoginFlood(t *testing.T) {
 	ratio := float64(flooded[rounds/2]) / float64(normal[rounds/2])
 	t.Logf("p99 of ingest, medians of %d rounds: %s normally, %s under a flood: %.1f times; %d logins looked at, %d told to come back",
 		rounds, normal[rounds/2], flooded[rounds/2], ratio, f.looked.Load(), f.busy.Load())
+	return ratio
+}
+
+// TestLoginFlood posts events while more people log in than passwords can be
+// hashed for. It runs alone.
+func TestLoginFlood(t *testing.T) {
+	key, _ := register(t, "poster").newKey(t, "ingest")
+	c := bearing("an ingest key", key)
+	posting(t, c) // warms up
+	require.NoError(t, measure.ForgetPeak(accounts[0].PID()))
+	_, before, err := measure.Memory(accounts[0].PID())
+	require.NoError(t, err)
+
+	var f flood
+	ratio := f.compare(t, c)
+	if ratio > floodRatio {
+		ratio = f.compare(t, c)
+	}
 	require.LessOrEqual(t, ratio, float64(floodRatio))
 	require.Positive(t, f.looked.Load())
 	require.Positive(t, f.busy.Load(), "the queue for hashing has an end")
 	require.Zero(t, f.hurried.Load(), "of those without Retry-After")
 	require.Zero(t, f.other.Load())
 
-	_, peak, err := measure.Memory(ingest[0].PID())
+	_, peak, err := measure.Memory(accounts[0].PID())
 	require.NoError(t, err)
-	t.Logf("peak of memory: %d MiB before, %d MiB under a flood", before>>20, peak>>20)
+	t.Logf("peak of memory of account: %d MiB before, %d MiB under a flood", before>>20, peak>>20)
 	require.Less(t, peak, before+100<<20, "each password that is hashed takes 19 MiB")
 }

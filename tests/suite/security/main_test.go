@@ -134,8 +134,8 @@ func start(ctx context.Context, dir string) error {
 
 var starting sync.Mutex
 
-// startReplica starts one more replica. It gives the servers passwords: neither
-// asks for one, both take any.
+// startReplica starts one more replica, of account at the low priority it has in
+// production. It gives the servers passwords: neither asks for one, both take any.
 func startReplica(ctx context.Context, name string, env ...string) (replica, error) {
 	database, err := withPassword(servers.DatabaseURL, "DATABASE_URL")
 	if err != nil {
@@ -147,7 +147,11 @@ func startReplica(ctx context.Context, name string, env ...string) (replica, err
 	}
 	starting.Lock() // Addresses tells of the last one
 	defer starting.Unlock()
-	p, err := servers.StartService(ctx, name, append([]string{"DATABASE_URL=" + database, "REDIS_URL=" + redis}, env...)...)
+	var command []string
+	if name == "account" {
+		command = below
+	}
+	p, err := servers.StartServiceUnder(ctx, command, name, append([]string{"DATABASE_URL=" + database, "REDIS_URL=" + redis}, env...)...)
 	return replica{Process: p, url: "http://" + servers.Addresses[name]}, err
 }
 
