@@ -2,11 +2,13 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // Gateway configures nginx.
@@ -37,8 +39,13 @@ http {
 }
 `
 
-// StartGateway runs nginx with the configuration in deployments/nginx. It reads and
-// writes only in dir.
+// opening bounds how long nginx may take to listen.
+const opening = 30 * time.Second
+
+// StartGateway runs nginx with the configuration in deployments/nginx, and returns
+// when it listens on every port of the configuration: nginx opens one after
+// another, so that one answering says nothing of the next. It reads and writes only
+// in dir.
 func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) {
 	program, err := find("nginx")
 	if err != nil {
@@ -76,7 +83,38 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
 		}
 	}
-	return Start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	// Only nginx that has opened its ports writes this file; one that was killed
+	// has left it.
+	pid := filepath.Join(dir, "nginx.pid")
+	if err := os.Remove(pid); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("removing the mark of an earlier nginx: %w", err)
+	}
+	p, err := Start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	if err != nil {
+		return nil, err
+	}
+	if err := awaitFile(ctx, pid, p); err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return p, nil
+}
+
+// awaitFile waits until p has written something into the file.
+func awaitFile(ctx context.Context, path string, p *Process) error {
+	ctx, cancel := context.WithTimeout(ctx, opening)
+	defer cancel()
+	for {
+		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
+			return nil
+		}
+		select {
+		case <-p.Ended():
+			return fmt.Errorf("waiting for %s: it ended\n%s", path, p.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("waiting for %s: %w\n%s", path, ctx.Err(), p.Log())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
 }
 
 // group lists replicas as deployments/systemd/upstreams.conf does.

@@ -105,10 +105,10 @@ func onEach(t *testing.T, test func(t *testing.T, s *stack.Stack)) {
 	}
 }
 
-// newDir makes a folder for one test, which asks once.
+// newDir makes a folder named after the test.
 func newDir(t *testing.T) string {
 	t.Helper()
-	dir := filepath.Join(workDir, strings.ReplaceAll(t.Name(), "/", "-"))
-	require.NoError(t, os.Mkdir(dir, 0o755))
+	dir, err := os.MkdirTemp(workDir, strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	require.NoError(t, err)
 	return dir
 }
