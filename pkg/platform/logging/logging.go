@@ -2,7 +2,9 @@
 package logging
 
 import (
+	"errors"
 	"fmt"
+	"os"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -38,32 +40,40 @@ type Config struct {
 	Format string `env:"LOG_FORMAT" envDefault:"json" doc:"json, or console for reading in a terminal"`
 }
 
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, err := zapcore.ParseLevel(c.Level); err != nil {
+		errs = append(errs, fmt.Errorf("LOG_LEVEL is %q; it can be debug, info, warn or error", c.Level))
+	}
+	if c.Format != "json" && c.Format != "console" {
+		errs = append(errs, fmt.Errorf("LOG_FORMAT is %q; it can be json or console", c.Format))
+	}
+	return errors.Join(errs...)
+}
+
 // New returns a logger that writes to standard error, with the service's name on
 // each line.
 func New(cfg Config, service string) (*zap.Logger, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	level, err := zapcore.ParseLevel(cfg.Level)
 	if err != nil {
 		return nil, fmt.Errorf("LOG_LEVEL: %w", err)
 	}
-	z := zap.NewProductionConfig()
-	switch cfg.Format {
-	case "json":
-		z.EncoderConfig.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-		z.EncoderConfig.TimeKey = "time"
-	case "console":
-		z.Encoding = "console"
-		z.EncoderConfig = zap.NewDevelopmentEncoderConfig()
-		z.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
-	default:
-		return nil, fmt.Errorf("LOG_FORMAT: %q is neither json nor console", cfg.Format)
-	}
-	z.Level = zap.NewAtomicLevelAt(level)
-	z.Sampling = nil
-	z.DisableCaller = true
-	z.DisableStacktrace = true
-	log, err := z.Build()
-	if err != nil {
-		return nil, fmt.Errorf("building the logger: %w", err)
-	}
+	out := zapcore.Lock(os.Stderr)
+	log := zap.New(zapcore.NewCore(newEncoder(cfg.Format), out, level), zap.ErrorOutput(out))
 	return log.With(zap.String(Service, service)), nil
+}
+
+func newEncoder(format string) zapcore.Encoder {
+	if format == "console" {
+		c := zap.NewDevelopmentEncoderConfig()
+		c.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		return escaped{zapcore.NewConsoleEncoder(c)}
+	}
+	c := zap.NewProductionEncoderConfig()
+	c.EncodeTime, c.TimeKey = zapcore.RFC3339NanoTimeEncoder, "time"
+	return escaped{zapcore.NewJSONEncoder(c)}
 }
