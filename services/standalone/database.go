@@ -21,15 +21,15 @@ import (
 
 // database is the Postgres in use.
 type database struct {
-	url      string
-	maxConns int32
-	private  *private.Server // nil for one at DATABASE_URL
+	options Options
+	url     string
+	private *private.Server // nil for one at DATABASE_URL
 }
 
 // openDatabase starts the private Postgres unless DATABASE_URL is set, and migrates
 // the schema.
 func openDatabase(ctx context.Context, o Options, log *zap.Logger) (_ *database, err error) {
-	d := &database{url: o.DatabaseURL, maxConns: o.MaxConns}
+	d := &database{options: o, url: o.DatabaseURL}
 	if d.url == "" {
 		log.Info("starting Postgres", zap.String("folder", o.postgresDir()))
 		if d.private, err = private.Start(ctx, private.Config{Dir: o.postgresDir(), Log: log}); err != nil {
@@ -59,7 +59,7 @@ func (d *database) migrate(ctx context.Context) error {
 
 // config is that of the pool of one service.
 func (d *database) config() postgres.Config {
-	return postgres.Config{URL: d.url, MaxConns: d.maxConns}
+	return postgres.Config{URL: d.url, MaxConns: d.options.MaxConns, MaxIdle: d.options.MaxIdle}
 }
 
 // watch returns an error if the private server ends before ctx does.
@@ -94,7 +94,7 @@ func CreateUser(ctx context.Context, o Options, user store.NewUser, log *zap.Log
 		if err != nil {
 			return err
 		}
-		d = &database{url: url, maxConns: o.MaxConns}
+		d = &database{options: o, url: url}
 	} else if err != nil {
 		return err
 	}

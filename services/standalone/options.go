@@ -9,6 +9,8 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"time"
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/config"
@@ -22,14 +24,15 @@ import (
 
 // Options are the standalone's own settings, in addition to the services'.
 type Options struct {
-	Host        string      `env:"LISTEN_HOST" doc:"Address to listen on; all addresses of this machine by default"`
-	Port        uint16      `env:"PORT" envDefault:"5066" doc:"Port to listen on"`
-	DataDir     string      `env:"DATA_DIR" envDefault:"./data" doc:"Folder that holds everything: Postgres, the warehouse, the secret. Used by one process at a time"`
-	MetricsAddr string      `env:"METRICS_ADDR" doc:"Address that serves /metrics, host:port; none by default"`
-	DatabaseURL string      `env:"DATABASE_URL" doc:"URL of a Postgres to use instead of a private one"`
-	MaxConns    int32       `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum Postgres connections of each of the three services"`
-	RedisURL    string      `env:"REDIS_URL" doc:"URL of a Redis to use instead of an in-process one"`
-	AuthSecret  auth.Secret `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is generated once and kept in DATA_DIR/secret"`
+	Host        string        `env:"LISTEN_HOST" doc:"Address to listen on; all addresses of this machine by default"`
+	Port        uint16        `env:"PORT" envDefault:"5066" doc:"Port to listen on"`
+	DataDir     string        `env:"DATA_DIR" envDefault:"./data" doc:"Folder that holds everything: Postgres, the warehouse, the secret. Used by one process at a time"`
+	MetricsAddr string        `env:"METRICS_ADDR" doc:"Address that serves /metrics, host:port; none by default"`
+	DatabaseURL string        `env:"DATABASE_URL" doc:"URL of a Postgres to use instead of a private one"`
+	MaxConns    int32         `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum Postgres connections of each of the services"`
+	MaxIdle     time.Duration `env:"DATABASE_MAX_IDLE" envDefault:"5m" doc:"How long a Postgres connection may be idle before it is closed"`
+	RedisURL    string        `env:"REDIS_URL" doc:"URL of a Redis to use instead of an in-process one"`
+	AuthSecret  auth.Secret   `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is generated once and kept in DATA_DIR/secret"`
 	Tracing     tracing.Config
 }
 
@@ -41,6 +44,9 @@ func (o *Options) Validate() error {
 	}
 	if o.MaxConns < 4 {
 		errs = append(errs, fmt.Errorf("DATABASE_MAX_CONNS is %d, it must be at least 4", o.MaxConns))
+	}
+	if o.MaxIdle <= 0 {
+		errs = append(errs, fmt.Errorf("DATABASE_MAX_IDLE is %s, it must be positive, such as 5m", o.MaxIdle))
 	}
 	if o.AuthSecret != "" {
 		errs = append(errs, o.AuthSecret.Validate())
@@ -65,8 +71,27 @@ func (o *Options) postgresDir() string { return filepath.Join(o.DataDir, "postgr
 // services: the standalone logs for people.
 var OwnDefaults = map[string]string{"LOG_FORMAT": "console"}
 
-// LogConfig reads the logger's settings.
-func LogConfig() (logging.Config, error) { return config.Load[logging.Config](OwnDefaults) }
+// Settings are all that the standalone reads.
+type Settings struct {
+	Options
+	Log      logging.Config
+	Services Services
+}
+
+// Load reads the settings. Those of the services are only checked, so that
+// everything wrong is reported at once: Run reads them when it knows the secret and
+// the Redis that it makes itself.
+func Load() (Options, logging.Config, error) {
+	placeholders := (&Options{}).given(auth.Secret(strings.Repeat("-", secretBytes)), &redisServer{url: "redis://localhost"})
+	s, err := config.Load[Settings](OwnDefaults, placeholders)
+	if s.AuthSecret == auth.Secret(placeholders["AUTH_SECRET"]) {
+		s.AuthSecret = ""
+	}
+	if s.RedisURL == placeholders["REDIS_URL"] {
+		s.RedisURL = ""
+	}
+	return s.Options, s.Log, err
+}
 
 // Services are the settings of the services in it.
 type Services struct {

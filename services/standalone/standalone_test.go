@@ -223,7 +223,7 @@ func TestSecretIsMadeOnce(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	o := Options{Port: 5066, MaxConns: 16}
+	o := Options{Port: 5066, MaxConns: 16, MaxIdle: time.Minute}
 	require.NoError(t, o.Validate())
 	require.Equal(t, "http://localhost:5066", o.url())
 	o.Host = "::1"
@@ -232,7 +232,34 @@ func TestOptions(t *testing.T) {
 	require.Equal(t, "http://localhost:5066", o.url())
 
 	bad := Options{AuthSecret: "short"}
-	for _, name := range []string{"PORT", "DATABASE_MAX_CONNS", "AUTH_SECRET"} {
+	for _, name := range []string{"PORT", "DATABASE_MAX_CONNS", "DATABASE_MAX_IDLE", "AUTH_SECRET"} {
 		require.ErrorContains(t, bad.Validate(), name)
 	}
+}
+
+// What is wrong with the settings of the standalone and of any of its services is
+// said at once, before anything is started.
+func TestSettingsAreCheckedTogether(t *testing.T) {
+	for name, value := range map[string]string{
+		"PORT": "abc", "DRAIN_TIMEOUT": "15", "LOG_LEVEL": "loud", "RATE_LIMIT_INJEST": "3/s", "WAREHOUSE_MEMORY": "1GiB",
+		"DATABASE_MAX_IDLE": "0s",
+	} {
+		t.Setenv(name, value)
+	}
+	_, _, err := Load()
+	require.ErrorContains(t, err, "6 mistakes")
+	for _, part := range []string{
+		`PORT is "abc"`, `DRAIN_TIMEOUT is "15"`, `LOG_LEVEL is "loud"`, "did you mean RATE_LIMIT_INGEST?",
+		"did you mean WAREHOUSE_MEMORY_LIMIT?", "DATABASE_MAX_IDLE is 0s",
+	} {
+		require.Equal(t, 1, strings.Count(err.Error(), part), "%s: %s", part, err)
+	}
+}
+
+func TestSettingsThatTheStandaloneMakesAreItsOwn(t *testing.T) {
+	o, logs, err := Load()
+	require.NoError(t, err)
+	require.Empty(t, o.AuthSecret)
+	require.Empty(t, o.RedisURL)
+	require.Equal(t, "console", logs.Format)
 }

@@ -83,7 +83,7 @@ func TestServeReturnsWhatEndedTheService(t *testing.T) {
 	require.True(t, s.closed)
 
 	t.Setenv("DRAIN_DELAY", "soon")
-	require.ErrorContains(t, boot.Serve(t.Context(), "test", s.make), "DrainDelay")
+	require.ErrorContains(t, boot.Serve(t.Context(), "test", s.make), "DRAIN_DELAY")
 }
 
 func TestConnectRefusesDatabasesOfAnotherKind(t *testing.T) {

@@ -19,8 +19,25 @@ import (
 
 // Config of a pool.
 type Config struct {
-	URL      string `env:"DATABASE_URL,required" doc:"Postgres, postgres://user:password@host:port/database"`
-	MaxConns int32  `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum connections of a service"`
+	URL      string        `env:"DATABASE_URL,required" doc:"Postgres, postgres://user:password@host:port/database"`
+	MaxConns int32         `env:"DATABASE_MAX_CONNS" envDefault:"16" doc:"Maximum connections of a service"`
+	MaxIdle  time.Duration `env:"DATABASE_MAX_IDLE" envDefault:"5m" doc:"How long a Postgres connection may be idle before it is closed"`
+}
+
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	var errs []error
+	if _, err := pgxpool.ParseConfig(c.URL); err != nil {
+		// The parser's error quotes the URL without its password.
+		errs = append(errs, fmt.Errorf("reading DATABASE_URL: %w", err))
+	}
+	if c.MaxConns < 1 {
+		errs = append(errs, fmt.Errorf("DATABASE_MAX_CONNS is %d, it must be positive", c.MaxConns))
+	}
+	if c.MaxIdle <= 0 {
+		errs = append(errs, fmt.Errorf("DATABASE_MAX_IDLE is %s, it must be positive, such as 5m", c.MaxIdle))
+	}
+	return errors.Join(errs...)
 }
 
 // Open returns a pool. An open write transaction anywhere in the cluster holds the
@@ -53,6 +70,10 @@ func Open(ctx context.Context, cfg Config, service string) (*pgxpool.Pool, error
 		pc.ConnConfig.Tracer = otelpgx.NewTracer()
 	}
 	pc.MaxConnLifetime = time.Hour
+	if cfg.MaxIdle > 0 {
+		pc.MaxConnIdleTime = cfg.MaxIdle
+		pc.HealthCheckPeriod = min(pc.HealthCheckPeriod, cfg.MaxIdle)
+	}
 	pc.AfterConnect = requireDurable
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -89,4 +90,21 @@ func TestUnavailable(t *testing.T) {
 	require.False(t, postgres.Unavailable(errors.New("a bug of ours")))
 	_, err := postgres.Open(t.Context(), postgres.Config{URL: "postgres://127.0.0.1:1/x", MaxConns: 1}, "test")
 	require.True(t, postgres.Unavailable(err), err)
+}
+
+func TestIdleConnectionsAreClosed(t *testing.T) {
+	t.Parallel()
+	pool, err := postgres.Open(t.Context(), postgres.Config{URL: pgtest.URL(t), MaxConns: 4, MaxIdle: 50 * time.Millisecond}, "test")
+	require.NoError(t, err)
+	defer pool.Close()
+	require.Eventually(t, func() bool { return pool.Stat().TotalConns() == 0 }, 30*time.Second, 10*time.Millisecond)
+	require.NoError(t, pool.Ping(t.Context()), "a new one is opened when it is needed")
+
+	for name, cfg := range map[string]postgres.Config{
+		"DATABASE_URL":       {URL: "no url", MaxConns: 1, MaxIdle: time.Minute},
+		"DATABASE_MAX_CONNS": {URL: "postgres://localhost", MaxIdle: time.Minute},
+		"DATABASE_MAX_IDLE":  {URL: "postgres://localhost", MaxConns: 1},
+	} {
+		require.ErrorContains(t, cfg.Validate(), name)
+	}
 }

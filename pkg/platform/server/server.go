@@ -34,6 +34,15 @@ type Config struct {
 	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
 }
 
+// Validate reports everything that is wrong with the settings.
+func (c *Config) Validate() error {
+	_, err := ipExtractor(c.TrustedProxies)
+	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
+		err = errors.Join(err, errors.New("DRAIN_DELAY and DRAIN_TIMEOUT must not be negative"))
+	}
+	return err
+}
+
 // Check is a dependency of /readyz; it returns nil if the dependency is ready.
 type Check func(ctx context.Context) error
 

@@ -1,6 +1,6 @@
 // Package docgen writes the documents that come from the code: the OpenAPI
-// document, the README's tables of questions and settings, and the table of
-// metrics. CI fails when one of them differs from the code.
+// document, the README's tables of questions and settings, the names of settings,
+// and the table of metrics. CI fails when one of them differs from the code.
 package docgen
 
 import (
@@ -26,6 +26,7 @@ func Write(ctx context.Context, root string) error {
 		}
 		return errors.Join(
 			writeFile(filepath.Join(root, "pkg", "platform", "openapi", "openapi.json"), document),
+			writeFile(filepath.Join(root, "pkg", "platform", "config", "names.txt"), settingsNames()),
 			writeTable(filepath.Join(root, "README.md"), "questions", questionsTable(services)),
 			writeTable(filepath.Join(root, "README.md"), "settings", settingsTable()),
 			writeTable(filepath.Join(root, "docs", "metrics.md"), "metrics", metrics),

@@ -3,10 +3,11 @@ package docgen
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
-	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/services/standalone"
 )
 
@@ -17,8 +18,7 @@ func settingsTable() string {
 	// The standalone's own meaning of a name comes first and wins. It listens on
 	// PORT and has no gateway in front; these three are for a separate service.
 	seen := map[string]bool{"ADDR": true, "DRAIN_DELAY": true, "WAREHOUSE_DIR": true}
-	all := append(config.Options[standalone.Options](), config.Options[logging.Config]()...)
-	for _, o := range append(all, config.Options[standalone.Services]()...) {
+	for _, o := range config.Options[standalone.Settings]() {
 		if seen[o.Name] {
 			continue
 		}
@@ -30,4 +30,14 @@ func settingsTable() string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", o.Name, def, strings.ReplaceAll(o.Doc, "|", `\|`))
 	}
 	return b.String()
+}
+
+// settingsNames lists the settings of every service, one a line.
+func settingsNames() []byte {
+	var all []string
+	for _, o := range append(config.Options[standalone.Settings](), config.Options[boot.Config]()...) {
+		all = append(all, o.Name)
+	}
+	slices.Sort(all)
+	return []byte(strings.Join(slices.Compact(all), "\n") + "\n")
 }

@@ -51,11 +51,7 @@ func untilSignal() context.Context {
 type serve struct{}
 
 func (serve) Run(ctx context.Context) error {
-	o, err := config.Load[standalone.Options]()
-	if err != nil {
-		return err
-	}
-	logs, err := standalone.LogConfig()
+	o, logs, err := standalone.Load()
 	if err != nil {
 		return err
 	}
