@@ -73,6 +73,26 @@ func TestDecodeAllocatesLittle(t *testing.T) {
 	runtime.KeepAlive(batch)
 }
 
+// Invalid events are shorter than what is said about them: 250,000 fit into 500 KB.
+// Each counts, and the first are kept.
+func TestDecodeKeepsTheFirstMistakes(t *testing.T) {
+	const n = 250_000
+	text, large := "[0"+strings.Repeat(",0", n-1)+"]", Limits{MaxEvents: n, NotAfter: limits.NotAfter}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	batch, err := Decode(strings.NewReader(text), false, large)
+	require.NoError(t, err)
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(len(text)))
+	require.Equal(t, []int{n, n, MaxKept}, []int{batch.Len(), batch.Rejected, len(batch.Invalid)})
+	require.Equal(t, MaxKept-1, batch.Invalid[MaxKept-1].Index)
+	require.Equal(t, "not-an-object", batch.Code)
+
+	batch, err = Decode(strings.NewReader(text[:len(text)-1]+",{}]"), false, Limits{MaxEvents: n + 1})
+	require.NoError(t, err)
+	require.Empty(t, batch.Code, "one that is not kept has another mistake")
+}
+
 // Decoders are reused: nothing from one request may leak into the next.
 func TestDecodeLeavesNothingBehind(t *testing.T) {
 	first, err := decode("[" + eventWith("user_id", `"first"`) + "," + eventWith("event_type", `"one"`) + "]")

@@ -20,6 +20,9 @@ const ContentType = "application/problem+json"
 // TypePrefix precedes the code in a problem's type.
 const TypePrefix = "/problems/"
 
+// MaxListed is how many mistakes an answer lists; the others are counted.
+const MaxListed = 100
+
 // FieldError names one thing that is wrong with a request.
 type FieldError struct {
 	Index   *int   `json:"index,omitempty" doc:"Position of the event in the request, from 0"`

@@ -101,9 +101,13 @@ func newError(status int, msg string, errs ...error) *problem.Error {
 		return problem.From(errors.Join(errs...))
 	}
 	for _, err := range errs {
-		if f, ok := fieldError(status, err); ok {
+		f, ok := fieldError(status, err)
+		switch {
+		case ok && len(p.Errors) == problem.MaxListed:
+			p.ErrorsOmitted++
+		case ok:
 			p.Errors = append(p.Errors, f)
-		} else if err != nil {
+		case err != nil:
 			p.Detail += ": " + message(err)
 		}
 	}

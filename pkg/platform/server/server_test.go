@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -129,6 +130,19 @@ func TestRefusalsAreProblems(t *testing.T) {
 		})
 	}
 	require.Equal(t, "POST", do(t, s, http.MethodPut, "/echo", "").Header().Get("Allow")[len("OPTIONS, "):])
+}
+
+func TestAnswersListAHundredMistakes(t *testing.T) {
+	t.Parallel()
+	s, _ := newServer(t, Config{})
+	var fields strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&fields, `"f%d": 1, `, i)
+	}
+	w := do(t, s, http.MethodPost, "/echo", "{"+fields.String()+`"name": "a"}`, "Content-Type", "application/json")
+	var p problem.Error
+	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &p))
+	require.Equal(t, []int{422, 100, 900}, []int{w.Code, len(p.Errors), p.ErrorsOmitted})
 }
 
 // A truncated body is the client's error, not one to alert on.

@@ -80,7 +80,8 @@ type Options struct {
 type Result struct {
 	Accepted   int             // events that were new and are stored
 	Duplicates int             // valid events that were stored before, or twice in the request
-	Rejected   []event.Invalid // nothing of them is stored
+	Rejected   int             // invalid events: nothing of them is stored
+	Invalid    []event.Invalid // the first of them, at most event.MaxKept
 	// Conflicts are those Duplicates whose content differs from what is stored,
 	// by their index in the request, ascending.
 	Conflicts []int32
@@ -92,17 +93,19 @@ type Result struct {
 }
 
 // Events is the number of events in the request.
-func (r *Result) Events() int { return r.Accepted + r.Duplicates + len(r.Rejected) }
+func (r *Result) Events() int { return r.Accepted + r.Duplicates + r.Rejected }
 
 // InvalidError refuses a batch without a valid event and, when it is atomic, one
 // with an invalid event. Nothing was stored.
 type InvalidError struct {
-	Events  int // in the request
-	Invalid []event.Invalid
+	Events   int             // in the request
+	Rejected int             // of them
+	Invalid  []event.Invalid // the first of those, at most event.MaxKept
+	Code     string          // of the mistake that all of those have in common, or empty
 }
 
 func (e *InvalidError) Error() string {
-	return fmt.Sprintf("%d of %d events are invalid; nothing was stored", len(e.Invalid), e.Events)
+	return fmt.Sprintf("%d of %d events are invalid; nothing was stored", e.Rejected, e.Events)
 }
 
 // ConflictError refuses an atomic batch with an id that is known with another
@@ -121,9 +124,11 @@ func (e *ConflictError) Error() string {
 // answer like any other, in Result.Kept. After any other error either all events
 // are stored or none: send the same ones again.
 func (in *Intake) Accept(ctx context.Context, caller auth.Principal, batch *event.Batch, o Options) (Result, error) {
-	in.metrics.rejected.Add(float64(len(batch.Invalid)))
-	if len(batch.Invalid) > 0 && (o.Atomic || len(batch.Events) == 0) {
-		return in.Refuse(ctx, caller, &InvalidError{Events: batch.Len(), Invalid: batch.Invalid}, o.Once)
+	in.metrics.rejected.Add(float64(batch.Rejected))
+	if batch.Rejected > 0 && (o.Atomic || len(batch.Events) == 0) {
+		return in.Refuse(ctx, caller, &InvalidError{
+			Events: batch.Len(), Rejected: batch.Rejected, Invalid: batch.Invalid, Code: batch.Code,
+		}, o.Once)
 	}
 	if o.Once != nil {
 		return in.once(ctx, caller.ProjectID, batch, nil, o)
@@ -151,7 +156,7 @@ func (in *Intake) Refuse(ctx context.Context, caller auth.Principal, refusal err
 
 func (in *Intake) result(project int64, batch *event.Batch, out store.Outcome) Result {
 	return Result{
-		Accepted: out.Accepted, Duplicates: out.Duplicates, Rejected: batch.Invalid, Conflicts: out.Conflicts,
+		Accepted: out.Accepted, Duplicates: out.Duplicates, Rejected: batch.Rejected, Invalid: batch.Invalid, Conflicts: out.Conflicts,
 		Position: in.tokens.Encode(project, out.Position),
 	}
 }

@@ -90,7 +90,7 @@ func newBatch(bad bool, events ...event.Event) *event.Batch {
 		b.Indexes = append(b.Indexes, int32(i))
 	}
 	if bad {
-		b.Invalid = []event.Invalid{{Index: len(events), Mistake: event.Mistake{Field: "user_id", Code: "missing-field", Message: "is required"}}}
+		b.Reject(event.Mistake{Field: "user_id", Code: "missing-field", Message: "is required"})
 	}
 	return b
 }
@@ -106,7 +106,7 @@ func TestAccept(t *testing.T) {
 	require.Equal(t, 2, got.Accepted)
 	require.Equal(t, 1, got.Duplicates)
 	require.Equal(t, []int32{2}, got.Conflicts)
-	require.Equal(t, 3, got.Rejected[0].Index)
+	require.Equal(t, 3, got.Invalid[0].Index)
 	require.Equal(t, 4, got.Events())
 	require.Nil(t, got.Kept)
 	_, err = tokens.Decode(ann.ProjectID, got.Position)

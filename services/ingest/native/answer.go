@@ -15,9 +15,6 @@ import (
 	"eventanalytics/services/ingest/intake"
 )
 
-// maxListedErrors in one answer; the others are counted.
-const maxListedErrors = 100
-
 // Answer to accepted events.
 type Answer struct {
 	Message         string               `json:"message" example:"Events accepted."`
@@ -38,15 +35,15 @@ func accepted(caller auth.Principal, r intake.Result, start time.Time) (intake.A
 		ObjCount:   r.Events(),
 		Accepted:   r.Accepted,
 		Duplicates: r.Duplicates,
-		Rejected:   len(r.Rejected),
+		Rejected:   r.Rejected,
 		Position:   r.Position,
 	}
 	if caller.UserID != 0 {
 		a.UserID = &caller.UserID
 	}
-	all := append(invalidErrors(r.Rejected), conflictErrors(r.Conflicts)...)
+	all := append(invalidErrors(r.Invalid), conflictErrors(r.Conflicts)...)
 	slices.SortFunc(all, func(a, b problem.FieldError) int { return *a.Index - *b.Index })
-	a.Errors, a.ErrorsOmitted = listed(all)
+	a.Errors, a.ErrorsOmitted = listed(all, r.Rejected+len(r.Conflicts))
 	a.ResponseTimeSec = time.Since(start).Seconds()
 	b, err := json.Marshal(a)
 	if err != nil {
@@ -74,7 +71,9 @@ func invalidErrors(all []event.Invalid) []problem.FieldError {
 	return errs
 }
 
+// conflictErrors describes the first conflicts, as many as an answer lists.
 func conflictErrors(indexes []int32) []problem.FieldError {
+	indexes = indexes[:min(len(indexes), problem.MaxListed)]
 	errs := make([]problem.FieldError, len(indexes))
 	for i, at := range indexes {
 		index := int(at)
@@ -83,7 +82,9 @@ func conflictErrors(indexes []int32) []problem.FieldError {
 	return errs
 }
 
-func listed(all []problem.FieldError) (first []problem.FieldError, omitted int) {
-	n := min(len(all), maxListedErrors)
-	return all[:n], len(all) - n
+// listed returns the errors that an answer lists, of those given and count in all,
+// and how many it omits.
+func listed(first []problem.FieldError, count int) (list []problem.FieldError, omitted int) {
+	n := min(len(first), problem.MaxListed)
+	return first[:n], count - n
 }

@@ -55,7 +55,7 @@ func readParams(r *http.Request) (p params, err error) {
 // invalid refuses a request for its parameters; the first is in the foreground.
 func invalid(wrong []problem.FieldError) error {
 	p := problem.Invalid(wrong[0].Code, wrong[0].Field, wrong[0].Message)
-	p.Errors = wrong
+	p.Errors, p.ErrorsOmitted = listed(wrong, len(wrong))
 	return p
 }
 

@@ -39,7 +39,7 @@ func asProblem(err error) error {
 		return invalidEvents(invalid)
 	case errors.As(err, &conflict):
 		p := problem.New(http.StatusConflict, "conflict", conflict.Error())
-		p.Errors, p.ErrorsOmitted = listed(conflictErrors(conflict.Indexes))
+		p.Errors, p.ErrorsOmitted = listed(conflictErrors(conflict.Indexes), len(conflict.Indexes))
 		return p
 	case errors.As(err, &request):
 		status := http.StatusUnprocessableEntity
@@ -75,18 +75,9 @@ func asProblem(err error) error {
 // there is one.
 func invalidEvents(err *intake.InvalidError) *problem.Error {
 	p := problem.New(http.StatusUnprocessableEntity, "invalid-events", err.Error())
-	if code := err.Invalid[0].Code; sameCode(err.Invalid, code) {
-		p.Type = problem.TypePrefix + code
+	if err.Code != "" {
+		p.Type = problem.TypePrefix + err.Code
 	}
-	p.Errors, p.ErrorsOmitted = listed(invalidErrors(err.Invalid))
+	p.Errors, p.ErrorsOmitted = listed(invalidErrors(err.Invalid), err.Rejected)
 	return p
-}
-
-func sameCode(all []event.Invalid, code string) bool {
-	for _, i := range all {
-		if i.Code != code {
-			return false
-		}
-	}
-	return true
 }

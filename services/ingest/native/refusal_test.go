@@ -2,13 +2,20 @@ package native
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/problem"
@@ -24,9 +31,41 @@ func TestHangingUpIsNoServerError(t *testing.T) {
 	require.Equal(t, 499, p.Status)
 }
 
+// What is said about events may not take more memory than they do, and an answer
+// lists a hundred mistakes at most.
+func TestAnswersListAHundredMistakes(t *testing.T) {
+	conflicts := make([]int32, 250_000)
+	for i := range conflicts {
+		conflicts[i] = int32(i)
+	}
+	rejected := make([]event.Invalid, event.MaxKept)
+	for i := range rejected {
+		rejected[i].Index = i
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	answer, err := accepted(auth.Principal{}, intake.Result{Duplicates: len(conflicts), Conflicts: conflicts, Rejected: 1000, Invalid: rejected}, time.Now())
+	require.NoError(t, err)
+	p := problem.From(asProblem(&intake.ConflictError{Indexes: conflicts}))
+	runtime.ReadMemStats(&after)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20))
+	var a Answer
+	require.NoError(t, json.Unmarshal(answer.Body, &a))
+	require.Equal(t, []int{100, 250_900}, []int{len(a.Errors), a.ErrorsOmitted})
+	require.Equal(t, []int{100, 249_900}, []int{len(p.Errors), p.ErrorsOmitted})
+
+	var query strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&query, "&%d", i)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/api/events?"+query.String()[1:], nil)
+	_, err = readParams(r)
+	p = problem.From(err)
+	require.Equal(t, []int{422, 100, 900}, []int{p.Status, len(p.Errors), p.ErrorsOmitted})
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	mistake := func(code string) event.Invalid { return event.Invalid{Mistake: event.Mistake{Code: code}} }
 	for _, tc := range []struct {
 		err          error
 		status       int
@@ -41,8 +80,8 @@ func TestRefusals(t *testing.T) {
 		{err: event.ErrTooManyEvents, status: 413, code: "too-large", header: "Connection", says: "close"},
 		{err: event.ErrEventTooLarge, status: 413, code: "too-large", header: "Connection", says: "close"},
 		{err: body.ErrOverloaded, status: 503, code: "overloaded", header: "Retry-After", says: "1"},
-		{err: &intake.InvalidError{Events: 2, Invalid: []event.Invalid{mistake("too-deep"), mistake("too-deep")}}, status: 422, code: "too-deep"},
-		{err: &intake.InvalidError{Events: 2, Invalid: []event.Invalid{mistake("too-deep"), mistake("too-large")}}, status: 422, code: "invalid-events"},
+		{err: &intake.InvalidError{Events: 2, Rejected: 2, Code: "too-deep"}, status: 422, code: "too-deep"},
+		{err: &intake.InvalidError{Events: 2, Rejected: 2}, status: 422, code: "invalid-events"},
 		{err: &intake.ConflictError{Indexes: []int32{7}}, status: 409, code: "conflict"},
 		{err: intake.ErrKeyReused, status: 409, code: "idempotency-key-reused"},
 		{err: intake.ErrKeyInUse, status: 409, code: "in-progress", header: "Retry-After", says: "1"},
