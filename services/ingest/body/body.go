@@ -17,8 +17,8 @@ import (
 
 // Errors of Open and Body.Read.
 var (
-	// ErrEncoding is returned for a Content-Encoding other than gzip, zstd and
-	// identity, and for more than one.
+	// ErrEncoding is returned for a Content-Encoding other than gzip (or x-gzip), zstd
+	// and identity, and for more than one.
 	ErrEncoding = errors.New("unsupported Content-Encoding")
 	// ErrTooLarge is returned by a body that is longer than it may be, compressed
 	// or decompressed.
@@ -48,7 +48,9 @@ type Body struct {
 	plain   io.Reader // decompressed
 	closers []func()
 	budget  *Budget
-	paid    int64 // bytes taken from the budget
+	caller  int64
+	paid    int64 // bytes taken from the budget for what was read
+	extra   int64 // and for what comes with it
 	bulk    bool  // may not use what is kept for small bodies
 	read    int64
 	err     error // of Read
@@ -61,33 +63,43 @@ type Body struct {
 const ratioFloor = 1 << 20
 
 // Open opens a body of the given length in bytes, negative when it is not known,
-// with the given values of Content-Encoding. What is read of it counts against
-// budget until it is closed. Its errors are those of Body.Read, and ErrEncoding.
-func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *Budget) (*Body, error) {
+// with the given values of Content-Encoding. What it costs counts against the budget,
+// and caller's share of it, until it is closed. Its errors are those of Body.Read,
+// and ErrEncoding.
+func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *Budget, caller int64) (*Body, error) {
 	b := &Body{
 		wire:   &counter{r: r, max: limits.MaxBytes},
 		budget: budget,
+		caller: caller,
 		bulk:   length < 0 || length > smallBody,
 		limits: limits,
+	}
+	if err := b.open(encodings); err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Body) open(encodings []string) error {
+	if !b.spend(baseCost, b.bulk) {
+		return ErrOverloaded
 	}
 	switch encoding := strings.ToLower(strings.Join(encodings, ",")); encoding {
 	case "", "identity":
 		b.plain = b.wire
-	case "gzip":
+	case "gzip", "x-gzip": // RFC 9110, 8.4.1.3: the same
 		z, err := gzip.NewReader(b.wire)
 		if err != nil {
-			return nil, b.corrupt(err)
+			return b.corrupt(err)
 		}
 		b.plain = z
 	case "zstd":
-		if err := b.openZstd(); err != nil {
-			b.Close()
-			return nil, err
-		}
+		return b.openZstd()
 	default:
-		return nil, ErrEncoding
+		return ErrEncoding
 	}
-	return b, nil
+	return nil
 }
 
 // maxWindow is the largest window every zstd decoder should support (RFC 8878).
@@ -114,10 +126,9 @@ func (b *Body) openZstd() error {
 	if window > maxWindow && !head.SingleSegment || window > uint64(b.limits.MaxBytes) {
 		return ErrTooLarge
 	}
-	if !b.budget.take(int64(window), b.bulk || window > smallBody) {
+	if !b.spend(int64(window), b.bulk || window > smallBody) {
 		return ErrOverloaded
 	}
-	b.closers = append(b.closers, func() { b.budget.give(int64(window)) })
 	z, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(b.limits.MaxBytes)), zstd.WithDecoderMaxWindow(window))
 	if err != nil {
 		return b.corrupt(err)
@@ -155,11 +166,29 @@ func (b *Body) Read(p []byte) (int, error) {
 // send costs nothing until it does.
 func (b *Body) pay() bool {
 	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
-	if !b.budget.take(step, b.bulk || b.read > smallBody) {
+	if !b.budget.take(b.caller, step, b.bulk || b.read > smallBody) {
 		return false
 	}
 	b.paid += step
 	return true
+}
+
+// spend takes from the budget what the body costs beyond what is read of it.
+func (b *Body) spend(n int64, bulk bool) bool {
+	if !b.budget.take(b.caller, n, bulk) {
+		return false
+	}
+	b.extra += n
+	return true
+}
+
+// Holds counts the events that were decoded from the body: many short ones cost more
+// than its length. It returns ErrOverloaded when the budget has no room for them.
+func (b *Body) Holds(events int) error {
+	if more := int64(events)*eventCost - b.paid; more > 0 && !b.spend(more, b.bulk || more > smallBody) {
+		return ErrOverloaded
+	}
+	return nil
 }
 
 // Close returns to the budget what the body took from it.
@@ -167,8 +196,8 @@ func (b *Body) Close() {
 	for _, c := range b.closers {
 		c()
 	}
-	b.budget.give(b.paid)
-	b.closers, b.paid = nil, 0
+	b.budget.give(b.caller, b.paid+b.extra)
+	b.closers, b.paid, b.extra = nil, 0, 0
 }
 
 // corrupt tells a broken encoding from a broken connection.

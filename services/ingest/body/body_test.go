@@ -37,9 +37,9 @@ func TestBodyDecompresses(t *testing.T) {
 	t.Parallel()
 	text := []byte("some text that is not compressible very much: 0a9s8d7f0a9s8d7f")
 	for encoding, wire := range map[string][]byte{
-		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "zstd": zstded(t, text),
+		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "x-gzip": gzipped(t, text), "zstd": zstded(t, text),
 	} {
-		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, NewBudget(1<<30, prometheus.NewRegistry()))
+		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, NewBudget(1<<30, prometheus.NewRegistry()), 1)
 		require.NoError(t, err)
 		defer b.Close()
 		b.Hash()
@@ -80,7 +80,7 @@ func TestBodyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := Open(tc.wire, -1, tc.encodings, limits, NewBudget(1<<30, prometheus.NewRegistry()))
+			b, err := Open(tc.wire, -1, tc.encodings, limits, NewBudget(1<<30, prometheus.NewRegistry()), 1)
 			if err == nil {
 				defer b.Close()
 				_, err = io.Copy(io.Discard, b)

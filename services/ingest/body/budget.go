@@ -2,24 +2,33 @@ package body
 
 import (
 	"errors"
-	"sync/atomic"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// ErrOverloaded is returned when the bodies in flight leave no room for another.
-// Nothing is wrong with the body: it can be sent again.
+// ErrOverloaded is returned when the bodies in flight leave no room for another, or
+// its caller's leave none for another of that caller. Nothing is wrong with the
+// body: it can be sent again.
 var ErrOverloaded = errors.New("too many uploads at once")
 
-// Budget bounds the decompressed bytes of all bodies in flight, and by them the
-// memory they take, about three times as much. An upload that does not fit is
-// refused immediately and retried by the client. Queueing instead could deadlock:
-// each upload would hold part of the budget while waiting for the rest.
+// Budget bounds what all bodies in flight cost, and by that the memory they take,
+// about three times as much. An upload that does not fit is refused immediately and
+// retried by the client. Queueing instead could deadlock: each upload would hold
+// part of the budget while waiting for the rest.
+//
+// A caller may hold three times what it leaves free: three quarters while it is
+// alone, and whoever comes next has room for itself, however long the first holds
+// on to what it has. 235 stalled uploads of one caller took everything before.
 type Budget struct {
-	max     int64
-	used    atomic.Int64
-	refused prometheus.Counter
+	max int64
+
+	mu      sync.Mutex
+	used    int64
+	holders map[int64]int64 // what each caller holds
+
+	refused *prometheus.CounterVec
 }
 
 const (
@@ -27,33 +36,70 @@ const (
 	smallBody = 256 << 10
 	// maxStep is how much of the budget a bulk upload takes at a time.
 	maxStep = 256 << 10
+	// baseCost is what an open body costs before anything of it is read: buffers, the
+	// state of a decompressor and a decoder, its goroutine.
+	baseCost = 64 << 10
+	// eventCost is the least that an event costs: a short one takes more memory once
+	// it is decoded, sorted and compared with the ledger than it is long.
+	eventCost = 200
+	// ownToFree is how many times what it leaves free a caller may hold.
+	ownToFree = 3
 )
+
+// LeastBudget is the least budget of which a caller that is alone may take what a
+// body of the given length costs.
+func LeastBudget(length int64) int64 {
+	return (length+baseCost+maxStep)*8*(ownToFree+1)/(7*ownToFree) + 1
+}
 
 // NewBudget makes a budget of max bytes. Its metrics go into registry.
 func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	f := promauto.With(registry)
-	b := &Budget{max: max, refused: f.NewCounter(prometheus.CounterOpts{
-		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight.",
-	})}
+	b := &Budget{max: max, holders: map[int64]int64{}, refused: f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers, or of their own project.",
+	}, []string{"whose"})}
+	for _, whose := range []string{"all", "own"} {
+		b.refused.WithLabelValues(whose)
+	}
 	f.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "analytics_ingest_bytes_in_flight", Help: "Decompressed bytes of the bodies that are being read or stored.",
-	}, func() float64 { return float64(b.used.Load()) })
+		Name: "analytics_ingest_bytes_in_flight", Help: "What the bodies that are being read or stored count for: decompressed bytes, at least 64 KiB each and 200 bytes an event.",
+	}, func() float64 {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return float64(b.used)
+	})
 	return b
 }
 
-// take takes n bytes if they are available. An eighth is kept for small bodies:
-// an application's single events get through while bulk uploads fill the rest.
-func (b *Budget) take(n int64, bulk bool) bool {
+// take takes n bytes for a caller if they are available. An eighth is kept for small
+// bodies: an application's single events get through while bulk uploads fill the
+// rest.
+func (b *Budget) take(caller, n int64, bulk bool) bool {
 	max := b.max
 	if bulk {
 		max -= b.max / 8
 	}
-	if b.used.Add(n) > max {
-		b.used.Add(-n)
-		b.refused.Inc()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	free, own := max-b.used-n, b.holders[caller]+n
+	switch {
+	case free < 0:
+		b.refused.WithLabelValues("all").Inc()
+		return false
+	case own > ownToFree*free:
+		b.refused.WithLabelValues("own").Inc()
 		return false
 	}
+	b.used += n
+	b.holders[caller] = own
 	return true
 }
 
-func (b *Budget) give(n int64) { b.used.Add(-n) }
+func (b *Budget) give(caller, n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.used -= n
+	if b.holders[caller] -= n; b.holders[caller] <= 0 {
+		delete(b.holders, caller)
+	}
+}

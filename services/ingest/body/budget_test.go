@@ -3,6 +3,7 @@ package body
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,14 +18,14 @@ func TestBodyTakesFromTheBudget(t *testing.T) {
 	text := bytes.Repeat([]byte("0a9s8d7f"), size/8)
 	for encoding, wire := range map[string][]byte{"": text, "gzip": gzipped(t, text), "zstd": zstded(t, text)} {
 		budget := NewBudget(16<<20, prometheus.NewRegistry())
-		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, Limits{MaxBytes: size, MaxRatio: 1e6}, budget)
+		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, Limits{MaxBytes: size, MaxRatio: 1e6}, budget, 1)
 		require.NoError(t, err, encoding)
 		_, err = io.Copy(io.Discard, b)
 		require.NoError(t, err, encoding)
-		require.GreaterOrEqual(t, budget.used.Load(), int64(size), encoding)
-		require.LessOrEqual(t, budget.used.Load(), int64(3*size), encoding)
+		require.GreaterOrEqual(t, budget.used, int64(size), encoding)
+		require.LessOrEqual(t, budget.used, int64(3*size), encoding)
 		b.Close()
-		require.Zero(t, budget.used.Load(), encoding)
+		require.Zero(t, budget.used, encoding)
 	}
 }
 
@@ -33,20 +34,21 @@ func TestBodyFindsNoRoom(t *testing.T) {
 	budget := NewBudget(4<<20, prometheus.NewRegistry())
 	limits := Limits{MaxBytes: 4 << 20, MaxRatio: 1e6}
 	open := func(wire []byte, encoding string) (*Body, error) {
-		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, budget)
+		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, budget, 1)
 		if err == nil {
 			_, err = io.Copy(io.Discard, b)
 		}
 		return b, err
 	}
 	const taken = 7 << 19 // all but an eighth
-	require.True(t, budget.take(taken, true))
+	budget.used += taken - 2*baseCost
 	second, err := open(make([]byte, 1<<20), "")
 	require.ErrorIs(t, err, ErrOverloaded)
 	n, err := second.Read(make([]byte, 100))
 	require.Zero(t, n, "a reader that passed over the error gets nothing more")
 	require.ErrorIs(t, err, ErrOverloaded)
 	second.Close()
+	budget.used += 2 * baseCost
 	// A zstd stream of a few bytes that asks for a window of 8 MiB.
 	var small bytes.Buffer
 	z, err := zstd.NewWriter(&small, zstd.WithWindowSize(8<<20))
@@ -61,12 +63,89 @@ func TestBodyFindsNoRoom(t *testing.T) {
 	require.NoError(t, err, "an eighth is kept for small bodies")
 	third.Close()
 	for length, room := range map[int64]bool{2: true, -1: false, 3 << 20: false} {
-		b, err := Open(strings.NewReader("{}"), length, nil, limits, budget)
-		require.NoError(t, err)
-		_, err = io.ReadAll(b)
+		b, err := Open(strings.NewReader("{}"), length, nil, limits, budget, 1)
 		require.Equal(t, room, err == nil, "a body of %d bytes: a large one is bulk from its first byte", length)
+		if room {
+			b.Close()
+		}
+	}
+	require.EqualValues(t, taken, budget.used)
+}
+
+// However much of the budget a caller holds, and for however long, the next one has
+// three quarters of what it left.
+func TestACallerLeavesRoomForTheNext(t *testing.T) {
+	t.Parallel()
+	const max, upload = 64 << 20, 1 << 20
+	budget := NewBudget(max, prometheus.NewRegistry())
+	fill := func(caller int64) (held []*Body) {
+		for {
+			b, err := Open(bytes.NewReader(make([]byte, upload)), upload, nil, Limits{MaxBytes: upload, MaxRatio: 1}, budget, caller)
+			if err == nil {
+				_, err = io.Copy(io.Discard, b)
+			}
+			if err != nil {
+				require.ErrorIs(t, err, ErrOverloaded)
+				if b != nil {
+					b.Close()
+				}
+				return held
+			}
+			held = append(held, b)
+		}
+	}
+	first := fill(1)
+	require.Greater(t, len(first), 30, "alone, a caller has most of it")
+	second := fill(2)
+	require.Greater(t, len(second), 7)
+	third := fill(3)
+	require.NotEmpty(t, third)
+	small, err := Open(strings.NewReader("{}"), 2, nil, limits, budget, 4)
+	require.NoError(t, err)
+	_, err = io.ReadAll(small)
+	require.NoError(t, err)
+	for _, b := range append(slices.Concat(first, second, third), small) {
 		b.Close()
 	}
-	budget.give(taken)
-	require.Zero(t, budget.used.Load())
+	require.Zero(t, budget.used)
+	require.Empty(t, budget.holders)
+	require.Len(t, fill(2), len(first), "what is given back is there for all")
+}
+
+// A body costs something before it is read, and many short events cost more than
+// the body is long.
+func TestWhatABodyCosts(t *testing.T) {
+	t.Parallel()
+	budget := NewBudget(8<<20, prometheus.NewRegistry())
+	b, err := Open(strings.NewReader(strings.Repeat("x", 1000)), 1000, nil, limits, budget, 1)
+	require.NoError(t, err)
+	require.EqualValues(t, baseCost, budget.used)
+	_, err = io.ReadFull(b, make([]byte, 1000))
+	require.NoError(t, err)
+	require.EqualValues(t, baseCost+1000, budget.used)
+	require.NoError(t, b.Holds(5))
+	require.EqualValues(t, baseCost+1000, budget.used)
+	require.NoError(t, b.Holds(8))
+	require.EqualValues(t, baseCost+8*eventCost, budget.used)
+	require.ErrorIs(t, b.Holds(100_000), ErrOverloaded)
+	b.Close()
+	require.Zero(t, budget.used)
+}
+
+// The least budget is enough for one whole body of a caller that is alone.
+func TestLeastBudget(t *testing.T) {
+	t.Parallel()
+	for _, length := range []int64{1 << 10, 1 << 20, 64 << 20} {
+		for budget, fits := range map[int64]bool{LeastBudget(length): true, LeastBudget(length) * 9 / 10: false} {
+			b, err := Open(bytes.NewReader(make([]byte, length)), -1, nil, Limits{MaxBytes: length, MaxRatio: 1}, NewBudget(budget, prometheus.NewRegistry()), 1)
+			if err == nil {
+				_, err = io.Copy(io.Discard, b)
+			}
+			if fits {
+				require.NoError(t, err, length)
+			} else if length > maxStep {
+				require.ErrorIs(t, err, ErrOverloaded, length)
+			}
+		}
+	}
 }

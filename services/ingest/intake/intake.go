@@ -54,11 +54,12 @@ func New(cfg Config, deps Deps) *Intake {
 	}
 }
 
-// Open opens a request's body, within the limits of one request and of all; see
+// Open opens a request's body, within the limits of one request, of its
+// caller and of all; see
 // body.Open.
-func (in *Intake) Open(r io.Reader, length int64, encodings []string) (*body.Body, error) {
+func (in *Intake) Open(caller auth.Principal, r io.Reader, length int64, encodings []string) (*body.Body, error) {
 	limits := body.Limits{MaxBytes: in.limits.MaxBodyBytes, MaxRatio: in.limits.MaxRatio}
-	return body.Open(r, length, encodings, limits, in.budget)
+	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
 }
 
 // Limits of the events of a request that arrives now.

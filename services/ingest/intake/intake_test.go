@@ -248,16 +248,18 @@ func TestLimits(t *testing.T) {
 	now := time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
 	in.now = func() time.Time { return now }
 	require.Equal(t, event.Limits{MaxEvents: 1000, NotAfter: now.Add(time.Hour)}, in.Limits())
-	b, err := in.Open(strings.NewReader(strings.Repeat(" ", 1<<20+1)), -1, nil)
+	b, err := in.Open(ann, strings.NewReader(strings.Repeat(" ", 1<<20+1)), -1, nil)
 	require.NoError(t, err)
 	defer b.Close()
 	b.Hash()
 	_, err = b.Digest()
 	require.ErrorContains(t, err, "too large")
 
-	limits := Limits{MaxBodyBytes: 100, MaxInFlight: 125, MaxRatio: 1, MaxEvents: 1}
+	limits := Limits{MaxBodyBytes: 64 << 20, MaxInFlight: 100 << 20, MaxRatio: 1, MaxEvents: 1}
 	require.NoError(t, limits.Validate())
-	err = (&Limits{MaxInFlight: -1, MaxFuture: -1}).Validate()
+	limits.MaxInFlight = 80 << 20
+	require.ErrorContains(t, limits.Validate(), "MAX_BYTES_IN_FLIGHT")
+	err = (&Limits{MaxBodyBytes: -1, MaxInFlight: -1, MaxFuture: -1}).Validate()
 	for _, name := range []string{"MAX_BODY_BYTES", "MAX_COMPRESSION_RATIO", "MAX_EVENTS", "MAX_BYTES_IN_FLIGHT", "MAX_FUTURE"} {
 		require.ErrorContains(t, err, name)
 	}

@@ -48,7 +48,8 @@ func (h handler) post(w http.ResponseWriter, r *http.Request) error {
 
 // answer takes in what a request holds.
 func (h handler) answer(r *http.Request, p params, start time.Time) (answer intake.Answer, replayed bool, err error) {
-	body, err := h.intake.Open(r.Body, r.ContentLength, r.Header.Values("Content-Encoding"))
+	caller := auth.From(r.Context())
+	body, err := h.intake.Open(caller, r.Body, r.ContentLength, r.Header.Values("Content-Encoding"))
 	if err != nil {
 		return answer, false, err
 	}
@@ -61,7 +62,11 @@ func (h handler) answer(r *http.Request, p params, start time.Time) (answer inta
 	if err != nil && (!errors.As(err, &refusal) || refusal.Malformed) {
 		return answer, false, err
 	}
-	caller := auth.From(r.Context())
+	if batch != nil {
+		if err := body.Holds(len(batch.Events)); err != nil {
+			return answer, false, err
+		}
+	}
 	options := intake.Options{Atomic: p.atomic}
 	if p.key != "" {
 		digest, err := body.Digest()
