@@ -11,7 +11,7 @@ import (
 	"syscall"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/config"
+	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/tracing"
 )
@@ -61,10 +61,11 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 		}
 		defer limits.close()
 	}
-	cfg, err := config.Load[Services](o.given(secret, limits))
+	cfg, plan, err := boot.Load[Services](o.DatabaseURL == "", o.given(secret, limits))
 	if err != nil {
 		return err
 	}
+	boot.LogMemory(log, plan)
 	if err := os.MkdirAll(cfg.Worker.Warehouse.Dir, 0o700); err != nil {
 		return fmt.Errorf("creating WAREHOUSE_DIR: %w", err)
 	}

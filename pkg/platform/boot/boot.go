@@ -19,6 +19,7 @@ import (
 	"eventanalytics/pkg/platform/build"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/memory"
 	"eventanalytics/pkg/platform/metrics"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/server"
@@ -71,10 +72,10 @@ type New[C any, S Service] func(cfg C, deps Deps) (S, error)
 // Serve reads the settings, makes the service and runs it until ctx ends; name is
 // the service's in logs, traces and Postgres.
 func Serve[C any, S Service](ctx context.Context, name string, makeService New[C, S]) (err error) {
-	cfg, err := config.Load[struct {
+	cfg, plan, err := Load[struct {
 		Service C
 		Config
-	}]()
+	}](false)
 	if err != nil {
 		return err
 	}
@@ -82,6 +83,7 @@ func Serve[C any, S Service](ctx context.Context, name string, makeService New[C
 	if err != nil {
 		return err
 	}
+	LogMemory(log, plan)
 	stopTracing, err := tracing.Setup(ctx, cfg.Tracing, name, log)
 	if err != nil {
 		return err
@@ -98,6 +100,31 @@ func Serve[C any, S Service](ctx context.Context, name string, makeService New[C
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return s.Server().Run(ctx, s.Run)
+}
+
+// Load reads the settings of a process, of those that follow from the memory it may
+// take too, and gives Go its part of that. Each struct in T with the settings of the
+// warehouse stands for a DuckDB. postgres says that a private Postgres shares the
+// memory. fallback is as for config.Load.
+func Load[T any](postgres bool, fallback ...map[string]string) (T, memory.Plan, error) {
+	needs := memory.Needs{Postgres: postgres}
+	for _, o := range config.Options[T]() {
+		if o.Name == memory.DuckDBSetting {
+			needs.DuckDBs++
+		}
+	}
+	plan, known := memory.Apply(needs)
+	if known {
+		fallback = append(fallback, plan.Settings())
+	}
+	cfg, err := config.Load[T](fallback...)
+	return cfg, plan, err
+}
+
+// LogMemory says how the memory was divided, for those who wonder why a container
+// was killed.
+func LogMemory(log *zap.Logger, p memory.Plan) {
+	log.Info("divided the memory", zap.Int64("limit_bytes", p.Limit), zap.Int64("go_bytes", p.Go), zap.Int64("duckdb_bytes", p.DuckDB))
 }
 
 // Connect opens the pool of a service and checks that its database has the schema

@@ -3,8 +3,10 @@ package boot_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"runtime/debug"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -103,4 +105,27 @@ func TestConnectRefusesDatabasesOfAnotherKind(t *testing.T) {
 	_, err := pool.Exec(t.Context(), "UPDATE analytics.sync_state SET system_identifier = 1")
 	require.NoError(t, err)
 	require.ErrorIs(t, connect(url), outbox.ErrRestored)
+}
+
+// DuckDB's limit and Go's come out of one sum, also when a setting fixes one of them.
+func TestLoadDividesTheMemory(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	type warehouse struct {
+		MemoryLimit string `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB"`
+	}
+	type two struct{ Stats, Worker warehouse }
+	t.Setenv("WAREHOUSE_MEMORY_LIMIT", "")
+
+	cfg, plan, err := boot.Load[two](true)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("%dMiB", plan.DuckDB>>20), cfg.Worker.MemoryLimit)
+	require.Equal(t, cfg.Worker, cfg.Stats)
+	require.Less(t, plan.Go+2*plan.DuckDB, plan.Limit)
+	require.Equal(t, plan.Go, debug.SetMemoryLimit(-1))
+
+	t.Setenv("WAREHOUSE_MEMORY_LIMIT", "100MiB")
+	cfg, other, err := boot.Load[two](true)
+	require.NoError(t, err)
+	require.Equal(t, "100MiB", cfg.Stats.MemoryLimit)
+	require.Equal(t, plan.Go+2*(plan.DuckDB-100<<20), other.Go)
 }

@@ -37,7 +37,7 @@ type verify struct {
 }
 
 func (v verify) Run(ctx context.Context, k *kong.Context) error {
-	cfg, err := config.Load[verifySettings]()
+	cfg, _, err := boot.Load[verifySettings](false)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 type rebuild struct{}
 
 func (rebuild) Run(ctx context.Context, k *kong.Context) error {
-	cfg, err := config.Load[verifySettings]()
+	cfg, _, err := boot.Load[verifySettings](false)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ type export struct {
 }
 
 func (e export) Run(ctx context.Context, k *kong.Context) error {
-	cfg, err := config.Load[verifySettings]()
+	cfg, _, err := boot.Load[verifySettings](false)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,143 @@
+// Package memory divides the memory that a process may take between Go's heap and
+// the DuckDBs in it. Both know nothing of each other, and nothing of the limit at
+// which the kernel kills the process: this is the one place that decides.
+package memory
+
+import (
+	"math"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// The settings that are derived from the limit unless the environment has them.
+const (
+	DuckDBSetting  = "WAREHOUSE_MEMORY_LIMIT"
+	rollUpsSetting = "WAREHOUSE_ROLLUP_BYTES"
+	goSetting      = "GOMEMLIMIT"
+)
+
+const (
+	mib = 1 << 20
+	// maxDuckDB and maxRollUps are what one DuckDB and the roll-ups of a replica get at
+	// most: beyond that a larger machine gains little, and has other things to do.
+	maxDuckDB  = 2048 * mib
+	maxRollUps = 1024 * mib
+	// least is what each of them gets however little there is.
+	least = 64 * mib
+)
+
+// Needs is what lives in a process beside Go's heap.
+type Needs struct {
+	// DuckDBs is how many DuckDBs the process opens.
+	DuckDBs int
+	// Postgres says that a private Postgres lives under the same limit.
+	Postgres bool
+}
+
+// Given is what the environment says, in bytes; 0 for what it does not.
+type Given struct{ Go, DuckDB int64 }
+
+// Plan says who gets how much, in bytes.
+type Plan struct {
+	Limit   int64 // of the cgroup, or what the machine has
+	Go      int64 // what Go's garbage collector aims for
+	DuckDB  int64 // of each DuckDB
+	RollUps int64 // of a replica, part of Go's
+}
+
+// Divide divides a limit. A sixth of it stays free for what neither counts: stacks,
+// code, DuckDB's buffers outside its limit, what Go takes beyond its aim while it
+// collects. A private Postgres gets another sixth, the DuckDBs share up to five
+// twelfths, and Go has the rest. In a container of 3 GiB with one DuckDB that is
+// 1280 MiB each. What the environment gives to one is taken from the other.
+func Divide(limit int64, needs Needs, given Given) Plan {
+	p := Plan{Limit: limit}
+	if needs.DuckDBs == 0 {
+		p.Go = limit - limit/10
+		return p
+	}
+	free := limit - limit/6
+	if needs.Postgres {
+		free -= limit / 6
+	}
+	n := int64(needs.DuckDBs)
+	p.DuckDB = min(limit*5/12/n, maxDuckDB)
+	if given.Go > 0 {
+		p.DuckDB = min(p.DuckDB, (free-given.Go)/n)
+	}
+	p.DuckDB = max(p.DuckDB, least)
+	if given.DuckDB > 0 {
+		p.DuckDB = given.DuckDB
+	}
+	p.Go = max(free-n*p.DuckDB, least)
+	if given.Go > 0 {
+		p.Go = given.Go
+	}
+	p.RollUps = min(p.Go/2, maxRollUps)
+	return p
+}
+
+// Settings are the defaults of settings that follow from the plan.
+func (p Plan) Settings() map[string]string {
+	if p.DuckDB == 0 {
+		return nil
+	}
+	return map[string]string{
+		DuckDBSetting:  strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
+		rollUpsSetting: strconv.FormatInt(p.RollUps, 10),
+	}
+}
+
+// Apply finds the limit of the process's cgroup, of version 1 or 2, divides it and
+// sets Go's part; without a cgroup's limit it divides what the machine has. It
+// returns false, and does nothing, when neither can be found out.
+func Apply(needs Needs) (Plan, bool) {
+	limit := limit()
+	if limit == 0 {
+		return Plan{}, false
+	}
+	given := Given{DuckDB: bytes(os.Getenv(DuckDBSetting))}
+	if os.Getenv(goSetting) != "" { // the runtime has read it
+		if given.Go = debug.SetMemoryLimit(-1); given.Go == math.MaxInt64 { // "off"
+			given.Go = 0
+		}
+	}
+	p := Divide(limit, needs, given)
+	if os.Getenv(goSetting) == "" {
+		debug.SetMemoryLimit(p.Go)
+	}
+	return p, true
+}
+
+func limit() int64 {
+	most := uint64(math.MaxInt64)
+	for _, source := range []memlimit.Provider{memlimit.FromCgroup, memlimit.FromSystem} {
+		if n, err := source(); err == nil && n > 0 {
+			most = min(most, n)
+		}
+	}
+	if most == math.MaxInt64 {
+		return 0
+	}
+	return int64(most)
+}
+
+// bytes reads a size as DuckDB writes it, such as 1.5GB or 800MiB; 0 for anything
+// else, which is then DuckDB's to understand or to refuse.
+func bytes(s string) int64 {
+	s = strings.ToLower(strings.TrimSpace(s))
+	digits := strings.TrimRight(s, "abcdefghijklmnopqrstuvwxyz ")
+	unit := strings.TrimSpace(s[len(digits):])
+	n, err := strconv.ParseFloat(digits, 64)
+	factor, ok := map[string]float64{
+		"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+	}[unit]
+	if err != nil || !ok || n < 0 || n*factor > 1<<50 {
+		return 0
+	}
+	return int64(n * factor)
+}

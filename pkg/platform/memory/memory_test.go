@@ -1,0 +1,73 @@
+package memory
+
+import (
+	"math"
+	"runtime/debug"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const gib = 1024 * mib
+
+func TestDivide(t *testing.T) {
+	for name, c := range map[string]struct {
+		limit int64
+		needs Needs
+		given Given
+		want  Plan
+	}{
+		"ingest":                   {1 * gib, Needs{}, Given{}, Plan{Go: gib - gib/10}},
+		"worker and stats":         {3 * gib, Needs{DuckDBs: 1}, Given{}, Plan{Go: 1280 * mib, DuckDB: 1280 * mib, RollUps: 640 * mib}},
+		"DuckDB given":             {3 * gib, Needs{DuckDBs: 1}, Given{DuckDB: 512 * mib}, Plan{Go: 2048 * mib, DuckDB: 512 * mib, RollUps: 1024 * mib}},
+		"Go given":                 {3 * gib, Needs{DuckDBs: 1}, Given{Go: 2048 * mib}, Plan{Go: 2048 * mib, DuckDB: 512 * mib, RollUps: 1024 * mib}},
+		"both given, too much":     {1 * gib, Needs{DuckDBs: 1}, Given{Go: gib, DuckDB: gib}, Plan{Go: gib, DuckDB: gib, RollUps: 512 * mib}},
+		"standalone":               {12 * gib, Needs{DuckDBs: 2, Postgres: true}, Given{}, Plan{Go: 4096 * mib, DuckDB: 2048 * mib, RollUps: 1024 * mib}},
+		"standalone, small":        {3 * gib, Needs{DuckDBs: 2, Postgres: true}, Given{}, Plan{Go: 768 * mib, DuckDB: 640 * mib, RollUps: 384 * mib}},
+		"a machine with a lot":     {96 * gib, Needs{DuckDBs: 1}, Given{}, Plan{Go: 78 * gib, DuckDB: 2048 * mib, RollUps: 1024 * mib}},
+		"more given than there is": {1 * gib, Needs{DuckDBs: 1}, Given{DuckDB: 2 * gib}, Plan{Go: least, DuckDB: 2 * gib, RollUps: least / 2}},
+	} {
+		c.want.Limit = c.limit
+		require.Equal(t, c.want, Divide(c.limit, c.needs, c.given), name)
+	}
+}
+
+// Unless an operator gives more than there is, the parts fit with a tenth to spare.
+func TestPartsFit(t *testing.T) {
+	for limit := int64(512 * mib); limit < 200*gib; limit += limit / 3 {
+		for _, needs := range []Needs{{}, {DuckDBs: 1}, {DuckDBs: 2, Postgres: true}} {
+			p := Divide(limit, needs, Given{})
+			require.LessOrEqual(t, p.Go+int64(needs.DuckDBs)*p.DuckDB, limit-limit/10)
+			require.LessOrEqual(t, p.RollUps, p.Go/2)
+		}
+	}
+}
+
+func TestBytes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"2GiB": 2 * gib, "512mib": 512 * mib, "1.5 GB": 1_500_000_000, "1000": 1000, "": 0, "80%": 0, "-1GB": 0, "much": 0, "9e99TB": 0,
+	} {
+		require.Equal(t, want, bytes(text), text)
+	}
+}
+
+func TestApply(t *testing.T) {
+	before := debug.SetMemoryLimit(-1)
+	defer debug.SetMemoryLimit(before)
+	p, ok := Apply(Needs{DuckDBs: 1})
+	require.True(t, ok)
+	require.Equal(t, p.Go, debug.SetMemoryLimit(-1))
+
+	// The environment overrides it; the runtime reads the variable when it starts.
+	debug.SetMemoryLimit(100 * mib)
+	t.Setenv(goSetting, "100MiB")
+	p, ok = Apply(Needs{DuckDBs: 1})
+	require.True(t, ok)
+	require.Equal(t, int64(100*mib), p.Go)
+	require.Equal(t, int64(100*mib), debug.SetMemoryLimit(-1))
+	t.Setenv(goSetting, "off")
+	debug.SetMemoryLimit(math.MaxInt64)
+	_, ok = Apply(Needs{DuckDBs: 1})
+	require.True(t, ok)
+	require.Equal(t, int64(math.MaxInt64), debug.SetMemoryLimit(-1))
+}
