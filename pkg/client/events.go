@@ -55,7 +55,9 @@ type Receipt struct {
 }
 
 // PostEvents uploads events. The events of a *Problem's Fields, and no others,
-// are to blame when its status is 409 or 422; none of the upload is stored then.
+// are to blame when its status is 409 or 422; none of the upload is stored then. A
+// 400 names the event in which the body stopped being JSON: sending it again will
+// not help.
 func (c *Client) PostEvents(ctx context.Context, u Upload) (*Receipt, error) {
 	x := call{method: http.MethodPost, path: "/api/events", want: http.StatusAccepted, header: http.Header{"Content-Type": {"application/json"}}}
 	if u.NDJSON {

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -65,6 +66,7 @@ type RequestError struct {
 	Code      string
 	Message   string
 	Malformed bool // not JSON, as opposed to JSON of the wrong shape
+	Event     *int // index of the event that it was found in, if it was in one
 }
 
 func (e *RequestError) Error() string { return e.Message }
@@ -79,20 +81,22 @@ var ErrEventTooLarge = errors.New("an event has more than 1 MiB")
 const maxNesting = 10_000
 
 // Decode reads a request body: an array of events, one event, {"events": […]},
-// or, with ndjson, one event after the other. It is strict: duplicate keys,
-// invalid UTF-8 and trailing data reject the whole request with a *RequestError.
-// Errors of r are returned wrapped.
+// or, with ndjson, one event after the other. What leaves no doubt where an event
+// ends rejects that event alone. What is not JSON, as invalid UTF-8 and trailing
+// data are not, rejects the whole request with a *RequestError. Errors of r are
+// returned wrapped.
 //
 // It applies the rules of Validate to each field as it reads it, so that the
 // mistake it reports of an event is the first one in the order of its members.
 // Only Decode can find what is wrong with how an event is written: not-an-object,
-// unknown-field, ambiguous-field, missing-field, invalid-field for JSON of the
-// wrong kind, and invalid-uuid and invalid-timestamp for text that is neither.
+// unknown-field, duplicate-key and ambiguous-field for members, missing-field,
+// invalid-field for JSON of the wrong kind, and invalid-uuid and invalid-timestamp
+// for text that is neither.
 func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	d := decoders.Get().(*decoder)
 	defer d.free()
 	d.limits, d.source = limits, bounded{r: r, json: d.json}
-	d.json.Reset(&d.source)
+	d.json.Reset(&d.source, lenient)
 	d.batch = &Batch{}
 	var err error
 	if ndjson {
@@ -109,6 +113,10 @@ func Decode(r io.Reader, ndjson bool, limits Limits) (*Batch, error) {
 	return d.batch, nil
 }
 
+// lenient lets the decoder go on after what rejects only one event: readValue and
+// the rules of the fields find it.
+var lenient = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
 // decoders reuses what decoding a request would otherwise allocate each time: most
 // requests are small.
 var decoders = sync.Pool{New: func() any {
@@ -118,6 +126,7 @@ var decoders = sync.Pool{New: func() any {
 // free returns d to the pool, without references to the request.
 func (d *decoder) free() {
 	clear(d.types)
+	d.names.clear()
 	d.batch, d.texts, d.source = nil, texts{}, bounded{}
 	decoders.Put(d)
 }
@@ -132,6 +141,8 @@ type decoder struct {
 	user   []byte            // user_id of the current event
 	props  []byte            // its properties, as user_id may come after them
 	name   []byte            // scratch for a name or an unescaped string
+	halved bool              // the last member's name has a lone surrogate
+	names  names             // scratch for the keys of its properties
 	texts  texts
 }
 
@@ -140,7 +151,7 @@ func (d *decoder) lines() error {
 		switch d.json.PeekKind() {
 		case 0: // the end, or an error that the next read returns
 			_, err := d.json.ReadToken()
-			if err == io.EOF && d.json.InputOffset() > 0 { //nolint:errorlint // jsontext returns it bare
+			if err == io.EOF && d.source.offset() > 0 { //nolint:errorlint // jsontext returns it bare
 				return nil
 			}
 			return err
@@ -202,7 +213,7 @@ func (d *decoder) object() error {
 		return d.event(first)
 	}
 	if d.json.PeekKind() != '[' {
-		if err := d.json.SkipValue(); err != nil {
+		if _, err := d.readValue(); err != nil {
 			return err
 		}
 		return &RequestError{Code: "invalid-field", Message: "events: must be an array"}
@@ -213,6 +224,9 @@ func (d *decoder) object() error {
 	other, err := d.memberName()
 	if err != nil {
 		return err
+	}
+	if string(other) == "events" {
+		return &RequestError{Code: "duplicate-key", Message: "events: the same key twice in one object", Malformed: true}
 	}
 	if other != nil {
 		return &RequestError{Code: "unknown-field", Message: fmt.Sprintf("%q: unknown member beside events", clip(other))}
@@ -225,9 +239,9 @@ func (d *decoder) element() error {
 	if d.batch.Len() == d.limits.MaxEvents {
 		return ErrTooManyEvents
 	}
-	d.start = d.json.InputOffset()
+	d.start = d.source.offset()
 	if d.json.PeekKind() != '{' {
-		if err := d.json.SkipValue(); err != nil {
+		if _, err := d.readValue(); err != nil {
 			return err
 		}
 		d.refuse(Mistake{"", "not-an-object", "an event must be a JSON object"})
@@ -250,15 +264,55 @@ func (d *decoder) memberName() ([]byte, error) {
 		_, err := d.json.ReadToken()
 		return nil, err
 	}
-	if d.json.InputOffset()-d.start > maxEventBytes {
+	if d.source.offset()-d.start > maxEventBytes {
 		return nil, ErrEventTooLarge
 	}
-	v, err := d.json.ReadValue()
+	v, err := d.readValue()
 	if err != nil {
 		return nil, err
 	}
-	d.name, err = jsontext.AppendUnquote(append(d.name[:0], 0)[:0], v)
-	return d.name, err
+	d.halved = loneSurrogate(v)
+	d.name, _ = jsontext.AppendUnquote(append(d.name[:0], 0)[:0], v) // readValue has checked the rest
+	return d.name, nil
+}
+
+// readValue reads the next value. It is valid JSON, except that its strings may have
+// lone surrogates and its objects the same key twice.
+func (d *decoder) readValue() (jsontext.Value, error) {
+	v, err := d.json.ReadValue()
+	if err != nil {
+		if tooDeep(err) {
+			v, err = d.readDeep()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if !utf8.Valid(v) {
+		at := d.source.offset() - int64(len(v))
+		for rest := v; ; {
+			r, n := utf8.DecodeRune(rest)
+			if r == utf8.RuneError && n == 1 {
+				return nil, d.malformed("not valid JSON: invalid UTF-8", at)
+			}
+			rest, at = rest[n:], at+int64(n)
+		}
+	}
+	return v, nil
+}
+
+// tooDeep says whether err is that jsontext gave up on nested values.
+func tooDeep(err error) bool {
+	var syntax *jsontext.SyntacticError
+	return errors.As(err, &syntax) && strings.Count(string(syntax.JSONPointer), "/") >= maxNesting-1
+}
+
+// malformed is the error of a body that is not JSON, found at a byte of it.
+func (d *decoder) malformed(message string, at int64) *RequestError {
+	index := d.batch.Len()
+	return &RequestError{
+		Code: "malformed-json", Message: fmt.Sprintf("%s (event %d, byte %d)", message, index, at), Malformed: true, Event: &index,
+	}
 }
 
 func (d *decoder) refuse(m Mistake) { d.batch.Reject(m) }
@@ -285,19 +339,13 @@ func (d *decoder) classify(err error) error {
 		return fmt.Errorf("%w, event %d", ErrEventTooLarge, d.batch.Len())
 	case d.source.err != nil: // jsontext turns some into syntax errors
 		return fmt.Errorf("reading the request: %w", d.source.err)
-	case errors.Is(err, io.EOF) && d.json.InputOffset() == 0:
+	case errors.Is(err, io.EOF) && d.source.offset() == 0:
 		return &RequestError{Code: "malformed-json", Message: "the body is empty", Malformed: true}
 	case errors.As(err, &syntax):
-		where := fmt.Sprintf(" (event %d, byte %d)", d.batch.Len(), syntax.ByteOffset)
-		switch {
-		case errors.Is(err, jsontext.ErrDuplicateName):
-			return &RequestError{Code: "duplicate-key", Message: "the same key twice in one object" + where, Malformed: true}
-		case strings.Count(string(syntax.JSONPointer), "/") >= maxNesting-1:
-			return &RequestError{Code: "too-deep", Message: "values are nested too deep" + where}
-		}
-		return &RequestError{Code: "malformed-json", Message: "not valid JSON: " + syntax.Err.Error() + where, Malformed: true}
+		return d.malformed("not valid JSON: "+syntax.Err.Error(), syntax.ByteOffset+d.source.base)
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &RequestError{Code: "malformed-json", Message: fmt.Sprintf("the JSON ends early, in event %d", d.batch.Len()), Malformed: true}
+		index := d.batch.Len()
+		return &RequestError{Code: "malformed-json", Message: fmt.Sprintf("the JSON ends early, in event %d", index), Malformed: true, Event: &index}
 	}
 	return fmt.Errorf("reading the request: %w", err)
 }

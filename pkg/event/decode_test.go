@@ -90,7 +90,7 @@ func TestDecodeNDJSONReadsEveryLine(t *testing.T) {
 func TestDecodeRefusesRequest(t *testing.T) {
 	t.Parallel()
 	one := eventWith()
-	deep := strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001)
+	deep := strings.Repeat("[", 10_001) + "1" + strings.Repeat("]", 10_001)
 	for _, tc := range []struct {
 		name, body, code string
 		malformed        bool
@@ -108,13 +108,18 @@ func TestDecodeRefusesRequest(t *testing.T) {
 		{"truncated between", "[" + one, "malformed-json", true},
 		{"trailing", "[" + one + "] []", "malformed-json", true},
 		{"trailing garbage", one + "x", "malformed-json", true},
-		{"duplicate member", eventWith()[:1] + `"event_id": "` + id + `", ` + eventWith()[1:], "duplicate-key", true},
-		{"duplicate in properties", eventWith("properties", `{"a": 1, "b": {"c": 1, "c": 2}}`), "duplicate-key", true},
+		{"a second list", `{"events": [` + one + `], "events": []}`, "duplicate-key", true},
 		{"bad UTF-8", eventWith("event_type", "\"\xff\""), "malformed-json", true},
 		{"byte order mark", "\ufeff[" + one + "]", "malformed-json", true},
-		{"lone surrogate", eventWith("properties", `{"a": "\ud800"}`), "malformed-json", true},
+		{"bad UTF-8 in an unknown field", eventWith("x", "[\"\xff\"]"), "malformed-json", true},
+		{"bad UTF-8 in a key", eventWith("properties", "{\"\xff\": 1}"), "malformed-json", true},
+		{"bad UTF-8 in no object", "[\"\xc3\"]", "malformed-json", true},
 		{"leading zero", eventWith("properties", `{"a": 01}`), "malformed-json", true},
-		{"10,001 levels", eventWith("properties", `{"a": `+deep+`}`), "too-deep", false},
+		{"10,001 levels, one too many closed", eventWith("properties", `{"a": `+deep+`]}`), "malformed-json", true},
+		{"10,001 levels, not closed", "[" + eventWith("properties", `{"a": `+deep), "malformed-json", true},
+		{"10,001 levels, no JSON inside", "[" + strings.Replace(deep, "1", "01", 1) + "]", "malformed-json", true},
+		{"10,001 levels, bad UTF-8 inside", "[" + strings.Replace(deep, "1", "\"\xff\"", 1) + "]", "malformed-json", true},
+		{"10,001 levels, other brackets", "[" + strings.Replace(deep, "1", "{]", 1) + "]", "malformed-json", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -127,8 +132,36 @@ func TestDecodeRefusesRequest(t *testing.T) {
 	}
 }
 
+// A refusal says in which event it was found.
+func TestDecodeRefusesRequestAtEvent(t *testing.T) {
+	t.Parallel()
+	one := eventWith()
+	for body, event := range map[string]int{
+		"[" + one + ", " + one[:40]: 1, "[" + one + ",, ]": 1, "[" + one + ", " + one + ", \"\xff\"]": 2, "\ufeff[]": 0,
+	} {
+		_, err := decode(body)
+		var request *RequestError
+		require.ErrorAs(t, err, &request)
+		require.NotNil(t, request.Event, body)
+		require.Equal(t, event, *request.Event, body)
+	}
+	for _, body := range []string{"", "null", "[]", "[" + one + "] []"} {
+		_, err := decode(body)
+		var request *RequestError
+		require.ErrorAs(t, err, &request)
+		require.Nil(t, request.Event, body)
+	}
+}
+
 func TestDecodeRefusesEvent(t *testing.T) {
 	t.Parallel()
+	many := func(member string) string {
+		var members strings.Builder
+		for i := range 40 {
+			fmt.Fprintf(&members, `"k%d": %d, `, i, i)
+		}
+		return "{" + members.String() + member + "}"
+	}
 	nested := func(levels int) string {
 		return strings.Repeat(`{"a":`, levels-1) + "{}" + strings.Repeat("}", levels-1)
 	}
@@ -140,6 +173,25 @@ func TestDecodeRefusesEvent(t *testing.T) {
 		{"NUL in type", eventWith("event_type", `"a\u0000"`), "event_type", "invalid-character"},
 		{"NUL in properties", eventWith("properties", `{"a": "\\\u0000"}`), "properties", "invalid-character"},
 		{"NUL in a key", eventWith("properties", `{"\u0000": 1}`), "properties", "invalid-character"},
+		{"duplicate member", eventWith()[:1] + `"event_id": "` + id + `", ` + eventWith()[1:], "event_id", "duplicate-key"},
+		{"duplicate member, escaped", eventWith()[:1] + `"event\u005fid": "` + id + `", ` + eventWith()[1:], "event_id", "duplicate-key"},
+		{"duplicate properties", strings.TrimSuffix(eventWith(), "}") + `, "properties": null}`, "properties", "duplicate-key"},
+		{"duplicate key", eventWith("properties", `{"a": 1, "b": [{}, 2], "a": {"b": 1}}`), "properties", "duplicate-key"},
+		{"duplicate key in an object", eventWith("properties", `{"a": 1, "b": [1, {"a": 1, "c": "c", "a": 2}]}`), "properties", "duplicate-key"},
+		{"duplicate key, escaped", eventWith("properties", `{"a": 1, "\u0061": 2}`), "properties", "duplicate-key"},
+		{"duplicate key, escaped in two ways", eventWith("properties", `{"\u002f": 1, "\/": 2}`), "properties", "duplicate-key"},
+		{"duplicate key among many", eventWith("properties", many(`"k\u0033": 1`)), "properties", "duplicate-key"},
+		{"lone surrogate in user", eventWith("user_id", `"\ud83d"`), "user_id", "invalid-character"},
+		{"lone surrogate in type", eventWith("event_type", `"a\ude00"`), "event_type", "invalid-character"},
+		{"lone surrogate in properties", eventWith("properties", `{"a": ["\ud83d!\ude00"]}`), "properties", "invalid-character"},
+		{"two halves in the wrong order", eventWith("properties", `{"a": "\ude00\ud83d"}`), "properties", "invalid-character"},
+		{"lone surrogate in a key", eventWith("properties", `{"\uD83D": 1}`), "properties", "invalid-character"},
+		{"lone surrogate in a field", eventWith()[:1] + `"event\ud800": "` + id + `", ` + eventWith()[1:], "event\ufffd", "invalid-character"},
+		{"empty name", eventWith("", "1"), "", "unknown-field"},
+		{"10,001 levels", eventWith("properties", strings.Repeat(`{"a": [`, 5001)+`1, "\"]", {"b": true, "c": -1.5e3}, []`+strings.Repeat("]}", 5001)), "properties", "too-deep"},
+		{"10,001 levels in few bytes", eventWith("properties", `{"a":`+strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)+"}"), "properties", "too-deep"},
+		{"10,001 levels of what is not known", eventWith("x", strings.Repeat("[", 10_001)+strings.Repeat("]", 10_001)), "x", "unknown-field"},
+		{"10,001 levels and no object", strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001), "", "not-an-object"},
 		{"33 levels", eventWith("properties", nested(33)), "properties", "too-deep"},
 		{"1e400", eventWith("properties", `{"a": [1e400]}`), "properties", "number-out-of-range"},
 		{"4,000 digits", eventWith("properties", `{"a": `+strings.Repeat("9", 4000)+`}`), "properties", "number-out-of-range"},
@@ -170,13 +222,20 @@ func TestDecodeRefusesEvent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			b, err := decode("[" + eventWith() + "," + tc.event + "]")
-			require.NoError(t, err)
-			require.Len(t, b.Events, 1)
-			require.Len(t, b.Invalid, 1)
-			require.Equal(t, 1, b.Invalid[0].Index)
-			require.Equal(t, tc.field, b.Invalid[0].Field)
-			require.Equal(t, tc.code, b.Invalid[0].Code)
+			for _, body := range []string{"[%s, %s , %s]", `{"events" : [%s,%s,%s]}`, "%s\n%s\n%s\n"} {
+				b, err := Decode(strings.NewReader(fmt.Sprintf(body, eventWith(), tc.event, eventWith())), body[0] == '%', limits)
+				require.NoError(t, err)
+				require.Equal(t, []int32{0, 2}, b.Indexes, "its neighbours are taken")
+				require.Len(t, b.Invalid, 1)
+				require.Equal(t, 1, b.Invalid[0].Index)
+				require.Equal(t, tc.field, b.Invalid[0].Field)
+				require.Equal(t, tc.code, b.Invalid[0].Code)
+			}
+			if tc.event[0] == '{' {
+				b, err := decode(tc.event)
+				require.NoError(t, err)
+				require.Equal(t, tc.code, b.Invalid[0].Code)
+			}
 		})
 	}
 }
@@ -187,7 +246,8 @@ func TestDecodeKeeps(t *testing.T) {
 		"digits":    `{"a": 9007199254740993, "b": 1.10, "c": -0.0e-7}`,
 		"32 levels": strings.Repeat(`{"a":`, 31) + "{}" + strings.Repeat("}", 31),
 		"strange":   `{"__proto__": "' OR 1=1--", "rtl": "שלום", "html": "<b>", "emoji": "😀\ud83d\ude00"}`,
-		"backslash": `{"a": "\\u0000"}`,
+		"backslash": `{"a": "\\u0000\\ud800"}`,
+		"keys":      `{"a": {"a": {"a": 1}, "b": 1}, "A": [{"a": 1}, {"a": 1}], "á": 1, "\u0101": 2}`,
 		"32 KiB":    `{"a":"` + strings.Repeat("x", 32<<10-8) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,15 +20,19 @@ func (d *decoder) event(name []byte) error {
 		if err != nil {
 			return err
 		}
-		f := fieldOf(name)
-		v, err := d.json.ReadValue()
+		f, halved := fieldOf(name), d.halved
+		v, err := d.readValue()
 		if err != nil {
 			return err
 		}
 		var code, message string
 		switch {
+		case halved:
+			code, message = "invalid-character", notUnicode
 		case f == unknown:
 			code, message = "unknown-field", "is not a field of an event"
+		case has&(1<<f) != 0:
+			code, message = "duplicate-key", "is given twice"
 		case f >= properties && has&(1<<properties|1<<propertiesJSON) != 0:
 			code, message = "ambiguous-field", "give either properties or properties_json"
 		default:
@@ -117,14 +121,14 @@ func (d *decoder) member(e *Event, f field, v jsontext.Value) (code, message str
 	return code, message
 }
 
-// unquote returns the value of a JSON string, valid until the next call. Most
-// strings have no escapes and are not copied; some encoders escape even the plus
-// sign of a UTC offset.
+// unquote returns the value of a JSON string, valid until the next call; of a lone
+// surrogate it makes U+FFFD. Most strings have no escapes and are not copied; some
+// encoders escape even the plus sign of a UTC offset.
 func (d *decoder) unquote(v jsontext.Value) []byte {
 	if bytes.IndexByte(v, '\\') < 0 {
 		return v[1 : len(v)-1]
 	}
-	d.name, _ = jsontext.AppendUnquote(d.name[:0], v) // ReadValue has checked it
+	d.name, _ = jsontext.AppendUnquote(d.name[:0], v) // readValue has checked the rest
 	return d.name
 }
 
@@ -162,6 +166,9 @@ func (d *decoder) userID(v jsontext.Value) (code, message string) {
 		}
 		d.user = append(d.user, v...)
 	case '"':
+		if loneSurrogate(v) {
+			return "invalid-character", notUnicode
+		}
 		d.user = append(d.user, d.unquote(v)...)
 	default:
 		return "invalid-field", "must be a string or an integer"
@@ -172,6 +179,9 @@ func (d *decoder) userID(v jsontext.Value) (code, message string) {
 func (d *decoder) eventType(v jsontext.Value) (name, code, message string) {
 	if v.Kind() != '"' {
 		return "", "invalid-field", "must be a string"
+	}
+	if loneSurrogate(v) {
+		return "", "invalid-character", notUnicode
 	}
 	raw := d.unquote(v)
 	if valid, ok := d.types[string(raw)]; ok {
@@ -193,7 +203,7 @@ func (d *decoder) properties(v jsontext.Value) (code, message string) {
 	case 'n':
 		return "", ""
 	case '{':
-		if code, message = checkProperties(v); code == "" {
+		if code, message = d.names.checkProperties(v); code == "" {
 			d.props = append(d.props, v...)
 		}
 		return code, message

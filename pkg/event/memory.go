@@ -17,12 +17,16 @@ const maxEventBytes = 1 << 20
 type bounded struct {
 	r    io.Reader
 	json *jsontext.Decoder
+	base int64 // of json's offsets in the body
 	read int64
 	err  error // that ended it, from r or the bound, except io.EOF
 }
 
+// offset is where in the body the decoder is.
+func (b *bounded) offset() int64 { return b.base + b.json.InputOffset() }
+
 func (b *bounded) Read(p []byte) (int, error) {
-	room := maxEventBytes - (b.read - b.json.InputOffset())
+	room := maxEventBytes - (b.read - b.offset())
 	if room <= 0 {
 		b.err = ErrEventTooLarge
 		return 0, b.err

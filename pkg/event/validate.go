@@ -1,12 +1,12 @@
 package event
 
 import (
+	"bufio"
 	"bytes"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -29,10 +29,11 @@ type Mistake struct {
 //     UTF-8 (invalid-character);
 //   - Type has 1 to 200 characters (invalid-field), none of them a control
 //     character, in valid UTF-8 (invalid-character);
-//   - Properties is empty or a JSON object, without duplicate keys and without white
-//     space around it (invalid-field), of at most 32 KiB (too-large) and 32 levels
-//     (too-deep), its numbers finite as a 64-bit float and at most 128 characters
-//     long (number-out-of-range), its strings without U+0000 (invalid-character).
+//   - Properties is empty or a JSON object without white space around it
+//     (invalid-field), of at most 32 KiB (too-large) and 32 levels (too-deep), its
+//     keys distinct in each object (duplicate-key), its numbers finite as a 64-bit
+//     float and at most 128 characters long (number-out-of-range), its strings
+//     without U+0000 and lone surrogates, in valid UTF-8 (invalid-character).
 func Validate(e *Event, limits Limits) *Mistake {
 	if code, message := checkID(e.ID); code != "" {
 		return &Mistake{"event_id", code, message}
@@ -55,14 +56,27 @@ func Validate(e *Event, limits Limits) *Mistake {
 	if e.Properties == "" {
 		return nil
 	}
-	properties := jsontext.Value(e.Properties)
-	if properties[0] != '{' || properties[len(properties)-1] != '}' || !properties.IsValid() {
+	if !utf8.ValidString(e.Properties) {
+		return &Mistake{"properties", "invalid-character", notUTF8}
+	}
+	properties := []byte(e.Properties)
+	if !isObject(properties) {
 		return &Mistake{"properties", "invalid-field", notAnObject}
 	}
-	if code, message := checkProperties(properties); code != "" {
+	var keys names
+	if code, message := keys.checkProperties(properties); code != "" {
 		return &Mistake{"properties", code, message}
 	}
 	return nil
+}
+
+// isObject reports whether text is a JSON object of any depth and nothing else.
+func isObject(text []byte) bool {
+	if text[0] != '{' {
+		return false
+	}
+	s := scanner{in: bufio.NewReader(bytes.NewReader(text))}
+	return s.value() == nil && int(s.read) == len(text)
 }
 
 // notUTF8 cannot be said of what Decode reads: it has no use for these checks.

@@ -41,10 +41,14 @@ func TestValidate(t *testing.T) {
 		{"white space", func(e *Event) { e.Properties = " {}" }, "properties", "invalid-field"},
 		{"no JSON", func(e *Event) { e.Properties = `{"a": "` }, "properties", "invalid-field"},
 		{"two values", func(e *Event) { e.Properties = `{} {}` }, "properties", "invalid-field"},
-		{"duplicate key", func(e *Event) { e.Properties = `{"a": 1, "a": 2}` }, "properties", "invalid-field"},
-		{"bad UTF-8", func(e *Event) { e.Properties = "{\"a\": \"\xff\"}" }, "properties", "invalid-field"},
+		{"duplicate key", func(e *Event) { e.Properties = `{"a": 1, "a": 2}` }, "properties", "duplicate-key"},
+		{"bad UTF-8", func(e *Event) { e.Properties = "{\"a\": \"\xff\"}" }, "properties", "invalid-character"},
 		{"33 KiB", func(e *Event) { e.Properties = `{"a":"` + strings.Repeat("x", 33<<10) + `"}` }, "properties", "too-large"},
 		{"33 levels", func(e *Event) { e.Properties = strings.Repeat(`{"a":`, 33) + "1" + strings.Repeat("}", 33) }, "properties", "too-deep"},
+		{"10,001 levels", func(e *Event) {
+			e.Properties = `{"a":` + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + "}"
+		}, "properties", "too-deep"},
+		{"lone surrogate", func(e *Event) { e.Properties = `{"\ud800": 1}` }, "properties", "invalid-character"},
 		{"infinite", func(e *Event) { e.Properties = `{"a": 1e400}` }, "properties", "number-out-of-range"},
 		{"NUL", func(e *Event) { e.Properties = `{"a": "\u0000"}` }, "properties", "invalid-character"},
 	} {
@@ -69,7 +73,7 @@ func TestValidate(t *testing.T) {
 // them takes, written as JSON, the other takes as well; and refuses for the same
 // reason otherwise.
 func FuzzValidate(f *testing.F) {
-	for _, properties := range []string{"", "{}", `{"a": 1}`, `{"a": "\u0000"}`, `{"a": 1e400}`, "[]", "{", "{} ", " {}", `{"\`, `{"a": 1, "a": 2}`, "{\"a\": \"\xff\"}"} {
+	for _, properties := range []string{"", "{}", `{"a": 1}`, `{"a": "\u0000"}`, `{"a": 1e400}`, "[]", "{", "{} ", " {}", `{"\`, `{"a": 1, "a": 2}`, "{\"a\": \"\xff\"}", `{"a": "\ud800"}`, "{\"a\":" + strings.Repeat("[", 10_001) + strings.Repeat("]", 10_001) + "}"} {
 		f.Add([]byte(id)[:16], int64(0), "1", "view_item", properties)
 	}
 	f.Add(make([]byte, 16), int64(1)<<62, "", "\x00", "null")

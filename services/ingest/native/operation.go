@@ -21,7 +21,8 @@ func operation(schemas huma.Registry) huma.Operation {
 		Path:        "/api/events",
 		Summary:     "Post events",
 		Description: "Takes one event or many. Each is stored exactly once, however often it is sent: its event_id is its permanent identity inside the project. " +
-			"An answer of 202 says that the events are safe; after any other answer or none, send the same events again.",
+			"An answer of 202 says that the events are safe. After 429, 5xx or no answer, send the same events again; after another 4xx that will not help: errors lists the events to blame by their index in the request. " +
+			"An event that breaks a rule is rejected alone, with atomic all are; only a body that is not JSON (400) or is too large (413) is refused as a whole.",
 		Tags: []string{"Events"},
 		Errors: []int{
 			http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,

@@ -46,7 +46,11 @@ func asProblem(err error) error {
 		if request.Malformed {
 			status = http.StatusBadRequest
 		}
-		return problem.New(status, request.Code, request.Message)
+		p := problem.New(status, request.Code, request.Message)
+		if request.Event != nil {
+			p.Errors = []problem.FieldError{{Index: request.Event, Code: request.Code, Message: request.Message}}
+		}
+		return p
 	case errors.As(err, &corrupt):
 		return problem.New(http.StatusBadRequest, "malformed-encoding", corrupt.Error())
 	case errors.Is(err, body.ErrEncoding):

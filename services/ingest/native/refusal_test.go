@@ -97,3 +97,14 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 }
+
+// A client learns where in its upload the JSON is broken.
+func TestMalformedRequestNamesTheEvent(t *testing.T) {
+	t.Parallel()
+	_, err := event.Decode(strings.NewReader(`[{}, {"event_type": ]`), false, event.Limits{MaxEvents: 2})
+	p := problem.From(asProblem(err))
+	require.Equal(t, 400, p.Status)
+	require.Len(t, p.Errors, 1)
+	require.Equal(t, 1, *p.Errors[0].Index)
+	require.Equal(t, "malformed-json", p.Errors[0].Code)
+}

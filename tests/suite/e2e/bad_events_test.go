@@ -53,13 +53,14 @@ var refusals = []refusal{
 	{row: 5, name: "two arrays", body: text("[] []"), status: 400, code: "malformed-json"},
 	{row: 6, name: "a field twice", body: func(id string) string {
 		return array(strings.Replace(event(id), "{", `{"event_id":"`+newID()+`",`, 1))
-	}, status: 400, code: "duplicate-key"},
-	{row: 6, name: "a property twice", body: with("properties", `{"a":1,"a":2}`), status: 400, code: "duplicate-key"},
+	}, status: 422, code: "duplicate-key", field: "event_id"},
+	{row: 6, name: "a property twice", body: with("properties", `{"a":1,"a":2}`), status: 422, code: "duplicate-key", field: "properties"},
 	{row: 7, name: "a field in upper case", body: func(id string) string { return array(event(id, "event_id", "", "EVENT_ID", quote(id))) }, status: 422, code: "unknown-field", field: "EVENT_ID"},
 	{row: 7, name: "an unknown field", body: with("colour", `"red"`), status: 422, code: "unknown-field", field: "colour"},
 	{row: 8, name: "bad UTF-8", body: with("event_type", "\"\xff\""), status: 400, code: "malformed-json"},
 	{row: 8, name: "a byte order mark", body: func(id string) string { return "\ufeff" + array(event(id)) }, status: 400, code: "malformed-json"},
-	{row: 8, name: "a lone surrogate", body: with("event_type", `"\ud800"`), status: 400, code: "malformed-json"},
+	{row: 8, name: "a lone surrogate", body: with("event_type", `"\ud800"`), status: 422, code: "invalid-character", field: "event_type"},
+	{row: 8, name: "half an emoji in a property", body: with("properties", `{"title":"Hi \ud83d"}`), status: 422, code: "invalid-character", field: "properties"},
 	{row: 9, name: "NUL in a name", body: with("event_type", `"a\u0000"`), status: 422, code: "invalid-character", field: "event_type"},
 	{row: 9, name: "NUL in a user", body: with("user_id", `"a\u0000"`), status: 422, code: "invalid-character", field: "user_id"},
 	{row: 9, name: "NUL in a property", body: with("properties", `{"a":"\u0000"}`), status: 422, code: "invalid-character", field: "properties"},
@@ -160,6 +161,24 @@ func zstandard(s string) string {
 
 // oddEvents must be taken as they are, or need more than a body to be refused.
 var oddEvents = []badInput{
+	{row: 8, name: "half an emoji and a repeated key among 1,000", stored: 997, ask: func(t *testing.T, c *caller) {
+		events := make([]string, 1000)
+		for i := range events {
+			events[i] = event(newID())
+		}
+		events[7] = event(newID(), "properties", `{"title":"Hi \ud83d"}`)
+		events[500] = event(newID(), "properties", `{"a":1,"a":2}`)
+		events[999] = event(newID(), "properties", nested(10_001))
+		r := c.Upload(t, array(events...))
+		require.Equal(t, []int{997, 3}, []int{r.Accepted, r.Rejected})
+		for i, want := range []struct {
+			index int
+			code  string
+		}{{7, "invalid-character"}, {500, "duplicate-key"}, {999, "too-deep"}} {
+			require.Equal(t, want.index, *r.Errors[i].Index)
+			require.Equal(t, want.code, r.Errors[i].Code)
+		}
+	}},
 	{row: 11, name: "2^53+1", stored: 1, ask: func(t *testing.T, c *caller) {
 		id := newID()
 		r := c.Upload(t, event(id, "properties", `{"n":9007199254740993}`))
