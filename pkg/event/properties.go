@@ -139,7 +139,7 @@ func unquoted(quoted []byte) []byte {
 }
 
 // stringEnd returns the index after the string that starts at i.
-func stringEnd(raw []byte, i int) int {
+func stringEnd[T string | []byte](raw T, i int) int {
 	for i++; raw[i] != '"'; i++ {
 		if raw[i] == '\\' {
 			i++

@@ -69,7 +69,7 @@ func requestBody(schemas huma.Registry) *huma.RequestBody {
 	}
 	properties := &huma.Schema{
 		OneOf:       []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}},
-		Description: "A JSON object of at most 32 KiB and 32 levels, or null; stored as sent",
+		Description: "A JSON object of at most 32 KiB and 32 levels, or null; stored as sent. Numbers keep their digits, and must be finite as a 64-bit float",
 		Examples:    []any{map[string]any{"country": "PL", "price": 118.64}},
 	}
 	one := &huma.Schema{

@@ -25,8 +25,12 @@ func (e *entry) event(uploads []*upload) *event.Event { return &uploads[e.upload
 // known is an entry whose id was stored before, and the content stored with it.
 type known struct {
 	entry
-	first int64
+	first  int64
+	untold bool // first is a hash of an earlier version, which cannot be compared
 }
+
+// conflict reports whether the entry has another content than the stored one.
+func (k *known) conflict() bool { return !k.untold && k.content != k.first }
 
 // byKey is the order of the ledger's primary key; equal keys are in the order of
 // arrival.

@@ -64,7 +64,7 @@ func isDuplicate(err error) bool {
 	return errors.As(err, &pg) && pg.Code == "23505" // unique_violation
 }
 
-const copySQL = `COPY analytics.event_ids (event_id, project_id, content) FROM STDIN BINARY`
+const copySQL = `COPY analytics.event_ids (event_id, project_id, content, content_version) FROM STDIN BINARY`
 
 // copyIn inserts all entries, or none when one is known.
 func copyIn(ctx context.Context, tx pgx.Tx, entries []entry) error {
@@ -86,8 +86,8 @@ type copyStream struct {
 
 const (
 	copyHeader = "PGCOPY\n\xff\r\n\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	copyRow    = 2 + 4 + 16 + 4 + 8 + 4 + 8
-	copyAtOnce = 512 // entries, about 24 KiB
+	copyRow    = 2 + 4 + 16 + 4 + 8 + 4 + 8 + 4
+	copyAtOnce = 512 // entries, about 25 KiB
 )
 
 func (s *copyStream) Read(p []byte) (int, error) {
@@ -110,12 +110,13 @@ func (s *copyStream) fill() {
 	n := min(len(s.entries), copyAtOnce)
 	for i := range s.entries[:n] {
 		e := &s.entries[i]
-		b = append(b, 0, 3, 0, 0, 0, 16)
+		b = append(b, 0, 4, 0, 0, 0, 16)
 		b = append(b, e.id[:]...)
 		b = append(b, 0, 0, 0, 8)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.project))
 		b = append(b, 0, 0, 0, 8)
 		b = binary.BigEndian.AppendUint64(b, uint64(e.content))
+		b = append(b, 0xff, 0xff, 0xff, 0xff) // NULL
 	}
 	s.entries = s.entries[n:]
 	if len(s.entries) == 0 {
@@ -128,7 +129,7 @@ func (s *copyStream) fill() {
 // with them takes. With several projects it may find an id in another one of them:
 // the key tells them apart.
 const lookUpSQL = `
-SELECT event_id, project_id, content FROM analytics.event_ids
+SELECT event_id, project_id, content, content_version IS NOT NULL FROM analytics.event_ids
 WHERE event_id = ANY ($1::uuid[]) AND project_id = ANY ($2::bigint[])`
 
 // lookUp finds which of entries, sorted and of distinct keys, are in the ledger.
@@ -142,10 +143,11 @@ func lookUp(ctx context.Context, tx pgx.Tx, entries []entry) (missing []entry, f
 	in := make([]bool, len(entries))
 	var id pgtype.UUID
 	var project, content int64
-	if _, err = pgx.ForEachRow(rows, []any{&id, &project, &content}, func() error {
+	var untold bool
+	if _, err = pgx.ForEachRow(rows, []any{&id, &project, &content, &untold}, func() error {
 		if n, ok := slices.BinarySearchFunc(entries, entry{id: id.Bytes, project: project}, compareKeys); ok {
 			in[n] = true
-			found = append(found, known{entry: entries[n], first: content})
+			found = append(found, known{entry: entries[n], first: content, untold: untold})
 		}
 		return nil
 	}); err != nil {
@@ -161,8 +163,8 @@ func lookUp(ctx context.Context, tx pgx.Tx, entries []entry) (missing []entry, f
 }
 
 const insertSQL = `
-INSERT INTO analytics.event_ids (event_id, project_id, content)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[])
+INSERT INTO analytics.event_ids (event_id, project_id, content, content_version)
+SELECT *, NULL FROM unnest($1::uuid[], $2::bigint[], $3::bigint[])
 ON CONFLICT DO NOTHING
 RETURNING event_id, project_id`
 

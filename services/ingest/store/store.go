@@ -125,7 +125,7 @@ func compareWithStored(old, repeats []known) {
 	for i := range repeats {
 		r := &repeats[i]
 		if n, ok := slices.BinarySearchFunc(old, r.entry, func(k known, e entry) int { return compareKeys(k.entry, e) }); ok {
-			r.first = old[n].first
+			r.first, r.untold = old[n].first, old[n].untold
 		}
 	}
 }
@@ -139,7 +139,7 @@ type upload struct {
 
 func (u *upload) duplicate(k known) {
 	u.out.Duplicates++
-	if k.content != k.first {
+	if k.conflict() {
 		u.out.Conflicts = append(u.out.Conflicts, u.batch.Indexes[k.at])
 	}
 }

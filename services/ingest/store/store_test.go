@@ -147,6 +147,62 @@ func TestStoreTellsConflicts(t *testing.T) {
 	require.Equal(t, []int32{0, 2}, out.Conflicts)
 }
 
+// The content is the JSON value, however it is spelt.
+func TestStoreKnowsAnEventInAnotherSpelling(t *testing.T) {
+	t.Parallel()
+	for _, few := range []bool{true, false} {
+		pool := pgtest.New(t)
+		a := newEvent("1")
+		a.Properties = `{"price": 10, "café": "a/b"}`
+		batch := []event.Event{a}
+		for len(batch) < copyFrom && !few {
+			batch = append(batch, newEvent("2"))
+		}
+		_, err := storeBatch(t, pool, project, newBatch(batch...), true)
+		require.NoError(t, err)
+		for i, properties := range []string{`{"caf\u00e9":"a\/b","price":10.0}`, `{"price":1e1,"café":"a/b"}`} {
+			batch[0].Properties = properties
+			out, err := storeBatch(t, pool, project, newBatch(batch...), true)
+			require.NoError(t, err, i)
+			require.Equal(t, len(batch), out.Duplicates)
+		}
+		batch[0].Properties = `{"price": 10.01, "café": "a/b"}`
+		_, err = storeBatch(t, pool, project, newBatch(batch...), true)
+		require.ErrorIs(t, err, ErrConflict)
+		require.Equal(t, a.Properties, logged(t, pool, project)[0].Properties, "the first spelling stays")
+	}
+}
+
+// Rows of the version before tell nothing about a resend: they are duplicates, and
+// the first content stays. New rows are as short as those were.
+func TestOldLedgerRowsCauseNoConflict(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	a := newEvent("1")
+	old := `INSERT INTO analytics.event_ids (event_id, project_id, content) VALUES ($1, $2, 1234)` // as that version does
+	_, err := pool.Exec(t.Context(), old, a.ID, project)
+	require.NoError(t, err)
+	out, err := storeBatch(t, pool, project, newBatch(a, a), true)
+	require.NoError(t, err)
+	require.Equal(t, 2, out.Duplicates)
+	require.Empty(t, logged(t, pool, project))
+
+	batch := make([]event.Event, copyFrom)
+	for i := range batch {
+		batch[i] = newEvent("2")
+	}
+	_, err = storeBatch(t, pool, project, newBatch(batch...), false) // by COPY
+	require.NoError(t, err)
+	_, err = storeBatch(t, pool, project, newBatch(newEvent("3")), false) // by INSERT
+	require.NoError(t, err)
+	var longest int
+	var told int
+	require.NoError(t, pool.QueryRow(t.Context(), `
+		SELECT max(pg_column_size(e)), count(*) FROM analytics.event_ids AS e WHERE content_version IS NULL`).Scan(&longest, &told))
+	require.Equal(t, copyFrom+1, told)
+	require.Equal(t, 56, longest)
+}
+
 func TestAtomicConflictStoresNothing(t *testing.T) {
 	t.Parallel()
 	pool := pgtest.New(t)

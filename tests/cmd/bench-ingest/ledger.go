@@ -62,9 +62,9 @@ func (b *bench) fillLedger(ctx context.Context) error {
 		binary.BigEndian.PutUint64(id[:], next*step+r.Uint64N(step))
 		binary.BigEndian.PutUint64(id[8:], r.Uint64())
 		next++
-		return []any{id, int64(otherProject), int64(r.Uint64())}, nil
+		return []any{id, int64(otherProject), int64(r.Uint64()), nil}, nil
 	})
-	_, err := b.conn.CopyFrom(ctx, pgx.Identifier{"analytics", "event_ids"}, []string{"event_id", "project_id", "content"}, source)
+	_, err := b.conn.CopyFrom(ctx, pgx.Identifier{"analytics", "event_ids"}, []string{"event_id", "project_id", "content", "content_version"}, source)
 	if err != nil {
 		return fmt.Errorf("filling the ledger: %w", err)
 	}

@@ -206,6 +206,15 @@ var oddEvents = []badInput{
 		sendAtomic(t, c, array(event(newID()), event(id, "user_id", "3"))).Is(t, 409, "conflict")
 		require.Equal(t, "1", stored(t, c, r.Position, id).UserID, "the first content stays")
 	}},
+	{row: 15, name: "the same content in another spelling", stored: 1, ask: func(t *testing.T, c *caller) {
+		id := newID()
+		c.Upload(t, event(id, "properties", `{"price":10,"city":"Zürich"}`))
+		r := c.Upload(t, event(id, "properties", `{ "city": "Z\u00fcrich", "price": 10.0 }`))
+		require.Equal(t, 1, r.Duplicates)
+		require.Empty(t, r.Errors)
+		sendAtomic(t, c, event(id, "properties", `{"price":1e1,"city":"Zürich"}`)).Is(t, 202, "")
+		require.JSONEq(t, `{"price":10,"city":"Zürich"}`, string(stored(t, c, r.Position, id).Properties), "the first spelling stays")
+	}},
 	{row: 16, name: "an id in two projects", stored: 2, ask: func(t *testing.T, c *caller) {
 		id := newID()
 		require.Equal(t, 1, c.Upload(t, event(id)).Accepted)
