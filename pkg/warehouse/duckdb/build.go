@@ -28,6 +28,7 @@ type Builder struct {
 	ShredFrom int64
 
 	db    *sql.DB
+	holds functions
 	dir   string
 	spill string
 	files *segment.Publisher
@@ -52,7 +53,11 @@ func NewBuilder(cfg warehouse.Config) (*Builder, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spill))
 	}
-	return &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}, nil
+	b := &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}
+	if err := b.holds.register(context.Background(), db); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
 }
 
 // Spill is the name of the folder, in segment.TemporaryFolder, that the builder

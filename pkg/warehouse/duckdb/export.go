@@ -62,7 +62,7 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 		}
 	}
 	tmp := filepath.Join(spill, "events")
-	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, nil), "$project", fmt.Sprint(project))
+	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, Columns{}), "$project", fmt.Sprint(project))
 	at := "occurred_at"
 	if filepath.Ext(file) == ".csv" { // RFC 3339: DuckDB would write offsets without minutes
 		at = "strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS occurred_at"

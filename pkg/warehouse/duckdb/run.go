@@ -34,6 +34,7 @@ var (
 type DB struct {
 	db      *sql.DB
 	dir     string
+	holds   functions
 	slots   chan struct{} // of queries
 	working chan struct{} // what Do runs
 	timeout time.Duration
@@ -50,10 +51,14 @@ func Open(cfg warehouse.Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DB{
+	d := &DB{
 		db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), working: make(chan struct{}, runtime.GOMAXPROCS(0)),
 		timeout: cfg.QueryTimeout, files: segment.NewIntegrity(dir),
-	}, nil
+	}
+	if err := d.holds.register(context.Background(), db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return d, nil
 }
 
 // Files knows which files queries may read. A replica shares it, so that each is
@@ -108,7 +113,21 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 		}
 		return "$" + name
 	}
-	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To, q.Where, bind))
+	numbers := map[string]int64{}
+	defer func() {
+		for _, number := range numbers {
+			db.holds.remove(number)
+		}
+	}()
+	holds := func(key string, condition func() func(string) bool) string {
+		number, known := numbers[key]
+		if !known {
+			number = db.holds.add(condition())
+			numbers[key] = number
+		}
+		return holdsSQL(bind(number))
+	}
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To, q.Where, Columns{bind: bind, holds: holds}))
 	if err := checkNames(text, args); err != nil {
 		return err
 	}
@@ -206,7 +225,7 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 //
 // Files for which the condition reads the same columns are read together: each
 // file has its own set, and those that are not read do not matter.
-func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(Columns) string, bind func(any) string) string {
+func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(Columns) string, columns Columns) string {
 	if len(segments) == 0 {
 		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
 			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
@@ -227,7 +246,8 @@ func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(
 	for _, s := range segments {
 		condition := bounds
 		if where != nil {
-			condition += " AND (" + where(Columns{s.Shredded, bind}) + ")"
+			columns.shredded = s.Shredded
+			condition += " AND (" + where(columns) + ")"
 		}
 		if files[condition] == nil {
 			conditions = append(conditions, condition)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
 
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -20,9 +23,12 @@ const (
 	// Integer has JSON numbers without fraction or exponent that fit into 64 bits,
 	// as BIGINT.
 	Integer = "integer"
-	// Number has JSON numbers, as DOUBLE; those without fraction or exponent are at
-	// most 2⁵³, where float64 is exact.
-	Number = "number"
+	// Number has JSON numbers of which each is the shortest decimal of its float64, as
+	// DOUBLE: 1.50 and 15e-1, but not 0.30000000000000000001. 0 has no sign.
+	Number = "decimal"
+	// rounded has JSON numbers as DOUBLE, some of which are others. Files of earlier
+	// versions have it; nothing reads it any more, and merges replace it.
+	rounded = "number"
 )
 
 const (
@@ -55,7 +61,8 @@ func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, ev
 		return s, nil
 	}
 	other := func(x segment.Segment) bool { return !slices.Equal(x.Shredded, in[0].Shredded) }
-	if len(in) > 0 && len(in[0].Shredded) > 0 && !slices.ContainsFunc(in, other) {
+	isRounded := func(column string) bool { return strings.HasPrefix(column, rounded+":") }
+	if len(in) > 0 && len(in[0].Shredded) > 0 && !slices.ContainsFunc(in, other) && !slices.ContainsFunc(in[0].Shredded, isRounded) {
 		s.columns = in[0].Shredded
 		return s, nil
 	}
@@ -70,7 +77,7 @@ func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, ev
 		paths[i] = quote(pointer(key))
 	}
 	list := "[" + strings.Join(paths, ", ") + "]"
-	kinds, err := kindsOf(ctx, conn, fmt.Sprintf("(SELECT json_extract_string(properties, %[1]s) AS v, json_type(properties, %[1]s) AS t FROM %[2]s)", list, relation), len(keys))
+	kinds, err := b.kindsOf(ctx, conn, fmt.Sprintf("(SELECT properties, json_extract_string(properties, %[1]s) AS v, json_type(properties, %[1]s) AS t FROM %[2]s)", list, relation), keys)
 	if err != nil {
 		return s, ctx.Err()
 	}
@@ -84,7 +91,7 @@ func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, ev
 		case Integer:
 			value = "TRY_CAST(" + value + " AS BIGINT)"
 		case Number:
-			value = "TRY_CAST(" + value + " AS DOUBLE)"
+			value = "TRY_CAST(" + value + " AS DOUBLE) + 0" // no -0, which bloom filters tell from 0
 		}
 		column := kinds[i] + ":" + key
 		s.columns = append(s.columns, column)
@@ -130,17 +137,21 @@ func sampleKeys(ctx context.Context, conn *sql.Conn, relation string) ([]string,
 	return keys, nil
 }
 
-// kindsOf returns the kind of each of n properties, "" for those that stay in
+// kindsOf returns the kind of each of some properties, "" for those that stay in
 // JSON. values has their texts in the list v and their JSON types in t.
-func kindsOf(ctx context.Context, conn *sql.Conn, values string, n int) ([]string, error) {
+func (b *Builder) kindsOf(ctx context.Context, conn *sql.Conn, values string, keys []string) ([]string, error) {
+	n := len(keys)
 	var counts []string
-	for i := 1; i <= n; i++ {
+	for i, key := range keys {
+		exact := b.holds.add(func(properties string) bool { return isShortest(property.Find(properties, []string{key})) })
+		defer b.holds.remove(exact)
+		i++
 		counts = append(counts, strings.ReplaceAll(`
 			count(t[#]),
 			count(*) FILTER (t[#] = 'VARCHAR'),
 			count(*) FILTER (t[#] = 'BIGINT' AND TRY_CAST(v[#] AS BIGINT)::VARCHAR = v[#]
 			              OR t[#] = 'UBIGINT' AND TRY_CAST(v[#] AS BIGINT)::VARCHAR = v[#]),
-			count(*) FILTER (t[#] = 'DOUBLE' OR t[#] IN ('BIGINT', 'UBIGINT') AND abs(TRY_CAST(v[#] AS HUGEINT)) <= 9007199254740992),
+			count(*) FILTER (CASE WHEN t[#] IN ('DOUBLE', 'BIGINT', 'UBIGINT') THEN `+holdsSQL(fmt.Sprint(exact))+` END),
 			approx_count_distinct(v[#])`, "#", fmt.Sprint(i)))
 	}
 	found := make([]int64, 5*n)
@@ -168,6 +179,13 @@ func kindsOf(ctx context.Context, conn *sql.Conn, values string, n int) ([]strin
 	return kinds, nil
 }
 
+// isShortest says whether a number is the shortest decimal of its float64.
+func isShortest(v property.Value) bool {
+	n, ok := decimal.Parse(v.JSON())
+	x := n.Float()
+	return ok && !math.IsInf(x, 0) && decimal.OfFloat(x) == n
+}
+
 // pointer is the JSON pointer (RFC 6901) to a key of an object.
 func pointer(key string) string {
 	return "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
@@ -177,6 +195,7 @@ func pointer(key string) string {
 type Columns struct {
 	shredded []string
 	bind     func(value any) string
+	holds    func(key string, condition func() func(string) bool) string
 }
 
 // Shredded returns the column that has a property, and its kind; ok is false when
@@ -188,6 +207,13 @@ func (c Columns) Shredded(key string) (column, kind string, ok bool) {
 		}
 	}
 	return "", "", false
+}
+
+// Holds is a condition on the properties of an event, as JSON or empty, that Go
+// evaluates, in several goroutines at a time. One that is made under a key is used
+// wherever the query has that key.
+func (c Columns) Holds(key string, condition func() func(properties string) bool) string {
+	return c.holds(key, condition)
 }
 
 // Bind returns a placeholder for a value.

@@ -15,6 +15,7 @@ func FuzzParseFilter(f *testing.F) {
 		"", "event_type:purchase", "event_type:in(a,b)", "user_id=42", "user_id exists", `properties.a\.b.c>=1e3`, "properties.a/b~c~d",
 		"properties.' OR 1=1--=x", `properties.a:in(x\\,\),)`, `properties.a\`, "properties.a:in(", "properties.a!=\x00", "properties.\xff=1",
 		"properties.n=9007199254740993", "properties.n=-0", "properties.n<1e999", "properties.a in(1,2.5)",
+		` properties.a . "" = b\ `, "user_id : missing ", "properties.a : in ( 1 , \\ 2 )", "properties.a:not_in(b)", "properties.a=b|c",
 	} {
 		f.Add(text)
 	}
@@ -46,17 +47,21 @@ func write(f Filter) string {
 		return escaped
 	}
 	text := f.Field
-	for _, key := range strings.Split(f.Pointer, "/")[1:] {
-		text += "." + escape(strings.NewReplacer("~1", "/", "~0", "~").Replace(key))
+	for _, key := range f.Keys {
+		if key == "" {
+			text += "." + emptyKey
+		} else {
+			text += "." + escape(key)
+		}
 	}
 	values := make([]string, len(f.Values))
 	for i, value := range f.Values {
 		values[i] = escape(value)
 	}
 	switch f.Op {
-	case "exists":
-		return text + ":exists"
-	case "in":
+	case Exists, Missing:
+		return text + ":" + f.Op
+	case In:
 		return text + ":in(" + strings.Join(values, ",") + ")"
 	}
 	return text + f.Op + values[0]

@@ -141,21 +141,21 @@ func (c *comparison) all(t *testing.T) {
 // scope makes random filters, also for the oracle.
 func (c *comparison) scope(t *testing.T) (question.Scope, string) {
 	scope := question.Scope{Timezone: c.zone}
-	var conditions []func(event.Event) bool
+	var conditions []oracle.Condition
 	about := "segments"
 	for range pick(c.g, []int{0, 1, 1, 1, 2}) {
-		text, holds := c.g.filter()
+		text, condition := c.g.filter()
 		f, err := filter.Parse(text)
 		require.NoError(t, err, text)
 		scope.Segment = append(scope.Segment, f)
-		conditions = append(conditions, holds)
+		conditions = append(conditions, condition)
 		about += fmt.Sprintf(" %q", text)
 	}
 	c.model = nil
 events:
 	for _, e := range c.whole {
-		for _, holds := range conditions {
-			if !holds(e) {
+		for _, condition := range conditions {
+			if !condition.Holds(naive(e)) {
 				continue events
 			}
 		}

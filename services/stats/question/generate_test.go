@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"math/big"
 	"math/rand/v2"
-	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/oracle"
 )
 
 // scene is a zone and an instant around which its calendar is odd.
@@ -48,7 +47,7 @@ type generator struct {
 	*rand.Rand
 	// kinds are the values that properties of the project at hand have, by key; all
 	// where it is nil.
-	kinds map[string][]value
+	kinds map[string][]string
 }
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }
@@ -96,46 +95,52 @@ func (g generator) id() (id uuid.UUID) {
 	return id
 }
 
-// value is a JSON value with what a filter sees of it.
-type value struct {
-	json   string
-	text   string
-	number bool
+// someValues are JSON values that are easily taken for one another.
+var someValues = []string{
+	`"UA"`, `"PL"`, `"pl"`, `"10"`, `"10.0"`, `" 10"`, `"1e1"`, `"9"`, `"99"`, `""`, `"caf\u00e9"`, `"a,b"`, `"a|b"`, `"n/a"`,
+	`"😀"`, `"\ud83d\ude00"`, `"ａ"`, `"\uff41"`, `"\ue000"`, `"z"`, // code points are in another order than UTF-16
+	`"x)\\y\"z"`, `"' OR 1=1--"`, `"exists"`, `"not_exists"`, `"true"`, `"null"`,
+	`10`, `9`, `-3`, `0`, `1.5`, `1.50`, `15e-1`, `1e2`, `100`, `10.0`, `1e1`, `0.1`, `0.0`, `-0.0`, `-0`, `99.5`, `-0.5`, `5e-1`,
+	`0.3`, `0.30000000000000000001`, `0.30000000000000004`, `0.29999999999999999999`,
+	`9007199254740992`, `9007199254740993`, `9007199254740993.0`, `9.007199254740993e15`, `18446744073709551615`, `-9223372036854775808`, `9223372036854775807`,
+	`99999999999999999999999999999999999999`, `99999999999999999999999999999999999998`, `123456789012345678901234567890.5`, `1e40`, `1.5e41`, `1e308`, `1e-320`, `1e-323`, `1e-400`,
+	`true`, `false`, `null`, `[1, "a", 3]`, `[1.0, 2e0, "\u00e9\/"]`, `{"x": 1}`, `{"x": 1.50}`, `[]`, `[1]`,
 }
 
-var someValues = []value{
-	{`"UA"`, "UA", false}, {`"PL"`, "PL", false}, {`"pl"`, "pl", false}, {`"10"`, "10", false}, {`"9"`, "9", false},
-	{`""`, "", false}, {`"caf\u00e9"`, "café", false}, {`"😀"`, "😀", false}, {`"ａ"`, "ａ", false}, {`"a,b"`, "a,b", false},
-	{`"x)\\y\"z"`, `x)\y"z`, false}, {`"' OR 1=1--"`, "' OR 1=1--", false}, {`"exists"`, "exists", false},
-	{`10`, "10", true}, {`9`, "9", true}, {`-3`, "-3", true}, {`0`, "0", true}, {`1.5`, "1.5", true},
-	{`1.50`, "1.5", true}, {`1e2`, "100.0", true}, {`10.0`, "10.0", true}, {`0.1`, "0.1", true}, {`0.0`, "0.0", true}, {`-0.0`, "-0.0", true}, {`-0`, "0", true},
-	{`9007199254740992`, "9007199254740992", true}, {`9007199254740993`, "9007199254740993", true},
-	{`18446744073709551615`, "18446744073709551615", true},
-	{`123456789012345678901234567890`, "123456789012345678901234567890", true},
-	{`true`, "true", false}, {`false`, "false", false}, {`null`, "null", false},
-	{`[1, "a", 3]`, `[1,"a",3]`, false}, {`{"x": 1}`, `{"x":1}`, false}, {`[]`, `[]`, false},
+func isText(v string) bool    { return strings.HasPrefix(v, `"`) }
+func isInteger(v string) bool { return !strings.ContainsAny(v, `"tfn[{.e`) && len(v) < 19 }
+func isNumber(v string) bool  { return !strings.ContainsAny(v, `"tfn[{`) }
+
+// isShort says whether float64 tells a number exactly.
+func isShort(v string) bool {
+	x, err := strconv.ParseFloat(v, 64)
+	a, _ := new(big.Rat).SetString(strconv.FormatFloat(x, 'g', -1, 64))
+	b, ok := new(big.Rat).SetString(v)
+	return err == nil && ok && a.Cmp(b) == 0
 }
 
 // someKeys are keys of properties as JSON has them.
-var someKeys = []string{"country", "price", "a.b", "we ird", `q"uote`, "sl/ash", "til~de", `back\slash`, "*", "0", "in(", "ключ", "a=b", "$os"}
+var someKeys = []string{"country", "price", "a.b", "we ird", `q"uote`, "sl/ash", "til~de", `back\slash`, "*", "0", "in(", "ключ", "a=b", "$os", ""}
 
 // someKinds are the values of one kind each, some almost of one, for keys.
-func (g generator) someKinds() map[string][]value {
-	kinds := map[string][]value{}
+func (g generator) someKinds() map[string][]string {
+	kinds := map[string][]string{}
 	for _, key := range someKeys {
-		var keep func(v value) bool
-		switch g.IntN(5) {
+		var keep func(v string) bool
+		switch g.IntN(6) {
 		case 0, 1:
-			keep = func(v value) bool { return strings.HasPrefix(v.json, `"`) }
+			keep = isText
 		case 2:
-			keep = func(v value) bool { return v.number && !strings.ContainsAny(v.json, ".e") && len(v.json) < 18 }
+			keep = isInteger
 		case 3:
-			keep = func(v value) bool { return v.number && v.json != "9007199254740993" && len(v.json) < 18 }
+			keep = func(v string) bool { return isNumber(v) && isShort(v) }
+		case 4:
+			keep = isNumber
 		default:
 			continue
 		}
 		for _, v := range someValues {
-			if keep(v) || g.IntN(200) == 0 {
+			if keep(v) || g.IntN(300) == 0 {
 				kinds[key] = append(kinds[key], v)
 			}
 		}
@@ -161,10 +166,10 @@ func (g generator) properties() string {
 	object := func(keys []string, value func() string) string {
 		return objectOf(keys, func(string) string { return value() })
 	}
-	leaf := func() string { return pick(g, someValues).json }
+	leaf := func() string { return pick(g, someValues) }
 	leafOf := func(key string) string {
 		if values := g.kinds[key]; values != nil {
-			return pick(g, values).json
+			return pick(g, values)
 		}
 		return leaf()
 	}
@@ -190,64 +195,84 @@ func (g generator) properties() string {
 	return flat[:len(flat)-1] + "," + rest[1:]
 }
 
-// filter makes a filter as text and as a predicate.
-func (g generator) filter() (string, func(event.Event) bool) {
-	field, get := g.field()
-	property := strings.HasPrefix(field, "properties")
-	op := pick(g, []string{"=", "!=", ">", ">=", "<", "<=", "~", ":", "in", "exists"})
-	one := func() string {
-		if !property {
-			return pick(g, append(someUsers, someTypes...))
+// filter makes a filter as text and for the oracle.
+func (g generator) filter() (string, oracle.Condition) {
+	field, c := g.field()
+	c.Op = pick(g, []string{"=", "!=", ">", ">=", "<", "<=", "~", ":", "in", "exists", "missing"})
+	text := func() string {
+		if c.Field != "properties" {
+			return pick(g, append([]string{"1e1", "43.0"}, append(someUsers, someTypes...)...))
 		}
-		return pick(g, []string{pick(g, someValues).text, "10", "9.5", "1.5", "1e2", "100", "UA", "P", "010", "9007199254740993", "9007199254740992.0", "nul"})
+		v := pick(g, someValues)
+		if isText(v) {
+			var s string
+			if err := json.Unmarshal([]byte(v), &s); err != nil {
+				panic(err)
+			}
+			return s
+		}
+		return pick(g, []string{v, v, "10", "9.5", "100", "1e400", "-1e400", "1e-999", "010", "0.3", "9007199254740992.5", "99999999999999999999999999999999999998.5", "nul", `[1,"a",3]`, `[1.0,2e0,"é/"]`, `{"x":1.50}`})
 	}
-	word := pick(g, []string{":", " "})
-	switch op {
-	case "exists":
-		return field + word + "exists", func(e event.Event) bool { _, ok := get(e); return ok }
+	word := pick(g, []string{":", " ", " : ", ": "})
+	space := func() string { return pick(g, []string{"", "", " "}) }
+	switch c.Op {
+	case "exists", "missing":
+		return field + word + c.Op + space(), c
 	case "in":
-		values := []string{one(), one(), one()}[:1+g.IntN(3)]
-		if values[0] == "" { // in() has no values
-			values[0] = "UA"
-		}
 		var list []string
-		for _, v := range values {
-			list = append(list, escapeFilter(v, `\,)`))
+		for range 1 + g.IntN(3) {
+			v := text()
+			if v == "" && len(list) == 0 { // in() has no values
+				v = "UA"
+			}
+			c.Values = append(c.Values, v)
+			list = append(list, space()+escapeValue(v)+space())
 		}
-		return field + word + "in(" + strings.Join(list, ",") + ")", func(e event.Event) bool {
-			v, ok := get(e)
-			return ok && slices.ContainsFunc(values, func(w string) bool { return naiveCompare(v, "=", w, property) })
+		return field + word + "in" + space() + "(" + strings.Join(list, ",") + ")" + space(), c
+	}
+	v := text()
+	ordered := strings.ContainsAny(c.Op, "<>")
+	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && c.Field != "properties" && json.Valid([]byte(v)) {
+		v = text()
+	}
+	c.Values = []string{v}
+	op, value := c.Op, escapeValue(v)
+	if op == ":" {
+		c.Op = "="
+		if v == "exists" || v == "not_exists" {
+			value = `\` + value
 		}
 	}
-	v := one()
-	if v == "" && (op != "=" && op != "!=") {
-		v = "UA"
-	}
-	text := escapeFilter(v, `\`)
-	if op == ":" && text == "exists" {
-		text = `\exists`
-	}
-	predicate := strings.Replace(op, ":", "=", 1)
-	return field + op + text, func(e event.Event) bool {
-		have, ok := get(e)
-		return ok && naiveCompare(have, predicate, v, property)
-	}
+	return field + space() + op + space() + value + space(), c
 }
 
-// field makes a field as a filter writes it, and what gets it from an event.
-func (g generator) field() (string, func(event.Event) (value, bool)) {
+// escapeValue writes a value in a filter.
+func escapeValue(v string) string {
+	v = escapeFilter(v, `\,)|`)
+	if strings.HasPrefix(v, " ") {
+		v = `\` + v
+	}
+	return v
+}
+
+// field makes a field as a filter writes it, and for the oracle.
+func (g generator) field() (string, oracle.Condition) {
 	switch g.IntN(6) {
 	case 0:
-		return "event_type", func(e event.Event) (value, bool) { return value{text: e.Type}, true }
+		return "event_type", oracle.Condition{Field: "event_type"}
 	case 1:
-		return "user_id", func(e event.Event) (value, bool) { return value{text: e.UserID}, true }
+		return "user_id", oracle.Condition{Field: "user_id"}
 	}
-	path := [][]string{{pick(g, someKeys)}, {pick(g, someKeys)}, {"n"}, {"n", "x"}, {"n", "y.z"}, {"n", "x", "deep"}, {"missing"}, {"n", "missing"}}[g.IntN(8)]
+	path := [][]string{{pick(g, someKeys)}, {pick(g, someKeys)}, {"n"}, {"n", "x"}, {"n", "y.z"}, {"n", "x", "deep"}, {"missing"}, {"n", "missing"}, {pick(g, someKeys), "0"}}[g.IntN(9)]
 	var keys []string
 	for _, key := range path {
-		keys = append(keys, escapeFilter(key, `\.:=!<>~ `))
+		if key == "" {
+			keys = append(keys, `""`)
+		} else {
+			keys = append(keys, escapeFilter(key, `\.:=!<>~ `))
+		}
 	}
-	return "properties." + strings.Join(keys, "."), func(e event.Event) (value, bool) { return lookup(e.Properties, path) }
+	return "properties." + strings.Join(keys, "."), oracle.Condition{Field: "properties", Keys: path}
 }
 
 func escapeFilter(s, special string) string {
@@ -259,123 +284,4 @@ func escapeFilter(s, special string) string {
 		b.WriteRune(r)
 	}
 	return b.String()
-}
-
-// lookup finds a property with encoding/json.
-func lookup(properties string, path []string) (value, bool) {
-	raw := json.RawMessage(properties)
-	for _, key := range path {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(raw, &object) != nil {
-			return value{}, false
-		}
-		next, ok := object[key]
-		if !ok {
-			return value{}, false
-		}
-		raw = next
-	}
-	for _, v := range someValues {
-		if v.json == string(raw) {
-			return v, true
-		}
-	}
-	return value{text: compact(raw)}, true
-}
-
-// compact writes a JSON document without white space and escapes, its numbers
-// as text has them.
-func compact(raw json.RawMessage) string {
-	var b strings.Builder
-	decoder := json.NewDecoder(strings.NewReader(string(raw)))
-	decoder.UseNumber()
-	var walk func()
-	walk = func() {
-		token, err := decoder.Token()
-		if err != nil {
-			panic(err)
-		}
-		switch v := token.(type) {
-		case json.Delim:
-			b.WriteString(v.String())
-			for i := 0; decoder.More(); i++ {
-				if i > 0 {
-					b.WriteByte(',')
-				}
-				walk()
-				if v == '{' {
-					b.WriteByte(':')
-					walk()
-				}
-			}
-			if token, err = decoder.Token(); err != nil {
-				panic(err)
-			}
-			b.WriteString(token.(json.Delim).String())
-		case json.Number:
-			i := slices.IndexFunc(someValues, func(s value) bool { return s.json == v.String() })
-			if i < 0 {
-				b.WriteString(v.String())
-			} else {
-				b.WriteString(someValues[i].text)
-			}
-		case string:
-			encoder := json.NewEncoder(&b)
-			encoder.SetEscapeHTML(false)
-			if err := encoder.Encode(v); err != nil {
-				panic(err)
-			}
-			text := strings.TrimSuffix(b.String(), "\n") // of the encoder
-			b.Reset()
-			b.WriteString(text)
-		case nil:
-			b.WriteString("null")
-		case bool:
-			b.WriteString(strconv.FormatBool(v))
-		}
-	}
-	walk()
-	return b.String()
-}
-
-var (
-	naiveNumber = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?(e\d+)?$`)
-	naiveWhole  = regexp.MustCompile(`^-?(0|[1-9]\d*)$`)
-)
-
-// naiveCompare compares a property with a filter's value.
-func naiveCompare(have value, op, want string, property bool) bool {
-	var order int
-	if property && have.number && naiveNumber.MatchString(want) && op != "~" {
-		a, _ := new(big.Int).SetString(have.text, 10)
-		b, _ := new(big.Int).SetString(want, 10)
-		x, _ := strconv.ParseFloat(have.text, 64)
-		y, _ := strconv.ParseFloat(want, 64)
-		switch {
-		case a != nil && (a.IsUint64() || a.IsInt64()) && naiveWhole.MatchString(want):
-			order = a.Cmp(b)
-		case x < y:
-			order = -1
-		case x > y:
-			order = 1
-		}
-	} else {
-		order = strings.Compare(have.text, want)
-	}
-	switch op {
-	case "=":
-		return order == 0
-	case "!=":
-		return order != 0
-	case ">":
-		return order > 0
-	case ">=":
-		return order >= 0
-	case "<":
-		return order < 0
-	case "<=":
-		return order <= 0
-	default:
-		return strings.Contains(have.text, want)
-	}
 }

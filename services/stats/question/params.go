@@ -60,7 +60,7 @@ func (p *OutputParams) zone() (*calendar.Zone, error) {
 // FilterParams are the parameters of questions about many events.
 type FilterParams struct {
 	OutputParams
-	Segment     []string `query:"segment,explode" json:"-" maxItems:"50" nullable:"false" doc:"Condition on events; it may be repeated, and all must hold: event_type:purchase, user_id=42, properties.country=UA, also != > >= < <= ~ (contains), properties.country:in(UA,PL), properties.coupon:exists; a dot leads into objects, a backslash makes the character after it an ordinary one"`
+	Segment     []string `query:"segment,explode" json:"-" maxItems:"50" nullable:"false" doc:"Condition on events; it may be repeated, and all must hold: event_type:purchase, user_id=42, properties.country=UA, also != > >= < <= ~ (contains), properties.country:in(UA,PL), properties.coupon:exists, properties.coupon:missing; a dot leads into objects, a number into arrays, a backslash makes the character after it an ordinary one, \"\" is the empty key. An order with a number holds for JSON numbers alone, exactly; with another value for JSON strings alone, by code points. = != and in compare texts, that of a number in canonical form: 10 is 10.0 and 1e1. A missing property fails every condition but missing. Spaces around operators, commas and parentheses mean nothing"`
 	JSONSegment Segments `json:"segment,omitempty"`
 	Fill        string   `query:"fill" json:"fill,omitempty" enum:"zero" doc:"zero: with rows for empty buckets"`
 }

@@ -13,6 +13,7 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
@@ -99,13 +100,51 @@ func TestShreddedNumbersAreExact(t *testing.T) {
 	}
 	out, err := w.builder.Merge(t.Context(), w.segments, 1000, 1)
 	require.NoError(t, err)
-	require.Equal(t, []string{"number:n"}, out[0].Shredded)
+	require.Equal(t, []string{"decimal:n"}, out[0].Shredded)
 	w.segments = out
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
 	for text, want := range map[string]int{
 		"properties.n=9007199254740993": 0, "properties.n>=9007199254740992": 1, "properties.n<9007199254740993": 3,
-		"properties.n=9007199254740993.0": 1, "properties.n~1.5": 1, "properties.n=1.50": 1,
+		"properties.n=9007199254740993.0": 0, "properties.n=9007199254740992.0": 1, "properties.n~1.5": 1, "properties.n=1.50": 1,
+		"properties.n>9007199254740991.5": 1, "properties.n<=9007199254740991.5": 2, "properties.n:in(1.5, 9007199254740991)": 2,
+	} {
+		n := 0
+		for _, row := range w.data(t, 1, time.Time{}).rows(t, topOn(t, 20301, zone, text)) {
+			n += row[1].(int)
+		}
+		require.Equal(t, want, n, text)
+	}
+}
+
+// TestNumbersThatDoubleRoundsStayInJSON: a column of them would answer wrongly, as
+// those of earlier versions do, which are not read.
+func TestNumbersThatDoubleRoundsStayInJSON(t *testing.T) {
+	for _, rounded := range []string{"0.30000000000000000001", "9007199254740993", "1e-400", "123456789012345678901234567890"} {
+		w := newWorld(t)
+		at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+		w.add(t, 1, []event.Event{
+			{ID: uuid.UUID{1}, OccurredAt: at, UserID: "1", Type: "x", Properties: `{"n":` + rounded + `}`},
+			{ID: uuid.UUID{2}, OccurredAt: at, UserID: "1", Type: "x", Properties: `{"n":1.5}`},
+		})
+		require.Empty(t, w.segments[0].Shredded, rounded)
+	}
+}
+
+// TestOrderIsOfOneKind: text never passes an order with a number, nor the other way
+// round.
+func TestOrderIsOfOneKind(t *testing.T) {
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	w := newWorld(t)
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for i, value := range []string{`150`, `100.0`, `99.5`, `null`, `true`, `"n/a"`, `[1]`, `"99"`, `{"a":1}`, `"150"`} {
+		w.add(t, 1, []event.Event{{ID: uuid.UUID{byte(i)}, OccurredAt: at, UserID: fmt.Sprint(i), Type: "x", Properties: `{"price":` + value + `}`}})
+	}
+	for text, want := range map[string]int{
+		"properties.price>=100": 2, "properties.price >= 100": 2, "properties.price<100": 1, "properties.price = 100": 1,
+		"properties.price:in(150, 100)": 3, "properties.price>=9": 3, "properties.price>=n": 1, "properties.price:exists": 10,
+		"properties.price:missing": 0, "properties.prices:missing": 10, "properties.price!=1e2": 9, "properties.price=null": 1,
 	} {
 		n := 0
 		for _, row := range w.data(t, 1, time.Time{}).rows(t, topOn(t, 20301, zone, text)) {
@@ -143,7 +182,7 @@ func TestShreddedZeros(t *testing.T) {
 		w.add(t, 1, events)
 		w.builder.ShredFrom = 1000
 		w.add(t, 2, events)
-		require.Equal(t, []string{"number:n"}, w.segments[0].Shredded)
+		require.Equal(t, []string{"decimal:n"}, w.segments[0].Shredded)
 		require.Empty(t, w.segments[1].Shredded)
 		for _, condition := range []string{"=0", "=-0", "=0.0", "=-0.0", "=-0e1", ":in(7,-0.0)", ":in(7,0)", ">=0", ">=-0.0", "<=0", "<=-0.0", "!=0", "!=-0.0", "<0", ">-0.0", "~-0", "~-0.0"} {
 			q := topOn(t, 20301, zone, "properties.n"+condition)
@@ -152,4 +191,42 @@ func TestShreddedZeros(t *testing.T) {
 			require.Equal(t, fromJSON, fromColumn, "%s%s", zero, condition)
 		}
 	}
+}
+
+// TestFilters compares many filters with the oracle, on events in JSON alone, on
+// columns, and on both.
+func TestFilters(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	w := newWorld(t)
+	for project := range int64(6) {
+		if project > 0 {
+			g.kinds = g.someKinds()
+		}
+		events := g.events(scenes[0], 400)
+		w.builder.ShredFrom = map[bool]int64{true: 1, false: 1_000_000}[project > 0]
+		w.add(t, project, events[:200])
+		w.add(t, project, events[200:])
+	}
+	require.NotEmpty(t, w.segments[len(w.segments)-1].Shredded)
+	held := 0
+	for i := range 600 {
+		project := int64(i % 6)
+		text, condition := g.filter()
+		f, err := filter.Parse(text)
+		require.NoError(t, err, text)
+		var model []oracle.Event
+		for _, e := range w.events[project] {
+			if condition.Holds(naive(e)) {
+				model = append(model, naive(e))
+			}
+		}
+		held += len(model)
+		d := w.data(t, project, time.Time{})
+		rows, _, err := d.ask(t.Context(), question.LatestEvents{Limit: 1000, Scope: question.Scope{Timezone: zone, Segment: []filter.Filter{f}}}, d.raw())
+		require.NoError(t, err, text)
+		require.Equal(t, fields(oracle.Latest(model, time.UTC, 1000)), rows, "%q of project %d", text, project)
+	}
+	require.Greater(t, held, 1000)
 }

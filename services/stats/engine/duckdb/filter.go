@@ -3,134 +3,170 @@ package duckdb
 import (
 	"fmt"
 	"math"
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/filter"
 )
 
-// filterSQL is the condition that a filter sets; where it is NULL, it does not hold.
-func filterSQL(f filter.Filter, columns duckdb.Columns) string {
-	if f.Field != filter.Properties {
-		if f.Op == "exists" {
-			return "true"
+// whereSQL is the condition that all filters set; where it is NULL, it does not hold.
+// Columns are compared in SQL. What only the JSON of properties tells is left to
+// package filter: DuckDB's JSON functions read numbers as float64 and rewrite them.
+func whereSQL(filters []filter.Filter, columns duckdb.Columns) string {
+	conditions := []string{"true"}
+	var rest []filter.Filter
+	for _, f := range filters {
+		if condition, ok := columnSQL(f, columns); ok {
+			conditions = append(conditions, condition)
+		} else {
+			rest = append(rest, f)
 		}
-		return anySQL(f, func(value string) string { return textSQL(f.Field, f.Op, columns.Bind(value)) })
 	}
-	if condition, ok := shreddedSQL(f, columns); ok { // NULL where the key is missing
-		return condition
+	if len(rest) > 0 {
+		key := ""
+		for _, f := range rest {
+			key += strconv.Quote(f.Text)
+		}
+		conditions = append(conditions, columns.Holds(key, func() func(string) bool { return filter.OfProperties(rest) }))
 	}
-	path := columns.Bind(f.Pointer)
-	if f.Op == "exists" {
-		return fmt.Sprintf("json_type(properties, %s) IS NOT NULL", path)
-	}
-	return "coalesce(" + anySQL(f, func(value string) string { return propertySQL(f.Op, path, value, columns.Bind) }) + ", false)"
+	return strings.Join(conditions, " AND ")
 }
 
-// shreddedSQL compares a property that has a column of its own, with the result of
-// propertySQL. ok is false where the column does not tell: the text of numbers with
-// a fraction or an exponent is only in JSON.
-func shreddedSQL(f filter.Filter, columns duckdb.Columns) (condition string, ok bool) {
-	key := strings.TrimPrefix(f.Pointer, "/")
-	if strings.Contains(key, "/") {
+// columnSQL is the condition of a filter on what has a column of its own, with the
+// result of filter.Test. ok is false where there is no column, or it does not tell.
+func columnSQL(f filter.Filter, columns duckdb.Columns) (condition string, ok bool) {
+	c := comparison{column: f.Field, Test: f.Test(), bind: columns.Bind}
+	if f.Field != filter.Properties {
+		return c.text(), true
+	}
+	if len(f.Keys) > 1 {
 		return "", false // inside a property
 	}
-	column, kind, ok := columns.Shredded(strings.NewReplacer("~1", "/", "~0", "~").Replace(key))
-	if !ok {
-		return "", false
-	}
-	if f.Op == "exists" {
-		return column + " IS NOT NULL", true
-	}
-	var conditions []string
-	for _, value := range f.Values {
-		condition, ok := columnSQL(f.Op, column, kind, value, columns.Bind)
-		if !ok {
-			return "", false
-		}
-		conditions = append(conditions, condition)
-	}
-	return "(" + strings.Join(conditions, " OR ") + ")", true
-}
-
-// exactFloat is the first integer that float64 cannot tell from the next.
-const exactFloat = 1 << 53
-
-func columnSQL(op, column, kind, value string, bind func(any) string) (condition string, ok bool) {
-	number, isNumber := numberOf(op, value)
-	op = strings.Replace(op, "in", "=", 1)
+	var kind string
+	c.column, kind, ok = columns.Shredded(f.Keys[0])
 	switch {
+	case !ok:
+		return "", false
+	case f.Op == filter.Exists:
+		return c.column + " IS NOT NULL", true
+	case f.Op == filter.Missing:
+		return c.column + " IS NULL", true
 	case kind == duckdb.Text:
-		return textSQL(column, op, bind(value)), true
-	case kind == duckdb.Integer && !isNumber:
-		return textSQL(column+"::VARCHAR", op, bind(value)), true
-	case kind == duckdb.Integer && jsonInteger.MatchString(value):
-		return fmt.Sprintf("%s::HUGEINT %s %s::HUGEINT", column, op, bind(value)), true
+		return c.text(), true
 	case kind == duckdb.Integer:
-		return fmt.Sprintf("%s::DOUBLE %s %s::DOUBLE", column, op, bind(number)), true
-	case kind == duckdb.Number && isNumber && number == 0 && op == "=":
-		// Bloom filters skip files with -0 for 0, and the other way round: abs keeps
-		// them out of it.
-		return fmt.Sprintf("abs(%s) = 0", column), true
-	case kind == duckdb.Number && isNumber && (!jsonInteger.MatchString(value) || math.Abs(number) < exactFloat):
-		return fmt.Sprintf("%s %s %s::DOUBLE", column, op, bind(number)), true
+		return c.integer(), true
+	case kind == duckdb.Number && f.Op != "~": // their text is in JSON
+		return c.number(), true
 	}
 	return "", false
 }
 
-// numberOf returns a value that op compares as a number with numbers.
-func numberOf(op, value string) (number float64, ok bool) {
-	number, err := strconv.ParseFloat(value, 64)
-	return number, op != "~" && jsonNumber.MatchString(value) && err == nil && !math.IsInf(number, 0)
+// comparison is a filter on a column.
+type comparison struct {
+	*filter.Test
+	column string
+	bind   func(any) string
 }
 
-// anySQL holds when the condition holds for any of a filter's values.
-func anySQL(f filter.Filter, condition func(value string) string) string {
-	conditions := make([]string, 0, len(f.Values))
-	for _, value := range f.Values {
-		conditions = append(conditions, condition(value))
+// text compares a column of texts, by code points: DuckDB compares the bytes of UTF-8,
+// which have the same order.
+func (c comparison) text() string {
+	switch {
+	case c.Op == filter.Exists:
+		return "true"
+	case c.Op == filter.Missing:
+		return "false"
+	case c.Op == "~":
+		return fmt.Sprintf("contains(%s, %s::VARCHAR)", c.column, c.bind(c.Text))
+	case c.Equal != nil:
+		var values []any
+		for _, text := range c.Equal {
+			values = append(values, text)
+		}
+		return c.isIn(values, "VARCHAR")
+	case c.IsNumber:
+		return "false"
 	}
-	return "(" + strings.Join(conditions, " OR ") + ")"
+	return fmt.Sprintf("%s %s %s::VARCHAR", c.column, c.Op, c.bind(c.Text))
 }
 
-// textSQL compares two texts by code points: DuckDB compares the bytes of
-// UTF-8, which have the same order.
-func textSQL(text, op, value string) string {
-	switch op {
-	case "~":
-		return fmt.Sprintf("contains(%s, %s::VARCHAR)", text, value)
-	case "in":
-		op = "="
+// isIn compares for equality. DuckDB looks up several values in a set, and skips parts
+// of files that have none of them.
+func (c comparison) isIn(values []any, kind string) string {
+	not := ""
+	if c.Op == "!=" {
+		not = "NOT "
 	}
-	return fmt.Sprintf("%s %s %s::VARCHAR", text, op, value)
+	if len(values) == 0 {
+		return strconv.FormatBool(c.Op == "!=") + " AND " + c.column + " IS NOT NULL"
+	}
+	list := make([]string, len(values))
+	for i, value := range values {
+		list[i] = c.bind(value) + "::" + kind
+	}
+	return fmt.Sprintf("%s %sIN (%s)", c.column, not, strings.Join(list, ", "))
 }
 
-var (
-	jsonNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-	jsonInteger = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,37})$`)
-)
+// integer compares a column of integers, whose texts are canonical.
+func (c comparison) integer() string {
+	switch {
+	case c.Op == "~":
+		return fmt.Sprintf("contains(%s::VARCHAR, %s::VARCHAR)", c.column, c.bind(c.Text))
+	case c.Equal != nil:
+		var values []any
+		for _, text := range c.Equal {
+			if n, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(n, 10) == text {
+				values = append(values, n)
+			}
+		}
+		return c.isIn(values, "BIGINT")
+	case !c.IsNumber:
+		return "false"
+	}
+	floor, ok := c.Number.Floor()
+	if !ok { // beyond all of the column
+		less := decimal.Compare(c.Number, decimal.Decimal{}) > 0
+		return strconv.FormatBool(less == (c.Op[0] == '<')) + " AND " + c.column + " IS NOT NULL"
+	}
+	op := c.Op
+	if decimal.Compare(decimal.OfInteger(floor), c.Number) < 0 { // between two integers
+		op = map[byte]string{'<': "<=", '>': ">"}[op[0]]
+	}
+	return fmt.Sprintf("%s %s %s::BIGINT", c.column, op, c.bind(floor))
+}
 
-// propertySQL compares the property at path. Whole numbers of 64 bits compare
-// exactly with whole numbers, everything else as float64.
-func propertySQL(op, path, value string, bind func(any) string) string {
-	var (
-		kind   = fmt.Sprintf("json_type(properties, %s)", path)
-		scalar = fmt.Sprintf("json_extract_string(properties, %s)", path)
-		text   = fmt.Sprintf("CASE %s WHEN 'NULL' THEN 'null' ELSE %s END", kind, scalar)
-		asText = textSQL("("+text+")", op, bind(value))
-	)
-	number, ok := numberOf(op, value)
-	if !ok {
-		return asText
+// number compares a column of numbers that are the shortest decimals of their float64.
+func (c comparison) number() string {
+	if c.Equal != nil {
+		var values []any
+		for _, text := range c.Equal {
+			n, ok := decimal.Parse(text)
+			if ok && n.String() == text && isShortest(n) && !slices.Contains(values, any(n.Float())) {
+				values = append(values, n.Float())
+			}
+		}
+		return c.isIn(values, "DOUBLE")
 	}
-	op = strings.Replace(op, "in", "=", 1)
-	asFloat := fmt.Sprintf("TRY_CAST(%s AS DOUBLE) %s %s::DOUBLE", scalar, op, bind(number))
-	asInteger := asFloat
-	if jsonInteger.MatchString(value) {
-		asInteger = fmt.Sprintf("TRY_CAST(%s AS HUGEINT) %s %s::HUGEINT", scalar, op, bind(value))
+	if !c.IsNumber {
+		return "false"
 	}
-	return fmt.Sprintf("CASE WHEN %[1]s IN ('BIGINT', 'UBIGINT') THEN %[2]s WHEN %[1]s = 'DOUBLE' THEN %[3]s ELSE %[4]s END",
-		kind, asInteger, asFloat, asText)
+	x, op := c.Number.Float(), c.Op
+	if math.IsInf(x, 0) {
+		return strconv.FormatBool((x > 0) == (op[0] == '<')) + " AND " + c.column + " IS NOT NULL"
+	}
+	if n := decimal.OfFloat(x); !isShortest(c.Number) {
+		// The column's number at this float64 is another one: above or below the filter's.
+		above := decimal.Compare(n, c.Number) > 0
+		op = map[bool]map[byte]string{true: {'<': "<", '>': ">="}, false: {'<': "<=", '>': ">"}}[above][op[0]]
+	}
+	return fmt.Sprintf("%s %s %s::DOUBLE", c.column, op, c.bind(x))
+}
+
+// isShortest says whether a number is the shortest decimal of its float64.
+func isShortest(n decimal.Decimal) bool {
+	x := n.Float()
+	return !math.IsInf(x, 0) && decimal.OfFloat(x) == n
 }

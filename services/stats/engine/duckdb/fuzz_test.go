@@ -1,12 +1,17 @@
 package duckdb
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/services/stats/filter"
 )
+
+// harmless is all the SQL that a filter on a column may become.
+var harmless = regexp.MustCompile(`^(?:true|false|(?:true|false) AND c IS NOT NULL|contains\(c(?:::VARCHAR)?, \$v::VARCHAR\)|` +
+	`c (?:NOT )?IN \((?:(?:, )?\$v::[A-Z]+)+\)|c (?:<|<=|>|>=) \$v::[A-Z]+)$`)
 
 // FuzzFilterSQL makes SQL of any filter that can be read: nothing of its values
 // becomes SQL.
@@ -22,28 +27,13 @@ func FuzzFilterSQL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, value := range parsed.Values {
-			require.Equal(t, condition(parsed, like(parsed, value)), condition(parsed, value))
+		c := comparison{Test: parsed.Test(), column: "c", bind: func(any) string { return "$v" }}
+		require.Regexp(t, harmless, c.text())
+		if parsed.Op != filter.Exists && parsed.Op != filter.Missing {
+			require.Regexp(t, harmless, c.integer())
+		}
+		if parsed.Op != filter.Exists && parsed.Op != filter.Missing && parsed.Op != "~" {
+			require.Regexp(t, harmless, c.number())
 		}
 	})
-}
-
-// condition is the SQL for one value of a filter, without what is bound.
-func condition(f filter.Filter, value string) string {
-	if f.Field != filter.Properties {
-		return textSQL(f.Field, f.Op, "$value")
-	}
-	return propertySQL(f.Op, "$path", value, func(any) string { return "$value" })
-}
-
-// like is a harmless value that is compared as the other one is.
-func like(f filter.Filter, value string) string {
-	_, number := numberOf(f.Op, value)
-	switch {
-	case number && jsonInteger.MatchString(value):
-		return "1"
-	case number:
-		return "1.5"
-	}
-	return "x"
 }

@@ -52,13 +52,7 @@ func offsetSQL(spans []calendar.Span, bind func(any) string) string {
 }
 
 // where is the condition of all filters.
-func (st *statement) where(columns duckdb.Columns) string {
-	conditions := []string{"true"}
-	for _, f := range st.filters {
-		conditions = append(conditions, filterSQL(f, columns))
-	}
-	return strings.Join(conditions, " AND ")
-}
+func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.filters, columns) }
 
 // with adds a value under a name of its own.
 func (st *statement) with(name string, value any) *statement {

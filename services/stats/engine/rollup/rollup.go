@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/warehouse/duckdb"
@@ -67,35 +66,13 @@ func typesOf(filters []filter.Filter) (match func(eventType string) bool, err er
 	if len(filters) == 0 {
 		return nil, nil
 	}
-	return func(eventType string) bool {
-		return !slices.ContainsFunc(filters, func(f filter.Filter) bool { return !matches(f, eventType) })
-	}, nil
-}
-
-// matches says whether a filter holds for a text. Texts are compared by code points:
-// Go compares the bytes of UTF-8, which have the same order.
-func matches(f filter.Filter, text string) bool {
-	if f.Op == "exists" {
-		return true
+	tests := make([]*filter.Test, len(filters))
+	for i, f := range filters {
+		tests[i] = f.Test()
 	}
-	return slices.ContainsFunc(f.Values, func(value string) bool {
-		switch f.Op {
-		case "~":
-			return strings.Contains(text, value)
-		case "!=":
-			return text != value
-		case "<":
-			return text < value
-		case "<=":
-			return text <= value
-		case ">":
-			return text > value
-		case ">=":
-			return text >= value
-		default: // = and in
-			return text == value
-		}
-	})
+	return func(eventType string) bool {
+		return !slices.ContainsFunc(tests, func(t *filter.Test) bool { return !t.HoldsText(eventType) })
+	}, nil
 }
 
 // andType matches eventType, or all types when it is empty, among those that match.

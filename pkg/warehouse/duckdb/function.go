@@ -1,0 +1,126 @@
+package duckdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+
+	driver "github.com/duckdb/duckdb-go/v2"
+)
+
+// functions are conditions on properties that Go evaluates, for as long as the
+// statements that name them run. In SQL they are holds(properties, number), which is
+// not NULL where the condition holds: the driver writes texts without an allocation
+// for each row, but not booleans.
+type functions struct {
+	mu   sync.RWMutex
+	last int64
+	all  map[int64]func(properties string) bool
+}
+
+// add makes a condition known and returns its number.
+func (f *functions) add(condition func(properties string) bool) int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.all == nil {
+		f.all = map[int64]func(string) bool{}
+	}
+	f.last++
+	f.all[f.last] = condition
+	return f.last
+}
+
+func (f *functions) remove(number int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.all, number)
+}
+
+func (f *functions) get(number int64) func(properties string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.all[number]
+}
+
+// holdsSQL is the condition with a number, or a placeholder for it.
+func holdsSQL(number string) string { return "holds(properties, " + number + "::BIGINT) IS NOT NULL" }
+
+// register adds holds to a database.
+func (f *functions) register(ctx context.Context, db *sql.DB) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("registering functions: %w", err)
+	}
+	defer conn.Close()
+	if err := driver.RegisterScalarUDF(conn, "holds", holds{f}); err != nil {
+		return fmt.Errorf("registering functions: %w", err)
+	}
+	return nil
+}
+
+// holds is the function as the driver wants it.
+type holds struct{ *functions }
+
+// Config returns its signature.
+func (holds) Config() driver.ScalarFuncConfig {
+	text, _ := driver.NewTypeInfo(driver.TYPE_VARCHAR) // primitive types never fail
+	number, _ := driver.NewTypeInfo(driver.TYPE_BIGINT)
+	return driver.ScalarFuncConfig{
+		InputTypeInfos: []driver.TypeInfo{text, number}, ResultTypeInfo: text,
+		SpecialNullHandling: true, // events without properties have conditions, too
+	}
+}
+
+// Executor returns what evaluates it.
+func (h holds) Executor() driver.ScalarFuncExecutor {
+	return driver.ScalarFuncExecutor{ChunkContextExecutor: h.execute}
+}
+
+func (h holds) execute(_ context.Context, state *driver.ChunkIteratorState) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // or the process would end, in C
+			err = fmt.Errorf("evaluating a condition: %v", r)
+		}
+	}()
+	chunk := state.GetInputChunk()
+	if chunk.GetSize() == 0 {
+		return nil
+	}
+	number, err := chunk.GetValue(1, 0) // the same in all rows
+	if err != nil {
+		return fmt.Errorf("reading the number of a condition: %w", err)
+	}
+	id, _ := number.(int64)
+	condition := h.get(id)
+	if condition == nil {
+		return fmt.Errorf("there is no condition %d", id)
+	}
+	vector, err := chunk.GetVector(0)
+	if err != nil {
+		return fmt.Errorf("reading properties: %w", err)
+	}
+	properties, err := driver.GetVectorView[string](vector)
+	if err != nil {
+		return fmt.Errorf("reading properties: %w", err)
+	}
+	results, err := driver.GetVectorWriter[string](state.GetResultVector())
+	if err != nil {
+		return fmt.Errorf("writing results: %w", err)
+	}
+	for row := range properties.Len() {
+		text, _, err := properties.GetValueBorrowed(row) // "" for NULL
+		if err != nil {
+			return fmt.Errorf("reading properties: %w", err)
+		}
+		if condition(text) {
+			err = results.Set(row, "")
+		} else {
+			err = results.SetNull(row)
+		}
+		if err != nil {
+			return fmt.Errorf("writing results: %w", err)
+		}
+	}
+	return nil
+}
