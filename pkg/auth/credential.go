@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -23,7 +24,22 @@ var credentialEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 func NewCredential(prefix string) (credential string, hash []byte) {
 	var b [32]byte
 	_, _ = rand.Read(b[:]) // never fails: the process crashes instead
-	credential = prefix + strings.ToLower(credentialEncoding.EncodeToString(b[:]))
+	return encodeCredential(prefix, b[:])
+}
+
+// DeriveCredential makes the credential that follows from an earlier one: the same
+// each time, and known to nobody who lacks the key, the earlier credential or salt.
+func DeriveCredential(prefix string, key []byte, earlier, salt string) (credential string, hash []byte) {
+	// The earlier one's hash has a fixed length: where it ends and salt begins is
+	// never in doubt.
+	mac := hmac.New(sha256.New, key)
+	mac.Write(HashCredential(earlier))
+	mac.Write([]byte(salt))
+	return encodeCredential(prefix, mac.Sum(nil))
+}
+
+func encodeCredential(prefix string, b []byte) (credential string, hash []byte) {
+	credential = prefix + strings.ToLower(credentialEncoding.EncodeToString(b))
 	return credential, HashCredential(credential)
 }
 

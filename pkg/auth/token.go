@@ -66,7 +66,12 @@ func NewTokens(secret Secret, now func() time.Time) (*Tokens, error) {
 
 // Issue makes an access token for a user's login.
 func (t *Tokens) Issue(userID int64, family string) (string, error) {
-	now := t.now()
+	return t.IssueAs(userID, family, uuid.NewString(), t.now())
+}
+
+// IssueAs makes the access token with the given id (jti) and time of issue: the same
+// token each time.
+func (t *Tokens) IssueAs(userID int64, family, id string, now time.Time) (string, error) {
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    issuer,
@@ -75,7 +80,7 @@ func (t *Tokens) Issue(userID int64, family string) (string, error) {
 			ExpiresAt: jwt.NewNumericDate(now.Add(AccessTokenLifetime)),
 			NotBefore: jwt.NewNumericDate(now),
 			IssuedAt:  jwt.NewNumericDate(now),
-			ID:        uuid.NewString(),
+			ID:        id,
 		},
 		Family: family,
 	})

@@ -59,10 +59,11 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(limiter),
 	)
-	api.Register(srv.API, cfg.API, api.Deps{
-		Sessions: store.NewSessions(cfg.Sessions, store.New(deps.Pool, hasher), tokens, clock.Now),
-		Limiter:  limiter,
-	})
+	sessions, err := store.NewSessions(cfg.Sessions, store.New(deps.Pool, hasher), cfg.Auth.AuthSecret, tokens, clock.Now)
+	if err != nil {
+		return nil, err
+	}
+	api.Register(srv.API, cfg.API, api.Deps{Sessions: sessions, Limiter: limiter})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
 	return &Service{server: srv, limits: limits}, nil
 }

@@ -192,11 +192,16 @@ func TestRefreshReuse(t *testing.T) {
 	second := refresh(first)
 	require.Equal(t, 200, second.Code)
 	require.Equal(t, 200, s.get("/api/auth/me", second.text("access_token")).Code)
+	same := refresh(first)
+	require.Equal(t, 200, same.Code)
+	require.Equal(t, second.text("access_token"), same.text("access_token"), "another tab")
+	third := refresh(second)
+	require.Equal(t, 200, third.Code)
 	again := refresh(first)
 	again.problem(401, "invalid-refresh-token", "")
 	require.Equal(t, "Bearer", again.Header().Get("WWW-Authenticate"))
-	refresh(second).problem(401, "invalid-refresh-token", "")
-	s.get("/api/auth/me", second.text("access_token")).problem(401, "unauthorized", "")
+	refresh(third).problem(401, "invalid-refresh-token", "")
+	s.get("/api/auth/me", third.text("access_token")).problem(401, "unauthorized", "")
 }
 
 func TestPasswordChange(t *testing.T) {

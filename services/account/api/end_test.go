@@ -23,10 +23,15 @@ func TestWhatEndsALogin(t *testing.T) {
 		"tokens_valid_from": func(id string, _ answer) {
 			s.exec(`UPDATE analytics.users SET tokens_valid_from = now() WHERE id = $1::bigint`, id)
 		},
-		"a refresh token used twice": func(_ string, login answer) {
-			refresh := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {login.text("refresh_token")}}
-			require.Equal(t, 200, s.post("/token", "", refresh).Code)
-			s.post("/token", "", refresh).problem(401, "invalid-refresh-token", "")
+		"a refresh token used again": func(_ string, login answer) {
+			refresh := func(token string) answer {
+				return s.post("/token", "", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
+			}
+			first := login.text("refresh_token")
+			second := refresh(first).text("refresh_token")
+			require.Equal(t, second, refresh(first).text("refresh_token"), "at once: two tabs")
+			require.Equal(t, 200, refresh(second).Code)
+			refresh(first).problem(401, "invalid-refresh-token", "")
 		},
 	} {
 		id, _, _ := s.user(name)

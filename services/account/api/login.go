@@ -49,7 +49,9 @@ func (h *handlers) registerLogin(api huma.API) {
 		Method:      http.MethodPost,
 		Path:        "/api/auth/refresh",
 		Summary:     "Exchange a refresh token for a new pair",
-		Description: "Each refresh token works once. A second use means that it was stolen: the whole login ends.",
+		Description: "Each refresh token is good for one new pair. Within a few seconds (REFRESH_GRACE) another use is answered with the same pair, " +
+			"as long as that pair's refresh token is unused: two tabs may refresh at once, and an answer may get lost. " +
+			"Any other second use means that the token was stolen: the whole login ends.",
 	}, tagAccounts, http.StatusUnauthorized), ratelimit.ClassLogin), h.refresh)
 
 	huma.Register(api, own(huma.Operation{

@@ -55,7 +55,11 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	pool := pgtest.New(t)
 	hasher, err := passwords.NewHasher(argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32})
 	require.NoError(t, err)
-	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", time.Now)
+	const secret = "0123456789abcdef0123456789abcdef"
+	tokens, err := auth.NewTokens(secret, time.Now)
+	require.NoError(t, err)
+	sessions, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour, RefreshGrace: 10 * time.Second},
+		store.New(pool, hasher), secret, tokens, time.Now)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	authCfg := auth.Config{HonourFor: time.Minute} // nothing cached: what ends, ends now
@@ -68,10 +72,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	srv.API.UseMiddleware(
 		authhttp.Middleware(auth.NewAuthenticator(authCfg, pool, tokens, registry, time.Now)),
 		ratelimit.Middleware(limiter))
-	Register(srv.API, cfg, Deps{
-		Sessions: store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour}, store.New(pool, hasher), tokens, time.Now),
-		Limiter:  limiter,
-	})
+	Register(srv.API, cfg, Deps{Sessions: sessions, Limiter: limiter})
 	return &service{t: t, handler: srv.Handler(), api: srv.API, pool: pool}
 }
 

