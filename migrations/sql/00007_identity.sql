@@ -4,3 +4,12 @@
 -- second use a moment later gets the same pair. NULL while unused, and in tokens
 -- used before this version.
 ALTER TABLE analytics.refresh_tokens ADD COLUMN issue_id uuid;
+
+-- Networks from which a user logged in lately: they may try to log in while others
+-- guess the password. As HMACs, since all IPv4 addresses are quickly tried.
+CREATE TABLE analytics.login_networks (
+    user_id bigint      NOT NULL REFERENCES analytics.users (id),
+    hash    bytea       NOT NULL CHECK (length(hash) = 32),
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, hash)
+);

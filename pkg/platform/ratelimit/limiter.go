@@ -28,7 +28,8 @@ const (
 	ClassRegister Class = "register" // per client address
 	ClassLogin    Class = "login"    // per client address
 
-	classFailures Class = "login-failures" // per account
+	classFailures    Class = "login-failures"     // per account and client address
+	classAllFailures Class = "login-failures-all" // per account
 )
 
 // limits has the setting of each class.
@@ -39,6 +40,8 @@ var limits = map[Class]func(*Config) Limit{
 	ClassRegister: func(c *Config) Limit { return c.Register },
 	ClassLogin:    func(c *Config) Limit { return c.Login },
 	classFailures: func(c *Config) Limit { return c.LoginFailures },
+
+	classAllFailures: func(c *Config) Limit { return c.AllLoginFailures },
 }
 
 // breakerPause is how long Redis is left alone after failing a few times in a
@@ -53,7 +56,8 @@ type Limiter struct {
 	breaker   *gobreaker.CircuitBreaker[tokens]
 	batcher   batcher
 	local     *local
-	accounts  keyedMutex // of attempts to log in
+	logins    keyedMutex // of attempts on an account from a network
+	accounts  keyedMutex // of attempts on an account from anywhere
 	refused   *prometheus.CounterVec
 	fallbacks *prometheus.CounterVec
 }

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -15,8 +14,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
-
-	"eventanalytics/pkg/platform/problem"
 )
 
 // slow is a time-out that a busy machine keeps.
@@ -54,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		Account:       Limit{20, time.Second, 60},
 		Register:      Limit{60, time.Hour, 20},
 		Login:         Limit{60, time.Minute, 60},
-		LoginFailures: Limit{5, time.Minute, 5},
+		LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: Limit{10, time.Minute, 30},
 	}, cfg)
 }
 
@@ -210,80 +207,6 @@ func TestHangingUpIsNoFailure(t *testing.T) {
 		require.True(t, l.take(ctx, ClassStats, t.Name()).allowed)
 	}
 	require.Zero(t, count(t, l.fallbacks))
-}
-
-var errWrong = errors.New("wrong password")
-
-// attempt returns whether the password was checked at all.
-func attempt(t *testing.T, l *Limiter, account string, outcome error) bool {
-	t.Helper()
-	checked := false
-	err := l.Attempt(t.Context(), account, errWrong, func() error { checked = true; return outcome })
-	if checked {
-		require.Equal(t, outcome, err)
-		return true
-	}
-	var p *problem.Error
-	require.ErrorAs(t, err, &p)
-	require.Equal(t, 429, p.Status)
-	require.Equal(t, "rate-limited", p.Code())
-	require.Positive(t, p.RetryAfter)
-	require.LessOrEqual(t, p.RetryAfter, 20*time.Second) // 12 s through Redis
-	return false
-}
-
-func TestFailedLogins(t *testing.T) {
-	t.Parallel()
-	cfg := Config{LoginFailures: Limit{5, time.Minute, 5}}
-	for name, c := range map[string]struct {
-		url   string
-		limit int
-	}{
-		"redis":   {redisURL, 5},
-		"process": {"unix:///nobody.sock", 3}, // stricter: replicas do not know of each other
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := newLimiter(t, cfg, c.url, slow)
-			account := t.Name()
-			for range 20 {
-				require.True(t, attempt(t, l, account, nil), "a success does not count")
-				require.True(t, attempt(t, l, account, errors.New("Postgres is away")), "nor does what is not the caller's fault")
-			}
-			for range c.limit {
-				require.True(t, attempt(t, l, account, errWrong))
-			}
-			require.False(t, attempt(t, l, account, errWrong))
-			require.False(t, attempt(t, l, account, nil), "the right password does not help now")
-			require.True(t, attempt(t, l, account+"2", errWrong), "another account is another matter")
-			require.EqualValues(t, 2, count(t, l.refused))
-		})
-	}
-}
-
-// Guesses at the same time are not admitted together before they are counted;
-// right passwords at the same time are all admitted.
-func TestLoginsAtOnce(t *testing.T) {
-	t.Parallel()
-	l := newLimiter(t, Config{LoginFailures: Limit{5, time.Minute, 5}}, redisURL, slow)
-	var guesses atomic.Int64
-	var wg sync.WaitGroup
-	for range 40 {
-		wg.Go(func() {
-			_ = l.Attempt(t.Context(), t.Name(), errWrong, func() error {
-				guesses.Add(1)
-				return errWrong
-			})
-		})
-		wg.Go(func() {
-			if err := l.Attempt(t.Context(), t.Name()+"2", errWrong, func() error { return nil }); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	require.EqualValues(t, 5, guesses.Load())
-	require.Empty(t, l.accounts.locks, "nothing is left of the attempts that waited")
 }
 
 func TestWaitingEndsWithTheRequest(t *testing.T) {

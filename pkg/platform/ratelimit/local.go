@@ -31,7 +31,7 @@ func newLocal(now func() time.Time) *local {
 }
 
 func (l *local) ask(class Class, key string, limit Limit, n int) result {
-	if class == ClassLogin || class == classFailures {
+	if class == ClassLogin || class == classFailures || class == classAllFailures {
 		limit = limit.half()
 	}
 	fresh := limit.local()

@@ -58,7 +58,7 @@ func subject(ctx context.Context) string {
 		}
 		return "user " + strconv.FormatInt(p.UserID, 10)
 	}
-	return "address " + network(server.RequestFrom(ctx).ClientIP)
+	return "address " + Network(ctx)
 }
 
 // network is the address itself, or its /64 for IPv6: one customer has all of it.

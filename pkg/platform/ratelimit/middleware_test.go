@@ -37,7 +37,7 @@ func newService(t *testing.T, l *Limiter, proxies ...string) http.Handler {
 	}
 	huma.Register(srv.API, Limited(huma.Operation{OperationID: "login", Method: http.MethodGet, Path: "/login"}, ClassLogin),
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
-			return nil, l.Attempt(ctx, t.Name(), errWrong, func() error { return errWrong })
+			return nil, l.Attempt(ctx, Login{Account: t.Name(), Known: stranger, Failed: errWrong}, func() error { return errWrong })
 		})
 	huma.Register(srv.API, huma.Operation{OperationID: "free", Method: http.MethodGet, Path: "/free"},
 		func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
@@ -124,7 +124,7 @@ func TestSpoofedForwardedFor(t *testing.T) {
 // When an account is blocked, the headers speak of that and not of the address.
 func TestHeadersOfTheStricterLimit(t *testing.T) {
 	t.Parallel()
-	h := newService(t, newLimiter(t, Config{Login: Limit{60, time.Minute, 60}, LoginFailures: Limit{5, time.Minute, 2}}, redisURL, slow))
+	h := newService(t, newLimiter(t, Config{Login: Limit{60, time.Minute, 60}, LoginFailures: Limit{5, time.Minute, 2}, AllLoginFailures: plenty}, redisURL, slow))
 	for _, left := range []string{"1", "0"} {
 		answer := get(h, "/login", own(5), nil)
 		require.Equal(t, 500, answer.Code) // as errWrong is not a problem

@@ -223,8 +223,8 @@ func TestPasswordChange(t *testing.T) {
 	s.get("/api/auth/me", other.text("access_token")).problem(401, "unauthorized", "")
 }
 
-// Failed logins are throttled by account, whatever address they claim to be
-// from; guessing through the change of the password counts as well.
+// Failed logins are throttled by account and address, whatever address they claim
+// to be from; guessing through the change of the password counts as well.
 func TestLoginsAreThrottled(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -244,6 +244,46 @@ func TestLoginsAreThrottled(t *testing.T) {
 	}
 	s.post("/api/auth/password", token, `{"old_password": "seven green lamps", "new_password": "another good one"}`).problem(429, "rate-limited", "")
 	require.Equal(t, 200, s.post("/api/auth/token", "", credentials("bob", password)).Code, "another account is not blocked")
+}
+
+// Nobody locks out an account by guessing: not an address that logged in to it
+// lately, and no other either until the guesses come from many addresses. Where there
+// is no account, nothing differs.
+func TestNobodyIsLockedOut(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	_, _, token := s.user("ann") // from an address of her own
+	from := func(i int) []string {
+		return []string{"Remote: 10.0.0.1", fmt.Sprint("X-Forwarded-For: 203.0.113.", i)}
+	}
+	guess := func(name string, i int) answer {
+		return s.post("/api/auth/token", "", credentials(name, "a guess"), from(i)...)
+	}
+	log := map[string][]string{} // what the guesser sees
+	for _, name := range []string{"ann", "nobody"} {
+		note := func(a answer) {
+			log[name] = append(log[name], fmt.Sprint(a.Code, a.text("type"), a.Header().Get("RateLimit-Remaining")))
+		}
+		for range 6 {
+			note(guess(name, 1))
+		}
+		guess(name, 1).problem(429, "rate-limited", "")
+		if name == "ann" {
+			require.Equal(t, 200, s.post("/api/auth/token", "", credentials("ann", password), from(100)...).Code, "a new address of hers")
+		}
+		for i := range 7 { // the limit is halved without Redis
+			note(guess(name, 10+i))
+		}
+		a := s.post("/api/auth/token", "", credentials(name, password), from(20)...)
+		a.problem(429, "rate-limited", "")
+		require.NotEmpty(t, a.Header().Get("Retry-After"))
+	}
+	require.Equal(t, log["nobody"], log["ann"])
+
+	for _, headers := range [][]string{nil, from(100)} {
+		require.Equal(t, 200, s.post("/api/auth/token", "", credentials("ann", password), headers...).Code)
+	}
+	require.Equal(t, 204, s.post("/api/auth/password", token, `{"old_password": "seven green lamps", "new_password": "another good one"}`).Code)
 }
 
 func TestAddressesAreThrottled(t *testing.T) {

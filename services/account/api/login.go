@@ -33,7 +33,8 @@ func (h *handlers) registerLogin(api huma.API) {
 		Path:        "/api/auth/token",
 		Summary:     "Log in, or refresh a login",
 		Description: "OAuth2 with grant_type password (the default) or refresh_token, as a form or as JSON. " +
-			"After too many failed logins of an account the answer is 429, whatever the password.",
+			"After too many failed logins to an account from one address, or from many, the answer is 429, whatever the password. " +
+			"Failures from elsewhere do not hold up an address that logged in to the account lately.",
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
 			formType: {Schema: schema},
 			jsonType: {Schema: schema},
@@ -74,8 +75,8 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 			}
 		}
 		var grant store.Grant
-		err := h.Limiter.Attempt(ctx, store.UsernameKey(r.Username), store.ErrCredentials, func() (err error) {
-			grant, err = h.Sessions.Login(ctx, r.Username, r.Password)
+		err := h.attempt(ctx, r.Username, func(network string) (err error) {
+			grant, err = h.Sessions.Login(ctx, r.Username, r.Password, network)
 			return err
 		})
 		return granted(grant, err)
@@ -86,6 +87,17 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 		return granted(h.Sessions.Refresh(ctx, r.RefreshToken))
 	}
 	return nil, problem.Invalid("invalid-field", "grant_type", "must be password or refresh_token")
+}
+
+// attempt runs verify, which checks a password of the user, within the limits on
+// failures.
+func (h *handlers) attempt(ctx context.Context, username string, verify func(network string) error) error {
+	network := ratelimit.Network(ctx)
+	return h.Limiter.Attempt(ctx, ratelimit.Login{
+		Account: store.UsernameKey(username),
+		Known:   func(ctx context.Context) (bool, error) { return h.Sessions.Known(ctx, username, network) },
+		Failed:  store.ErrCredentials,
+	}, func() error { return verify(network) })
 }
 
 type refreshInput struct {

@@ -47,7 +47,8 @@ var wide = ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
 // wideLimits are out of the way, but for the failed logins.
 var wideLimits = ratelimit.Config{
 	Ingest: wide, Stats: wide, Account: wide, Register: wide, Login: wide,
-	LoginFailures: ratelimit.Limit{Rate: 10, Period: time.Minute, Burst: 10},
+	LoginFailures:    ratelimit.Limit{Rate: 10, Period: time.Minute, Burst: 10},
+	AllLoginFailures: ratelimit.Limit{Rate: 10, Period: time.Minute, Burst: 20},
 }
 
 func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
@@ -58,7 +59,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	const secret = "0123456789abcdef0123456789abcdef"
 	tokens, err := auth.NewTokens(secret, time.Now)
 	require.NoError(t, err)
-	sessions, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour, RefreshGrace: 10 * time.Second},
+	sessions, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour, RefreshGrace: 10 * time.Second, KnownAddressLifetime: time.Hour},
 		store.New(pool, hasher), secret, tokens, time.Now)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
@@ -136,6 +137,10 @@ func (s *service) do(method, path, token string, body any, headers ...string) an
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Remote" { // not a header: where the connection comes from
+			r.RemoteAddr = value + ":1234"
+			continue
+		}
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()

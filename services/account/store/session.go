@@ -18,6 +18,7 @@ import (
 type SessionConfig struct {
 	RefreshTokenLifetime time.Duration `env:"REFRESH_TOKEN_LIFETIME" envDefault:"720h" doc:"How long an unused login remains valid"`
 	RefreshGrace         time.Duration `env:"REFRESH_GRACE" envDefault:"10s" doc:"How long the same pair is the answer to a refresh token that is used again, as two tabs or a lost answer do. Later uses end the login; 0: the second use does"`
+	KnownAddressLifetime time.Duration `env:"KNOWN_ADDRESS_LIFETIME" envDefault:"720h" doc:"How long after a login from an address it may still log in while others guess the password"`
 }
 
 // Validate reports what is wrong.
@@ -28,6 +29,9 @@ func (c *SessionConfig) Validate() error {
 	}
 	if c.RefreshGrace < 0 || c.RefreshGrace > maxRefreshGrace {
 		errs = append(errs, fmt.Errorf("REFRESH_GRACE is %s, not between 0s and %s", c.RefreshGrace, maxRefreshGrace))
+	}
+	if c.KnownAddressLifetime < 0 {
+		errs = append(errs, fmt.Errorf("KNOWN_ADDRESS_LIFETIME is %s, it cannot be negative", c.KnownAddressLifetime))
 	}
 	return errors.Join(errs...)
 }
@@ -44,16 +48,21 @@ type Sessions struct {
 	now    func() time.Time
 	// refreshKey is what refresh tokens are derived with from those they replace.
 	refreshKey []byte
+	// networkKey is what networks are hashed with.
+	networkKey []byte
 }
 
 // NewSessions makes Sessions over a store. now is the clock of the tokens, secret
 // the one they are signed with.
 func NewSessions(cfg SessionConfig, store *Store, secret auth.Secret, tokens *auth.Tokens, now func() time.Time) (*Sessions, error) {
-	refreshKey, err := secret.Key("refresh token")
-	if err != nil {
-		return nil, err
+	s := &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now}
+	for purpose, key := range map[string]*[]byte{"refresh token": &s.refreshKey, "login network": &s.networkKey} {
+		var err error
+		if *key, err = secret.Key(purpose); err != nil {
+			return nil, err
+		}
 	}
-	return &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now, refreshKey: refreshKey}, nil
+	return s, nil
 }
 
 // Grant is a pair of tokens.
@@ -73,12 +82,12 @@ var ErrRefresh = refusal.New(refusal.Unauthenticated, "invalid-refresh-token", "
 
 const loginSQL = `SELECT id, password_hash, disabled FROM analytics.users WHERE username_key = $1`
 
-// Login checks a password and starts a family. It returns ErrCredentials when
-// user and password do not match.
-func (s *Sessions) Login(ctx context.Context, username, password string) (Grant, error) {
-	grant, err := s.login(ctx, username, password)
+// Login checks a password, starts a family and remembers the network, which is Known
+// from then on. It returns ErrCredentials when user and password do not match.
+func (s *Sessions) Login(ctx context.Context, username, password, network string) (Grant, error) {
+	grant, err := s.login(ctx, username, password, network)
 	if errors.Is(err, errChanged) {
-		grant, err = s.login(ctx, username, password)
+		grant, err = s.login(ctx, username, password, network)
 	}
 	if errors.Is(err, errChanged) {
 		return Grant{}, ErrCredentials
@@ -90,7 +99,7 @@ func (s *Sessions) Login(ctx context.Context, username, password string) (Grant,
 // was being checked.
 var errChanged = errors.New("the password changed while it was checked")
 
-func (s *Sessions) login(ctx context.Context, username, password string) (Grant, error) {
+func (s *Sessions) login(ctx context.Context, username, password, network string) (Grant, error) {
 	if err := s.hasher.Full(); err != nil {
 		return Grant{}, err
 	}
@@ -116,7 +125,11 @@ func (s *Sessions) login(ctx context.Context, username, password string) (Grant,
 			return Grant{}, err
 		}
 	}
-	return s.start(ctx, id, hash)
+	grant, err := s.start(ctx, id, hash)
+	if err != nil {
+		return Grant{}, err
+	}
+	return grant, s.remember(ctx, id, username, network)
 }
 
 const rehashSQL = `UPDATE analytics.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`

@@ -20,7 +20,10 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
 
-const password = "seven green lamps"
+const (
+	password = "seven green lamps"
+	home     = "192.0.2.1" // where users log in
+)
 
 // cheap parameters keep the tests fast.
 var cheap = argon2id.Params{Memory: 64, Iterations: 1, Parallelism: 1, SaltLength: 16, KeyLength: 32}
@@ -32,7 +35,7 @@ func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now f
 	const secret = "0123456789abcdef0123456789abcdef"
 	tokens, err := auth.NewTokens(secret, now)
 	require.NoError(t, err)
-	s, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour, RefreshGrace: 10 * time.Second},
+	s, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour, RefreshGrace: 10 * time.Second, KnownAddressLifetime: 48 * time.Hour},
 		store.New(pool, hasher), secret, tokens, now)
 	require.NoError(t, err)
 	return s
@@ -138,7 +141,7 @@ func TestLogin(t *testing.T) {
 	s := newSessions(t, pool, cheap, time.Now)
 	u := user(t, s, "Ann")
 	for _, name := range []string{"Ann", "ANN", " ann", "ａnn"} {
-		g, err := s.Login(t.Context(), name, password)
+		g, err := s.Login(t.Context(), name, password, home)
 		require.NoError(t, err, name)
 		require.Equal(t, "bearer", g.TokenType)
 		require.Equal(t, 900, g.ExpiresIn)
@@ -153,7 +156,7 @@ func TestLogin(t *testing.T) {
 		"bad UTF-8":       {"ann\xff", password},
 		"endless name":    {strings.Repeat("a", 50_000), password},
 	} {
-		_, err := s.Login(t.Context(), c[0], c[1])
+		_, err := s.Login(t.Context(), c[0], c[1], home)
 		require.ErrorIs(t, err, store.ErrCredentials, name)
 	}
 	var stored int
@@ -162,7 +165,7 @@ func TestLogin(t *testing.T) {
 
 	_, err := pool.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, u.ID)
 	require.NoError(t, err)
-	_, err = s.Login(t.Context(), "ann", password)
+	_, err = s.Login(t.Context(), "ann", password, home)
 	require.ErrorIs(t, err, store.ErrCredentials)
 }
 
@@ -178,7 +181,7 @@ func TestLoginReplacesOutdatedHashes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if _, err := s.Login(t.Context(), "ann", password); err != nil {
+			if _, err := s.Login(t.Context(), "ann", password, home); err != nil {
 				t.Error(err)
 			}
 		})
@@ -187,7 +190,7 @@ func TestLoginReplacesOutdatedHashes(t *testing.T) {
 	var hash string
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT password_hash FROM analytics.users`).Scan(&hash))
 	require.Contains(t, hash, "m=128,")
-	_, err := s.Login(t.Context(), "ann", password)
+	_, err := s.Login(t.Context(), "ann", password, home)
 	require.NoError(t, err)
 }
 
@@ -195,7 +198,7 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t, pgtest.New(t), cheap, time.Now)
 	u := user(t, s, "ann")
-	g, err := s.Login(t.Context(), "ann", password)
+	g, err := s.Login(t.Context(), "ann", password, home)
 	require.NoError(t, err)
 	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
 	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), store.ErrCredentials)
@@ -203,14 +206,14 @@ func TestChangePassword(t *testing.T) {
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.NoError(t, err, "nothing has changed yet")
 
-	g, err = s.Login(t.Context(), "ann", password)
+	g, err = s.Login(t.Context(), "ann", password, home)
 	require.NoError(t, err)
 	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, password, "another good one"))
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.ErrorIs(t, err, store.ErrRefresh)
-	_, err = s.Login(t.Context(), "ann", password)
+	_, err = s.Login(t.Context(), "ann", password, home)
 	require.ErrorIs(t, err, store.ErrCredentials)
-	_, err = s.Login(t.Context(), "ann", "another good one")
+	_, err = s.Login(t.Context(), "ann", "another good one", home)
 	require.NoError(t, err)
 }
 
@@ -225,7 +228,7 @@ func TestChangePasswordAgainstLogins(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, err := s.Login(t.Context(), "ann", old); err != nil && !errors.Is(err, store.ErrCredentials) {
+				if _, err := s.Login(t.Context(), "ann", old, home); err != nil && !errors.Is(err, store.ErrCredentials) {
 					t.Error(err)
 				}
 			})
@@ -367,7 +370,7 @@ func TestAwayPostgresIs503(t *testing.T) {
 	s := newSessions(t, pool, cheap, time.Now)
 	_, err = s.CreateUser(t.Context(), store.NewUser{Username: "ann", Password: password})
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")
-	_, err = s.Login(t.Context(), "ann", password)
+	_, err = s.Login(t.Context(), "ann", password, home)
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 	_, err = s.Refresh(t.Context(), "er_x")
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")

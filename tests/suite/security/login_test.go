@@ -41,32 +41,55 @@ func spoofing(n int) *caller {
 	return c
 }
 
-// TestGuessing guesses the password of one account, through all replicas, from
-// ever other addresses.
+// TestGuessing guesses the password of one account, through all replicas: from one
+// address, from ever other ones, and from the user's own.
 func TestGuessing(t *testing.T) {
 	t.Parallel()
-	u := register(t, "guessed")
-	bases := []string{gateway, accounts[0].url, accounts[1].url}
-	const allowed = 5 // RATE_LIMIT_LOGIN_FAILURES
-	failures := 0
-	guess := func() {
-		failures++
+	u := register(t, "guessed") // through the gateway: from 127.0.0.1
+	const (
+		one = 5  // RATE_LIMIT_LOGIN_FAILURES
+		all = 30 // RATE_LIMIT_LOGIN_FAILURES_ALL
+	)
+	guesses := 0
+	// The replicas take 127.0.0.1 for a gateway, and believe it.
+	guess := func(address int) *answer {
+		guesses++
 		body := object("username", u.username, "password", keep("a guess", rand.Text()))
-		spoofing(failures).ask(t, "POST", bases[failures%3]+"/api/auth/token", body).is(t, 401, 429)
+		return spoofing(address).ask(t, "POST", accounts[guesses%2].url+"/api/auth/token", body).is(t, 401, 429)
 	}
-	for range allowed {
-		guess()
+	refused := func(c *caller, base, name string) {
+		t.Helper()
+		a := c.ask(t, "POST", base+"/api/auth/token", object("username", name, "password", u.password)).is(t, 429)
+		wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+		require.NoError(t, err)
+		require.Positive(t, wait)
 	}
-	for n, base := range bases {
-		// Not even the right one is looked at, in whatever spelling of the name.
-		for _, name := range []string{u.username, " " + u.username, "GUESSED" + u.username[len("guessed"):]} {
-			guess() // one more may be allowed every 12 s
-			a := spoofing(100+n).ask(t, "POST", base+"/api/auth/token", object("username", name, "password", u.password)).is(t, 429)
-			wait, err := strconv.Atoi(a.header.Get("Retry-After"))
-			require.NoError(t, err)
-			require.Positive(t, wait)
+	for range one {
+		guess(1)
+	}
+	// Not even the right one is looked at, in whatever spelling of the name.
+	for n, name := range []string{u.username, " " + u.username, "GUESSED" + u.username[len("guessed"):]} {
+		guess(1) // one more may be allowed every 12 s
+		refused(spoofing(1), accounts[n%2].url, name)
+	}
+	u.login(t, "not locked out by one address")
+
+	checked := 0
+	for n := range 2 * all {
+		if guess(10+n).status == 401 {
+			checked++
 		}
 	}
+	require.Less(t, checked, 2*all, "many addresses do not make it quick")
+	guess(100) // one more may be allowed every 6 s
+	refused(spoofing(101), accounts[0].url, u.username)
+	u.login(t, "not locked out by many addresses")
+
+	// Nor do the headers of a client of the gateway make addresses of one.
+	for n := range one {
+		spoofing(110+n).ask(t, "POST", gateway+"/api/auth/token", object("username", u.username, "password", keep("a guess", rand.Text()))).is(t, 401)
+	}
+	refused(spoofing(120), gateway, u.username)
 	// Logged-in users notice nothing, but their logins are no way to guess on.
 	u.ask(t, "GET", gateway+"/api/auth/me", "").is(t, 200)
 	u.ask(t, "POST", gateway+"/api/auth/password", object("old_password", "a guess", "new_password", "a new password of 1")).is(t, 429)
@@ -127,7 +150,7 @@ func TestWithoutRedis(t *testing.T) {
 // TestWhoExists compares what a stranger learns from a refused login: the same
 // answer after the same time, whether the account exists or not. It runs alone.
 func TestWhoExists(t *testing.T) {
-	r := strict(t, 2, "RATE_LIMIT_LOGIN_FAILURES=10000/s")
+	r := strict(t, 2, "RATE_LIMIT_LOGIN_FAILURES=10000/s", "RATE_LIMIT_LOGIN_FAILURES_ALL=10000/s")
 	known, disabled := register(t, "known"), register(t, "disabled")
 	_, err := db.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, disabled.id)
 	require.NoError(t, err)
