@@ -12,6 +12,7 @@ require (
 	github.com/prometheus/client_golang v1.25.0
 	github.com/redis/go-redis/v9 v9.23.0
 	github.com/stretchr/testify v1.12.1
+	go.mau.fi/util v0.9.4
 	go.uber.org/zap v1.28.0
 	golang.org/x/text v0.43.0
 )

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
@@ -34,6 +35,8 @@ type Config struct {
 type Service struct {
 	server *server.Server
 	limits redis.UniversalClient
+	store  *store.Store
+	log    *zap.Logger
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -59,13 +62,14 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
 		ratelimit.Middleware(limiter),
 	)
-	sessions, err := store.NewSessions(cfg.Sessions, store.New(deps.Pool, hasher), cfg.Auth.AuthSecret, tokens, clock.Now)
+	accounts := store.New(deps.Pool, hasher)
+	sessions, err := store.NewSessions(cfg.Sessions, accounts, cfg.Auth.AuthSecret, tokens, clock.Now)
 	if err != nil {
 		return nil, err
 	}
 	api.Register(srv.API, cfg.API, api.Deps{Sessions: sessions, Limiter: limiter})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
-	return &Service{server: srv, limits: limits}, nil
+	return &Service{server: srv, limits: limits, store: accounts, log: deps.Log}, nil
 }
 
 // Close closes the connections to Redis.
@@ -74,8 +78,8 @@ func (s *Service) Close() error { return s.limits.Close() }
 // Server has the service's routes.
 func (s *Service) Server() *server.Server { return s.server }
 
-// Run returns when ctx ends: the service has no work in the background.
+// Run works in the background until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	<-ctx.Done()
+	s.store.KeepSkeletons(ctx, s.log)
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/account/naming"
 	"eventanalytics/services/account/store"
 )
 
@@ -94,7 +95,7 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 func (h *handlers) attempt(ctx context.Context, username string, verify func(network string) error) error {
 	network := ratelimit.Network(ctx)
 	return h.Limiter.Attempt(ctx, ratelimit.Login{
-		Account: store.UsernameKey(username),
+		Account: naming.Key(username),
 		Known:   func(ctx context.Context) (bool, error) { return h.Sessions.Known(ctx, username, network) },
 		Failed:  store.ErrCredentials,
 	}, func() error { return verify(network) })

@@ -14,8 +14,8 @@ import (
 
 type registerInput struct {
 	Body struct {
-		Username string  `json:"username" minLength:"1" maxLength:"150" doc:"Name to log in with; upper and lower case are the same" example:"ann"`
-		Password string  `json:"password" doc:"8 to 256 bytes, none of the commonest passwords" example:"seven green lamps"`
+		Username string  `json:"username" minLength:"1" maxLength:"150" doc:"Name to log in with; upper and lower case are the same. Letters of one script, no invisible characters, and not to be mistaken for the name of another user" example:"ann"`
+		Password string  `json:"password" doc:"8 to 256 bytes; none of the commonest passwords, not the user name or e-mail address, and more than spaces" example:"seven green lamps"`
 		Email    *string `json:"email,omitempty" nullable:"true" doc:"E-mail address" example:"ann@example.com"`
 		FullName *string `json:"full_name,omitempty" nullable:"true" doc:"Full name" example:"Ann Example"`
 	} `nameHint:"Registration"`
@@ -31,7 +31,7 @@ func (h *handlers) registerUser(api huma.API) {
 		Method:        http.MethodPost,
 		Path:          "/api/auth/register",
 		Summary:       "Make an account",
-		Description:   "Makes a user and a project of their own. Where registration is closed the answer is 403.",
+		Description:   "Makes a user and a project of their own. A name that is taken, or looks like one that is, is answered with 409. Where registration is closed the answer is 403.",
 		DefaultStatus: http.StatusCreated,
 	}, tagAccounts, http.StatusForbidden, http.StatusConflict), ratelimit.ClassRegister),
 		func(op huma.Operation) { huma.Register(api, op, h.register) },
@@ -85,7 +85,7 @@ func (h *handlers) me(ctx context.Context, _ *struct{}) (*userOutput, error) {
 type passwordInput struct {
 	Body struct {
 		Old string `json:"old_password" doc:"The password up to now"`
-		New string `json:"new_password" doc:"8 to 256 bytes, none of the commonest passwords"`
+		New string `json:"new_password" doc:"8 to 256 bytes; none of the commonest passwords, not the user name or e-mail address, and more than spaces"`
 	} `nameHint:"PasswordChange"`
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
 )
 
 // APIKey of a project, without its secret.
@@ -53,7 +54,7 @@ RETURNING id, project_id, name, scope, prefix, created_at, revoked_at`
 
 // CreateKey makes an API key, on behalf of owner.
 func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string, scope auth.Scope) (k NewAPIKey, err error) {
-	if err := checkText("name", name, maxName); err != nil {
+	if err := naming.Text("name", name, maxName); err != nil {
 		return k, err
 	}
 	key, hash := auth.NewCredential(auth.KeyPrefix)

@@ -9,6 +9,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
 )
 
 // Member of a project.
@@ -54,8 +55,8 @@ func (s *Store) SetMember(ctx context.Context, project, owner int64, username st
 	err = s.within(ctx, project, owner, true, "setting a member", func(tx pgx.Tx) error {
 		var user int64
 		err := pgx.ErrNoRows
-		if checkText("username", username, maxUsername) == nil {
-			err = tx.QueryRow(ctx, findUserSQL, UsernameKey(username)).Scan(&user)
+		if naming.Possible(username) {
+			err = tx.QueryRow(ctx, findUserSQL, naming.Key(username)).Scan(&user)
 		}
 		if errors.Is(err, pgx.ErrNoRows) {
 			return refusal.InvalidField("unknown-user", "username", "there is no such user")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+
+	"eventanalytics/services/account/naming"
 )
 
 // knownNetworks is how many networks are remembered of a user: those of a home, an
@@ -19,10 +21,10 @@ SELECT EXISTS (
 // Known reports whether there was a login to the account from the network lately. Of
 // an account that does not exist it finds none.
 func (s *Sessions) Known(ctx context.Context, username, network string) (known bool, err error) {
-	if checkText("username", username, maxUsername) != nil {
+	if !naming.Possible(username) {
 		return false, nil // no account has such a name
 	}
-	err = s.pool.QueryRow(ctx, knownSQL, UsernameKey(username), s.networkHash(username, network), s.now().Add(-s.cfg.KnownAddressLifetime)).Scan(&known)
+	err = s.pool.QueryRow(ctx, knownSQL, naming.Key(username), s.networkHash(username, network), s.now().Add(-s.cfg.KnownAddressLifetime)).Scan(&known)
 	if err != nil {
 		return false, wrap("looking for a known address", err)
 	}
@@ -60,6 +62,6 @@ func (s *Sessions) remember(ctx context.Context, user int64, username, network s
 // the same place.
 func (s *Sessions) networkHash(username, network string) []byte {
 	mac := hmac.New(sha256.New, s.networkKey)
-	mac.Write([]byte(UsernameKey(username) + "\x00" + network)) // a network has no NUL
+	mac.Write([]byte(naming.Key(username) + "\x00" + network)) // a network has no NUL
 	return mac.Sum(nil)
 }

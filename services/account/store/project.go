@@ -9,6 +9,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
 )
 
 // Project as one of its members sees it.
@@ -49,7 +50,7 @@ SELECT p.id, p.name, m.role, false, p.created_at FROM p CROSS JOIN m`
 
 // CreateProject makes a project owned by user.
 func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Project, error) {
-	if err := checkText("name", name, maxName); err != nil {
+	if err := naming.Text("name", name, maxName); err != nil {
 		return Project{}, err
 	}
 	rows, _ := s.pool.Query(ctx, createProjectSQL, name, user)

@@ -12,6 +12,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
 )
 
 // SessionConfig of logins.
@@ -107,8 +108,8 @@ func (s *Sessions) login(ctx context.Context, username, password, network string
 	var hash string
 	var disabled bool
 	// Postgres refuses some texts; that would look like an error of ours.
-	if checkText("username", username, maxUsername) == nil {
-		err := s.pool.QueryRow(ctx, loginSQL, UsernameKey(username)).Scan(&id, &hash, &disabled)
+	if naming.Possible(username) {
+		err := s.pool.QueryRow(ctx, loginSQL, naming.Key(username)).Scan(&id, &hash, &disabled)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return Grant{}, wrap("reading a user", err)
 		}
@@ -213,7 +214,7 @@ func (s *Sessions) Logout(ctx context.Context, family string) error {
 }
 
 const (
-	passwordSQL       = `SELECT password_hash FROM analytics.users WHERE id = $1`
+	passwordSQL       = `SELECT password_hash, username, coalesce(email, '') FROM analytics.users WHERE id = $1`
 	changePasswordSQL = `UPDATE analytics.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`
 	endOthersSQL      = `
 UPDATE analytics.token_families SET revoked_at = now()
@@ -223,12 +224,12 @@ WHERE user_id = $1 AND id <> $2::uuid AND revoked_at IS NULL`
 // ChangePassword replaces a user's password and ends all logins but the family
 // given. It returns ErrCredentials when old is wrong.
 func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, fresh string) error {
-	if err := password.Check("new_password", fresh); err != nil {
-		return err
-	}
-	var hash string
-	if err := s.pool.QueryRow(ctx, passwordSQL, user).Scan(&hash); err != nil {
+	var hash, username, email string
+	if err := s.pool.QueryRow(ctx, passwordSQL, user).Scan(&hash, &username, &email); err != nil {
 		return wrap("reading a user", err)
+	}
+	if err := password.Check("new_password", fresh, username, email); err != nil {
+		return err
 	}
 	ok, _, err := s.hasher.Verify(ctx, old, hash)
 	if err != nil {

@@ -109,6 +109,12 @@ func TestUserNames(t *testing.T) {
 		"taken, as a sign":   {"℡", refusal.Conflict, "username-taken"},
 		"markup":             {`<b>'; DROP TABLE users;--`, 0, ""},
 		"right to left":      {"מרים", 0, ""},
+		"zero width":         {"an\u200bn", refusal.Invalid, "invalid-character"},
+		"soft hyphen":        {"an\u00adn", refusal.Invalid, "invalid-character"},
+		"Hangul filler":      {"\u3164", refusal.Invalid, "invalid-character"},
+		"blank Braille":      {"\u2800", refusal.Invalid, "invalid-character"},
+		"mixed scripts":      {"аdmin", refusal.Invalid, "mixed-scripts"},
+		"looks like another": {"teI", refusal.Conflict, "username-taken"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			u, err := s.CreateUser(t.Context(), store.NewUser{Username: c.username, Password: password})
@@ -125,7 +131,7 @@ func TestUserNames(t *testing.T) {
 	for field, n := range map[string]store.NewUser{
 		"password":  {Username: "x", Password: "short"},
 		"email":     {Username: "x", Password: password, Email: "Ann <ann@example.com>"},
-		"full_name": {Username: "x", Password: password, FullName: "a\tb"},
+		"full_name": {Username: "x", Password: password, FullName: "a\u202eb"},
 	} {
 		_, err := s.CreateUser(t.Context(), n)
 		var r *refusal.Error

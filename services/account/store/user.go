@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
 )
 
 // User is an account as its owner may see it.
@@ -28,8 +29,8 @@ type NewUser struct {
 // One statement, so one transaction: no user is without a project of their own.
 const createUserSQL = `
 WITH u AS (
-    INSERT INTO analytics.users (username, username_key, email, full_name, password_hash)
-    VALUES ($1, $2, nullif($3, ''), nullif($4, ''), $5)
+    INSERT INTO analytics.users (username, username_key, username_skeleton, email, full_name, password_hash)
+    VALUES ($1, $2, $3, nullif($4, ''), nullif($5, ''), $6)
     RETURNING id, username, email, full_name, disabled
 ), p AS (
     INSERT INTO analytics.projects (name, home_of)
@@ -43,7 +44,7 @@ SELECT u.id, u.username, u.email, u.full_name, u.disabled, p.id AS project_id
 FROM u CROSS JOIN p`
 
 // CreateUser makes an account with a project of its own. It refuses invalid fields
-// by name, and a name that is taken as a conflict.
+// by name, and a name that is taken, or looks like one that is, as a conflict.
 func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err := n.check(); err != nil {
 		return User{}, err
@@ -52,13 +53,24 @@ func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	if err != nil {
 		return User{}, err
 	}
-	rows, _ := s.pool.Query(ctx, createUserSQL, n.Username, UsernameKey(n.Username), n.Email, n.FullName, hash)
-	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
+	var u User
+	key, skeleton := naming.Key(n.Username), naming.Skeleton(n.Username)
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := reserve(ctx, tx, skeleton, key); err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, createUserSQL, n.Username, key, skeleton, n.Email, n.FullName, hash)
+		u, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
+		return err
+	})
+	var refused *refusal.Error
 	var conflict *pgconn.PgError
-	if errors.As(err, &conflict) && conflict.Code == uniqueViolation {
+	switch {
+	case errors.As(err, &refused):
+		return User{}, err
+	case errors.As(err, &conflict) && conflict.Code == uniqueViolation:
 		return User{}, refusal.New(refusal.Conflict, "username-taken", "username: is taken")
-	}
-	if err != nil {
+	case err != nil:
 		return User{}, wrap("creating a user", err)
 	}
 	return u, nil
@@ -72,7 +84,7 @@ FROM analytics.users AS u
 JOIN analytics.projects AS p ON p.home_of = u.id
 WHERE u.id = $1`
 
-// User returns an store.
+// User returns a user.
 func (s *Store) User(ctx context.Context, id int64) (User, error) {
 	rows, _ := s.pool.Query(ctx, userSQL, id)
 	u, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])

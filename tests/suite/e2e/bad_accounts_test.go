@@ -108,6 +108,20 @@ var registrations = []registration{
 	{38, "name in another case", func(c *caller, _ string) object {
 		return object{"username": strings.ToUpper(c.Username), "password": password}
 	}, 409, "username-taken", ""},
+	{37, "password of spaces", secretly("         "), 422, "blank", "password"},
+	{37, "password of NULs", secretly(strings.Repeat("\x00", 8)), 422, "blank", "password"},
+	{37, "password equal to the name", func(_ *caller, name string) object {
+		return object{"username": name, "password": strings.ToUpper(name)}
+	}, 422, "same-as-name", "password"},
+	{38, "name with a zero-width space", called("a\u200b…"), 422, "invalid-character", "username"},
+	{38, "name with a soft hyphen", called("a\u00ad…"), 422, "invalid-character", "username"},
+	{38, "name of a Hangul filler", called("\u3164"), 422, "invalid-character", "username"},
+	{38, "name of blank Braille", called("\u2800"), 422, "invalid-character", "username"},
+	{38, "name of Latin and Cyrillic letters", called("аdmin…"), 422, "mixed-scripts", "username"},
+	{38, "name that looks like another", func(c *caller, _ string) object {
+		return object{"username": strings.Replace(c.Username, "-", "‐", 1), "password": password}
+	}, 409, "username-taken", ""},
+	{38, "full name with a direction override", also("full_name", "a\u202eb"), 422, "invalid-character", "full_name"},
 	{42, "with a role", also("role", "admin"), 422, "unknown-field", "role"},
 	{42, "with an id", also("id", 1), 422, "unknown-field", "id"},
 	{42, "disabled", also("disabled", false), 422, "unknown-field", "disabled"},
