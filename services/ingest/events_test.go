@@ -48,7 +48,7 @@ func newAPI(t *testing.T, limits intake.Limits) *api {
 		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates:  ratelimit.Config{Ingest: rate},
-		Intake: intake.Config{Limits: limits, Store: store.Config{GroupCommit: true}},
+		Intake: intake.Config{Limits: limits, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
 	}
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)

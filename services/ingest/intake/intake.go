@@ -40,6 +40,7 @@ type Intake struct {
 	tokens   outbox.Tokens
 	now      func() time.Time
 	log      *zap.Logger
+	kept     *kept
 	metrics  metrics
 	appended chan struct{} // holds a token while the worker should be woken
 }
@@ -50,6 +51,7 @@ func New(cfg Config, deps Deps) *Intake {
 		limits: cfg.Limits, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool),
 		budget: body.NewBudget(cfg.Limits.MaxInFlight, deps.Registry),
 		tokens: deps.Tokens, now: deps.Now, log: deps.Log,
+		kept:    &kept{cfg: cfg.Kept, added: map[int64]volume{}},
 		metrics: newMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
@@ -41,6 +42,7 @@ func newIntake(t *testing.T) *tested {
 	in := &tested{pool: pgtest.New(t), registry: prometheus.NewRegistry()}
 	cfg := Config{
 		Limits: Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 2 << 20, MaxFuture: time.Hour},
+		Kept:   KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20},
 		Store:  store.Config{GroupCommit: true},
 	}
 	in.Intake = New(cfg, Deps{Pool: in.pool, Tokens: tokens, Now: time.Now, Log: zaptest.NewLogger(t), Registry: in.registry})
@@ -224,6 +226,39 @@ func TestRefusalsAreKept(t *testing.T) {
 	}
 	require.Equal(t, 1, in.stored(t))
 	require.False(t, in.woken())
+}
+
+// A project that keeps too many answers loses the oldest ones; other projects keep
+// theirs.
+func TestAnswersKeptAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, bounds := range map[string]KeptConfig{
+		"keys":  {MaxKeys: 10, MaxBytes: 1 << 20},
+		"bytes": {MaxKeys: 1000, MaxBytes: 109}, // of answers of 10 bytes
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := newIntake(t)
+			in.kept.cfg = bounds
+			keep := func(p auth.Principal, key string) bool {
+				once := newOnce(key, "a")
+				once.Render = func(Result, error) (Answer, error) { return Answer{Body: []byte("0123456789")}, nil }
+				got, err := in.Accept(t.Context(), p, newBatch(false, newEvent("1")), Options{Once: once})
+				require.NoError(t, err)
+				return got.Kept.Replayed
+			}
+			require.False(t, keep(bob, "old"))
+			for i := range 25 {
+				require.False(t, keep(ann, fmt.Sprint(i)))
+			}
+			require.NoError(t, in.trimKept(t.Context()))
+			require.True(t, keep(bob, "old"))
+			require.True(t, keep(ann, "24"))
+			require.True(t, keep(ann, "15"))
+			require.False(t, keep(ann, "14"))
+			require.EqualValues(t, 15, testutil.ToFloat64(in.metrics.keysDropped))
+		})
+	}
 }
 
 // An answer that cannot be written is none: the events go with it.

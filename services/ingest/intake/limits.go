@@ -12,6 +12,7 @@ import (
 // Config of an Intake.
 type Config struct {
 	Limits Limits
+	Kept   KeptConfig
 	Store  store.Config
 }
 

@@ -8,6 +8,7 @@ import (
 type metrics struct {
 	accepted, duplicates, rejected prometheus.Counter
 	batchEvents                    prometheus.Histogram
+	keysDropped                    prometheus.Counter
 }
 
 func newMetrics(registry prometheus.Registerer) metrics {
@@ -19,6 +20,9 @@ func newMetrics(registry prometheus.Registerer) metrics {
 		accepted:   events.WithLabelValues("accepted"),
 		duplicates: events.WithLabelValues("duplicate"),
 		rejected:   events.WithLabelValues("rejected"),
+		keysDropped: f.NewCounter(prometheus.CounterOpts{
+			Name: "analytics_ingest_idempotency_keys_dropped_total", Help: "Answers to idempotency keys dropped before their time because their project kept too many.",
+		}),
 		batchEvents: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "analytics_ingest_batch_events", Help: "Events per stored request.",
 			Buckets: prometheus.ExponentialBuckets(1, 10, 7),

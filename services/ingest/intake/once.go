@@ -17,7 +17,7 @@ import (
 // Once makes a whole request repeatable under an idempotency key. The answer to
 // the first request with the key is kept in the transaction that stores its
 // events, and given to the later ones, which store nothing. Answers are kept for
-// 24 hours.
+// 24 hours, within the bounds of KeptConfig.
 type Once struct {
 	Key     string // of the client, inside the project; at most 200 characters
 	Request []byte // digest of all that must be equal for the key to mean the same request
@@ -88,6 +88,9 @@ func (in *Intake) once(ctx context.Context, project int64, batch *event.Batch, r
 	})
 	if err != nil {
 		return Result{}, err
+	}
+	if !result.Kept.Replayed {
+		in.kept.add(project, len(result.Kept.Body))
 	}
 	if added {
 		in.stored(batch, out)

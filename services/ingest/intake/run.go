@@ -24,6 +24,7 @@ func (in *Intake) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return in.wakeWorker(ctx) })
 	g.Go(func() error { return in.maintain(ctx) })
+	g.Go(func() error { return in.trimAlways(ctx) })
 	return g.Wait()
 }
 
