@@ -36,15 +36,15 @@ func (l labelled) Gather() ([]*dto.MetricFamily, error) {
 	return families, err
 }
 
-// serveMetrics serves the metrics of all services until ctx ends.
-func serveMetrics(ctx context.Context, ln net.Listener, services []part) error {
-	all := prometheus.Gatherers{metrics.NewRegistry()}
+// serveMetrics serves the metrics of the gateway and of all services until ctx ends.
+func serveMetrics(ctx context.Context, ln net.Listener, gateway prometheus.Gatherer, services []part) error {
+	all := prometheus.Gatherers{metrics.NewRegistry(), labelled{"gateway", gateway}}
 	for _, s := range services {
 		all = append(all, labelled{s.name, s.registry})
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(all, promhttp.HandlerOpts{}))
-	if err := server.Serve(ctx, ln, mux, time.Second); err != nil {
+	if err := server.Serve(ctx, ln, mux, server.Config{DrainTimeout: time.Second}); err != nil {
 		return fmt.Errorf("serving metrics: %w", err)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/services/account"
 	"eventanalytics/services/ingest"
@@ -33,6 +34,7 @@ type Options struct {
 	MaxIdle     time.Duration `env:"DATABASE_MAX_IDLE" envDefault:"5m" doc:"How long a Postgres connection may be idle before it is closed"`
 	RedisURL    string        `env:"REDIS_URL" doc:"URL of a Redis to use instead of an in-process one"`
 	AuthSecret  auth.Secret   `env:"AUTH_SECRET" doc:"Secret of at least 32 random bytes that signs tokens; by default one that is generated once and kept in DATA_DIR/secret"`
+	Connections server.ConnectionConfig
 	Tracing     tracing.Config
 }
 

@@ -34,6 +34,7 @@ type process struct {
 	logs     logging.Config
 	log      *zap.Logger
 	out      io.Writer
+	gateway  *prometheus.Registry
 
 	account, ingest, stats, worker part
 	onClose                        []func()

@@ -49,7 +49,7 @@ func (p *process) run(ctx context.Context, limits *redisServer, db *database) er
 			end()
 			return errors.Join(fmt.Errorf("listening on METRICS_ADDR: %w", err), g.Wait())
 		}
-		g.Go(func() error { return serveMetrics(life, ln, p.parts()) })
+		g.Go(func() error { return serveMetrics(life, ln, p.gateway, p.parts()) })
 	}
 	g.Go(func() error {
 		defer end()
@@ -80,7 +80,8 @@ func (p *process) serve(ctx context.Context) error {
 		return errors.Join(err, ln.Close())
 	}
 	defer context.AfterFunc(ctx, func() { p.log.Info("stopping") })()
-	return server.Serve(ctx, ln, g, p.services.Ingest.HTTP.DrainTimeout)
+	ln = server.LimitConnections(ln, p.options.Connections, p.gateway)
+	return server.Serve(ctx, ln, g, p.services.Ingest.HTTP)
 }
 
 func awaitReady(ctx context.Context, g *gateway.Gateway) error {

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/logging"
@@ -75,7 +77,7 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 	}
 	defer func() { err = errors.Join(err, db.close()) }()
 
-	p := &process{options: o, services: cfg, logs: logs, log: log, out: out}
+	p := &process{options: o, services: cfg, logs: logs, log: log, out: out, gateway: prometheus.NewRegistry()}
 	defer p.close()
 	if err := p.makeParts(ctx, db); err != nil {
 		return err

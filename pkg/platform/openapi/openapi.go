@@ -10,6 +10,8 @@ import (
 	"github.com/labstack/echo/v5"
 	"github.com/swaggest/swgui"
 	swagger "github.com/swaggest/swgui/v5emb"
+
+	"eventanalytics/pkg/platform/server"
 )
 
 //go:embed openapi.json
@@ -21,7 +23,7 @@ func Document() []byte { return document }
 // Register adds /openapi.json and Swagger UI at /docs. All of the page's files are
 // served by this process.
 func Register(e *echo.Echo) {
-	e.GET("/openapi.json", func(c *echo.Context) error {
+	e.Match(server.Get, "/openapi.json", func(c *echo.Context) error {
 		return c.Blob(http.StatusOK, echo.MIMEApplicationJSON, document)
 	})
 	page := echo.WrapHandler(swagger.NewHandlerWithConfig(swgui.Config{
@@ -32,7 +34,7 @@ func Register(e *echo.Echo) {
 			"tryItOutEnabled": "true",
 		},
 	}))
-	e.GET("/docs", page)
-	e.GET("/docs/*", page)
-	e.GET("/", func(c *echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
+	e.Match(server.Get, "/docs", page)
+	e.Match(server.Get, "/docs/*", page)
+	e.Match(server.Get, "/", func(c *echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 }

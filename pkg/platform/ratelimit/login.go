@@ -83,7 +83,7 @@ func (l *Limiter) enterAccount(ctx context.Context, login Login) (leave func(), 
 // Network is where the request comes from, as limits see it: the client's address, or
 // its /64 for IPv6.
 func Network(ctx context.Context) string {
-	return network(server.RequestFrom(ctx).ClientIP)
+	return server.Network(server.RequestFrom(ctx).ClientIP)
 }
 
 // note makes the answer's RateLimit-* headers speak of r.

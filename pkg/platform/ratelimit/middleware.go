@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -59,19 +58,6 @@ func subject(ctx context.Context) string {
 		return "user " + strconv.FormatInt(p.UserID, 10)
 	}
 	return "address " + Network(ctx)
-}
-
-// network is the address itself, or its /64 for IPv6: one customer has all of it.
-func network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil || a.Unmap().Is4() {
-		return address
-	}
-	p, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return address
-	}
-	return p.String()
 }
 
 func setHeaders(ctx huma.Context, r result) {

@@ -236,7 +236,11 @@ type adapter struct {
 
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
-	a.echo.Add(op.Method, path, func(c *echo.Context) error {
+	methods := []string{op.Method}
+	if op.Method == http.MethodGet {
+		methods = Get
+	}
+	a.echo.Match(methods, path, func(c *echo.Context) error {
 		handler(&echoContext{op: op, c: c})
 		return nil
 	})

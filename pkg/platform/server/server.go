@@ -32,6 +32,7 @@ type Config struct {
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"Origins from which browsers may call, comma-separated"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop still accepts requests, with /readyz 503, so that the gateway can switch to another replica"`
 	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
+	MinBodyRate    int64         `env:"MIN_BODY_RATE" envDefault:"4096" doc:"Bytes per second below which the body of a request may not fall for longer than 15 s; 0 for any. It may pause for 15 s and take 5 min in all"`
 }
 
 // Validate reports everything that is wrong with the settings.
@@ -39,6 +40,9 @@ func (c *Config) Validate() error {
 	_, err := ipExtractor(c.TrustedProxies)
 	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
 		err = errors.Join(err, errors.New("DRAIN_DELAY and DRAIN_TIMEOUT must not be negative"))
+	}
+	if c.MinBodyRate < 0 {
+		err = errors.Join(err, fmt.Errorf("MIN_BODY_RATE is %d, it cannot be negative", c.MinBodyRate))
 	}
 	return err
 }
@@ -75,7 +79,7 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 	if tracing.On() {
 		e.Use(spans())
 	}
-	e.Use(s.observe, recoverPanics)
+	e.Use(s.observe, recoverPanics, checkText)
 	if len(cfg.CORSOrigins) > 0 {
 		cors, err := middleware.CORSConfig{
 			AllowOrigins:  cfg.CORSOrigins,
@@ -90,11 +94,14 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 		e.Use(cors)
 	}
 	s.API = newAPI(e)
-	e.GET("/healthz", func(c *echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
-	e.GET("/readyz", s.ready)
-	e.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
+	e.Match(Get, "/healthz", func(c *echo.Context) error { return c.JSON(http.StatusOK, map[string]string{"status": "ok"}) })
+	e.Match(Get, "/readyz", s.ready)
+	e.Match(Get, "/metrics", echo.WrapHandler(promhttp.HandlerFor(registry, promhttp.HandlerOpts{})))
 	return s, nil
 }
+
+// Get are the methods of a route that is read: HEAD is GET without the body.
+var Get = []string{http.MethodGet, http.MethodHead}
 
 // AddState makes /readyz show the result of state under name.
 func (s *Server) AddState(name string, state func() string) { s.states[name] = state }
@@ -151,7 +158,7 @@ func (s *Server) run(ctx context.Context, ln net.Listener, background func(conte
 	g.Go(func() error { return background(life) })
 	g.Go(func() error {
 		defer end()
-		return Serve(listening, ln, s.echo, s.cfg.DrainTimeout)
+		return Serve(listening, ln, s.echo, s.cfg)
 	})
 	g.Go(func() error {
 		defer stop()
@@ -182,14 +189,16 @@ func (s *Server) drain(ctx, life context.Context) {
 	}
 }
 
-// Serve serves on ln until ctx ends, then gives running requests at most drain to
-// finish. The timeouts disconnect clients that are slow on purpose: 10 s for the
-// header, 5 min for a whole request.
-func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Duration) error {
+// Serve serves on ln until ctx ends, then gives running requests at most
+// cfg.DrainTimeout to finish. The timeouts disconnect clients that are slow on
+// purpose: 10 s for the header, 5 min for a whole request, cfg.MinBodyRate for its
+// body. A request that is answered before its body was read gets its answer all the
+// same.
+func Serve(ctx context.Context, ln net.Listener, h http.Handler, cfg Config) error {
 	srv := &http.Server{
-		Handler:           h,
+		Handler:           &bodies{next: h, rate: cfg.MinBodyRate, patience: bodyPatience, stopping: ctx},
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       5 * time.Minute,
+		ReadTimeout:       maxRequest,
 		IdleTimeout:       75 * time.Second,
 		// net/http adds 4 KiB of its own, so headers may take 32 KiB in all, as at the gateway.
 		MaxHeaderBytes: 28 << 10,
@@ -203,7 +212,7 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, drain time.Dura
 	})
 	g.Go(func() error {
 		<-ctx.Done()
-		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.DrainTimeout)
 		defer cancel()
 		if err := srv.Shutdown(stop); err != nil {
 			return errors.Join(fmt.Errorf("draining HTTP: %w", err), srv.Close())

@@ -304,7 +304,7 @@ func TestServeDrains(t *testing.T) {
 	})
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, ln, h, time.Minute) }()
+	go func() { served <- Serve(ctx, ln, h, Config{DrainTimeout: time.Minute}) }()
 	answer := make(chan string, 1)
 	go func() {
 		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+ln.Addr().String(), nil)

@@ -10,6 +10,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"eventanalytics/pkg/platform/metrics"
+	"eventanalytics/pkg/platform/server"
 )
 
 // metricsTable has the services' own metrics, from the code that registers them.
@@ -28,6 +29,16 @@ func metricsTable(described []described) (string, error) {
 				services[family.GetName()] = append(services[family.GetName()], s.name)
 			}
 		}
+	}
+	front := recorder{prometheus.NewRegistry()}
+	server.LimitConnections(nil, server.ConnectionConfig{}, front)
+	gathered, err := front.Gather()
+	if err != nil {
+		return "", fmt.Errorf("describing the metrics of the gateway: %w", err)
+	}
+	for _, family := range gathered {
+		families[family.GetName()] = family
+		services[family.GetName()] = []string{"standalone"}
 	}
 	var b strings.Builder
 	b.WriteString("| Metric | Type | Labels | Unit | Service | What it is |\n|---|---|---|---|---|---|\n")

@@ -49,7 +49,7 @@ func serve(t *testing.T, g *gateway.Gateway) string {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(ctx, ln, g, time.Minute) }()
+	go func() { served <- server.Serve(ctx, ln, g, server.Config{DrainTimeout: time.Minute}) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-served)
