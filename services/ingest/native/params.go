@@ -42,7 +42,10 @@ func readParams(r *http.Request) (p params, err error) {
 			wrong = append(wrong, problem.FieldError{Field: "atomic", Code: "invalid-parameter", Message: "invalid boolean"})
 		}
 	}
-	if p.key = r.Header.Get("Idempotency-Key"); utf8.RuneCountInString(p.key) > maxKeyLength {
+	p.key = r.Header.Get("Idempotency-Key")
+	if mistake := server.CheckText(p.key); mistake != "" {
+		wrong = append(wrong, problem.FieldError{Field: "Idempotency-Key", Code: "invalid-parameter", Message: mistake})
+	} else if utf8.RuneCountInString(p.key) > maxKeyLength {
 		wrong = append(wrong, problem.FieldError{Field: "Idempotency-Key", Code: "invalid-parameter", Message: "expected length <= 200"})
 	}
 	if len(wrong) > 0 {

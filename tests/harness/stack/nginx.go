@@ -1,12 +1,14 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,25 +21,31 @@ type Gateway struct {
 	// does in Docker when it is too old to do so for a group.
 	Ungrouped bool
 	Server    string // added to the server block, as from gateway.d
+	// PerAddress is CONNECTIONS_PER_ADDRESS, by default that of the compose file.
+	PerAddress int
 }
 
-// nginxConf is what the gateway's configuration is included into; the
-// placeholder is the folder for everything nginx writes.
-const nginxConf = `
-user root;
-daemon off;
-pid {dir}/nginx.pid;
-error_log stderr warn;
-events { worker_connections 1024; }
-http {
-    client_body_temp_path {dir}/nginx-body;
-    proxy_temp_path {dir}/nginx-proxy;
-    fastcgi_temp_path {dir}/nginx-fastcgi;
-    uwsgi_temp_path {dir}/nginx-uwsgi;
-    scgi_temp_path {dir}/nginx-scgi;
-    include {dir}/gateway.conf;
+// perAddress is the default of the compose file.
+const perAddress = 512
+
+// nginxConf is deployments/nginx/nginx.conf for an nginx that reads and writes in dir
+// only.
+func nginxConf(root, dir string) (string, error) {
+	conf, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "nginx.conf"))
+	if err != nil {
+		return "", fmt.Errorf("reading nginx's configuration: %w", err)
+	}
+	var temporary strings.Builder
+	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
+		fmt.Fprintf(&temporary, "    %s_temp_path %s/nginx-%s;\n", what, dir, what)
+	}
+	return strings.NewReplacer(
+		"user nginx;", "user root;\ndaemon off;",
+		"/run/nginx.pid", filepath.Join(dir, "nginx.pid"),
+		"http {\n", "http {\n"+temporary.String(),
+		"/etc/nginx/conf.d/*.conf", filepath.Join(dir, "gateway.conf"),
+	).Replace(string(conf)), nil
 }
-`
 
 // opening bounds how long nginx may take to listen.
 const opening = 30 * time.Second
@@ -61,6 +69,7 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	}
 	values := map[string]string{
 		"LISTEN": g.Listen, "UPSTREAMS": "upstreams.conf", "ACCOUNT": "account", "INGEST": "ingest", "STATS": "stats", "RESOLVER": "127.0.0.1",
+		"CONNECTIONS_PER_ADDRESS": strconv.Itoa(cmp.Or(g.PerAddress, perAddress)),
 	}
 	if g.Ungrouped {
 		values["UPSTREAMS"] = os.DevNull
@@ -70,13 +79,17 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	if err != nil {
 		return nil, err
 	}
+	conf, err := nginxConf(root, dir)
+	if err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Join(dir, "gateway.d"), 0o755); err != nil {
 		return nil, fmt.Errorf("making a folder for nginx: %w", err)
 	}
 	for name, content := range map[string]string{
 		"gateway.conf":          gateway,
 		"gateway.d/server.conf": g.Server,
-		"nginx.conf":            strings.ReplaceAll(nginxConf, "{dir}", dir),
+		"nginx.conf":            conf,
 		"upstreams.conf":        group("account", g.Account) + group("ingest", g.Ingest) + group("stats", g.Stats),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

@@ -188,13 +188,27 @@ func TestGatewayTLS(t *testing.T) {
 	require.NoError(t, err)
 	t.Run("example", func(t *testing.T) { // a folder of its own
 		g := over(s)
+		g.Account = []string{"127.0.0.1:1"}
 		g.Server = strings.NewReplacer("listen 5443", "listen 127.0.0.1:"+port, "/run/tls", dir).Replace(string(example))
 		gateway(t, g)
 		with := func(settings *tls.Config) *caller {
 			return api.Anonymous("https://"+address, &http.Transport{TLSClientConfig: settings, DisableKeepAlives: true})
 		}
-		a := with(&tls.Config{RootCAs: pool}).Get(t, "/readyz").Is(t, 200, "")
+		a := with(&tls.Config{RootCAs: pool}).Get(t, "/docs/").Is(t, 200, "")
 		require.NotEmpty(t, a.Header.Get("Strict-Transport-Security"))
+		// nginx's own refusals too.
+		trusted := with(&tls.Config{RootCAs: pool})
+		for name, refusal := range map[string]*answer{
+			"404": trusted.Get(t, "/metrics").Is(t, 404, "not-found"),
+			"413": trusted.Do(t, http.MethodPost, "/api/auth/token", strings.NewReader(strings.Repeat("x", 3<<20))).Is(t, 413, "too-large"),
+			"414": trusted.Get(t, "/docs?"+strings.Repeat("x", 9<<10)).Is(t, 414, "uri-too-long"),
+			"405": trusted.Do(t, http.MethodTrace, "/docs", nil).Is(t, 405, "method-not-allowed"),
+			"503": trusted.Get(t, "/api/auth/me").Is(t, 503, "unavailable"), // nobody is there
+		} {
+			require.NotEmpty(t, refusal.Header.Get("Strict-Transport-Security"), name)
+		}
+		plain := raw(t, "http://"+address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").Is(t, 400, "malformed-request")
+		require.NotEmpty(t, plain.Header.Get("X-Request-Id"), "plain HTTP at the port of TLS")
 		_, err = with(&tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS11}).Try(t.Context(), http.MethodGet, "/readyz", nil)
 		require.Error(t, err)
 	})
