@@ -84,7 +84,7 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 	shown.Close()
 	summarize(stdout, o, state, state.Records-before, time.Since(begun))
 	if err != nil {
-		return false, fmt.Errorf("after %d events: %w%s", state.Records, err, advice(o))
+		return false, fmt.Errorf("after %d events of %s: %w%s", state.Records, o.File, err, advice(o))
 	}
 	if !o.DryRun {
 		if err := os.Remove(o.Checkpoint); err != nil {

@@ -17,6 +17,8 @@ func check(raw []byte, notBefore, notAfter time.Time) *reject.Fault {
 	switch {
 	case errors.As(err, &malformed):
 		return &reject.Fault{Code: malformed.Code, Reason: malformed.Message}
+	case errors.Is(err, event.ErrEventTooLarge):
+		return &reject.Fault{Code: "too-large", Reason: event.ErrEventTooLarge.Error()}
 	case err != nil: // two values
 		return &reject.Fault{Code: "malformed-json", Reason: err.Error()}
 	case len(b.Invalid) > 0:

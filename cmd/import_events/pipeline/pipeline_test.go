@@ -79,7 +79,7 @@ func TestRunConfirmsInOrder(t *testing.T) {
 	var rejects []string
 	last := int64(0)
 	for i, b := range *confirmed {
-		require.Equal(t, min(10, 95-10*i), b.Records)
+		require.Equal(t, min(10, 96-10*i), b.Records)
 		require.Equal(t, b.Records-len(b.Rejects), b.Accepted)
 		require.Equal(t, b.Accepted, b.Sent)
 		require.GreaterOrEqual(t, b.Progress, last)
@@ -89,8 +89,34 @@ func TestRunConfirmsInOrder(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"4  malformed-json {", `18 event_id invalid-uuid {"event_id":1}`, "19  not-an-object []", `95  malformed-json {"a":1}{}`,
+		"4  malformed-json {", `18 event_id invalid-uuid {"event_id":1}`, "19  not-an-object []", `95 a unknown-field {"a":1}`, "95 event_id missing-field {}",
 	}, rejects)
+}
+
+// Lines follow the rules of the API, mistakes have its codes.
+func TestLinesAreCheckedAsTheServiceDoes(t *testing.T) {
+	t.Parallel()
+	valid := func(properties string) string {
+		return `{"event_id":"` + uuid.NewString() + `","occurred_at":"2025-08-01T00:00:00Z","user_id":1,"event_type":"view","properties":` + properties + `}`
+	}
+	for line, want := range map[string]string{
+		valid(`{"a":1}`) + " " + valid(`null`):                                         "",
+		valid(`{"a":1,"a":2}`):                                                         "duplicate-key",
+		valid(`{"a":"` + strings.Repeat("x", 33<<10) + `"}`):                           "too-large",
+		valid(`{"a":` + strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000) + `}`): "too-deep",
+		valid(`1`): "invalid-field",
+		`{"a":"` + strings.Repeat("x", 1<<20) + `"}`: "too-large",
+		"{\"a\":\xff}": "malformed-json",
+	} {
+		cfg, confirmed := configure(t, file(t, 1, func(int) string { return line }), nil)
+		cfg.Uploader = nil
+		require.NoError(t, pipeline.Run(t.Context(), cfg))
+		got := ""
+		for _, r := range (*confirmed)[0].Rejects {
+			got = r.Code
+		}
+		require.Equal(t, want, got, "%.100s", line)
+	}
 }
 
 func TestADryRunSendsNothing(t *testing.T) {

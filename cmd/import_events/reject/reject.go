@@ -22,8 +22,11 @@ type Fault struct {
 type Row struct {
 	Line int64 // where it starts in the file, from 1; for Parquet the row, from 1
 	Fault
-	Text []byte // as in the file; for Parquet as JSON
+	Text []byte // as in the file; for Parquet as JSON. At most the first MiB is written
 }
+
+// maxText bounds how much of a row is written. No event has as much.
+const maxText = 1 << 20
 
 // Header is the first line of the file.
 var Header = []string{"line", "column", "code", "reason", "row"}
@@ -81,7 +84,7 @@ func (w *File) Append(rows []Row) (int64, error) {
 		_ = w.csv.Write(Header) // the writer keeps its first error for Error
 	}
 	for _, r := range rows {
-		_ = w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Column, r.Code, r.Reason, string(r.Text)})
+		_ = w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Column, r.Code, r.Reason, string(r.Text[:min(len(r.Text), maxText)])})
 	}
 	w.csv.Flush()
 	if err := errors.Join(w.csv.Error(), w.buffer.Flush()); err != nil {

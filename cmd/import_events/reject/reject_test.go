@@ -64,3 +64,16 @@ func TestANewImportBeginsAnEmptyFile(t *testing.T) {
 	require.NoError(t, f.Close())
 	require.NoFileExists(t, path)
 }
+
+func TestLongRowsAreCut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "rejects.csv")
+	w, err := reject.Open(path, 0)
+	require.NoError(t, err)
+	_, err = w.Append([]reject.Row{{Line: 2, Fault: reject.Fault{Code: "too-large"}, Text: bytes.Repeat([]byte("x"), 3<<20)}})
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.InDelta(t, 1<<20, info.Size(), 100)
+}

@@ -7,28 +7,35 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"eventanalytics/cmd/import_events/reject"
 )
 
 // table is a CSV file as in RFC 4180: fields with commas, quotes or line breaks are
 // quoted, with quotes inside them doubled; the first line names the columns.
+//
+// encoding/csv is not used because it turns CR LF inside quotes into LF, which makes
+// an exported event another one, and because it holds a row whole, however long.
 type table struct {
 	*text
-	tape *tape
-	csv  *csv.Reader
 	row  []cell // reused
+	line int64  // of the next row
 }
 
 func openCSV(in *text) (Source, error) {
-	t := &table{text: in, tape: &tape{r: in.plain}}
-	// Big enough that the reader does not add a buffer of its own.
-	t.csv = csv.NewReader(bufio.NewReaderSize(t.tape, 64<<10))
-	t.csv.ReuseRecord = true
-	names, err := t.csv.Read()
+	t := &table{text: in, line: 1}
+	header, err := t.read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: it is empty", ErrFormat)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the header: %w", err)
+	}
+	if header.tooLong {
+		return nil, fmt.Errorf("%w: its header has more than %d MiB", ErrFormat, maxRow>>20)
+	}
+	names, _, err := fields(string(header.raw))
 	if err != nil {
 		return nil, fmt.Errorf("reading the header: %w", err)
 	}
@@ -38,65 +45,162 @@ func openCSV(in *text) (Source, error) {
 	for _, name := range names {
 		t.row = append(t.row, cell{column: name})
 	}
-	t.tape.cut(t.csv.InputOffset())
 	return t, nil
 }
 
 func (t *table) Skip(n int64) error { return skip(t, n) }
 
 func (t *table) Next() (Record, error) {
-	fields, err := t.csv.Read()
-	raw := bytes.Trim(t.tape.cut(t.csv.InputOffset()), "\r\n") // empty lines are skipped
-	var malformed *csv.ParseError
+	row, err := t.read()
+	if err != nil {
+		return Record{}, err
+	}
+	r := Record{Line: row.line, Text: row.raw}
+	if row.tooLong {
+		r.Fault = &reject.Fault{Code: "too-large", Reason: fmt.Sprintf("a row may be at most %d MiB; perhaps a quote is not closed", maxRow>>20)}
+		return r, nil
+	}
+	values, lines, err := fields(string(row.raw))
 	switch {
-	case errors.As(err, &malformed):
-		return Record{Line: int64(malformed.StartLine), Text: raw, Fault: t.fault(malformed, len(fields))}, nil
-	case errors.Is(err, io.EOF):
-		return Record{}, io.EOF
 	case err != nil:
-		return Record{}, fmt.Errorf("reading the file: %w", err)
+		r.Fault = &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, on line %d", err, row.line+int64(lines))}
+		return r, nil
+	case len(values) != len(t.row):
+		r.Fault = &reject.Fault{Code: "wrong-field-count", Reason: fmt.Sprintf("has %d fields; the header has %d", len(values), len(t.row))}
+		return r, nil
 	}
-	for i, field := range fields {
-		t.row[i].text = field
-		t.row[i].null = field == "" && t.row[i].column == properties
+	for i, value := range values {
+		t.row[i].text = value
+		t.row[i].null = value == "" && t.row[i].column == properties
 	}
-	line, _ := t.csv.FieldPos(0)
-	r := Record{Line: int64(line), Text: raw}
 	r.Event, r.Fault = event(t.row)
 	return r, nil
 }
 
-func (t *table) fault(err *csv.ParseError, fields int) *reject.Fault {
-	if errors.Is(err, csv.ErrFieldCount) {
-		return &reject.Fault{Code: "wrong-field-count", Reason: fmt.Sprintf("has %d fields; the header has %d", fields, len(t.row))}
+// maxRow is far above what a row with an event of 1 MiB has, whose quotes are all
+// doubled. An unclosed quote can make a row of the rest of the file: more than this
+// of it is not kept.
+const maxRow = 4 << 20
+
+// csvRow is a row as it is in the file, without its line end.
+type csvRow struct {
+	line    int64 // where it starts
+	raw     []byte
+	tooLong bool // raw is its beginning
+}
+
+// read returns the next row that is not an empty line, or io.EOF.
+func (t *table) read() (csvRow, error) {
+	for {
+		row := csvRow{line: t.line}
+		state := fieldStart
+		for {
+			part, err := t.plain.ReadSlice('\n')
+			state = state.after(part)
+			if n := maxRow - len(row.raw); len(part) > n {
+				row.raw, row.tooLong = append(row.raw, part[:n]...), true
+			} else {
+				row.raw = append(row.raw, part...)
+			}
+			if err == nil {
+				t.line++
+			}
+			atEnd := errors.Is(err, io.EOF)
+			if err != nil && !atEnd && !errors.Is(err, bufio.ErrBufferFull) {
+				return csvRow{}, fmt.Errorf("reading the file: %w", err)
+			}
+			if atEnd && len(row.raw) == 0 {
+				return csvRow{}, io.EOF
+			}
+			if atEnd || err == nil && state == rowEnd {
+				break
+			}
+		}
+		if !row.tooLong {
+			row.raw = bytes.TrimSuffix(bytes.TrimSuffix(row.raw, []byte("\n")), []byte("\r"))
+		}
+		if len(row.raw) > 0 {
+			return row, nil
+		}
 	}
-	return &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, on line %d", err.Err, err.Line)}
 }
 
-// tape keeps what was read until it is cut off, to show a row as it is in the
-// file.
-type tape struct {
-	r      io.Reader
-	kept   []byte
-	offset int64 // of kept
-}
+// csvState is where in a row the reader is. It finds the row's end, also of a row
+// that is malformed or too long to be kept.
+type csvState int
 
-// maxRow bounds how much an unclosed quote makes us keep.
-const maxRow = 64 << 20
+const (
+	fieldStart csvState = iota
+	inPlain
+	inQuotes
+	afterQuote // the end of the field, or the first of two quotes
+	malformed  // until the end of the line
+	rowEnd
+)
 
-func (t *tape) Read(p []byte) (int, error) {
-	if len(t.kept) > maxRow {
-		return 0, fmt.Errorf("a row of more than %d MiB, perhaps because of an unclosed quote", maxRow>>20)
+func (s csvState) after(part []byte) csvState {
+	for _, c := range part {
+		switch {
+		case s == inQuotes:
+			if c == '"' {
+				s = afterQuote
+			}
+		case c == '\n':
+			s = rowEnd // part ends here
+		case s == malformed:
+		case c == ',':
+			s = fieldStart
+		case c == '"' && (s == fieldStart || s == afterQuote):
+			s = inQuotes
+		case s == fieldStart, s == inPlain && c != '"':
+			s = inPlain
+		default:
+			s = malformed
+		}
 	}
-	n, err := t.r.Read(p)
-	t.kept = append(t.kept, p[:n]...)
-	return n, err
+	return s
 }
 
-// cut returns what was read between the last cut and the offset.
-func (t *tape) cut(offset int64) []byte {
-	n := offset - t.offset
-	row := bytes.Clone(t.kept[:n])
-	t.kept, t.offset = t.kept[n:], offset
-	return row
+// fields takes a row apart. Its errors are those of encoding/csv; lines is how many
+// lines below the row's first one they are.
+func fields(row string) (all []string, lines int, err error) {
+	for rest := row; ; {
+		if !strings.HasPrefix(rest, `"`) {
+			value, after, more := strings.Cut(rest, ",")
+			if strings.Contains(value, `"`) {
+				return nil, lines, csv.ErrBareQuote
+			}
+			all = append(all, value)
+			if !more {
+				return all, 0, nil
+			}
+			rest = after
+			continue
+		}
+		var value strings.Builder
+		n := 1 // where the part after the last quote begins
+		for {
+			end := strings.IndexByte(rest[n:], '"')
+			if end < 0 {
+				return nil, strings.Count(row, "\n"), csv.ErrQuote
+			}
+			value.WriteString(rest[n : n+end])
+			n += end + 1
+			if !strings.HasPrefix(rest[n:], `"`) {
+				break
+			}
+			value.WriteByte('"')
+			n++
+		}
+		lines += strings.Count(rest[:n], "\n")
+		all = append(all, value.String())
+		rest = rest[n:]
+		if rest == "" {
+			return all, 0, nil
+		}
+		if rest[0] != ',' {
+			return nil, lines, csv.ErrQuote
+		}
+		rest = rest[1:]
+	}
 }

@@ -16,6 +16,7 @@ import (
 type ndjson struct {
 	*text
 	line int64
+	rest []byte // of the line, after its first event
 }
 
 // maxLine is far above what the API accepts as one event.
@@ -24,23 +25,44 @@ const maxLine = 1 << 20
 func (s *ndjson) Skip(n int64) error { return skip(s, n) }
 
 func (s *ndjson) Next() (Record, error) {
-	for {
+	for len(s.rest) == 0 {
 		line, tooLong, err := s.readLine()
 		if err != nil {
 			return Record{}, err
 		}
 		s.line++
-		if line = bytes.TrimRight(line, "\r\n"); len(bytes.TrimSpace(line)) == 0 {
-			continue
-		}
-		r := Record{Line: s.line, Text: line}
+		line = bytes.TrimRight(line, "\r\n")
 		if tooLong {
-			r.Fault = &reject.Fault{Code: "too-large", Reason: fmt.Sprintf("a line may be at most %d MiB", maxLine>>20)}
-		} else if r.Fault = checkJSON(jsontext.Value(line)); r.Fault == nil {
-			r.Event = line
+			return Record{Line: s.line, Text: line, Fault: &reject.Fault{
+				Code: "too-large", Reason: fmt.Sprintf("a line may be at most %d MiB", maxLine>>20),
+			}}, nil
 		}
-		return r, nil
+		if len(bytes.TrimSpace(line)) > 0 {
+			s.rest = line
+		}
 	}
+	r := Record{Line: s.line, Text: s.rest}
+	s.rest = nil
+	// The API takes more than one event per line.
+	if n := firstValue(r.Text); n < len(r.Text) {
+		r.Text, s.rest = r.Text[:n], r.Text[n:]
+	}
+	r.Event = r.Text // whether it is one is for event.Decode to say
+	return r, nil
+}
+
+// firstValue returns where the first JSON value of a line ends, or the length of
+// the line if nothing, or no JSON, comes after it.
+func firstValue(line []byte) int {
+	d := jsontext.NewDecoder(bytes.NewReader(line), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	if d.SkipValue() != nil {
+		return len(line)
+	}
+	end := int(d.InputOffset())
+	if len(bytes.TrimSpace(line[end:])) == 0 {
+		return len(line)
+	}
+	return end
 }
 
 // readLine reads a line of any length and returns what fits.

@@ -1,10 +1,10 @@
 package source
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"time"
 
@@ -16,7 +16,7 @@ import (
 
 // columnar is a Parquet file with flat columns.
 type columnar struct {
-	file  *os.File
+	file  file
 	rows  parquet.Rows
 	count int64
 	next  int64 // row
@@ -26,23 +26,35 @@ type columnar struct {
 	ready []parquet.Row // of ahead
 }
 
+type file interface {
+	io.ReaderAt
+	io.Closer
+}
+
 // readAhead is in rows.
 const readAhead = 256
 
-func openParquet(f *os.File, size int64) (Source, error) {
-	file, err := parquet.OpenFile(f, size)
+// openParquet reads neither page indexes nor Bloom filters: it needs none of them,
+// and the library panics on indexes that are not stored in the order of the columns,
+// which the format allows.
+func openParquet(f file, size int64) (_ Source, err error) {
+	defer caught(&err, "reading it as Parquet")
+	if err := checkFooter(f, size); err != nil {
+		return nil, err
+	}
+	contents, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("reading it as Parquet: %w", err)
 	}
-	s := &columnar{file: f, count: file.NumRows(), ahead: make([]parquet.Row, readAhead)}
+	s := &columnar{file: f, count: contents.NumRows(), ahead: make([]parquet.Row, readAhead)}
 	var names []string
-	for _, c := range file.Root().Columns() {
+	for _, c := range contents.Root().Columns() {
 		names = append(names, c.Name())
 	}
 	if err := checkColumns(names); err != nil {
 		return nil, err
 	}
-	for _, c := range file.Root().Columns() {
+	for _, c := range contents.Root().Columns() {
 		text := textOf(c)
 		if text == nil {
 			return nil, fmt.Errorf("%w: the column %q has the type %s, which is not supported there", ErrFormat, c.Name(), describe(c))
@@ -50,8 +62,35 @@ func openParquet(f *os.File, size int64) (Source, error) {
 		s.texts = append(s.texts, text)
 		s.row = append(s.row, cell{column: c.Name()})
 	}
-	s.rows = parquet.MultiRowGroup(file.RowGroups()...).Rows()
+	s.rows = parquet.MultiRowGroup(contents.RowGroups()...).Rows()
 	return s, nil
+}
+
+// caught turns a panic of the library, which trusts what a damaged file says of
+// itself, into an error.
+func caught(err *error, doing string) {
+	if cause := recover(); cause != nil {
+		*err = fmt.Errorf("%s: %w: %v", doing, errDamaged, cause)
+	}
+}
+
+var errDamaged = errors.New("the file is damaged")
+
+// checkFooter refuses a footer that is longer than the file: the library would
+// allocate as much as it says, up to 4 GiB.
+func checkFooter(f io.ReaderAt, size int64) error {
+	const tail = 8 // length and magic
+	var end [tail]byte
+	if size < tail+4 {
+		return fmt.Errorf("reading it as Parquet: %w: it has %d bytes", errDamaged, size)
+	}
+	if _, err := f.ReadAt(end[:], size-tail); err != nil {
+		return fmt.Errorf("reading it as Parquet: %w", err)
+	}
+	if length := int64(binary.LittleEndian.Uint32(end[:4])); string(end[4:]) == "PAR1" && length > size-tail-4 {
+		return fmt.Errorf("reading it as Parquet: %w: a footer of %d bytes in a file of %d", errDamaged, length, size)
+	}
+	return nil
 }
 
 func describe(c *parquet.Column) string {
@@ -142,11 +181,14 @@ func int96Time(v deprecated.Int96) time.Time {
 	return time.Unix((int64(v[2])-2_440_588)*24*60*60, nanos)
 }
 
-func (s *columnar) Next() (Record, error) {
+func (s *columnar) Next() (_ Record, err error) {
+	defer caught(&err, fmt.Sprintf("reading row %d", s.next+1))
 	if len(s.ready) == 0 {
 		n, err := s.rows.ReadRows(s.ahead)
 		if n == 0 {
-			if errors.Is(err, io.EOF) {
+			if errors.Is(err, io.EOF) && s.next != s.count {
+				err = fmt.Errorf("%w: it says that it has %d rows", errDamaged, s.count)
+			} else if errors.Is(err, io.EOF) {
 				return Record{}, io.EOF
 			}
 			return Record{}, fmt.Errorf("reading row %d: %w", s.next+1, err)
@@ -170,7 +212,8 @@ func (s *columnar) Next() (Record, error) {
 	return r, nil
 }
 
-func (s *columnar) Skip(n int64) error {
+func (s *columnar) Skip(n int64) (err error) {
+	defer caught(&err, "skipping what is already imported")
 	if n > s.count {
 		return fmt.Errorf("skipping what is already imported: %w", io.EOF)
 	}
@@ -183,4 +226,8 @@ func (s *columnar) Skip(n int64) error {
 
 func (s *columnar) Progress() (done, of int64) { return s.next, s.count }
 
-func (s *columnar) Close() error { return errors.Join(s.rows.Close(), s.file.Close()) }
+func (s *columnar) Close() (err error) {
+	defer func() { err = errors.Join(err, s.file.Close()) }()
+	defer caught(&err, "closing the file")
+	return s.rows.Close()
+}

@@ -3,7 +3,9 @@ package source_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,7 +73,12 @@ func TestCSV(t *testing.T) {
 		"properties that end the event": {header + `a,b,1,x,"{}}{""event_id"":1"` + "\n", []record{
 			{line: 2, column: "properties_json", code: "malformed-json", text: `a,b,1,x,"{}}{""event_id"":1"`},
 		}},
-		"a key twice":  {header + `a,b,1,x,"{""a"":1,""a"":2}"` + "\n", []record{{line: 2, column: "properties_json", code: "duplicate-key", text: `a,b,1,x,"{""a"":1,""a"":2}"`}}},
+		"a key twice": {header + `a,b,1,x,"{""a"":1,""a"":2}"` + "\n", []record{
+			{line: 2, event: `{"event_id":"a","occurred_at":"b","user_id":"1","event_type":"x","properties_json":{"a":1,"a":2}}`, text: `a,b,1,x,"{""a"":1,""a"":2}"`},
+		}},
+		"line ends of Windows in a cell": {header + "a,b,\"c\r\nd\r\",x,\r\n", []record{
+			{line: 2, event: `{"event_id":"a","occurred_at":"b","user_id":"c\r\nd\r","event_type":"x"}`, text: "a,b,\"c\r\nd\r\",x,"},
+		}},
 		"not UTF-8":    {header + "a,b,1,\xff,\n", []record{{line: 2, column: "event_type", code: "invalid-utf8", text: "a,b,1,\xff,"}}},
 		"only headers": {header, nil},
 	} {
@@ -88,9 +95,10 @@ func TestNDJSON(t *testing.T) {
 	file := `{"a": 1,  "b":2}` + "\r\n\n  \n" + `{"a":1` + "\n" + `{"a":1} {"a":2}` + "\n" + `{"a":1,"a":2}` + "\n" + long + "\n" + `[1]`
 	want := []record{
 		{line: 1, event: `{"a": 1,  "b":2}`, text: `{"a": 1,  "b":2}`},
-		{line: 4, code: "malformed-json", text: `{"a":1`},
-		{line: 5, code: "malformed-json", text: `{"a":1} {"a":2}`},
-		{line: 6, code: "duplicate-key", text: `{"a":1,"a":2}`},
+		{line: 4, event: `{"a":1`}, // the API's rules say what is wrong with it
+		{line: 5, event: `{"a":1}`},
+		{line: 5, event: ` {"a":2}`},
+		{line: 6, event: `{"a":1,"a":2}`},
 		{line: 7, code: "too-large", text: long[:1<<20]},
 		{line: 8, event: `[1]`, text: `[1]`},
 	}
@@ -160,6 +168,101 @@ func TestParquet(t *testing.T) {
 	reads(t, write(t, "unsigned.parquet", asParquet(t, []unsigned{{id, at.UnixMilli(), 1 << 63, "view"}})), []record{
 		{line: 1, event: `{"event_id":"` + id + `","occurred_at":"2025-08-21T03:52:34.123Z","user_id":"9223372036854775808","event_type":"view"}`},
 	})
+}
+
+// Rows that nobody can import do not keep the rest of the file from being imported.
+func TestRowsOfAnyLength(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 6<<20)
+	kept := 4 << 20
+	good := "a,b,1,x,\n"
+	made := `{"event_id":"a","occurred_at":"b","user_id":"1","event_type":"x"}`
+	for name, row := range map[string]string{
+		"plain": strings.Repeat("x", 65<<20), "quoted": `a,b,1,x,"{""a"": ""` + long + `,""b"": 1` + "\n\n" + `}"`,
+		"malformed": `"a"b` + long, "malformed later": `a,"b` + long + "\n" + `"x,""`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := read(t, write(t, "events.csv", []byte(header+good+row+"\n"+good)), 0)
+			require.Len(t, all, 3)
+			require.Equal(t, made, string(all[0].Event))
+			require.Equal(t, "too-large", all[1].Fault.Code)
+			require.True(t, row[:kept] == string(all[1].Text), "its beginning is kept")
+			require.Equal(t, made, string(all[2].Event))
+			require.Equal(t, int64(4+strings.Count(row, "\n")), all[2].Line)
+		})
+	}
+	t.Run("a quote that is not closed", func(t *testing.T) {
+		all := read(t, write(t, "events.csv", []byte(header+`a,"`+strings.Repeat("x,\n", 2<<20))), 0)
+		require.Len(t, all, 1)
+		require.Contains(t, all[0].Fault.Reason, "quote")
+	})
+}
+
+// Page indexes may be stored in any order, and need not be.
+func TestParquetWithInterleavedPageIndexes(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("testdata/interleaved.parquet")
+	require.NoError(t, err)
+	all := read(t, write(t, "a.parquet", file), 0)
+	require.Len(t, all, 5)
+	require.Equal(t, all[3:], read(t, write(t, "a.parquet", file), 3))
+	for _, r := range all {
+		require.Nil(t, r.Fault)
+	}
+}
+
+// A damaged file is an error that names the row, or has fewer valid rows; it never
+// panics, and never ends early as if it were whole.
+func TestDamagedParquet(t *testing.T) {
+	t.Parallel()
+	type row struct {
+		Properties *string   `parquet:"properties_json,optional,zstd"`
+		ID         uuid.UUID `parquet:"event_id,uuid"`
+		At         time.Time `parquet:"occurred_at,timestamp(microsecond),delta"`
+		User       string    `parquet:"user_id,dict,snappy"`
+		Type       string    `parquet:"event_type,dict"`
+	}
+	properties := `{"a": 1}`
+	rows := make([]row, 700)
+	for i := range rows {
+		rows[i] = row{&properties, uuid.New(), time.Unix(int64(i), 0), strings.Repeat("u", i%50+1), "view"}
+	}
+	interleaved, err := os.ReadFile("testdata/interleaved.parquet")
+	require.NoError(t, err)
+	for name, whole := range map[string][]byte{"ours": asParquet(t, rows), "interleaved": interleaved} {
+		random := rand.New(rand.NewPCG(1, 2))
+		path := filepath.Join(t.TempDir(), name+".parquet")
+		for i := range 1000 {
+			damaged := bytes.Clone(whole)
+			if i%4 == 0 {
+				damaged = damaged[:random.IntN(len(damaged))]
+			}
+			for range min(1+i%3, len(damaged)) {
+				at := random.IntN(len(damaged))
+				if i%2 == 0 { // where the footer is
+					at = len(damaged) - 1 - random.IntN(min(len(damaged), 2000))
+				}
+				damaged[at] = byte(random.Uint32())
+			}
+			require.NoError(t, os.WriteFile(path, damaged, 0o600))
+			s, err := source.Open(path)
+			if err != nil {
+				continue
+			}
+			n := int64(0)
+			for ; err == nil && n < 10_000; n++ {
+				_, err = s.Next()
+			}
+			done, of := s.Progress()
+			if errors.Is(err, io.EOF) {
+				require.Equal(t, of, done)
+			} else if n < 10_000 {
+				require.ErrorContains(t, err, fmt.Sprintf("reading row %d", n))
+			}
+			_ = s.Skip(3)
+			_ = s.Close()
+		}
+	}
 }
 
 func TestOpenRefuses(t *testing.T) {

@@ -151,6 +151,43 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// TestExportsAreImportable exports events with everything that a file can spoil and
+// imports them twice: where they are known, as duplicates, so that not a byte of
+// them differs; and into another project, as new.
+func TestExportsAreImportable(t *testing.T) {
+	onEach(t, func(t *testing.T, s *stack.Stack) {
+		c := newUser(t, s.URL)
+		i := newImporter(t, c)
+		var events []string
+		for _, text := range []string{
+			`a\r\nb`, `a\rb`, `\n`, `\"q\"`, "a,b", " a ", "'", "=1+1", "#", "NULL", `\\N`, `é\u0085\u2028\ufeff`, `\u001b[31m`, "\U0001f600",
+		} {
+			events = append(events,
+				fmt.Sprintf(`{"event_id":"%s","occurred_at":"2025-08-01T00:00:00.000001Z","user_id":"%s","event_type":"a"}`, newID(), text),
+				fmt.Sprintf(`{"event_id":"%s","occurred_at":"1970-01-01T00:00:00Z","user_id":1,"event_type":"a","properties":{"%[2]s":"%[2]s","z":1.0}}`, newID(), text))
+		}
+		for _, properties := range []string{"null", "{}", "{\r\n \"a\": [1e5, 1E5, true]}", `{"a":"` + strings.Repeat("x", 30<<10) + `"}`} {
+			events = append(events, fmt.Sprintf(`{"event_id":"%s","occurred_at":"2025-08-01T00:00:00+05:45","user_id":1,"event_type":"b","properties":%s}`, newID(), properties))
+		}
+		r := c.Upload(t, array(events...))
+		require.Equal(t, len(events), r.Accepted, "%v", r.Errors)
+		c.Visible(t, r.Position, "/api/stats/event-types")
+
+		env := []string{"DATABASE_URL=" + s.DatabaseURL, "WAREHOUSE_DIR=" + filepath.Join(workDir, filepath.Base(t.Name()), "warehouse")}
+		for _, name := range []string{"events.csv", "events.parquet"} {
+			file := filepath.Join(i.dir, name)
+			out, err := stack.Command(t.Context(), env, "syncworker", "warehouse", "export", "--project", strconv.FormatInt(c.Project, 10), file)
+			require.NoError(t, err, out)
+			got, out := i.run(t, 0, file)
+			require.Equal(t, imported{sent: len(events), duplicates: len(events)}, got, out)
+			other := newUser(t, s.URL)
+			key, _ := other.Key(t, "ingest")
+			got, out = i.withKey(key).run(t, 0, file)
+			require.Equal(t, imported{sent: len(events), accepted: len(events)}, got, out)
+		}
+	})
+}
+
 func writeNDJSON(t *testing.T, dir string, events []sample.Event) string {
 	t.Helper()
 	var b bytes.Buffer
