@@ -86,8 +86,11 @@ func (d *database) close() error {
 }
 
 // CreateUser makes an account and says so to out, whether or not the standalone is
-// running.
+// running. It refuses a folder that holds no instance.
 func CreateUser(ctx context.Context, o Options, user store.NewUser, log *zap.Logger, out io.Writer) (err error) {
+	if err := o.CheckInstance(); err != nil {
+		return err
+	}
 	d, err := openDatabase(ctx, o, log)
 	if errors.Is(err, private.ErrInUse) {
 		url, err := private.RunningURL(o.postgresDir())

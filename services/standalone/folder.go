@@ -31,6 +31,25 @@ func openFolder(dir string) (lock *lockfile.Lock, err error) {
 	return lock, nil
 }
 
+// CheckInstance refuses a DATA_DIR in which no standalone was ever started: most
+// likely it is not the one that was meant, and commands must not make another.
+func (o *Options) CheckInstance() error {
+	if o.DatabaseURL != "" {
+		return nil
+	}
+	dir, err := filepath.Abs(o.DataDir)
+	if err != nil {
+		return fmt.Errorf("finding DATA_DIR: %w", err)
+	}
+	// As another user, Postgres keeps its folder to itself, but not that it exists.
+	if _, err := os.Stat(filepath.Join(o.postgresDir(), "data")); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("DATA_DIR %s holds no instance: name the folder that the standalone uses, or start it there first", dir)
+	} else if err != nil {
+		return fmt.Errorf("looking at DATA_DIR: %w", err)
+	}
+	return nil
+}
+
 // secretBytes of randomness, written in hexadecimal.
 const secretBytes = 32
 

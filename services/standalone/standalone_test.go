@@ -263,3 +263,19 @@ func TestSettingsThatTheStandaloneMakesAreItsOwn(t *testing.T) {
 	require.Empty(t, o.RedisURL)
 	require.Equal(t, "console", logs.Format)
 }
+
+// A folder in which no standalone was started is most likely a mistake in DATA_DIR:
+// an account made there would be in no service that runs.
+func TestCreateUserRefusesAFolderWithoutInstance(t *testing.T) {
+	t.Parallel()
+	o := testOptions(t)
+	err := CreateUser(t.Context(), o, store.NewUser{Username: "ann", Password: "long enough for it"}, zap.NewNop(), io.Discard)
+	require.ErrorContains(t, err, "holds no instance")
+	require.ErrorContains(t, err, o.DataDir)
+	require.NoDirExists(t, o.DataDir, "something was made")
+
+	require.NoError(t, os.MkdirAll(o.DataDir, 0o700))
+	require.ErrorContains(t, o.CheckInstance(), "holds no instance")
+	o.DatabaseURL = "postgres://elsewhere"
+	require.NoError(t, o.CheckInstance())
+}

@@ -15,7 +15,7 @@ const name = "account"
 
 var cli struct {
 	Serve      serve      `cmd:"" default:"1" help:"Serve requests until told to stop."`
-	CreateUser createUser `cmd:"" help:"Create an account; the password is read from standard input."`
+	CreateUser createUser `cmd:"" help:"Create an account; the password is asked for, or read from standard input."`
 	boot.Commands
 }
 
@@ -32,7 +32,7 @@ func (c createUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := c.User(os.Stdin)
+	user, err := c.User(ctx, os.Stdin, os.Stderr)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 
 var cli struct {
 	Serve       serve                `cmd:"" default:"1" help:"Start everything and serve until told to stop."`
-	CreateUser  createUser           `cmd:"" help:"Create an account; the password is read from standard input."`
+	CreateUser  createUser           `cmd:"" help:"Create an account; the password is asked for, or read from standard input."`
 	Healthcheck healthcheck          `cmd:"" help:"Exit with 0 when the service on this machine answers."`
 	Version     build.VersionCommand `cmd:"" help:"Print the version and exit."`
 }
@@ -69,7 +69,10 @@ func (c createUser) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	user, err := c.User(os.Stdin)
+	if err := o.CheckInstance(); err != nil {
+		return err
+	}
+	user, err := c.User(ctx, os.Stdin, os.Stderr)
 	if err != nil {
 		return err
 	}
