@@ -39,7 +39,7 @@ func testConfig(t *testing.T) Config {
 			PollInterval: 50 * time.Millisecond, GracePeriod: time.Hour,
 		},
 		Lease: time.Minute, PollInterval: 20 * time.Millisecond, LoadInterval: time.Millisecond, LoadRows: 1000, LoadEvents: 10_000, UserCache: 1000,
-		CompactSegments: 8, SegmentEvents: 1000, CollectInterval: 10 * time.Minute, OutboxRetention: 7 * 24 * time.Hour,
+		CompactSegments: 8, SegmentEvents: 1000, MergeBytes: 512 << 20, MergeRollUps: 64 << 20, CollectInterval: 10 * time.Minute, OutboxRetention: 7 * 24 * time.Hour,
 	}
 }
 

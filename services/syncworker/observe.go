@@ -19,7 +19,7 @@ import (
 type gauges struct {
 	leader, lagRows, lagSeconds, incomplete prometheus.Gauge
 	segments, transactionAge, partitions    prometheus.Gauge
-	held, small                             prometheus.Gauge
+	held, small, unfinished                 prometheus.Gauge
 }
 
 func newGauges(registry prometheus.Registerer) gauges {
@@ -37,6 +37,7 @@ func newGauges(registry prometheus.Registerer) gauges {
 		partitions:     gauge("outbox_partitions_ahead", "Daily partitions that the outbox has beyond today; below 7 something is wrong, at 0 ingest stops at midnight, UTC."),
 		held:           gauge("collection_held_seconds", "Seconds until the hold on garbage collection ends, 0 when there is none."),
 		small:          gauge("unmerged_segments", "Segments of loads that were not merged yet, of the project with the most."),
+		unfinished:     gauge("unfinished_rewrites", "Merges and upgrades of segments that were begun by an earlier leader and never ended; these segments are passed over for a while."),
 	}
 }
 
@@ -89,5 +90,6 @@ func (s *Service) observeOnce(ctx context.Context) error {
 	s.gauges.partitions.Set(partitions)
 	s.gauges.held.Set(o.Held)
 	s.gauges.small.Set(o.Unmerged)
+	s.gauges.unfinished.Set(float64(o.Unfinished))
 	return s.storage.observe(ctx, s.pool)
 }

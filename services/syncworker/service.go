@@ -40,9 +40,11 @@ type Config struct {
 	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Minimum interval between loads when there is no backlog. Less frequent loads make larger segments"`
 	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Maximum outbox rows per load"`
 	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Maximum events per load"`
-	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Number of users whose keys the worker caches; a million take about 100 MiB"`
+	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Number of users whose keys the worker caches; a million take about 100 MiB. Each 64 bytes of an id count as one more"`
 	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"How many segments of one project and level accumulate before they are merged"`
 	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Maximum events in a merged segment, unless a single day has more"`
+	MergeBytes      int64         `env:"WORKER_MERGE_BYTES" envDefault:"268435456" doc:"Maximum bytes of events, as they are in memory, that one merge reads; segments of more than a quarter stay as they are. DuckDB takes up to four times as much"`
+	MergeRollUps    int64         `env:"WORKER_MERGE_ROLLUP_BYTES" envDefault:"33554432" doc:"Maximum bytes of roll-ups that one merge reads; segments of more than a quarter stay as they are. The worker takes up to twenty times as much"`
 	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files replaced more than WAREHOUSE_GRACE_PERIOD ago are deleted"`
 	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; they are dropped by whole UTC days"`
 }
@@ -61,6 +63,9 @@ func (c *Config) Validate() error {
 	}
 	if c.UserCache < 1 {
 		errs = append(errs, errors.New("WORKER_USER_CACHE must be positive"))
+	}
+	if c.MergeBytes < 1<<20 || c.MergeRollUps < 1<<20 {
+		errs = append(errs, errors.New("WORKER_MERGE_BYTES and WORKER_MERGE_ROLLUP_BYTES must be at least 1048576"))
 	}
 	if c.CompactSegments < 4 {
 		errs = append(errs, errors.New("WORKER_COMPACT_SEGMENTS must be at least 4: fewer may merge into as many again"))
@@ -177,7 +182,9 @@ func (s *Service) newLeader(term *lease.Term) (*leader, error) {
 	}
 	maintenance := maintain.New(maintain.Config{
 		Dir: s.cfg.Warehouse.Dir, GracePeriod: s.cfg.Warehouse.GracePeriod, CollectInterval: s.cfg.CollectInterval,
-		OutboxRetention: s.cfg.OutboxRetention, Policy: manifest.Policy{Target: s.cfg.SegmentEvents, Segments: s.cfg.CompactSegments},
+		OutboxRetention: s.cfg.OutboxRetention, Policy: manifest.Policy{
+			Target: s.cfg.SegmentEvents, Segments: s.cfg.CompactSegments, RawBytes: s.cfg.MergeBytes, RollUpBytes: s.cfg.MergeRollUps,
+		},
 	}, maintain.Deps{
 		Pool: s.pool, Term: term, Builder: builder, Keys: s.keys, Log: s.log, Tracer: s.tracer, Metrics: s.upkeep,
 	})

@@ -94,10 +94,11 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	}
 	s := segment.Segment{ProjectID: project, Events: int64(len(events)), Epoch: epoch}
 	first, last := events[0].OccurredAt, events[0].OccurredAt
-	for _, e := range events {
+	for i, e := range events {
 		if err := segment.Check(e); err != nil {
 			return segment.Segment{}, err
 		}
+		s.RawBytes += segment.RawBytesOf(&events[i])
 		first, last = min(first, e.OccurredAt), max(last, e.OccurredAt)
 	}
 	s.MinAt, s.MaxAt = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
@@ -149,13 +150,30 @@ func stage(ctx context.Context, driverConn any, project int64, events []event.Ev
 	return nil
 }
 
+// DuckDB holds a row group in memory, as it is before compression, until it is full:
+// of events of 32 KiB the usual number of rows takes 4 GB.
+const (
+	maxRowGroup      = 122_880 // DuckDB's default
+	minRowGroup      = 2_048   // what it reads at a time
+	maxRowGroupBytes = 64 << 20
+)
+
+// rowGroup returns how many events a row group of a file gets.
+func rowGroup(events, rawBytes int64) int64 {
+	if events == 0 {
+		return maxRowGroup
+	}
+	return min(max(maxRowGroupBytes/(rawBytes/events+1), minRowGroup), maxRowGroup)
+}
+
 // copyTo writes the events of a relation, which are those of s, into a Parquet file.
 func copyTo(ctx context.Context, conn *sql.Conn, s segment.Segment, relation, tmp string) error {
 	columns := "project_id, event_id, occurred_at, user_id, user_key, event_type, properties"
 	for _, name := range s.Shredded {
 		columns += ", " + identifier(name)
 	}
-	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(tmp)+" (FORMAT parquet, COMPRESSION zstd)")
+	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(tmp)+
+		fmt.Sprintf(" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)", rowGroup(s.Events, s.RawBytes)))
 	if err != nil {
 		return classify(ctx, fmt.Errorf("writing events of project %d: %w", s.ProjectID, err))
 	}

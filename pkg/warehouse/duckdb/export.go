@@ -53,6 +53,7 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	defer func() { err = errors.Join(err, db.Close()) }()
 
 	segments := s.Segments(project, from, to)
+	var events, raw int64
 	for _, s := range segments {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -60,6 +61,10 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 		if err := segment.Verify(dir, s); err != nil {
 			return 0, err
 		}
+		events, raw = events+s.Events, raw+s.RawBytes
+	}
+	if filepath.Ext(file) == ".parquet" {
+		format += fmt.Sprintf(", ROW_GROUP_SIZE %d", rowGroup(events, raw))
 	}
 	tmp := filepath.Join(spill, "events")
 	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, Columns{}), "$project", fmt.Sprint(project))

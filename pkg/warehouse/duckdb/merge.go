@@ -23,7 +23,7 @@ func (b *Builder) Merge(ctx context.Context, in []segment.Segment, targetEvents 
 	if len(in) == 0 {
 		return nil, errors.New("merging no segments")
 	}
-	var total int64
+	var total, raw int64
 	level := 0
 	for _, s := range in {
 		if s.ProjectID != in[0].ProjectID {
@@ -33,20 +33,23 @@ func (b *Builder) Merge(ctx context.Context, in []segment.Segment, targetEvents 
 			return nil, err
 		}
 		total += s.Events
+		raw += s.RawBytes
 		level = max(level, s.Level+1)
 	}
-	days, err := b.days(ctx, in)
+	spans, err := b.cut(ctx, in, targetEvents)
 	if err != nil {
 		return nil, err
 	}
-	spans := segment.Cut(days, targetEvents)
+	if len(spans) == 1 {
+		spans[0].RawBytes = raw
+	}
 	rollUps, err := b.rollUps(ctx, in)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]segment.Segment, 0, len(spans))
 	for _, span := range spans {
-		s := segment.Segment{ProjectID: in[0].ProjectID, Events: span.Events, MinAt: span.First, MaxAt: span.Last, Level: level, Epoch: epoch}
+		s := segment.Segment{ProjectID: in[0].ProjectID, Events: span.Events, RawBytes: span.RawBytes, MinAt: span.First, MaxAt: span.Last, Level: level, Epoch: epoch}
 		s, err := b.write(ctx, s, in, rollUps)
 		if err != nil {
 			return nil, err
@@ -60,9 +63,38 @@ func (b *Builder) Merge(ctx context.Context, in []segment.Segment, targetEvents 
 	return out, nil
 }
 
-// days counts the events of segments by day.
-func (b *Builder) days(ctx context.Context, in []segment.Segment) ([]segment.Span, error) {
-	rows, err := b.db.QueryContext(ctx, "SELECT min(occurred_at), max(occurred_at), count(*) FROM "+readParquet(b.dir, in)+
+// cut says what segments the events of others become. It reads their texts only when
+// there are several to tell apart: the size of a single one is the sum.
+func (b *Builder) cut(ctx context.Context, in []segment.Segment, targetEvents int64) ([]segment.Span, error) {
+	days, err := b.days(ctx, in, "0")
+	if err != nil {
+		return nil, err
+	}
+	spans := segment.Cut(days, targetEvents)
+	if len(spans) == 1 {
+		return spans, nil
+	}
+	if days, err = b.days(ctx, in, rawBytes); err != nil {
+		return nil, err
+	}
+	return segment.Cut(days, targetEvents), nil
+}
+
+// rawBytes is segment.RawBytesOf in SQL, over all events.
+var rawBytes = fmt.Sprintf("sum(%d + strlen(user_id) + strlen(event_type) + coalesce(strlen(properties), 0))::BIGINT", segment.EventOverhead)
+
+// Measure returns the RawBytes of a segment of which they are not known.
+func (b *Builder) Measure(ctx context.Context, s segment.Segment) (raw int64, err error) {
+	err = b.db.QueryRowContext(ctx, "SELECT "+rawBytes+" FROM "+readParquet(b.dir, []segment.Segment{s})).Scan(&raw)
+	if err != nil {
+		return 0, fmt.Errorf("measuring segment %s: %w", s.Path, err)
+	}
+	return raw, nil
+}
+
+// days counts the events of segments by day, with the sum size of their texts.
+func (b *Builder) days(ctx context.Context, in []segment.Segment, size string) ([]segment.Span, error) {
+	rows, err := b.db.QueryContext(ctx, "SELECT min(occurred_at), max(occurred_at), count(*), "+size+" FROM "+readParquet(b.dir, in)+
 		" WHERE project_id = $1 GROUP BY occurred_at::DATE ORDER BY 1", in[0].ProjectID)
 	if err != nil {
 		return nil, fmt.Errorf("counting events to merge: %w", err)
@@ -71,7 +103,7 @@ func (b *Builder) days(ctx context.Context, in []segment.Segment) ([]segment.Spa
 	var days []segment.Span
 	for rows.Next() {
 		var day segment.Span
-		if err := rows.Scan(&day.First, &day.Last, &day.Events); err != nil {
+		if err := rows.Scan(&day.First, &day.Last, &day.Events, &day.RawBytes); err != nil {
 			return nil, fmt.Errorf("counting events to merge: %w", err)
 		}
 		day.First, day.Last = day.First.UTC(), day.Last.UTC()
@@ -118,13 +150,9 @@ func (b *Builder) write(ctx context.Context, s segment.Segment, in []segment.Seg
 		}
 	}
 	merge := func() ([]byte, error) {
-		data, err := rollup.Merge(s.ProjectID, rollUps, rollup.DayOf(s.MinAt), rollup.DayOf(s.MaxAt))
-		if err != nil {
-			return nil, err
-		}
-		f, err := rollup.Read(rollUpBytes(data), int64(len(data)))
-		if err == nil && f.Events != uint64(s.Events) {
-			err = fmt.Errorf("merging roll-ups: they have %d events of %d", f.Events, s.Events)
+		data, events, err := rollup.Merge(s.ProjectID, rollUps, rollup.DayOf(s.MinAt), rollup.DayOf(s.MaxAt))
+		if err == nil && events != uint64(s.Events) {
+			err = fmt.Errorf("merging roll-ups: they have %d events of %d", events, s.Events)
 		}
 		return data, err
 	}

@@ -23,14 +23,16 @@ const (
 )
 
 const (
-	// maxMergeBytes bounds the Parquet that one merge reads: about ten times as
-	// much passes through memory or its spill folder.
-	maxMergeBytes = 256 << 20
 	// maxMergeFiles bounds the files one merge holds open.
 	maxMergeFiles = 256
 	// earlyEvents is the maximum number of events of a segment of EarlyLane. While
 	// there is a backlog loads have more; then they are merged with the rest.
 	earlyEvents = 50_000
+	// earlyShare is the part of a merge's bounds that one of EarlyLane may have: it
+	// runs beside one of MainLane and a load.
+	earlyShare = 4
+	// inputs is how many segments of any size that may be merged fit into a merge.
+	inputs = 4
 )
 
 // Policy says when segments are merged.
@@ -39,40 +41,49 @@ type Policy struct {
 	Target int64
 	// Segments of one project and level are merged when so many have gathered.
 	Segments int
+	// RawBytes and RollUpBytes bound what one merge reads, and with it the memory it
+	// takes: what the events take in memory, and the files of their roll-ups. A
+	// segment with more than a quarter of either is left as it is.
+	RawBytes, RollUpBytes int64
 }
 
 // Segments of one project and level are merged when enough have gathered: each
 // event is rewritten once for each level, and levels are as few as the logarithm
-// of the events. Those of half the target and more are finished.
+// of the events. Those of half the target and more are finished, and those of a
+// quarter of what a merge may hold in memory.
 //
-// A merge takes at most twice the target, so that it ends soon; four of the smaller
-// ones always fit. This terminates: any two neighbouring segments that Cut produces
+// A merge takes at most twice the target, so that it ends soon, and what the policy
+// says in bytes; four of the smaller ones always fit. This terminates: any two neighbouring segments that Cut produces
 // exceed the target together, so there are three at most, of which two are small,
 // and one of late events.
 const candidatesSQL = `
 WITH small AS (
-    SELECT id, project_id, level, events, bytes
+    SELECT id, project_id, level, events, raw_bytes, rollup_bytes
     FROM analytics.segments
-    WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND events * 2 < $1::bigint AND id <> ALL ($5::bigint[])
-      AND (level = 0 AND events <= $6) = $7
+    WHERE replaced_at IS NULL AND events * 2 < $1::bigint AND id <> ALL ($5::bigint[])
+      AND raw_bytes <= $3::bigint / $9::integer AND rollup_bytes <= $8::bigint / $9
+      AND (level = 0 AND events <= $6 AND raw_bytes <= $3 / ($9 * $10::integer) AND rollup_bytes <= $8 / ($9 * $10)) = $7
 ), fullest AS (
     SELECT project_id, level FROM small GROUP BY project_id, level HAVING count(*) >= $2
     ORDER BY count(*) DESC, project_id, level LIMIT 1
 ), taken AS (
-    SELECT id, sum(events) OVER w AS total_events, sum(bytes) OVER w AS total_bytes, row_number() OVER w AS n
+    SELECT id, sum(events) OVER w AS total_events, sum(raw_bytes) OVER w AS total_raw,
+           sum(rollup_bytes) OVER w AS total_rollup, row_number() OVER w AS n
     FROM small JOIN fullest USING (project_id, level)
     WINDOW w AS (ORDER BY id)
 )
 SELECT ` + columns + `
 FROM analytics.segments JOIN taken USING (id)
-WHERE total_events <= 2 * $1::bigint AND (total_bytes <= $3 OR n <= 4) AND n <= $4
+WHERE total_events <= 2 * $1::bigint AND n <= $4
+  AND total_raw <= $3 / CASE WHEN $7 THEN $10 ELSE 1 END AND total_rollup <= $8 / CASE WHEN $7 THEN $10 ELSE 1 END
 ORDER BY id`
 
 // Candidates returns live segments of one project and level to merge next, other
 // than those with the ids except; none when there are too few. Segments without a
-// roll-up are never among them.
+// roll-up, and those whose RawBytes are not known, are never among them.
 func Candidates(ctx context.Context, db outbox.Querier, lane Lane, p Policy, except []int64) ([]segment.Segment, error) {
-	rows, err := db.Query(ctx, candidatesSQL, p.Target, p.Segments, maxMergeBytes, maxMergeFiles, list(except), earlyEvents, lane == EarlyLane)
+	rows, err := db.Query(ctx, candidatesSQL, p.Target, p.Segments, p.RawBytes, maxMergeFiles, list(except), earlyEvents, lane == EarlyLane,
+		p.RollUpBytes, inputs, earlyShare)
 	if err != nil {
 		return nil, fmt.Errorf("looking for segments to merge: %w", err)
 	}
@@ -81,4 +92,25 @@ func Candidates(ctx context.Context, db outbox.Querier, lane Lane, p Policy, exc
 		return nil, fmt.Errorf("looking for segments to merge: %w", err)
 	}
 	return in, nil
+}
+
+const unmeasuredSQL = "SELECT " + columns + ` FROM analytics.segments
+WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND raw_bytes IS NULL AND events * 2 < $1::bigint AND id <> ALL ($2::bigint[])
+ORDER BY id LIMIT 1`
+
+// Unmeasured returns a segment that could be merged if its RawBytes were known, other
+// than those with the ids except; ok is false when there is none.
+func Unmeasured(ctx context.Context, db outbox.Querier, p Policy, except []int64) (s segment.Segment, ok bool, err error) {
+	return first(ctx, db, unmeasuredSQL, p.Target, list(except))
+}
+
+const measuredSQL = "UPDATE analytics.segments SET raw_bytes = $2 WHERE id = $1"
+
+// Measured notes the RawBytes of a segment. They are no part of any answer: the
+// version stays.
+func Measured(ctx context.Context, db outbox.Querier, s segment.Segment, rawBytes int64) error {
+	if _, err := db.Exec(ctx, measuredSQL, s.ID, rawBytes); err != nil {
+		return fmt.Errorf("noting the size of a segment: %w", err)
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"crypto/sha256"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ type simulation struct {
 }
 
 func newSimulation(t *testing.T, target int64) *simulation {
-	return &simulation{pool: pgtest.New(t), policy: Policy{Target: target, Segments: 8}, days: map[int64]map[int]int64{}}
+	return &simulation{pool: pgtest.New(t), policy: Policy{Target: target, Segments: 8, RawBytes: 1 << 30, RollUpBytes: 1 << 30}, days: map[int64]map[int]int64{}}
 }
 
 var start = time.Date(2025, 8, 1, 12, 0, 0, 0, time.UTC)
@@ -32,7 +33,7 @@ var start = time.Date(2025, 8, 1, 12, 0, 0, 0, time.UTC)
 func (s *simulation) insert(t *testing.T, project int64, level int, days map[int]int64) {
 	t.Helper()
 	made := segment.Segment{
-		ProjectID: project, Path: uuid.NewString(), Level: level, Bytes: 1, SHA256: sha256.Sum256(nil), RollUp: &segment.RollUpFile{},
+		ProjectID: project, Path: uuid.NewString(), Level: level, Bytes: 1, RawBytes: 1, SHA256: sha256.Sum256(nil), RollUp: &segment.RollUpFile{},
 		MinAt: start, MaxAt: start, Shredded: []string{},
 	}
 	for _, n := range days {
@@ -184,4 +185,75 @@ func TestSmallLoadsAreMergedBesideLargeOnes(t *testing.T) {
 	for _, taken := range rest {
 		require.NotEqualValues(t, earlyEvents, taken.Events)
 	}
+}
+
+// What a merge reads is within all bounds, whatever the sizes of segments are, and it
+// has at least four of them, so that it leaves fewer than it took.
+func TestMergesAreBoundedInMemory(t *testing.T) {
+	t.Parallel()
+	const raw, rollUp, loads = 64_000, 16_000, 600
+	r := rand.New(rand.NewPCG(2, 2))
+	pool, p := pgtest.New(t), Policy{Target: 1_000_000, Segments: 8, RawBytes: raw, RollUpBytes: rollUp}
+	var segments []segment.Segment
+	for range loads {
+		size := func(most int64) int64 { return 1 + int64(float64(most)*math.Pow(r.Float64(), 6)) } // small ones mostly
+		segments = append(segments, segment.Segment{
+			ProjectID: 1 + r.Int64N(3), Path: uuid.NewString(), Events: 1 + r.Int64N(2*earlyEvents), Bytes: 1, RawBytes: size(raw),
+			RollUp: &segment.RollUpFile{Bytes: size(rollUp)}, MinAt: start, MaxAt: start, Shredded: []string{},
+		})
+	}
+	require.NoError(t, Insert(t.Context(), pool, segments))
+	merged := 0
+	for lane, share := range map[Lane]int64{EarlyLane: earlyShare, MainLane: 1} {
+		for {
+			in, err := Candidates(t.Context(), pool, lane, p, nil)
+			require.NoError(t, err)
+			if len(in) == 0 {
+				break
+			}
+			require.GreaterOrEqual(t, len(in), inputs)
+			var rawBytes, rollUpBytes int64
+			for _, s := range in {
+				rawBytes, rollUpBytes = rawBytes+s.RawBytes, rollUpBytes+s.RollUp.Bytes
+			}
+			require.LessOrEqual(t, rawBytes, raw/share)
+			require.LessOrEqual(t, rollUpBytes, rollUp/share)
+			merged += len(in)
+			_, err = pool.Exec(t.Context(), "DELETE FROM analytics.segments WHERE id = ANY ($1)", idsOf(in))
+			require.NoError(t, err)
+		}
+	}
+	// What is left is too few of a kind, or too large: never one of three small ones.
+	require.Greater(t, merged, loads/2)
+	var small int
+	require.NoError(t, pool.QueryRow(t.Context(), "SELECT count(*) FROM analytics.segments WHERE raw_bytes <= $1 AND rollup_bytes <= $2",
+		raw/inputs, rollUp/inputs).Scan(&small))
+	require.LessOrEqual(t, small, 3*2*(p.Segments-1))
+}
+
+// A segment of a worker that did not note sizes is merged once it is measured.
+func TestUnmeasuredSegments(t *testing.T) {
+	t.Parallel()
+	pool, p := pgtest.New(t), Policy{Target: 1000, Segments: 2, RawBytes: 1 << 20, RollUpBytes: 1 << 20}
+	for _, events := range []int64{1, 1, 600} {
+		require.NoError(t, Insert(t.Context(), pool, []segment.Segment{{
+			ProjectID: 1, Path: uuid.NewString(), Events: events, Bytes: 1, RollUp: &segment.RollUpFile{}, MinAt: start, MaxAt: start,
+		}}))
+	}
+	for want := 2; want > 0; want-- {
+		in, err := Candidates(t.Context(), pool, EarlyLane, p, nil)
+		require.NoError(t, err)
+		require.Empty(t, in)
+		s, ok, err := Unmeasured(t.Context(), pool, p, nil)
+		require.NoError(t, err)
+		require.True(t, ok)
+		require.NoError(t, Measured(t.Context(), pool, s, 77))
+	}
+	_, ok, err := Unmeasured(t.Context(), pool, p, nil)
+	require.NoError(t, err)
+	require.False(t, ok, "a finished segment needs no size")
+	in, err := Candidates(t.Context(), pool, EarlyLane, p, nil)
+	require.NoError(t, err)
+	require.Len(t, in, 2)
+	require.EqualValues(t, 77, in[0].RawBytes)
 }

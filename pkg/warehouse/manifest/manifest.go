@@ -40,7 +40,7 @@ func Notify(ctx context.Context, db outbox.Querier) error {
 }
 
 // columns are those of analytics.segments that scan reads.
-const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded"
+const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded, coalesce(raw_bytes, 0)"
 
 // scan reads a segment from a row of columns.
 func scan(row pgx.CollectableRow) (segment.Segment, error) {
@@ -48,7 +48,7 @@ func scan(row pgx.CollectableRow) (segment.Segment, error) {
 	var sum, rollUpSum []byte
 	var rollUpBytes *int64
 	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
-		&rollUpBytes, &rollUpSum, &s.Shredded)
+		&rollUpBytes, &rollUpSum, &s.Shredded, &s.RawBytes)
 	copy(s.SHA256[:], sum)
 	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
 	if rollUpBytes != nil {
@@ -60,12 +60,12 @@ func scan(row pgx.CollectableRow) (segment.Segment, error) {
 
 const insertSQL = `
 INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-                                rollup_bytes, rollup_sha256, shredded)
+                                rollup_bytes, rollup_sha256, shredded, raw_bytes)
 SELECT project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-       rollup_bytes, rollup_sha256, string_to_array(shredded, chr(1))
+       rollup_bytes, rollup_sha256, string_to_array(shredded, chr(1)), nullif(raw_bytes, 0)
 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
-            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
-  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded)`
+            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bigint[])
+  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded, raw_bytes)`
 
 // shreddedSeparator joins the names of a segment's columns, for lack of arrays of
 // arrays of different lengths. No column's name has it.
@@ -77,17 +77,17 @@ func Insert(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 	n := len(segments)
 	projects, paths, events, bytes, sums := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
 	first, last, levels, epochs := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
-	rollUpBytes, rollUpSums, shredded := make([]*int64, n), make([][]byte, n), make([]string, n)
+	rollUpBytes, rollUpSums, shredded, raw := make([]*int64, n), make([][]byte, n), make([]string, n), make([]int64, n)
 	for i, s := range segments {
 		projects[i], paths[i], events[i], bytes[i], sums[i] = s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:]
 		first[i], last[i], levels[i], epochs[i] = s.MinAt, s.MaxAt, int32(s.Level), s.Epoch
 		if s.RollUp != nil {
 			rollUpBytes[i], rollUpSums[i] = &s.RollUp.Bytes, s.RollUp.SHA256[:]
 		}
-		shredded[i] = strings.Join(s.Shredded, shreddedSeparator)
+		shredded[i], raw[i] = strings.Join(s.Shredded, shreddedSeparator), s.RawBytes
 	}
 	_, err := db.Exec(ctx, insertSQL, projects, paths, events, bytes, sums, first, last, levels, epochs,
-		rollUpBytes, rollUpSums, shredded)
+		rollUpBytes, rollUpSums, shredded, raw)
 	if err != nil {
 		return fmt.Errorf("listing segments in the manifest: %w", err)
 	}
@@ -119,11 +119,7 @@ WHERE id = ANY($1::bigint[]) AND replaced_at IS NULL`
 // retire takes live segments out of the manifest and returns how many there were.
 // Their rows stay until they are expired: readers of older versions need the files.
 func retire(ctx context.Context, db outbox.Querier, segments []segment.Segment) (int, error) {
-	ids := make([]int64, len(segments))
-	for i, s := range segments {
-		ids[i] = s.ID
-	}
-	tag, err := db.Exec(ctx, retireSQL, ids)
+	tag, err := db.Exec(ctx, retireSQL, idsOf(segments))
 	if err != nil {
 		return 0, fmt.Errorf("retiring segments: %w", err)
 	}
@@ -163,7 +159,12 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NULL AND id <> ALL ($1::bigint[]) 
 // Outdated returns the first live segment without a roll-up, other than those with
 // the ids except; ok is false when there is none.
 func Outdated(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
-	rows, err := db.Query(ctx, outdatedSQL, list(except))
+	return first(ctx, db, outdatedSQL, list(except))
+}
+
+// first returns the segment that sql finds, if any.
+func first(ctx context.Context, db outbox.Querier, sql string, args ...any) (s segment.Segment, ok bool, err error) {
+	rows, err := db.Query(ctx, sql, args...)
 	if err != nil {
 		return s, false, fmt.Errorf("looking for old segments: %w", err)
 	}
@@ -203,6 +204,14 @@ func Unread(ctx context.Context, db outbox.Querier, table pgx.Identifier) (unrea
 		return false, fmt.Errorf("looking for unread rows: %w", err)
 	}
 	return unread, nil
+}
+
+func idsOf(segments []segment.Segment) []int64 {
+	ids := make([]int64, len(segments))
+	for i, s := range segments {
+		ids[i] = s.ID
+	}
+	return ids
 }
 
 // list is ids as an array that is not NULL: nothing compares with that.

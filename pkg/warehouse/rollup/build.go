@@ -60,25 +60,26 @@ func (b *Builder) Bytes(project int64) ([]byte, error) {
 }
 
 // Merge returns the roll-up of the events that files have on the days [first,
-// last], counted since 1970-01-01 UTC.
-func Merge(project int64, files []*File, first, last int32) ([]byte, error) {
+// last], counted since 1970-01-01 UTC, and how many events these are. Beside the files
+// it takes the memory of one day's users and twice that of the result.
+func Merge(project int64, files []*File, first, last int32) (data []byte, events uint64, err error) {
 	var e encoder
 	v, err := NewView(nil, files)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, d := range v.between(first, last) {
 		buckets := map[string]*bucket{}
 		for _, r := range d.refs {
 			if err := r.gather(buckets); err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 		}
 		if err := e.day(d.day, buckets); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return e.bytes(project), nil
+	return e.bytes(project), e.events, nil
 }
 
 // gather adds the types of a day to buckets.

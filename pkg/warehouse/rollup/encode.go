@@ -31,6 +31,7 @@ type encoder struct {
 	users    bytes.Buffer
 	quarters bytes.Buffer
 	maxKey   uint32
+	events   uint64
 
 	scratch []uint32
 	stream  []byte
@@ -77,6 +78,7 @@ func (e *encoder) day(day int32, buckets map[string]*bucket) error {
 		one.usersAt, one.usersLen = whole.usersAt, whole.usersLen
 	}
 	e.maxKey = max(e.maxKey, everyone.Maximum())
+	e.events += whole.events
 	return nil
 }
 
@@ -158,9 +160,18 @@ func (e *encoder) writeQuarters(to *entry, b *bucket) {
 	}
 }
 
-// bytes returns the whole file.
+// entryBytes is about what an entry takes in the index, at most 70.
+const entryBytes = 24
+
+// bytes returns the whole file. The index may be most of it: it is written in place,
+// and its length afterwards.
 func (e *encoder) bytes(project int64) []byte {
-	index := binary.AppendUvarint(nil, uint64(e.maxKey))
+	size := headerSize + 2*binary.MaxVarintLen64 + len(e.entries)*entryBytes + e.users.Len() + e.quarters.Len()
+	for _, name := range e.names {
+		size += len(name) + binary.MaxVarintLen16
+	}
+	file := make([]byte, headerSize, size)
+	index := binary.AppendUvarint(file, uint64(e.maxKey))
 	index = binary.AppendUvarint(index, uint64(len(e.names)))
 	for _, name := range e.names {
 		index = binary.AppendUvarint(index, uint64(len(name)))
@@ -180,12 +191,11 @@ func (e *encoder) bytes(project int64) []byte {
 		index = binary.AppendUvarint(index, uint64(x.quartersLen))
 		day = x.day
 	}
-	file := make([]byte, 0, headerSize+len(index)+e.users.Len()+e.quarters.Len())
-	file = append(file, magic...)
-	file = binary.LittleEndian.AppendUint64(file, uint64(project))
-	file = binary.LittleEndian.AppendUint64(file, uint64(len(index)))
-	file = binary.LittleEndian.AppendUint64(file, uint64(e.users.Len()))
-	file = append(file, index...)
+	file = index
+	header := append(file[:0], magic...)
+	header = binary.LittleEndian.AppendUint64(header, uint64(project))
+	header = binary.LittleEndian.AppendUint64(header, uint64(len(file)-headerSize))
+	binary.LittleEndian.AppendUint64(header, uint64(e.users.Len()))
 	file = append(file, e.users.Bytes()...)
 	return append(file, e.quarters.Bytes()...)
 }

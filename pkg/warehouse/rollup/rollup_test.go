@@ -258,7 +258,7 @@ func compact(t *testing.T, g generator, files []*File) []*File {
 	in, out := files[:n], slices.Clone(files[n:])
 	cut := in[0].entries[g.IntN(len(in[0].entries))].day
 	for _, days := range [][2]int32{{minDay, cut}, {cut + 1, maxDay}} {
-		data, err := Merge(7, in, days[0], days[1])
+		data, _, err := Merge(7, in, days[0], days[1])
 		require.NoError(t, err)
 		if f := read(t, data); f.Events > 0 {
 			out = append(out, f)
@@ -278,7 +278,7 @@ func TestMergeIsTheSameAsBuilding(t *testing.T) {
 		all := g.facts(1 + g.IntN(20_000))
 		cut := g.IntN(len(all))
 		files := []*File{read(t, build(t, all[:cut])), read(t, build(t, all[cut:]))}
-		merged, err := Merge(7, files, minDay, maxDay)
+		merged, _, err := Merge(7, files, minDay, maxDay)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(build(t, all), merged))
 	}
@@ -359,7 +359,7 @@ func TestDamage(t *testing.T) {
 		_, _ = q.CountUsers(t.Context(), Always)
 		_, _ = q.CountUsers(t.Context(), Period{minQuarter + 1, maxQuarter - 1})
 		_, _ = q.Totals(t.Context(), Always)
-		_, _ = Merge(7, []*File{f}, minDay, maxDay)
+		_, _, _ = Merge(7, []*File{f}, minDay, maxDay)
 	}
 }
 

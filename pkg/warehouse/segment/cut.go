@@ -6,6 +6,7 @@ import "time"
 type Span struct {
 	First, Last time.Time // occurred_at, inclusive
 	Events      int64
+	RawBytes    int64 // of these, as in a Segment
 }
 
 // Cut joins days (UTC) with events, in order, to the spans of segments: small days
@@ -26,7 +27,8 @@ func pack(days []Span, target int64) []Span {
 	var spans []Span
 	for _, day := range days {
 		if n := len(spans); n > 0 && spans[n-1].Events+day.Events <= target {
-			spans[n-1].Last, spans[n-1].Events = day.Last, spans[n-1].Events+day.Events
+			last := &spans[n-1]
+			last.Last, last.Events, last.RawBytes = day.Last, last.Events+day.Events, last.RawBytes+day.RawBytes
 		} else {
 			spans = append(spans, day)
 		}

@@ -3,7 +3,11 @@
 // deleted. It knows neither DuckDB nor Postgres.
 package segment
 
-import "time"
+import (
+	"time"
+
+	"eventanalytics/pkg/event"
+)
 
 // Segment is one immutable Parquet file: events of one project, sorted by day
 // (UTC), event type, user and time; and the roll-up of these events in a file
@@ -15,6 +19,9 @@ type Segment struct {
 	Events    int64
 	Bytes     int64
 	SHA256    [32]byte
+	// RawBytes is what the events take in memory, as RawBytesOf says. It is 0 in
+	// segments of versions before it was noted, until it is measured.
+	RawBytes int64
 	// First and last occurred_at in the file, both inclusive.
 	MinAt, MaxAt time.Time
 	Level        int   // how often its events were compacted
@@ -31,6 +38,17 @@ type Segment struct {
 type RollUpFile struct {
 	Bytes  int64
 	SHA256 [32]byte
+}
+
+// EventOverhead is what an event takes in memory beside its texts, in bytes: id, time,
+// user key, and the headers of the texts.
+const EventOverhead = 64
+
+// RawBytesOf returns about how many bytes an event takes in memory: what a file of
+// them compresses says nothing of that, a text that repeats itself takes a
+// thousandth.
+func RawBytesOf(e *event.Event) int64 {
+	return EventOverhead + int64(len(e.UserID)+len(e.Type)+len(e.Properties))
 }
 
 // EventsOf returns how many events segments have.

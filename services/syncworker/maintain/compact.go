@@ -3,6 +3,7 @@ package maintain
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -38,6 +39,9 @@ type Compactor struct {
 func (c *Compactor) Compact(ctx context.Context, lane manifest.Lane) error {
 	var failed []int64
 	var errs []error
+	if lane == manifest.MainLane {
+		errs = append(errs, c.measure(ctx))
+	}
 	for ctx.Err() == nil {
 		in, err := c.once(ctx, lane, failed)
 		if err != nil {
@@ -63,20 +67,24 @@ func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64
 		c.term.Merging.Lock()
 		defer c.term.Merging.Unlock()
 	}
-	if in, err = manifest.Candidates(ctx, c.pool, lane, c.policy, append(c.damage.list(), except...)); err != nil || len(in) < 2 {
+	cut, err := manifest.PassedOver(ctx, c.pool, c.term.Epoch())
+	if err != nil {
+		return nil, err
+	}
+	if in, err = manifest.Candidates(ctx, c.pool, lane, c.policy, slices.Concat(c.damage.list(), cut, except)); err != nil || len(in) < 2 {
 		return nil, err
 	}
 	ctx, span := tracing.StartAt(ctx, c.tracer, "compact", began)
 	defer func() { tracing.End(span, err) }()
 	span.SetAttributes(attribute.Int64(tracing.ProjectID, in[0].ProjectID), attribute.Int(tracing.Merged, len(in)))
-	out, err := c.builder.Merge(ctx, in, c.policy.Target, c.term.Epoch())
+	var out []segment.Segment
+	err = rewrite(ctx, c.pool, c.term, in, func() (_ []segment.Segment, err error) {
+		if out, err = c.builder.Merge(ctx, in, c.policy.Target, c.term.Epoch()); err != nil {
+			return nil, err
+		}
+		return out, failpoint.Hit(failpoint.CompactBeforeSwap)
+	})
 	if err != nil {
-		return in, err
-	}
-	if err := failpoint.Hit(failpoint.CompactBeforeSwap); err != nil {
-		return in, err
-	}
-	if err := replace(ctx, c.term, in, out); err != nil {
 		return in, err
 	}
 	if err := failpoint.Hit(failpoint.CompactAfterSwap); err != nil {
@@ -91,4 +99,27 @@ func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64
 	c.log.Debug("compacted", zap.Int64(logging.ProjectID, in[0].ProjectID), zap.Int(logging.Segments, len(in)),
 		zap.Int("into", len(out)), zap.Duration(logging.Duration, took))
 	return in, nil
+}
+
+// measure finds the sizes of segments that were written before these were noted: they
+// are not merged until then. A damaged one does not hold up the others.
+func (c *Compactor) measure(ctx context.Context) error {
+	var errs []error
+	for ctx.Err() == nil {
+		s, ok, err := manifest.Unmeasured(ctx, c.pool, c.policy, c.damage.list())
+		if err != nil || !ok {
+			return errors.Join(append(errs, err)...)
+		}
+		raw, err := c.builder.Measure(ctx, s)
+		if err == nil {
+			err = manifest.Measured(ctx, c.pool, s, raw)
+		}
+		if err != nil {
+			errs = append(errs, err)
+			if !c.damage.add([]segment.Segment{s}) {
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -6,7 +6,6 @@ package maintain
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -14,10 +13,8 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/clock"
-	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
-	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/syncworker/lease"
 	"eventanalytics/services/syncworker/userkey"
 )
@@ -178,21 +175,6 @@ func (m *Maintenance) retryLater(ctx context.Context, name string, job func(cont
 	}
 	if err != nil && ctx.Err() == nil {
 		m.log.Error(name+"; trying again later", zap.Error(err))
-	}
-	return nil
-}
-
-// replace swaps rewritten segments in for those they were made of, in one
-// transaction.
-func replace(ctx context.Context, term *lease.Term, in, out []segment.Segment) error {
-	err := term.Commit(ctx, func(tx *manifest.Tx) error {
-		if err := tx.Replace(ctx, in, out); err != nil {
-			return err
-		}
-		return failpoint.Hit(failpoint.CompactInSwap)
-	})
-	if err != nil {
-		return fmt.Errorf("replacing segments: %w", err)
 	}
 	return nil
 }

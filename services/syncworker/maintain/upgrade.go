@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
@@ -17,9 +18,12 @@ import (
 	"eventanalytics/services/syncworker/userkey"
 )
 
-// upgradeEvents is how many events of an old segment become one of today: as many
-// as a load has, so that it takes no more memory.
-const upgradeEvents = 200_000
+// An old segment is read in pieces of as many events, and of as many bytes, as a load
+// has, so that it takes no more memory.
+const (
+	upgradeEvents = 200_000
+	upgradeBytes  = 64 << 20
+)
 
 // Upgrader rewrites the segments of workers that made no roll-ups.
 type Upgrader struct {
@@ -37,14 +41,18 @@ type Upgrader struct {
 func (u *Upgrader) Upgrade(ctx context.Context) error {
 	var errs []error
 	for ctx.Err() == nil {
-		old, ok, err := manifest.Outdated(ctx, u.pool, u.damage.list())
+		cut, err := manifest.PassedOver(ctx, u.pool, u.term.Epoch())
+		if err != nil {
+			return err
+		}
+		old, ok, err := manifest.Outdated(ctx, u.pool, slices.Concat(u.damage.list(), cut))
 		if err != nil {
 			return err
 		}
 		if !ok {
 			break
 		}
-		if err := u.rewrite(ctx, old); err != nil {
+		if err := u.upgrade(ctx, old); err != nil {
 			err = fmt.Errorf("upgrading %s: %w", old.Path, err)
 			errs = append(errs, err)
 			if !errors.Is(err, segment.ErrQuarantined) || !u.damage.add([]segment.Segment{old}) {
@@ -55,9 +63,21 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (u *Upgrader) rewrite(ctx context.Context, old segment.Segment) error {
-	var out []segment.Segment
+func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
+	in := []segment.Segment{old}
+	err := rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
+	if err != nil {
+		return err
+	}
+	u.term.Notify(ctx)
+	u.log.Info("upgraded a segment", zap.Int64(logging.ProjectID, old.ProjectID), zap.String(logging.Segment, old.Path))
+	return nil
+}
+
+// write makes segments of today of an old one.
+func (u *Upgrader) write(ctx context.Context, old segment.Segment) (out []segment.Segment, err error) {
 	var events []event.Event
+	var size int64
 	write := func() error {
 		if len(events) == 0 {
 			return nil
@@ -71,11 +91,12 @@ func (u *Upgrader) rewrite(ctx context.Context, old segment.Segment) error {
 			return err
 		}
 		s.Level = old.Level
-		out, events = append(out, s), events[:0]
+		out, events, size = append(out, s), events[:0], 0
 		return nil
 	}
-	err := u.builder.Events(ctx, old, func(e event.Event) error {
-		if events = append(events, e); len(events) < upgradeEvents {
+	err = u.builder.Events(ctx, old, func(e event.Event) error {
+		events = append(events, e)
+		if size += segment.RawBytesOf(&e); len(events) < upgradeEvents && size < upgradeBytes {
 			return nil
 		}
 		return write()
@@ -84,15 +105,10 @@ func (u *Upgrader) rewrite(ctx context.Context, old segment.Segment) error {
 		err = write()
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if n := segment.EventsOf(out); n != old.Events {
-		return fmt.Errorf("%w: it has %d events, the manifest says %d", segment.ErrQuarantined, n, old.Events)
+		return nil, fmt.Errorf("%w: it has %d events, the manifest says %d", segment.ErrQuarantined, n, old.Events)
 	}
-	if err := replace(ctx, u.term, []segment.Segment{old}, out); err != nil {
-		return err
-	}
-	u.term.Notify(ctx)
-	u.log.Info("upgraded a segment", zap.Int64(logging.ProjectID, old.ProjectID), zap.String(logging.Segment, old.Path))
-	return nil
+	return out, nil
 }

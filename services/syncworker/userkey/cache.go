@@ -25,7 +25,11 @@ type generation struct {
 // projectSize is what a project's map takes, in users.
 const projectSize = 2
 
-// newCache makes a cache of up to size users.
+// longID is how many bytes of its id make a user count as one more: ids may have 800,
+// and a million of those would take a gigabyte.
+const longID = 64
+
+// newCache makes a cache of up to size users whose ids have fewer bytes than longID.
 func newCache(size int) cache {
 	return cache{half: size / 2, young: generation{projects: map[int64]map[string]uint32{}}}
 }
@@ -64,5 +68,7 @@ func (c *cache) add(project int64, id string, key uint32) {
 	}
 	before := len(users)
 	users[strings.Clone(id)] = key
-	c.young.size += len(users) - before
+	if len(users) > before {
+		c.young.size += 1 + len(id)/longID
+	}
 }

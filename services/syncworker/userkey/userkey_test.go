@@ -260,6 +260,23 @@ func TestCacheKeepsNoBatch(t *testing.T) {
 	}
 }
 
+func TestCacheIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	const size = 1000
+	c := newCache(size)
+	for i := range 10 * size {
+		c.add(1, fmt.Sprintf("%0800d", i), uint32(i)) // 200 characters of 4 bytes
+	}
+	bytes := 0
+	for _, g := range []generation{c.young, c.old} {
+		for id := range g.projects[1] {
+			bytes += len(id)
+		}
+	}
+	require.Greater(t, bytes, size*longID/4)
+	require.LessOrEqual(t, bytes, size*longID)
+}
+
 func TestCacheIsBounded(t *testing.T) {
 	t.Parallel()
 	missed := func(c *cache, project int64, users ...string) []int {

@@ -1,0 +1,112 @@
+package duckdb
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+// peak returns the most memory that the process had at once since the last call.
+func peak(b *testing.B) int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(b, err)
+	require.NoError(b, os.WriteFile("/proc/self/clear_refs", []byte("5"), 0))
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	kib, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
+	require.NoError(b, err)
+	return kib << 10
+}
+
+// BenchmarkMergeAtTheBound merges 16 segments that together are as large as one merge
+// may read (WORKER_MERGE_BYTES, WORKER_MERGE_ROLLUP_BYTES, twice
+// WORKER_SEGMENT_EVENTS), in the shapes that take the most memory, with the memory that a worker divides in a
+// container of 3 GiB. It reports the process's peak.
+func BenchmarkMergeAtTheBound(b *testing.B) {
+	const inputs = 16
+	const rawBytes, rollUpBytes, events = 256 << 20, 32 << 20, 2_000_000
+	r := rand.New(rand.NewPCG(1, 1))
+	long := func(i int) string { // 200 characters of 4 bytes, as random as they get
+		var s strings.Builder
+		for range 200 {
+			s.WriteRune(rune(0x10000 + r.IntN(0x10000)))
+		}
+		return s.String()
+	}
+	random := func(n int) string {
+		raw := make([]byte, n)
+		for i := range raw {
+			raw[i] = 'a' + byte(r.IntN(26))
+		}
+		return string(raw)
+	}
+	for name, shape := range map[string]func(i int) event.Event{
+		"long types":  func(i int) event.Event { return event.Event{Type: long(i), UserID: "u"} },
+		"short types": func(i int) event.Event { return event.Event{Type: strconv.Itoa(r.IntN(1 << 30)), UserID: "u"} },
+		"users":       func(i int) event.Event { return event.Event{Type: "t", UserID: strconv.Itoa(r.IntN(1 << 30))} },
+		"large properties": func(i int) event.Event {
+			return event.Event{Type: "t", UserID: "u", Properties: `{"a":"` + random(32_000) + `"}`}
+		},
+		"equal properties": func(i int) event.Event {
+			return event.Event{Type: "t", UserID: "u", Properties: `{"a":"` + strings.Repeat("x", 32_000) + `"}`}
+		},
+		"ordinary properties": func(i int) event.Event {
+			return event.Event{Type: fmt.Sprint("t", r.IntN(50)), UserID: strconv.Itoa(r.IntN(100_000)), Properties: `{"country":"` + random(2) + `","price":` + strconv.Itoa(r.IntN(1000)) + `,"page":"` + random(80) + `"}`}
+		},
+	} {
+		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
+			before := debug.SetMemoryLimit(1280 << 20)
+			defer debug.SetMemoryLimit(before)
+			builder, err := NewBuilder(warehouse.Config{Dir: b.TempDir(), MemoryLimit: "1280MiB", Threads: 2})
+			require.NoError(b, err)
+			defer builder.Close()
+			var in []segment.Segment
+			for range inputs {
+				var batch []event.Event
+				var keys []uint32
+				raw, rollUp := int64(0), 0
+				for raw < rawBytes/inputs && rollUp < rollUpBytes/inputs && len(batch) < events/inputs {
+					e := shape(len(batch))
+					e.ID, e.OccurredAt = uuid.New(), time.Date(2025, 8, 1, 0, 0, r.IntN(86400), 0, time.UTC).UnixMicro()
+					batch, keys = append(batch, e), append(keys, r.Uint32N(1<<20))
+					raw += segment.RawBytesOf(&e)
+					if e.UserID == "u" && e.Properties == "" {
+						rollUp += len(e.Type) + 55
+					}
+				}
+				s, err := builder.Write(b.Context(), 1, batch, keys, 1)
+				require.NoError(b, err)
+				in = append(in, s)
+			}
+			runtime.GC()
+			debug.FreeOSMemory()
+			base := peak(b)
+			base = peak(b)
+			for b.Loop() {
+				_, err := builder.Merge(b.Context(), in, events/2, 1)
+				require.NoError(b, err)
+			}
+			var raw, rollUp int64
+			for _, s := range in {
+				raw, rollUp = raw+s.RawBytes, rollUp+s.RollUp.Bytes
+			}
+			b.ReportMetric(float64(base>>20), "before-MiB")
+			b.ReportMetric(float64(peak(b)>>20), "peak-MiB")
+			b.ReportMetric(float64(raw>>20), "raw-MiB")
+			b.ReportMetric(float64(rollUp>>20), "rollup-MiB")
+		})
+	}
+}
