@@ -2,6 +2,7 @@ package stats
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -83,6 +84,8 @@ func TestBadParameters(t *testing.T) {
 		{"dau", `{` + jsonDays + `"segment":""}`, "segment"},
 		{"dau", `{` + jsonDays + `"segment":[1]}`, "segment"},
 		{"dau", `{` + jsonDays + `"segment":[` + strings.Repeat(`"event_type:a",`, 50) + `"event_type:a"]}`, "segment"},
+		{"dau", `{` + jsonDays + `"segment":` + list(11, "event_type:in(a"+strings.Repeat(",b", 99)+")") + `}`, "segment"},
+		{"dau", `{` + jsonDays + `"segment":` + list(40, "properties.a="+strings.Repeat("x", 900)) + `}`, "segment"},
 		{"top-events", `{` + jsonDays + `"limit":0}`, "limit"},
 		{"top-events", `{` + jsonDays + `"limit":1001}`, "limit"},
 		{"top-events", `{` + jsonDays + `"limit":"10"}`, "limit"},
@@ -99,6 +102,11 @@ func TestBadParameters(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau?from=2025-08-01", `{`+jsonDays+`"fill":"zero"}`).StatusCode)
 	a.post(t, 1, "/api/stats/dau", `{`+jsonDays+`"timezone":null}`).ok(t) // null is absent
 	require.Equal(t, "200", a.get(t, 1, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "segment", "properties.' OR 1=1--=x")).Status[:3])
+}
+
+// list is a JSON array with a text so many times.
+func list(n int, text string) string {
+	return `["` + strings.Join(slices.Repeat([]string{text}, n), `","`) + `"]`
 }
 
 func lastWord(s string) string { return s[strings.LastIndex(s, " ")+1:] }

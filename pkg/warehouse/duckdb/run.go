@@ -219,12 +219,17 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 	return nil
 }
 
+// maxConditions is how many different conditions a query's files may have: each is
+// planned for itself, and planning cannot be interrupted.
+const maxConditions = 8
+
 // events is the relation {{events}} stands for. File names are our own and the
 // bounds are numbers; nothing of a request becomes SQL. The bounds are
 // literals because DuckDB skips row groups by constants only.
 //
 // Files for which the condition reads the same columns are read together: each
-// file has its own set, and those that are not read do not matter.
+// file has its own set, and those that are not read do not matter. Where there are
+// too many sets, all are read by the columns that every file has.
 func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(Columns) string, columns Columns) string {
 	if len(segments) == 0 {
 		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
@@ -253,6 +258,11 @@ func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(
 			conditions = append(conditions, condition)
 		}
 		files[condition] = append(files[condition], s)
+	}
+	if len(conditions) > maxConditions {
+		columns.shredded = nil
+		all := bounds + " AND (" + where(columns) + ")"
+		conditions, files = []string{all}, map[string][]segment.Segment{all: segments}
 	}
 	var parts []string
 	for _, condition := range conditions {

@@ -3,6 +3,7 @@ package question
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -116,7 +117,31 @@ func (p *FilterParams) scope() (s Scope, err error) {
 		}
 		s.Segment = append(s.Segment, f)
 	}
-	return s, nil
+	return s, boundValues(s.Segment)
+}
+
+// What the values of all conditions may come to, together. Each becomes a constant
+// of a query, which takes DuckDB time to plan that nothing can interrupt.
+const (
+	maxValues     = 1_000
+	maxValueBytes = 32 << 10
+)
+
+func boundValues(conditions []filter.Filter) error {
+	values, bytes := 0, 0
+	for _, f := range conditions {
+		values += len(f.Values)
+		for _, text := range slices.Concat(f.Keys, f.Values) {
+			bytes += len(text)
+		}
+	}
+	switch {
+	case values > maxValues:
+		return invalid("segment", "the conditions have %d values together, at most %d are allowed", values, maxValues)
+	case bytes > maxValueBytes:
+		return invalid("segment", "the conditions' keys and values have %d bytes together, at most %d are allowed", bytes, maxValueBytes)
+	}
+	return nil
 }
 
 // shorten keeps messages readable.

@@ -36,10 +36,13 @@ type world struct {
 	shredded map[string][]string // keys by kind
 }
 
-func newWorld(t testing.TB) *world {
+func newWorld(t testing.TB) *world { return newWorldOf(t, func(*warehouse.Config) {}) }
+
+func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	cfg := warehouse.Config{
 		Dir: t.TempDir(), MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: time.Minute,
 	}
+	change(&cfg)
 	db, err := duckdb.Open(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

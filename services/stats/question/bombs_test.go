@@ -1,0 +1,73 @@
+package question_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/services/stats/filter"
+	"eventanalytics/services/stats/question"
+)
+
+// listOf is a condition on a property with so many values, from first on.
+func listOf(t *testing.T, key string, first, n int) filter.Filter {
+	values := make([]string, n)
+	for i := range values {
+		values[i] = fmt.Sprint(first + i)
+	}
+	f, err := filter.Parse("properties." + key + ":in(" + strings.Join(values, ",") + ")")
+	require.NoError(t, err)
+	return f
+}
+
+// TestFilterBombs: the memory of conditions depends on the number of properties that
+// they look at, not on that of the values compared with.
+func TestFilterBombs(t *testing.T) {
+	w := newWorldOf(t, func(cfg *warehouse.Config) { cfg.MemoryLimit = "64MiB" })
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	padding := strings.Repeat("x", 1000)
+	events := make([]event.Event, 5000)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: at, UserID: fmt.Sprint(i), Type: "x", Properties: fmt.Sprintf(`{"n":%d,"pad":"%s"}`, i, padding)}
+	}
+	w.builder.ShredFrom = 10_000
+	w.add(t, 1, events)
+	one := []event.Event{{ID: uuid.New(), OccurredAt: at, UserID: "u", Type: "x", Properties: `{"n":150}`}}
+	w.add(t, 2, one)
+	for i := range 20 { // each file with a property of its own as a column
+		w.builder.ShredFrom = 1
+		properties := fmt.Sprintf(`{"n":150,"k%d":7}`, i)
+		w.add(t, 3, []event.Event{
+			{ID: uuid.New(), OccurredAt: at, UserID: "u", Type: "x", Properties: properties},
+			{ID: uuid.New(), OccurredAt: at, UserID: "u", Type: "x", Properties: properties},
+		})
+	}
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	ask := func(project int64, filters ...filter.Filter) [][]any {
+		return w.data(t, project, time.Time{}).rows(t, question.TopEvents{
+			Days: question.Days{From: 20301, To: 20301}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: filters},
+		})
+	}
+	require.Equal(t, [][]any{{"x", 240}}, ask(1, listOf(t, "n", 100, 240)))
+	var many []filter.Filter
+	for range 50 {
+		many = append(many, listOf(t, "n", 140, 20))
+	}
+	require.Equal(t, [][]any{{"x", 20}}, ask(1, many...))
+	require.Equal(t, [][]any{{"x", 1}}, ask(2, many...))
+
+	var keys []filter.Filter
+	for i := range 20 {
+		keys = append(keys, listOf(t, fmt.Sprintf("k%d", i), 0, 10))
+	}
+	require.Empty(t, ask(3, keys...))
+	require.Equal(t, [][]any{{"x", 2}}, ask(3, keys[3], many[0]))
+}
