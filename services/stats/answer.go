@@ -150,7 +150,7 @@ func (s *Service) snapshot(ctx context.Context, project int64, output *question.
 func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
 	engines := []engine.Engine{raw.New(s.db, snapshot.Snapshot, project)}
 	if view := snapshot.RollUp(project); view != nil {
-		engines = append([]engine.Engine{rollup.New(s.db, view)}, engines...)
+		engines = append([]engine.Engine{rollup.New(s.db, project, view)}, engines...)
 	}
 	return engine.NewSource(now, snapshot.CompleteUntil, engines...)
 }

@@ -35,8 +35,8 @@ type DB struct {
 	db      *sql.DB
 	dir     string
 	holds   functions
-	slots   chan struct{} // of queries
-	working chan struct{} // what Do runs
+	queries *turns
+	working *turns // what Do runs
 	timeout time.Duration
 	files   *segment.Integrity
 }
@@ -52,7 +52,7 @@ func Open(cfg warehouse.Config) (*DB, error) {
 		return nil, err
 	}
 	d := &DB{
-		db: db, dir: dir, slots: make(chan struct{}, cfg.MaxQueries), working: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		db: db, dir: dir, queries: newTurns(cfg.MaxQueries), working: newTurns(runtime.GOMAXPROCS(0)),
 		timeout: cfg.QueryTimeout, files: segment.NewIntegrity(dir),
 	}
 	if err := d.holds.register(context.Background(), db); err != nil {
@@ -97,7 +97,7 @@ type Query struct {
 const placeholder = "{{events}}"
 
 // Run runs q over a snapshot and calls scan for each row of the result. It
-// waits at most QueryTimeout for a place among MaxQueries (ErrBusy), then runs
+// waits at most QueryTimeout for its project's turn among MaxQueries (ErrBusy), then runs
 // at most QueryTimeout (ErrTimeout); the end of ctx cancels either. The error is
 // segment.ErrQuarantined when a file it needs is damaged.
 func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(*sql.Rows) error) error {
@@ -132,7 +132,7 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 		return err
 	}
 
-	err := db.limit(ctx, db.slots, func(ctx context.Context) error {
+	err := db.limit(ctx, db.queries, q.Project, func(ctx context.Context) error {
 		if err := db.check(ctx, segments); err != nil {
 			return err
 		}
@@ -151,17 +151,17 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 }
 
 // Do runs f, which computes without DuckDB, under the same time limits as Run, and
-// as many at a time as there are CPUs.
-func (db *DB) Do(ctx context.Context, f func(context.Context) error) error {
-	return db.limit(ctx, db.working, f)
+// as many at a time as there are CPUs, for a project.
+func (db *DB) Do(ctx context.Context, project int64, f func(context.Context) error) error {
+	return db.limit(ctx, db.working, project, f)
 }
 
-// limit runs f, for at most QueryTimeout, once there is a place in slots.
-func (db *DB) limit(ctx context.Context, slots chan struct{}, f func(context.Context) error) error {
-	if err := db.enter(ctx, slots); err != nil {
+// limit runs f, for at most QueryTimeout, once it is the project's turn.
+func (db *DB) limit(ctx context.Context, turns *turns, project int64, f func(context.Context) error) error {
+	if err := turns.enter(ctx, project, db.timeout); err != nil {
 		return err
 	}
-	defer func() { <-slots }()
+	defer turns.leave(project)
 	limited, cancel := context.WithTimeoutCause(ctx, db.timeout, ErrTimeout)
 	defer cancel()
 	err := f(limited)
@@ -187,19 +187,6 @@ func (db *DB) check(ctx context.Context, segments []segment.Segment) error {
 		}
 	}
 	return nil
-}
-
-func (db *DB) enter(ctx context.Context, slots chan struct{}) error {
-	waited := time.NewTimer(db.timeout)
-	defer waited.Stop()
-	select {
-	case slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-waited.C:
-		return ErrBusy
-	}
 }
 
 func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {

@@ -88,7 +88,7 @@ func TestQueriesEnd(t *testing.T) {
 	go func() {
 		ended <- db.Run(ctx, snapshot(), Query{SQL: endless}, func(*sql.Rows) error { return nil })
 	}()
-	require.Eventually(t, func() bool { return len(db.slots) == 1 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := db.queries.count(); return n == 1 }, time.Second, time.Millisecond)
 	hangUp()
 	select {
 	case err := <-ended:
@@ -100,13 +100,13 @@ func TestQueriesEnd(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 
-	db.slots <- struct{}{} // all places are taken
+	require.NoError(t, db.queries.enter(t.Context(), 0, time.Second)) // all places are taken
 	_, err = count(t, db, snapshot(), Query{SQL: "SELECT 1"})
 	require.ErrorIs(t, err, ErrBusy)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, db.Run(gone, snapshot(), Query{SQL: "SELECT 1"}, nil), context.Canceled)
-	<-db.slots
+	db.queries.leave(0)
 }
 
 func TestMemoryLimit(t *testing.T) {

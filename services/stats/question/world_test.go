@@ -121,7 +121,9 @@ func (w *world) data(t testing.TB, project int64, now time.Time) data {
 
 func (d data) raw() engine.Engine { return raw.New(d.w.db, d.snapshot.Snapshot, d.project) }
 
-func (d data) rollUp() engine.Engine { return rollup.New(d.w.db, d.snapshot.RollUp(d.project)) }
+func (d data) rollUp() engine.Engine {
+	return rollup.New(d.w.db, d.project, d.snapshot.RollUp(d.project))
+}
 
 // ask answers a question from the first of some engines that can.
 func (d data) ask(ctx context.Context, q question.Question, engines ...engine.Engine) (rows [][]any, from string, err error) {

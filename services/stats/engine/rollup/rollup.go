@@ -20,14 +20,17 @@ import (
 // Engine serves the scans that a roll-up holds enough for.
 type Engine struct {
 	engine.Unsupported
-	db   *duckdb.DB
-	view *rollup.View
+	db      *duckdb.DB
+	project int64
+	view    *rollup.View
 }
 
 var _ engine.Engine = (*Engine)(nil)
 
 // New makes the engine for a project's roll-up. Scans run under the limits of db.
-func New(db *duckdb.DB, view *rollup.View) *Engine { return &Engine{db: db, view: view} }
+func New(db *duckdb.DB, project int64, view *rollup.View) *Engine {
+	return &Engine{db: db, project: project, view: view}
+}
 
 // Name returns "rollup".
 func (*Engine) Name() string { return "rollup" }
@@ -35,7 +38,7 @@ func (*Engine) Name() string { return "rollup" }
 // do runs a scan. Quarters of an hour are read from files: one that has been lost or
 // damaged since costs time, not the answer.
 func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error {
-	err := e.db.Do(ctx, scan)
+	err := e.db.Do(ctx, e.project, scan)
 	if errors.Is(err, rollup.ErrFormat) || errors.Is(err, segment.ErrQuarantined) {
 		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
 	}

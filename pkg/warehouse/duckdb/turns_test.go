@@ -1,0 +1,70 @@
+package duckdb
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// waiting has callers of a project wait for a place, one after the other; each says
+// that it got one.
+func waiting(t *testing.T, q *turns, project int64, n int, got chan int64) {
+	t.Helper()
+	for range n {
+		_, before := q.count()
+		go func() {
+			if err := q.enter(t.Context(), project, time.Hour); err == nil {
+				got <- project
+			}
+		}()
+		require.Eventually(t, func() bool { _, n := q.count(); return n == before+1 }, 5*time.Second, time.Millisecond)
+	}
+}
+
+// TestTurns: however many of a project wait, one of another is next.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	q := newTurns(2)
+	got := make(chan int64, 100)
+	for range 2 {
+		require.NoError(t, q.enter(t.Context(), 1, time.Hour), "alone, it has all places")
+	}
+	waiting(t, q, 1, 20, got)
+	require.NoError(t, q.enter(t.Context(), 2, time.Millisecond), "one more than there are")
+	require.ErrorIs(t, q.enter(t.Context(), 3, time.Millisecond), ErrBusy, "but no second")
+	waiting(t, q, 2, 3, got)
+	waiting(t, q, 3, 2, got)
+
+	q.leave(1) // the one more is not given out again
+	require.Empty(t, got)
+	for _, want := range []struct{ leaves, gets int64 }{
+		{1, 1}, {2, 2}, {1, 3}, {2, 1}, {3, 2}, {1, 3}, {2, 1}, {3, 2}, {2, 1},
+	} {
+		q.leave(want.leaves)
+		require.Equal(t, want.gets, <-got, "%+v", want)
+	}
+	require.Empty(t, got)
+}
+
+func TestTurnsThatAreGivenUp(t *testing.T) {
+	t.Parallel()
+	q := newTurns(1)
+	require.NoError(t, q.enter(t.Context(), 1, time.Hour))
+	ctx, leave := context.WithCancel(t.Context())
+	gone := make(chan error)
+	go func() { gone <- q.enter(ctx, 1, time.Hour) }()
+	require.Eventually(t, func() bool { _, n := q.count(); return n == 1 }, 5*time.Second, time.Millisecond)
+	leave()
+	require.ErrorIs(t, <-gone, context.Canceled)
+	require.ErrorIs(t, q.enter(t.Context(), 1, time.Millisecond), ErrBusy)
+	require.ErrorIs(t, q.enter(ctx, 2, time.Hour), context.Canceled)
+	q.leave(1)
+	taken, left := q.count()
+	require.Zero(t, taken+left)
+	require.Empty(t, q.order)
+	require.Empty(t, q.running)
+	require.Empty(t, q.waiting)
+	require.NoError(t, q.enter(t.Context(), 1, time.Millisecond))
+}
