@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
 
@@ -20,6 +19,7 @@ import (
 	"eventanalytics/services/stats/engine"
 	raw "eventanalytics/services/stats/engine/duckdb"
 	"eventanalytics/services/stats/engine/rollup"
+	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/question"
 )
 
@@ -41,60 +41,57 @@ type answer struct {
 	seconds float64 // that it took
 }
 
-type response struct {
-	status      int
-	contentType string
-	tag         string
-	body        []byte
-}
-
-// write answers the request.
-func (r *response) write(ctx huma.Context) {
-	if r.contentType != "" {
-		ctx.SetHeader("Content-Type", r.contentType)
-	}
-	ctx.SetHeader("ETag", r.tag)
-	ctx.SetHeader("Cache-Control", "private, no-cache")
-	ctx.AppendHeader("Vary", "Authorization, X-API-Key, Accept, X-Project, Accept-Encoding")
-	ctx.SetStatus(r.status)
-	_, _ = ctx.BodyWriter().Write(r.body) // the client may have gone
-}
-
 // respond answers a request: what the question is, from which data, whether the
-// client has the answer already, and only then the rows.
-func (s *Service) respond(ctx context.Context, d question.Definition, p question.Params) (*response, error) {
+// client has the answer already, and only then the rows. It counts against the bytes in
+// flight until the response was written.
+func (s *Service) respond(ctx context.Context, d question.Definition, p question.Params) (r *response, err error) {
+	project := auth.From(ctx).ProjectID
+	done, err := s.inFlight.Request(project)
+	if err != nil {
+		return nil, asProblem(ctx, d, err)
+	}
+	r = &response{patience: s.patience, release: done}
+	if err := s.prepare(ctx, project, d, p, r); err != nil {
+		r.release()
+		return nil, asProblem(ctx, d, err)
+	}
+	return r, nil
+}
+
+func (s *Service) prepare(ctx context.Context, project int64, d question.Definition, p question.Params, r *response) error {
 	began := time.Now()
 	now := s.now()
-	project := auth.From(ctx).ProjectID
 	q, err := p.Question(now)
 	if err != nil {
-		return nil, asProblem(ctx, err)
+		return err
 	}
 	output := p.Output()
 	headers := output.Headers()
 	snapshot, err := s.snapshot(ctx, project, output)
 	if err != nil {
-		return nil, asProblem(ctx, err)
+		return err
 	}
 	stale := s.reader.Stale()
 	f := chooseFormat(output.Format, headers.Accept)
 	tag := entityTag(project, d.Name, q, f, snapshot, stale, now)
-	r := &response{status: http.StatusOK, contentType: f.contentType, tag: tag}
+	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
-		r.status, r.contentType = http.StatusNotModified, ""
+		r.status = http.StatusNotModified
 		s.answers.WithLabelValues(d.Name, "not_modified").Inc()
-		return r, nil
+		return nil
 	}
 	policy := parseCacheControl(headers.CacheControl)
 	policy.write = policy.write && !stale
-	got, err := s.rows(ctx, d.Name, tag, policy, q, s.source(snapshot, project, now))
+	got, err := s.rows(ctx, d.Name, tag, policy, q, s.source(snapshot, project, now), project)
 	if err != nil {
-		return nil, asProblem(ctx, err)
+		return err
 	}
+	done := r.release
+	r.release = func() { got.hold.Release(); done() }
 	if d.NotFound != "" && got.rows.Len() == 0 {
-		return nil, problem.NotFound(d.NotFound)
+		return problem.NotFound(d.NotFound)
 	}
-	r.body, err = f.encode(answer{
+	return r.encode(f, answer{
 		rows: got.rows,
 		meta: Meta{
 			Timezone: output.Timezone, Position: s.tokens.Encode(project, snapshot.Position),
@@ -102,10 +99,6 @@ func (s *Service) respond(ctx context.Context, d question.Definition, p question
 		},
 		query: q, seconds: time.Since(began).Seconds(),
 	})
-	if err != nil {
-		return nil, fmt.Errorf("writing the answer: %w", err)
-	}
-	return r, nil
 }
 
 // maxWait is the longest a request waits for a position.
@@ -159,15 +152,25 @@ func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Tim
 type computed struct {
 	rows   *question.Table
 	source string
+	hold   *inflight.Hold // of their memory
 }
+
+// share makes n requests use the rows.
+func (c computed) share(n int) { c.hold.Share(n) }
+
+// release ends one's use.
+func (c computed) release() { c.hold.Release() }
 
 // rows reads the rows from the cache, or computes them together with the requests
 // that ask the same while it does: the tag covers everything that rows depend on. The
 // span is in the trace of the first request, which also decides whether they are
-// kept.
-func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy, q question.Question, src *engine.Source) (computed, error) {
+// kept. The caller releases them.
+func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy, q question.Question, src *engine.Source, project int64) (computed, error) {
 	if policy.read {
-		if kept, ok := s.cache.get(tag); ok {
+		if kept, ok := s.cache.get(project, tag); ok {
+			if err := kept.hold.Use(ctx); err != nil {
+				return computed{}, err
+			}
 			s.answers.WithLabelValues(name, "cached").Inc()
 			return kept, nil
 		}
@@ -175,9 +178,9 @@ func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy
 	cameFrom := "shared"
 	got, err := s.shared.do(ctx, tag, func(ctx context.Context) (computed, error) {
 		cameFrom = "computed"
-		got, err := s.compute(ctx, name, q, src)
+		got, err := s.compute(ctx, name, q, src, project)
 		if err == nil && policy.write {
-			s.cache.keep(tag, got)
+			s.cache.keep(project, tag, got)
 		}
 		return got, err
 	})
@@ -188,7 +191,14 @@ func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy
 	return got, nil
 }
 
-func (s *Service) compute(ctx context.Context, name string, q question.Question, src *engine.Source) (got computed, err error) {
+func (s *Service) compute(ctx context.Context, name string, q question.Question, src *engine.Source, project int64) (got computed, err error) {
+	hold := s.inFlight.Hold(project)
+	defer func() {
+		if err != nil {
+			hold.Done(0)
+		}
+	}()
+	ctx = engine.WithMeter(ctx, hold)
 	ctx, span := s.tracer.Start(ctx, "metric "+name, trace.WithAttributes(attribute.String(tracing.Metric, name)))
 	defer func() { tracing.End(span, err) }()
 	began := time.Now()
@@ -199,7 +209,9 @@ func (s *Service) compute(ctx context.Context, name string, q question.Question,
 	if err != nil {
 		return computed{}, err
 	}
-	got = computed{rows, src.Name()}
+	rows.Seal()
+	hold.Done(rows.Bytes())
+	got = computed{rows, src.Name(), hold}
 	span.SetAttributes(attribute.Int(tracing.Rows, rows.Len()), attribute.String(tracing.Source, got.source))
 	s.seconds.WithLabelValues(name, got.source).Observe(time.Since(began).Seconds())
 	return got, nil

@@ -308,7 +308,7 @@ func TestTooManyRows(t *testing.T) {
 	}
 	a.publish(t, 1, events...)
 	a.visible(t)
-	require.Equal(t, "422 /problems/too-many-rows ",
+	require.Equal(t, "422 /problems/answer-too-long to",
 		a.get(t, 1, "/api/stats/events?from=2016-08-04&to=2025-08-04&interval=hour&by=event_type&fill=zero").refused(t))
 }
 
@@ -323,7 +323,7 @@ func TestTooLarge(t *testing.T) {
 	a.publish(t, 1, events...)
 	a.visible(t)
 	r := a.get(t, 1, "/api/stats/events?from=2016-08-04&to=2025-08-04&interval=hour&by=event_type&fill=zero")
-	require.Equal(t, "422 /problems/answer-too-large ", r.refused(t))
+	require.Equal(t, "422 /problems/answer-too-long to", r.refused(t))
 	require.Contains(t, string(r.body), "more than 64 MiB: ask for a shorter range")
 	require.Len(t, a.get(t, 1, "/api/stats/events?from=2025-07-04&to=2025-08-04&interval=hour&by=event_type&fill=zero").ok(t)["data"], 2*24*32)
 }

@@ -10,12 +10,20 @@ import (
 
 // cache keeps the answers asked for last, in so many bytes. An answer's tag changes
 // with everything that its rows depend on, so that nothing has to be removed for
-// being old: answers that are no longer asked for are the first to make room. Rows
-// are shared, and must not be changed.
+// being old: of the project that takes most, the answers that are no longer asked for
+// are the first to make room. So a project fills what the others leave, and cannot push
+// their answers out. Rows are shared, and must not be changed.
 type cache struct {
 	budget int64
 
-	mu      sync.Mutex
+	mu       sync.Mutex
+	used     int64
+	count    int
+	projects map[int64]*shelf
+}
+
+// shelf has the answers of one project.
+type shelf struct {
 	used    int64
 	answers *simplelru.LRU[string, kept]
 }
@@ -33,32 +41,63 @@ const (
 )
 
 // newCache makes a cache of up to budget bytes, none for 0.
-func newCache(budget int64) (*cache, error) {
-	answers, err := simplelru.NewLRU[string, kept](math.MaxInt, nil) // bytes are the bound
-	return &cache{budget: budget, answers: answers}, err
-}
+func newCache(budget int64) *cache { return &cache{budget: budget, projects: map[int64]*shelf{}} }
 
-func (c *cache) get(tag string) (computed, bool) {
+func (c *cache) get(project int64, tag string) (computed, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k, ok := c.answers.Get(tag)
+	own := c.projects[project]
+	if own == nil {
+		return computed{}, false
+	}
+	k, ok := own.answers.Get(tag)
 	return k.computed, ok
 }
 
 // keep keeps an answer, in place of the one it had for the tag.
-func (c *cache) keep(tag string, answer computed) {
+func (c *cache) keep(project int64, tag string, answer computed) {
 	size := keptSize + answer.rows.Bytes()
 	if size > c.budget/maxShare {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	before, _ := c.answers.Peek(tag)
-	c.answers.Add(tag, kept{answer, size})
+	own := c.projects[project]
+	if own == nil {
+		answers, err := simplelru.NewLRU[string, kept](math.MaxInt, nil) // bytes are the bound
+		if err != nil {
+			return // never: the size is positive
+		}
+		own = &shelf{answers: answers}
+		c.projects[project] = own
+	}
+	before, replaced := own.answers.Peek(tag)
+	own.answers.Add(tag, kept{answer, size})
+	own.used += size - before.size
 	c.used += size - before.size
+	if !replaced {
+		c.count++
+	}
 	for c.used > c.budget {
-		_, k, _ := c.answers.RemoveOldest()
-		c.used -= k.size
+		c.removeOne()
+	}
+}
+
+// removeOne removes the oldest answer of the project that takes most.
+func (c *cache) removeOne() {
+	var project int64
+	var most *shelf
+	for id, s := range c.projects {
+		if most == nil || s.used > most.used {
+			project, most = id, s
+		}
+	}
+	_, k, _ := most.answers.RemoveOldest()
+	most.used -= k.size
+	c.used -= k.size
+	c.count--
+	if most.answers.Len() == 0 {
+		delete(c.projects, project)
 	}
 }
 
@@ -66,7 +105,7 @@ func (c *cache) keep(tag string, answer computed) {
 func (c *cache) held() (answers int, bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.answers.Len(), c.used
+	return c.count, c.used
 }
 
 // cachePolicy says how a request uses the cache.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -88,7 +89,7 @@ func TestCacheControl(t *testing.T) {
 	const dau = "/api/stats/dau?from=2025-08-04&to=2025-08-06"
 	tag := a.get(t, 1, dau, "Cache-Control", "no-store").Header.Get("ETag")
 	rows := func() *question.Table {
-		kept, _ := a.cache.get(tag)
+		kept, _ := a.cache.get(1, tag)
 		return kept.rows
 	}
 	require.Nil(t, rows(), "no-store")
@@ -125,7 +126,7 @@ func TestWhatIsNotKept(t *testing.T) {
 	a.visible(t)
 	failing := failingQuestion{errors.New("no")}
 	ask := func(q question.Question) error {
-		_, err := a.rows(t.Context(), "failing", "tag", cachePolicy{read: true, write: true}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now()))
+		_, err := a.rows(t.Context(), "failing", "tag", cachePolicy{read: true, write: true}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now()), 1)
 		return err
 	}
 	for range 2 {
@@ -153,7 +154,7 @@ type failingQuestion struct{ err error }
 func (failingQuestion) Columns() []question.Column { return nil }
 
 func (q failingQuestion) Answer(context.Context, *engine.Source) (*question.Table, error) {
-	return question.NewTable(nil, 0), q.err
+	return question.NewTable(context.Background(), nil, 0), q.err
 }
 
 func TestNothingIsKeptWithoutMemory(t *testing.T) {
@@ -165,14 +166,13 @@ func TestNothingIsKeptWithoutMemory(t *testing.T) {
 		require.Len(t, a.get(t, 1, "/api/stats/event-types").ok(t)["data"], 2)
 	}
 	require.Equal(t, "computed 2", a.cameFrom("event-types"))
-	require.Error(t, (&Config{CacheBytes: -1}).Validate())
-	require.NoError(t, (&Config{}).Validate())
+	require.ErrorContains(t, (&Config{CacheBytes: -1}).Validate(), "STATS_CACHE_BYTES")
 }
 
 func TestCacheIsBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	table := func(properties ...int) *question.Table {
-		rows := question.NewTable(question.LatestEvents{}.Columns(), 0)
+		rows := question.NewTable(t.Context(), question.LatestEvents{}.Columns(), 0)
 		for _, n := range properties {
 			require.NoError(t, rows.Add(question.TextOf("12"), question.TextOf(""), question.TextOf("345"), question.TextOf(""), question.JSONOf(strings.Repeat("x", n))))
 		}
@@ -181,41 +181,63 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 	rows := table(1000, 0)
 	require.EqualValues(t, 2*5*16+2*5+1000, rows.Bytes())
 	size := keptSize + rows.Bytes()
-	c, err := newCache(5*size + 1)
-	require.NoError(t, err)
+	c := newCache(5*size + 1)
 	has := func(tags ...string) (has []string) {
 		for _, tag := range tags {
-			if _, ok := c.get(tag); ok {
+			if _, ok := c.get(1, tag); ok {
 				has = append(has, tag)
 			}
 		}
 		return has
 	}
 	for _, tag := range []string{"a", "b", "c", "d", "e"} {
-		c.keep(tag, computed{rows: rows})
+		c.keep(1, tag, computed{rows: rows})
 	}
 	require.Len(t, has("b", "c", "d", "e", "a"), 5)
-	c.keep("f", computed{rows: rows})
+	c.keep(1, "f", computed{rows: rows})
 	require.Equal(t, []string{"a", "c", "d", "e", "f"}, has("a", "b", "c", "d", "e", "f"), "b was not asked for the longest")
-	c.keep("f", computed{rows: table(1000)})
-	c.keep("f", computed{rows: rows})
+	c.keep(1, "f", computed{rows: table(1000)})
+	c.keep(1, "f", computed{rows: rows})
 	answers, bytes := c.held()
 	require.Equal(t, 5, answers)
 	require.Equal(t, 5*size, bytes)
 
-	c.keep("large", computed{rows: table(int(size) + 1000)})
+	c.keep(1, "large", computed{rows: table(int(size) + 1000)})
 	require.Empty(t, has("large"), "more than a quarter")
-	c.keep("small", computed{rows: table()})
+	c.keep(1, "small", computed{rows: table()})
 	require.Equal(t, []string{"c", "d", "e", "f", "small"}, has("a", "c", "d", "e", "f", "small"))
 	_, bytes = c.held()
 	require.Equal(t, 4*size+keptSize, bytes)
+}
+
+// TestCacheIsShared: a project that asks for much pushes out its own answers.
+func TestCacheIsShared(t *testing.T) {
+	t.Parallel()
+	rows := question.NewTable(t.Context(), question.LatestEvents{}.Columns(), 0)
+	c := newCache(10 * keptSize)
+	for _, tag := range []string{"a", "b", "c"} {
+		c.keep(1, tag, computed{rows: rows})
+	}
+	for i := range 1000 {
+		c.keep(2, fmt.Sprint(i), computed{rows: rows})
+	}
+	for _, tag := range []string{"a", "b", "c"} {
+		_, ok := c.get(1, tag)
+		require.True(t, ok, tag)
+	}
+	for i := range 1000 {
+		_, ok := c.get(2, fmt.Sprint(i))
+		require.Equal(t, i >= 993, ok, "it fills what the other leaves: %d", i)
+	}
+	_, ok := c.get(1, "999")
+	require.False(t, ok)
 }
 
 // TestWritingChangesNoRows: answers given at the same time share their rows.
 func TestWritingChangesNoRows(t *testing.T) {
 	t.Parallel()
 	rows := func() *question.Table {
-		table := question.NewTable(question.LatestEvents{}.Columns(), 0)
+		table := question.NewTable(t.Context(), question.LatestEvents{}.Columns(), 0)
 		for _, properties := range []string{`{"x": "<&>" }`, ""} {
 			require.NoError(t, table.Add(question.TextOf("1"), question.TextOf(""), question.TextOf(`a"<b`), question.TextOf(""), question.JSONOf(properties)))
 		}
@@ -226,7 +248,7 @@ func TestWritingChangesNoRows(t *testing.T) {
 	for _, f := range formats {
 		for range 2 {
 			writers.Go(func() {
-				if _, err := f.encode(answer{rows: shared}); err != nil {
+				if err := f.encode(io.Discard, answer{rows: shared}); err != nil {
 					t.Error(err)
 				}
 			})

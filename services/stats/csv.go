@@ -1,24 +1,24 @@
 package stats
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/csv"
 	"fmt"
+	"io"
 	"strconv"
 
 	"eventanalytics/services/stats/question"
 )
 
 // encodeCSV writes a header line and a line for each row; null is empty.
-func encodeCSV(a answer) ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
+func encodeCSV(to io.Writer, a answer) error {
+	w := csv.NewWriter(bufio.NewWriterSize(to, pieceBytes))
 	record := make([]string, len(a.rows.Columns))
 	for i, c := range a.rows.Columns {
 		record[i] = c.Name
 	}
 	if err := w.Write(record); err != nil {
-		return nil, fmt.Errorf("writing CSV: %w", err)
+		return fmt.Errorf("writing CSV: %w", err)
 	}
 	for row := range a.rows.Len() {
 		for i, c := range a.rows.Columns {
@@ -34,9 +34,9 @@ func encodeCSV(a answer) ([]byte, error) {
 			}
 		}
 		if err := w.Write(record); err != nil {
-			return nil, fmt.Errorf("writing CSV: %w", err)
+			return fmt.Errorf("writing CSV: %w", err)
 		}
 	}
 	w.Flush()
-	return b.Bytes(), w.Error()
+	return w.Error()
 }

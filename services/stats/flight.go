@@ -5,15 +5,23 @@ import (
 	"sync"
 )
 
+// shareable is what callers share. Each that got it releases it.
+type shareable interface {
+	// share makes it used by n callers; it may be none.
+	share(n int)
+	release()
+}
+
 // flight lets callers with the same key share one computation of a T. It continues
 // while any of them waits, and is cancelled when the last one has left.
-type flight[T any] struct {
+type flight[T shareable] struct {
 	mu    sync.Mutex
 	calls map[string]*call[T]
 }
 
-type call[T any] struct {
+type call[T shareable] struct {
 	waiting int
+	ended   bool
 	cancel  context.CancelFunc
 	done    chan struct{}
 	value   T
@@ -38,6 +46,12 @@ func (f *flight[T]) do(ctx context.Context, key string, compute func(context.Con
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c.waiting--
+	if c.ended { // just now: this caller was given its share
+		if c.err == nil {
+			c.value.release()
+		}
+		return value, ctx.Err()
+	}
 	if c.waiting == 0 {
 		c.cancel()
 		f.forget(key, c) // the next caller starts a new call
@@ -58,6 +72,10 @@ func (f *flight[T]) start(ctx context.Context, key string, compute func(context.
 		c.value, c.err = compute(shared)
 		f.mu.Lock()
 		f.forget(key, c)
+		c.ended = true
+		if c.err == nil {
+			c.value.share(c.waiting)
+		}
 		f.mu.Unlock()
 		close(c.done)
 	}()

@@ -3,6 +3,7 @@ package stats
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -53,7 +54,7 @@ func TestJSONIsStandard(t *testing.T) {
 
 func TestRows(t *testing.T) {
 	t.Parallel()
-	rows := question.NewTable([]question.Column{
+	rows := question.NewTable(t.Context(), []question.Column{
 		{Name: "text"}, {Name: "integer", Kind: question.Integer}, {Name: "number", Kind: question.Number}, {Name: "bool", Kind: question.Bool}, {Name: "json", Kind: question.JSON},
 	}, 0)
 	type row struct {
@@ -74,12 +75,12 @@ func TestRows(t *testing.T) {
 	a := answer{rows: rows, query: question.TopEvents{Limit: 1, Scope: question.Scope{Timezone: utc}}, meta: Meta{Source: "raw"}, seconds: 1e-7}
 	same := func(data []row, lines string) {
 		t.Helper()
-		written, err := encodeJSON(a)
-		require.NoError(t, err)
-		require.Equal(t, standard(t, body{data, a.meta, a.query, a.seconds}), string(written))
-		written, err = encodeNDJSON(a)
-		require.NoError(t, err)
-		require.Equal(t, lines, string(written))
+		var written bytes.Buffer
+		require.NoError(t, encodeJSON(&written, a))
+		require.Equal(t, standard(t, body{data, a.meta, a.query, a.seconds}), written.String())
+		written.Reset()
+		require.NoError(t, encodeNDJSON(&written, a))
+		require.Equal(t, lines, written.String())
 	}
 	same([]row{}, "")
 	require.NoError(t, rows.Add(question.TextOf("<\"é"), question.IntegerOf(-1), question.NumberOf(0.1), question.BoolOf(true), question.JSONOf(`{ "a": [1.50, "<"] }`)))
@@ -87,8 +88,7 @@ func TestRows(t *testing.T) {
 	first, second := row{"<\"é", -1, 0.1, true, json.RawMessage(`{"a":[1.50,"<"]}`)}, row{"", 1 << 62, 1e21, false, json.RawMessage("null")}
 	same([]row{first, second}, standard(t, first)+standard(t, second))
 	require.NoError(t, rows.Add(question.TextOf(""), question.IntegerOf(0), question.NumberOf(0), question.BoolOf(false), question.JSONOf("{")))
-	_, err = encodeJSON(a)
-	require.ErrorContains(t, err, "writing JSON")
+	require.ErrorContains(t, encodeJSON(io.Discard, a), "writing JSON")
 }
 
 func TestNegotiate(t *testing.T) {

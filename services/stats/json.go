@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"strconv"
 	"strings"
@@ -13,35 +14,35 @@ import (
 )
 
 // encodeJSON writes an answer as encoding/json would write a struct of it.
-func encodeJSON(a answer) ([]byte, error) {
-	var b bytes.Buffer
+func encodeJSON(w io.Writer, a answer) error {
+	b := pieces{to: w}
 	b.WriteString(`{"data":[`)
 	if err := writeRows(&b, a.rows, ","); err != nil {
-		return nil, err
+		return err
 	}
 	b.WriteString(`],"meta":`)
-	if err := writeValue(&b, a.meta); err != nil {
-		return nil, err
+	if err := writeValue(&b.Buffer, a.meta); err != nil {
+		return err
 	}
 	b.WriteString(`,"query":`)
-	if err := writeValue(&b, a.query); err != nil {
-		return nil, err
+	if err := writeValue(&b.Buffer, a.query); err != nil {
+		return err
 	}
 	b.WriteString(`,"response_time_sec":`)
 	b.Write(appendNumber(b.AvailableBuffer(), a.seconds))
 	b.WriteString("}\n")
-	return b.Bytes(), nil
+	return b.flush()
 }
 
-func encodeNDJSON(a answer) ([]byte, error) {
-	var b bytes.Buffer
+func encodeNDJSON(w io.Writer, a answer) error {
+	b := pieces{to: w}
 	if err := writeRows(&b, a.rows, "\n"); err != nil {
-		return nil, err
+		return err
 	}
 	if a.rows.Len() > 0 {
 		b.WriteByte('\n')
 	}
-	return b.Bytes(), nil
+	return b.flush()
 }
 
 // writeValue writes what encoding/json makes of a value. Nothing is written for
@@ -57,7 +58,7 @@ func writeValue(b *bytes.Buffer, v any) error {
 }
 
 // writeRows writes each row as an object.
-func writeRows(b *bytes.Buffer, rows *question.Table, separator string) error {
+func writeRows(b *pieces, rows *question.Table, separator string) error {
 	names := make([]string, len(rows.Columns)) // each with what comes before it
 	for i, c := range rows.Columns {
 		names[i] = `,"` + c.Name + `":`
@@ -69,11 +70,14 @@ func writeRows(b *bytes.Buffer, rows *question.Table, separator string) error {
 		}
 		for i, c := range rows.Columns {
 			b.WriteString(names[i])
-			if err := writeCell(b, rows, c.Kind, i, row); err != nil {
+			if err := writeCell(&b.Buffer, rows, c.Kind, i, row); err != nil {
 				return err
 			}
 		}
 		b.WriteByte('}')
+		if err := b.rowDone(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

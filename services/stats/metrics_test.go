@@ -36,7 +36,7 @@ func TestAnswersAreCountedBySource(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			if _, err := a.rows(t.Context(), "waiting", "tag", cachePolicy{}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now())); err != nil {
+			if _, err := a.rows(t.Context(), "waiting", "tag", cachePolicy{}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now()), 1); err != nil {
 				t.Error(err)
 			}
 		})
@@ -65,7 +65,7 @@ func (waitingQuestion) Columns() []question.Column { return nil }
 
 func (q waitingQuestion) Answer(context.Context, *engine.Source) (*question.Table, error) {
 	<-q.release
-	return question.NewTable(nil, 0), nil
+	return question.NewTable(context.Background(), nil, 0), nil
 }
 
 func TestManifestAge(t *testing.T) {

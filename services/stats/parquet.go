@@ -1,8 +1,8 @@
 package stats
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"reflect"
 
 	"github.com/parquet-go/parquet-go"
@@ -10,24 +10,37 @@ import (
 	"eventanalytics/services/stats/question"
 )
 
+// groupBytes is how many bytes of text begin a new row group: the writer holds one.
+const groupBytes = 4 << 20
+
 // encodeParquet writes a file with a column for each of the answer's. Only JSON
 // columns have nulls.
-func encodeParquet(a answer) ([]byte, error) {
-	var b bytes.Buffer
-	w := parquet.NewWriter(&b, parquetSchema(a.rows.Columns), parquet.Compression(&parquet.Zstd))
+func encodeParquet(to io.Writer, a answer) error {
+	w := parquet.NewWriter(to, parquetSchema(a.rows.Columns), parquet.Compression(&parquet.Zstd))
 	values := make(parquet.Row, len(a.rows.Columns))
+	group := 0 // bytes of texts in the row group that is being written
 	for row := range a.rows.Len() {
 		for i, c := range a.rows.Columns {
 			values[i] = parquetValue(a.rows, c.Kind, i, row)
+			if c.Kind == question.Text || c.Kind == question.JSON {
+				group += len(a.rows.Text(i, row))
+			}
 		}
 		if _, err := w.WriteRows([]parquet.Row{values}); err != nil {
-			return nil, fmt.Errorf("writing Parquet: %w", err)
+			return fmt.Errorf("writing Parquet: %w", err)
+		}
+		if group < groupBytes {
+			continue
+		}
+		group = 0
+		if err := w.Flush(); err != nil {
+			return fmt.Errorf("writing Parquet: %w", err)
 		}
 	}
 	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("writing Parquet: %w", err)
+		return fmt.Errorf("writing Parquet: %w", err)
 	}
-	return b.Bytes(), nil
+	return nil
 }
 
 func parquetValue(rows *question.Table, kind question.Kind, column, row int) parquet.Value {

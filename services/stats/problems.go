@@ -3,7 +3,7 @@ package stats
 import (
 	"context"
 	"errors"
-	"net/http"
+	"fmt"
 	"time"
 
 	"eventanalytics/pkg/platform/problem"
@@ -11,6 +11,7 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/question"
 )
 
@@ -19,22 +20,25 @@ import (
 const statusClientGone = 499
 
 // asProblem says what the client may know of an error, and when to come back.
-func asProblem(ctx context.Context, err error) error {
+func asProblem(ctx context.Context, d question.Definition, err error) error {
 	unavailable := func(code, detail string, retryAfter time.Duration) error {
 		return problem.Unavailable(code, detail, retryAfter, err)
 	}
 	var parameter *question.ParamError
+	var known *problem.Error
 	switch {
+	case errors.As(err, &known):
+		return err
 	case errors.As(err, &parameter):
 		return problem.Invalid("invalid-parameter", parameter.Name, parameter.Message)
 	case ctx.Err() != nil:
 		return problem.New(statusClientGone, "client-gone", "the client closed the request")
 	case errors.Is(err, engine.ErrTooManyRows):
-		return problem.Newf(http.StatusUnprocessableEntity, "too-many-rows",
-			"the answer has more than %d rows: ask for a shorter range, longer buckets or fewer event types", engine.MaxRows)
+		return tooLong(d, fmt.Sprintf("%d rows", engine.MaxRows))
 	case errors.Is(err, engine.ErrTooLarge):
-		return problem.Newf(http.StatusUnprocessableEntity, "answer-too-large",
-			"the answer has more than %d MiB: ask for a shorter range, longer buckets, fewer event types or a lower limit", engine.MaxBytes>>20)
+		return tooLong(d, fmt.Sprintf("%d MiB", engine.MaxBytes>>20))
+	case errors.Is(err, inflight.ErrBusy):
+		return unavailable("busy", "the answers in flight, or those of this project, leave no room for another", 5*time.Second)
 	case errors.Is(err, replica.ErrNotReady):
 		return unavailable("not-ready", "the service has just started", time.Second)
 	case errors.Is(err, replica.ErrStale):
@@ -49,4 +53,9 @@ func asProblem(ctx context.Context, err error) error {
 		return unavailable("data-damaged", "some of the data asked for are damaged and being kept back", time.Minute)
 	}
 	return err
+}
+
+// tooLong refuses an answer, and names the parameter that makes it shorter.
+func tooLong(d question.Definition, most string) error {
+	return problem.Invalid("answer-too-long", d.Shorten, fmt.Sprintf("the answer would have more than %s: %s", most, d.ShortenBy))
 }

@@ -26,6 +26,8 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/inflight"
 )
 
 // Config of the stats service.
@@ -36,30 +38,48 @@ type Config struct {
 	Rates     ratelimit.Config
 	Warehouse warehouse.Config
 
-	CacheBytes int64 `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Maximum memory for answers cached until their project's data change; 0 caches none"`
+	AnswerBytes int64         `env:"STATS_ANSWER_BYTES" envDefault:"536870912" doc:"Maximum memory of all answers that are being computed or sent, at least 402653184. A project may hold as much as it leaves free; what has no room waits for 5 s and is answered 503"`
+	ReadGrace   time.Duration `env:"STATS_READ_GRACE" envDefault:"30s" doc:"How long a client may leave its answer unread. From then on it must take 256 KiB a second on average, or is disconnected"`
+	CacheBytes  int64         `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Maximum memory for answers cached until their project's data change; 0 caches none"`
 }
 
 // Validate reports everything that is wrong with the settings.
 func (c *Config) Validate() error {
-	if c.CacheBytes < 0 {
-		return errors.New("STATS_CACHE_BYTES must not be negative")
+	var errs []error
+	if c.AnswerBytes < leastAnswerBytes {
+		errs = append(errs, fmt.Errorf("STATS_ANSWER_BYTES must be at least %d: three times what one question can take", leastAnswerBytes))
 	}
-	return nil
+	if c.ReadGrace <= 0 {
+		errs = append(errs, errors.New("STATS_READ_GRACE must be positive, such as 30s"))
+	}
+	if c.CacheBytes < 0 {
+		errs = append(errs, errors.New("STATS_CACHE_BYTES must not be negative"))
+	}
+	return errors.Join(errs...)
 }
+
+// leastAnswerBytes lets a project that is alone ask the largest question, beside many
+// requests that wait.
+const leastAnswerBytes = 3 * engine.MaxTaken
+
+// roomWait is how long a question waits for room among those that are being answered.
+const roomWait = 5 * time.Second
 
 // Service answers questions.
 type Service struct {
-	server  *server.Server
-	limits  redis.UniversalClient
-	db      *duckdb.DB
-	reader  *replica.Reader
-	tokens  outbox.Tokens
-	now     func() time.Time
-	cache   *cache
-	shared  flight[computed]
-	seconds *prometheus.HistogramVec
-	tracer  trace.Tracer
-	answers *prometheus.CounterVec
+	server   *server.Server
+	limits   redis.UniversalClient
+	db       *duckdb.DB
+	reader   *replica.Reader
+	tokens   outbox.Tokens
+	now      func() time.Time
+	cache    *cache
+	inFlight *inflight.Budget
+	patience patience
+	shared   flight[computed]
+	seconds  *prometheus.HistogramVec
+	tracer   trace.Tracer
+	answers  *prometheus.CounterVec
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -76,10 +96,6 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	cache, err := newCache(cfg.CacheBytes)
-	if err != nil {
-		return nil, err
-	}
 	limits, err := ratelimit.NewRedis(cfg.Redis)
 	if err != nil {
 		return nil, err
@@ -91,7 +107,8 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s := &Service{
 		server: srv, db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
-		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: cache,
+		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
+		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
 	s.measure(deps.Registry)

@@ -74,7 +74,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Dir: a.dir, MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: 20 * time.Second,
 			PollInterval: 2 * time.Second, GracePeriod: time.Hour,
 		},
-		CacheBytes: cacheBytes,
+		AnswerBytes: 512 << 20, ReadGrace: 30 * time.Second, CacheBytes: cacheBytes,
 	}
 	for _, change := range changes {
 		change(&cfg)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"reflect"
 )
@@ -9,6 +10,8 @@ import (
 const (
 	MaxRows  = 500_000
 	MaxBytes = 64 << 20
+	// MaxTaken is what one question can take: the result of its scan, and the answer.
+	MaxTaken = 2 * MaxBytes
 )
 
 var (
@@ -18,14 +21,41 @@ var (
 	ErrTooLarge = errors.New("the answer is too large")
 )
 
-// Budget counts rows while they are added.
-type Budget struct {
-	rows  int
-	bytes int64
+// Meter counts the memory that answering a question takes, before it is taken.
+type Meter interface {
+	// Grow counts so many bytes more. It may wait, and its error ends the question.
+	Grow(ctx context.Context, bytes int64) error
 }
 
-// Spend counts a row of so many bytes. It returns ErrTooManyRows or ErrTooLarge for
-// one that must not be added.
+type meterKey struct{}
+
+// WithMeter has the rows of all scans and answers made with a context counted.
+func WithMeter(ctx context.Context, m Meter) context.Context {
+	return context.WithValue(ctx, meterKey{}, m)
+}
+
+// meterStep is how many bytes are counted at a time.
+const meterStep = 64 << 10
+
+// Budget counts rows while they are added.
+type Budget struct {
+	ctx       context.Context //nolint:containedctx // it lives no longer than the call that makes rows
+	meter     Meter
+	rows      int
+	bytes     int64
+	unmetered int64
+}
+
+// NewBudget makes the budget of a scan's result, or of an answer, for the meter that
+// ctx has, if any.
+func NewBudget(ctx context.Context) Budget {
+	b := Budget{ctx: ctx}
+	b.meter, _ = ctx.Value(meterKey{}).(Meter)
+	return b
+}
+
+// Spend counts a row of so many bytes. It returns ErrTooManyRows, ErrTooLarge or the
+// meter's error for one that must not be added.
 func (b *Budget) Spend(bytes int) error {
 	switch {
 	case b.rows == MaxRows:
@@ -35,7 +65,12 @@ func (b *Budget) Spend(bytes int) error {
 	}
 	b.rows++
 	b.bytes += int64(bytes)
-	return nil
+	if b.unmetered += int64(bytes); b.unmetered < meterStep || b.meter == nil {
+		return nil
+	}
+	step := b.unmetered
+	b.unmetered = 0
+	return b.meter.Grow(b.ctx, step)
 }
 
 // Result collects the rows of a scan.
@@ -43,6 +78,9 @@ type Result[T any] struct {
 	Rows   []T
 	budget Budget
 }
+
+// NewResult makes an empty result.
+func NewResult[T any](ctx context.Context) *Result[T] { return &Result[T]{budget: NewBudget(ctx)} }
 
 // Add adds a row. texts are the row's strings, for the budget.
 func (r *Result[T]) Add(row T, texts ...string) error {

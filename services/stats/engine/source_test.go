@@ -64,14 +64,14 @@ func TestSource(t *testing.T) {
 
 func TestResultIsBounded(t *testing.T) {
 	t.Parallel()
-	var many Result[DayUsers]
+	many := NewResult[DayUsers](t.Context())
 	for range MaxRows {
 		require.NoError(t, many.Add(DayUsers{}))
 	}
 	require.ErrorIs(t, many.Add(DayUsers{}), ErrTooManyRows)
 	require.Len(t, many.Rows, MaxRows)
 
-	var large Result[Event]
+	large := NewResult[Event](t.Context())
 	text := string(make([]byte, 1<<20))
 	var err error
 	for err == nil {

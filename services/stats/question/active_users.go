@@ -10,7 +10,8 @@ import (
 var activeUsers = define[ActiveUsersParams, ActiveUsers](Info{
 	Name: "active-users", Path: "/api/stats/active-users", Summary: "Active users of a rolling window",
 	Description: "For each day the distinct users of the window of days that ends with it.",
-	Rows:        []Row{{"ActiveUsersRow", ActiveUsers{}.Columns()}},
+	Shorten:     "to", ShortenBy: "ask for a shorter range",
+	Rows: []Row{{"ActiveUsersRow", ActiveUsers{}.Columns()}},
 })
 
 // ActiveUsersParams are the parameters of active-users.
@@ -48,5 +49,5 @@ func (q ActiveUsers) Answer(ctx context.Context, src *engine.Source) (*Table, er
 	if err != nil {
 		return nil, err
 	}
-	return dayTable(q.Columns(), users, q.Days, q.Scope)
+	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope)
 }

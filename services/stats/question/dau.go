@@ -10,7 +10,8 @@ import (
 var dau = define[DAUParams, DAU](Info{
 	Name: "dau", Path: "/api/stats/dau", Summary: "Daily active users",
 	Description: "Distinct users of each day.",
-	Rows:        []Row{{"DAURow", DAU{}.Columns()}},
+	Shorten:     "to", ShortenBy: "ask for a shorter range",
+	Rows: []Row{{"DAURow", DAU{}.Columns()}},
 })
 
 // DAUParams are the parameters of dau.
@@ -45,5 +46,5 @@ func (q DAU) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dayTable(q.Columns(), users, q.Days, q.Scope)
+	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope)
 }

@@ -1,6 +1,8 @@
 package question
 
 import (
+	"context"
+
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
 )
@@ -80,9 +82,9 @@ func parseRange(d *DayParams, f *FilterParams) (days Days, scope Scope, err erro
 
 // dayTable makes rows of a date and its users: for the days with users, or with fill
 // for all days that the zone did not skip.
-func dayTable(columns []Column, users []engine.DayUsers, d Days, s Scope) (*Table, error) {
+func dayTable(ctx context.Context, columns []Column, users []engine.DayUsers, d Days, s Scope) (*Table, error) {
 	if s.Fill == "" {
-		rows := NewTable(columns, len(users))
+		rows := NewTable(ctx, columns, len(users))
 		for _, u := range users {
 			if err := rows.Add(TextOf(u.Day.String()), IntegerOf(u.Users)); err != nil {
 				return nil, err
@@ -91,7 +93,7 @@ func dayTable(columns []Column, users []engine.DayUsers, d Days, s Scope) (*Tabl
 		return rows, nil
 	}
 	days := s.Timezone.Dates(calendar.Day, d.From, d.To)
-	rows := NewTable(columns, len(days))
+	rows := NewTable(ctx, columns, len(days))
 	for _, day := range days {
 		var n int64
 		if len(users) > 0 && users[0].Day == day {

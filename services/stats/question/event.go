@@ -13,8 +13,9 @@ import (
 var event = define[EventParams, Event](Info{
 	Name: "event", Path: "/api/stats/events/{event_id}", Summary: "One event",
 	Description: "404 when there is no such event, or it is not visible yet.",
-	Rows:        []Row{{"EventRow", eventColumns}},
-	NotFound:    "there is no such event, or it is not visible yet",
+	Shorten:     "event_id", ShortenBy: "it is a single event",
+	Rows:     []Row{{"EventRow", eventColumns}},
+	NotFound: "there is no such event, or it is not visible yet",
 })
 
 // EventParams are the parameters of events/{event_id}.
@@ -48,5 +49,5 @@ func (q Event) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return eventTable(events, q.Timezone)
+	return eventTable(ctx, events, q.Timezone)
 }

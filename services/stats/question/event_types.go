@@ -10,7 +10,8 @@ import (
 var eventTypes = define[EventTypesParams, EventTypes](Info{
 	Name: "event-types", Path: "/api/stats/event-types", Summary: "All event types",
 	Description: "By name, with the times of the first and the last such event.",
-	Rows:        []Row{{"EventTypesRow", EventTypes{}.Columns()}},
+	Shorten:     "limit", ShortenBy: "ask for fewer at a time",
+	Rows: []Row{{"EventTypesRow", EventTypes{}.Columns()}},
 })
 
 // EventTypesParams are the parameters of event-types.
@@ -40,7 +41,7 @@ func (q EventTypes) Answer(ctx context.Context, src *engine.Source) (*Table, err
 	if err != nil {
 		return nil, err
 	}
-	rows := NewTable(q.Columns(), len(types))
+	rows := NewTable(ctx, q.Columns(), len(types))
 	for _, t := range types {
 		if err := rows.Add(TextOf(t.Text), TextOf(q.Timezone.Format(t.First)), TextOf(q.Timezone.Format(t.Last))); err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 var events = define[EventsParams, Events](Info{
 	Name: "events", Path: "/api/stats/events", Summary: "Events and users over time",
 	Description: "Weeks and months that extend beyond the range count only events inside it.",
+	Shorten:     "to", ShortenBy: "ask for a shorter range, a longer interval or, with segment, fewer event types",
 	Rows: []Row{
 		{"EventsRow", Events{}.Columns()},
 		{"EventsTypeRow", Events{By: "event_type"}.Columns()},
@@ -67,9 +68,9 @@ func (q Events) Answer(ctx context.Context, src *engine.Source) (*Table, error) 
 		return nil, err
 	}
 	if q.Fill != "" {
-		return q.fill(counts)
+		return q.fill(ctx, counts)
 	}
-	rows := NewTable(q.Columns(), len(counts))
+	rows := NewTable(ctx, q.Columns(), len(counts))
 	label := ""
 	for i, c := range counts {
 		if i == 0 || c.Bucket != counts[i-1].Bucket {
@@ -90,7 +91,7 @@ func (q Events) add(rows *Table, label string, c engine.Count) error {
 }
 
 // fill makes a row for every bucket, and in it for every type that the range has.
-func (q Events) fill(counts []engine.Count) (*Table, error) {
+func (q Events) fill(ctx context.Context, counts []engine.Count) (*Table, error) {
 	groups := []string{""}
 	if q.By != "" {
 		groups = nil
@@ -101,7 +102,10 @@ func (q Events) fill(counts []engine.Count) (*Table, error) {
 		groups = slices.Compact(groups)
 	}
 	buckets := q.buckets()
-	rows := NewTable(q.Columns(), len(buckets)*len(groups))
+	if len(buckets)*len(groups) > engine.MaxRows {
+		return nil, engine.ErrTooManyRows
+	}
+	rows := NewTable(ctx, q.Columns(), len(buckets)*len(groups))
 	for _, bucket := range buckets {
 		label := q.label(bucket)
 		for _, group := range groups {

@@ -11,7 +11,8 @@ import (
 var latestEvents = define[LatestParams, LatestEvents](Info{
 	Name: "latest-events", Path: "/api/stats/events/latest", Summary: "Latest events",
 	Description: "The visible events that happened last, the newest first.",
-	Rows:        []Row{{"EventRow", eventColumns}},
+	Shorten:     "limit", ShortenBy: "ask for fewer events",
+	Rows: []Row{{"EventRow", eventColumns}},
 })
 
 // LatestParams are the parameters of events/latest.
@@ -50,11 +51,11 @@ func (q LatestEvents) Answer(ctx context.Context, src *engine.Source) (*Table, e
 	if err != nil {
 		return nil, err
 	}
-	return eventTable(events, q.Timezone)
+	return eventTable(ctx, events, q.Timezone)
 }
 
-func eventTable(events []engine.Event, zone *calendar.Zone) (*Table, error) {
-	rows := NewTable(eventColumns, len(events))
+func eventTable(ctx context.Context, events []engine.Event, zone *calendar.Zone) (*Table, error) {
+	rows := NewTable(ctx, eventColumns, len(events))
 	for _, e := range events {
 		if err := rows.Add(TextOf(e.ID), TextOf(zone.Format(e.OccurredAt)), TextOf(e.UserID), TextOf(e.Type), JSONOf(e.Properties)); err != nil {
 			return nil, err

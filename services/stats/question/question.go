@@ -53,6 +53,9 @@ type Info struct {
 	Description string
 	// Rows are the forms that its rows can have.
 	Rows []Row
+	// Shorten is the parameter that makes an answer shorter, which a refusal of one that
+	// is too long names, and ShortenBy says how.
+	Shorten, ShortenBy string
 	// NotFound, if not empty, is what a 404 says instead of an answer without rows.
 	NotFound string
 }

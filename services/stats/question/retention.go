@@ -12,6 +12,7 @@ import (
 var retention = define[RetentionParams, Retention](Info{
 	Name: "retention", Path: "/api/stats/retention", Summary: "Retention of cohorts",
 	Description: "A user belongs to one cohort: the week, day or month of the first event. Window k counts the cohort's members with an event in the k-th such bucket after; window 0 has them all. There is a row for every cohort with members and every window that has begun.",
+	Shorten:     "end_date", ShortenBy: "ask for fewer cohorts or windows",
 	Rows: []Row{
 		{"WeekRetentionRow", Retention{Granularity: calendar.Week}.Columns()},
 		{"DayRetentionRow", Retention{Granularity: calendar.Day}.Columns()},
@@ -109,7 +110,7 @@ func (q Retention) Answer(ctx context.Context, src *engine.Source) (*Table, erro
 	}
 	now, complete := src.Now.UnixMicro(), src.CompleteUntil.UnixMicro()
 	buckets := map[calendar.Date]bounds{}
-	rows := NewTable(q.Columns(), len(counts))
+	rows := NewTable(ctx, q.Columns(), len(counts))
 	for len(counts) > 0 {
 		cohort, size := counts[0].Cohort, counts[0].Users
 		label := TextOf(cohort.String())

@@ -1,6 +1,7 @@
 package question
 
 import (
+	"context"
 	"fmt"
 
 	"eventanalytics/services/stats/engine"
@@ -77,10 +78,14 @@ type values struct {
 // widths are the bytes that a value of each kind takes, its text not included.
 var widths = [...]int{Text: 16, Integer: 8, Number: 8, Bool: 1, JSON: 16}
 
-// NewTable makes a table without rows, with room for so many.
-func NewTable(columns []Column, room int) *Table {
-	t := &Table{Columns: columns, values: make([]values, len(columns))}
-	room = min(room, engine.MaxRows)
+// maxRoom bounds what a table takes before its first row is counted.
+const maxRoom = 4096
+
+// NewTable makes a table without rows, with room for so many. ctx is that of the call
+// that adds them.
+func NewTable(ctx context.Context, columns []Column, room int) *Table {
+	t := &Table{Columns: columns, values: make([]values, len(columns)), budget: engine.NewBudget(ctx)}
+	room = min(room, maxRoom)
 	for i, c := range columns {
 		column := &t.values[i]
 		switch c.Kind {
@@ -98,7 +103,8 @@ func NewTable(columns []Column, room int) *Table {
 }
 
 // Add adds a row: a value for each column, in their order. It returns
-// engine.ErrTooManyRows or engine.ErrTooLarge when the table is full.
+// engine.ErrTooManyRows or engine.ErrTooLarge when the table is full, or the error of
+// the context's meter.
 func (t *Table) Add(row ...Value) error {
 	if len(row) != len(t.Columns) {
 		panic(fmt.Sprintf("row of %d values in a table of %d columns", len(row), len(t.Columns)))
@@ -131,6 +137,12 @@ func (t *Table) Add(row ...Value) error {
 	t.texts += int64(texts)
 	return nil
 }
+
+// Seal ends the adding of rows, and lets go of what only that needed.
+func (t *Table) Seal() { t.budget = engine.Budget{} }
+
+// Texts returns the bytes of all texts.
+func (t *Table) Texts() int64 { return t.texts }
 
 // Len returns the number of rows.
 func (t *Table) Len() int { return t.rows }

@@ -15,7 +15,7 @@ var allKinds = []Column{
 
 func TestTable(t *testing.T) {
 	t.Parallel()
-	rows := NewTable(allKinds, 0)
+	rows := NewTable(t.Context(), allKinds, 0)
 	require.Zero(t, rows.Len())
 	require.Zero(t, rows.Bytes())
 	require.NoError(t, rows.Add(TextOf("a"), IntegerOf(-1), NumberOf(0.5), BoolOf(true), JSONOf("{}")))
@@ -24,7 +24,7 @@ func TestTable(t *testing.T) {
 	require.Equal(t, []any{"a", int64(-1), 0.5, true, "{}"}, []any{rows.Text(0, 0), rows.Integer(1, 0), rows.Number(2, 0), rows.Bool(3, 0), rows.Text(4, 0)})
 	require.Equal(t, []any{"é", int64(1 << 62), -2.0, false, ""}, []any{rows.Text(0, 1), rows.Integer(1, 1), rows.Number(2, 1), rows.Bool(3, 1), rows.Text(4, 1)})
 	require.GreaterOrEqual(t, rows.Bytes(), int64(2*(16+8+8+1+16)+5))
-	roomy := NewTable(allKinds, 10)
+	roomy := NewTable(t.Context(), allKinds, 10)
 	require.EqualValues(t, 10*(16+8+8+1+16), roomy.Bytes())
 	require.Panics(t, func() { _ = rows.Add(TextOf("a")) })
 	require.Panics(t, func() { _ = rows.Add(IntegerOf(1), IntegerOf(1), NumberOf(1), BoolOf(true), JSONOf("")) })
@@ -33,14 +33,14 @@ func TestTable(t *testing.T) {
 // TestTableIsBounded: rows are refused while they are added, by number and by bytes.
 func TestTableIsBounded(t *testing.T) {
 	t.Parallel()
-	short := NewTable([]Column{{Name: "n", Kind: Integer}}, 0)
+	short := NewTable(t.Context(), []Column{{Name: "n", Kind: Integer}}, 0)
 	for i := range engine.MaxRows {
 		require.NoError(t, short.Add(IntegerOf(int64(i))))
 	}
 	require.ErrorIs(t, short.Add(IntegerOf(0)), engine.ErrTooManyRows)
 	require.Equal(t, engine.MaxRows, short.Len())
 
-	long := NewTable([]Column{{Name: "s"}}, 0)
+	long := NewTable(t.Context(), []Column{{Name: "s"}}, 0)
 	text := strings.Repeat("x", 1<<20-widths[Text])
 	for range engine.MaxBytes >> 20 {
 		require.NoError(t, long.Add(TextOf(text)))

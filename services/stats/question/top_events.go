@@ -10,6 +10,7 @@ import (
 var topEvents = define[TopEventsParams, TopEvents](Info{
 	Name: "top-events", Path: "/api/stats/top-events", Summary: "Most frequent event types",
 	Description: "By count, descending, then by name.",
+	Shorten:     "limit", ShortenBy: "ask for fewer event types",
 	Rows: []Row{
 		{"TopEventsRow", TopEvents{}.Columns()},
 		{"TopEventsUsersRow", TopEvents{Include: "users"}.Columns()},
@@ -58,7 +59,7 @@ func (q TopEvents) Answer(ctx context.Context, src *engine.Source) (*Table, erro
 	if err != nil {
 		return nil, err
 	}
-	rows := NewTable(q.Columns(), len(counts))
+	rows := NewTable(ctx, q.Columns(), len(counts))
 	for _, c := range counts {
 		row := []Value{TextOf(c.Group), IntegerOf(c.Events), IntegerOf(c.Users)}
 		if err := rows.Add(row[:len(rows.Columns)]...); err != nil {

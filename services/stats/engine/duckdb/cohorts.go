@@ -31,7 +31,7 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) ([]engine.Cohort
 		with("founding", c.Founding).with("returning", c.Returning).
 		with("first_cohort", first.String()).with("last_cohort", last.String()).
 		with("windows", c.Windows)
-	var result engine.Result[engine.CohortUsers]
+	result := engine.NewResult[engine.CohortUsers](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var cohort time.Time
 		var n engine.CohortUsers

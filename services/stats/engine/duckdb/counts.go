@@ -51,7 +51,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 		st.with("top", c.Top)
 	}
 	groups := map[string]string{} // so that rows share their texts
-	var result engine.Result[engine.Count]
+	result := engine.NewResult[engine.Count](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var n engine.Count
 		if err := r.Scan(&n.Bucket, &n.Group, &n.Events, &n.Users); err != nil {

@@ -29,7 +29,7 @@ func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, e
 }
 
 func (e *Engine) events(ctx context.Context, st *statement) ([]engine.Event, error) {
-	var result engine.Result[engine.Event]
+	result := engine.NewResult[engine.Event](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var event engine.Event
 		if err := r.Scan(&event.ID, &event.OccurredAt, &event.UserID, &event.Type, &event.Properties); err != nil {

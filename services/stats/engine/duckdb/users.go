@@ -49,7 +49,7 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 }
 
 func (e *Engine) dayUsers(ctx context.Context, st *statement) ([]engine.DayUsers, error) {
-	var result engine.Result[engine.DayUsers]
+	result := engine.NewResult[engine.DayUsers](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var day time.Time
 		var users int64

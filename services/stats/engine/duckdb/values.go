@@ -18,7 +18,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 	if !ok {
 		return nil, engine.ErrUnsupported
 	}
-	var result engine.Result[engine.Value]
+	result := engine.NewResult[engine.Value](ctx)
 	err := e.run(ctx, newStatement(v.Filters, valuesSQL, engine.Always(), "{{field}}", field), func(r *sql.Rows) error {
 		var value engine.Value
 		if err := r.Scan(&value.Text, &value.First, &value.Last); err != nil {

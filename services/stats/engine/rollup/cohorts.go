@@ -85,7 +85,7 @@ func foundCohorts(ctx context.Context, founding *rollup.Scan, slots []slot, c en
 // countReturns counts the members of each cohort in each window.
 func countReturns(ctx context.Context, returning *rollup.Scan, cohorts map[calendar.Date]*roaring.Bitmap, periods map[calendar.Date][]rollup.Period, c engine.Cohorts) ([]engine.CohortUsers, error) {
 	active := map[calendar.Date]*roaring.Bitmap{} // in the windows of one cohort
-	var result engine.Result[engine.CohortUsers]
+	result := engine.NewResult[engine.CohortUsers](ctx)
 	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {
 		delete(active, cohort)
 		members := cohorts[cohort]

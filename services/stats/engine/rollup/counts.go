@@ -16,7 +16,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 	if c.Group != engine.NoField && c.Group != engine.EventType {
 		return nil, engine.ErrUnsupported
 	}
-	var result engine.Result[engine.Count]
+	result := engine.NewResult[engine.Count](ctx)
 	err := e.do(ctx, func(ctx context.Context) error {
 		all, buckets, err := e.ask(c.Scope, c.Range, c.Unit)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // Users serves a scan.
 func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, error) {
-	var result engine.Result[engine.DayUsers]
+	result := engine.NewResult[engine.DayUsers](ctx)
 	add := func(day calendar.Date, users uint64) error {
 		if users == 0 {
 			return nil

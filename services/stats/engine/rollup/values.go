@@ -14,7 +14,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 	if v.Field != engine.EventType {
 		return nil, engine.ErrUnsupported
 	}
-	var result engine.Result[engine.Value]
+	result := engine.NewResult[engine.Value](ctx)
 	err := e.do(ctx, func(ctx context.Context) error {
 		match, err := typesOf(v.Filters)
 		if err != nil {

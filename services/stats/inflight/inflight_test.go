@@ -1,0 +1,125 @@
+package inflight
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const mib = 1 << 20
+
+// TestProjectsShareTheBudget: what one project holds leaves room for the next ones.
+func TestProjectsShareTheBudget(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(64*mib, 4*mib, time.Millisecond)
+	fill := func(project int64) (held int64) {
+		for {
+			if b.take(t.Context(), project, mib) != nil {
+				return held
+			}
+			held += mib
+		}
+	}
+	require.EqualValues(t, 32*mib, fill(1), "half of it, alone")
+	require.EqualValues(t, 16*mib, fill(2))
+	require.EqualValues(t, 8*mib, fill(3))
+	require.EqualValues(t, 56*mib, b.Used())
+	done, err := b.Request(4)
+	require.NoError(t, err)
+	done()
+	b.give(1, 32*mib)
+	require.EqualValues(t, 12*mib, fill(2), "of what the third leaves, half: 28 of 56 MiB")
+}
+
+func TestRequestsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(64*RequestBytes, 4*mib, time.Hour)
+	for range 32 {
+		_, err := b.Request(1)
+		require.NoError(t, err)
+	}
+	_, err := b.Request(1)
+	require.ErrorIs(t, err, ErrBusy, "at once")
+	done, err := b.Request(2)
+	require.NoError(t, err)
+	done()
+	require.EqualValues(t, 32*RequestBytes, b.Used())
+}
+
+// TestComputationsDoNotBlockEachOther: many that grow at the same time all end, because
+// one that is large has all that it may need.
+func TestComputationsDoNotBlockEachOther(t *testing.T) {
+	t.Parallel()
+	const largest = 8 * mib
+	b := NewBudget(4*largest, largest, time.Minute)
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			h := b.Hold(int64(i % 3))
+			for range largest / RequestBytes {
+				if err := h.Grow(t.Context(), RequestBytes); err != nil {
+					t.Error(err)
+				}
+				if used := b.Used(); used > 4*largest {
+					t.Errorf("%d bytes are held", used)
+				}
+			}
+			h.Done(3 * mib)
+			h.Share(1)
+			h.Release()
+		})
+	}
+	all.Wait()
+	require.Zero(t, b.Used())
+	require.Empty(t, b.holders)
+}
+
+func TestHold(t *testing.T) {
+	t.Parallel()
+	const largest = 8 * mib
+	b := NewBudget(4*largest, largest, time.Millisecond)
+	h := b.Hold(1)
+	require.NoError(t, h.Grow(t.Context(), RequestBytes))
+	require.Zero(t, b.Used(), "its request pays for it")
+	require.NoError(t, h.Grow(t.Context(), 1))
+	require.EqualValues(t, smallBytes, b.Used())
+	require.NoError(t, h.Grow(t.Context(), mib))
+	require.EqualValues(t, largest, b.Used())
+	h.Done(3 * mib)
+	require.EqualValues(t, 3*mib, b.Used())
+	h.Share(2)
+	require.NoError(t, h.Use(t.Context()))
+	require.EqualValues(t, 3*mib, b.Used(), "they share their rows")
+	for range 3 {
+		require.EqualValues(t, 3*mib, b.Used())
+		h.Release()
+	}
+	require.Zero(t, b.Used())
+
+	// From the cache.
+	require.NoError(t, h.Use(t.Context()))
+	require.EqualValues(t, 3*mib, b.Used())
+	h.Release()
+	for range 12 {
+		require.NoError(t, b.take(t.Context(), 1, mib))
+	}
+	h.rows = 5 * mib
+	require.ErrorIs(t, h.Use(t.Context()), ErrBusy)
+	gone, leave := context.WithCancel(t.Context())
+	leave()
+	b.patience = time.Hour
+	require.ErrorIs(t, h.Use(gone), context.Canceled)
+	require.EqualValues(t, 12*mib, b.Used())
+
+	// One that nobody waits for any more, and one that failed.
+	for _, n := range []int64{2 * mib, 0} {
+		h = b.Hold(2)
+		require.NoError(t, h.Grow(t.Context(), 2*mib))
+		h.Done(n)
+		h.Share(0)
+		require.EqualValues(t, 12*mib, b.Used())
+	}
+}

@@ -1,0 +1,113 @@
+package stats
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/event"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/inflight"
+)
+
+// longEvents are so many events with 32 KB of properties each.
+func longEvents(n int) []event.Event {
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: at("2025-08-04T00:00:00Z") + int64(i), UserID: "u", Type: "t", Properties: `{"long":"` + strings.Repeat("x", 32<<10) + `"}`}
+	}
+	return events
+}
+
+// slowReader asks and then reads nothing until it is closed.
+func (a *api) slowReader(t *testing.T, project int64, path string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: stats\r\nAuthorization: Bearer %s\r\n\r\n", path, a.keys[project])
+	require.NoError(t, err)
+	return conn
+}
+
+// TestSlowReaders: forty of one project hold no more than its share, the other project
+// is answered, and whoever takes nothing is disconnected.
+func TestSlowReaders(t *testing.T) {
+	t.Parallel()
+	const budget = 512 << 20
+	a := newAPI(t)
+	a.inFlight = inflight.NewBudget(budget, engine.MaxTaken, 100*time.Millisecond)
+	a.patience = patience{grace: time.Hour, rate: 1 << 30}
+	a.run(t)
+	a.publish(t, 1, longEvents(1000)...)
+	a.publish(t, 2, longEvents(100)...)
+	a.visible(t)
+	for i := range 40 {
+		// Each its own question, so that they do not share their rows.
+		a.slowReader(t, 1, fmt.Sprintf("/api/stats/events/latest?limit=%d", 1000-i))
+	}
+	require.Eventually(t, func() bool { return a.inFlight.Used() > 64<<20 }, 20*time.Second, 5*time.Millisecond)
+	for range 3 {
+		require.Len(t, a.get(t, 2, "/api/stats/events/latest?limit=50").ok(t)["data"], 50)
+		require.LessOrEqual(t, a.inFlight.Used(), int64(budget))
+	}
+	require.Equal(t, "503 /problems/busy ", a.get(t, 1, "/api/stats/events/latest?limit=900").refused(t))
+}
+
+// TestReadersMustRead: the answer of one that does not is given up.
+func TestReadersMustRead(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.patience = patience{grace: 200 * time.Millisecond, rate: 1 << 40}
+	a.run(t)
+	a.publish(t, 1, longEvents(1000)...)
+	a.visible(t)
+	conn := a.slowReader(t, 1, "/api/stats/events/latest?limit=1000")
+	require.Eventually(t, func() bool { return a.inFlight.Used() > 16<<20 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return a.inFlight.Used() == 0 }, 20*time.Second, time.Millisecond)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	var n int
+	for b := make([]byte, 64<<10); err == nil; {
+		var m int
+		m, err = resp.Body.Read(b)
+		n += m
+	}
+	require.ErrorContains(t, err, "unexpected EOF", "it can tell that its answer is not whole, after %d bytes", n)
+	require.Less(t, n, 32<<20)
+
+	// The deadline was that of one answer, not of its connection.
+	for range 2 {
+		require.Len(t, a.get(t, 1, "/api/stats/events/latest?limit=20").ok(t)["data"], 20)
+	}
+	require.Eventually(t, func() bool { return a.inFlight.Used() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+// TestAnswersAreBoundedAsTheyAreWritten: a character may become six.
+func TestAnswersAreBoundedAsTheyAreWritten(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	events := make([]event.Event, 25)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: at("2025-08-04T00:00:00Z"), UserID: "u", Type: strings.Repeat("\x01", 198) + fmt.Sprint(10+i)}
+	}
+	a.publish(t, 1, events...)
+	a.visible(t)
+	const path = "/api/stats/events?from=2025-06-01&to=2025-09-10&interval=hour&by=event_type&fill=zero&format="
+	require.Equal(t, "422 /problems/answer-too-long to", a.get(t, 1, path+"json").refused(t))
+	require.Equal(t, "422 /problems/answer-too-long to", a.get(t, 1, path+"ndjson").refused(t))
+	for _, format := range []string{"csv", "parquet"} {
+		r := a.get(t, 1, path+format)
+		require.Equal(t, http.StatusOK, r.StatusCode)
+		require.NotEmpty(t, r.body)
+	}
+	require.Zero(t, a.inFlight.Used())
+}
