@@ -14,6 +14,7 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/oracle"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
@@ -229,4 +230,54 @@ func TestFilters(t *testing.T) {
 		require.Equal(t, fields(oracle.Latest(model, time.UTC, 1000)), rows, "%q of project %d", text, project)
 	}
 	require.Greater(t, held, 1000)
+}
+
+// TestFiltersOnColumns compares every operator and value on columns of each kind with
+// the oracle.
+func TestFiltersOnColumns(t *testing.T) {
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for kind, keep := range map[string]func(string) bool{
+		duckdb.Text:    isText,
+		duckdb.Integer: isInteger,
+		duckdb.Number:  func(v string) bool { return isNumber(v) && isShort(v) },
+	} {
+		w := newWorld(t)
+		var events []event.Event
+		for i, v := range someValues {
+			for range 3 { // strings that are all different get no column
+				e := event.Event{ID: uuid.New(), OccurredAt: at + int64(len(events)), UserID: fmt.Sprint(i), Type: "x"}
+				if keep(v) {
+					e.Properties = `{"k":` + v + `}`
+				}
+				events = append(events, e)
+			}
+		}
+		w.add(t, 1, events)
+		require.Equal(t, []string{kind + ":k"}, w.segments[0].Shredded)
+		d := w.data(t, 1, time.Time{})
+		for _, op := range []string{"=", "!=", "<", "<=", ">", ">=", "~", "in"} {
+			for _, v := range append([]string{"9.5", "-3.5", "1e400", "-1e400", "9007199254740992.5", "-9223372036854775809", "9223372036854775807.5"}, someValues...) {
+				text := "properties.k" + op + escapeValue(v)
+				if op == "in" {
+					text = "properties.k:in(" + escapeValue(v) + ",10.0,UA)"
+				}
+				f, err := filter.Parse(text)
+				require.NoError(t, err, text)
+				condition := oracle.Condition{Field: f.Field, Keys: f.Keys, Op: f.Op, Values: f.Values}
+				want := 0
+				for _, e := range events {
+					if condition.Holds(naive(e)) {
+						want++
+					}
+				}
+				got := 0
+				for _, row := range d.rows(t, topOn(t, 20301, zone, text)) {
+					got += row[1].(int)
+				}
+				require.Equal(t, want, got, "%s on a column of kind %s", text, kind)
+			}
+		}
+	}
 }
