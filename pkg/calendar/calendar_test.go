@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -222,16 +223,16 @@ func TestHours(t *testing.T) {
 		{"Asia/Kathmandu", "2025-08-01", 24, []string{"2025-08-01T00:00:00+05:45"}},
 		{"America/New_York", "2025-03-09", 23, []string{"2025-03-09T01:00:00-05:00", "2025-03-09T03:00:00-04:00"}},
 		{"America/New_York", "2025-11-02", 25, []string{"2025-11-02T01:00:00-04:00", "2025-11-02T01:00:00-05:00", "2025-11-02T02:00:00-05:00"}},
-		{"Australia/Lord_Howe", "2025-10-05", 24, []string{"2025-10-05T01:00:00+10:30", "2025-10-05T02:00:00+11:00", "2025-10-05T03:00:00+11:00"}},
-		{"Australia/Lord_Howe", "2025-04-06", 25, []string{"2025-04-06T01:00:00+11:00", "2025-04-06T01:00:00+10:30", "2025-04-06T02:00:00+10:30"}},
-		{"America/St_Johns", "2010-03-14", 23, []string{"2010-03-14T00:00:00-03:30", "2010-03-14T02:00:00-02:30"}},
+		{"Australia/Lord_Howe", "2025-10-05", 24, []string{"2025-10-05T01:00:00+10:30", "2025-10-05T02:30:00+11:00", "2025-10-05T03:00:00+11:00"}},
+		{"Australia/Lord_Howe", "2025-04-06", 25, []string{"2025-04-06T01:00:00+11:00", "2025-04-06T01:30:00+10:30", "2025-04-06T02:00:00+10:30"}},
+		{"America/St_Johns", "2010-03-14", 24, []string{"2010-03-14T00:00:00-03:30", "2010-03-14T01:01:00-02:30", "2010-03-14T02:00:00-02:30"}},
 		{"Pacific/Apia", "2011-12-30", 0, nil},
 	} {
 		z := zone(t, c.zone)
 		hours := z.Hours(date(t, c.day), date(t, c.day))
 		var labels []string
 		for _, h := range hours {
-			labels = append(labels, z.FormatHour(h))
+			labels = append(labels, z.Format(h))
 		}
 		require.Len(t, labels, c.count, "%s %s: %v", c.zone, c.day, labels)
 		require.Contains(t, " "+strings.Join(labels, " ")+" ", " "+strings.Join(c.some, " ")+" ")
@@ -251,7 +252,7 @@ func TestHoursHoldTheirInstants(t *testing.T) {
 			listed := map[int64]bool{}
 			for _, h := range z.Hours(first, last) {
 				listed[h] = true
-				at, err := time.Parse(time.RFC3339, z.FormatHour(h))
+				at, err := time.Parse(time.RFC3339, z.Format(h))
 				require.NoError(t, err)
 				require.Equal(t, h, at.UnixMicro())
 			}
@@ -264,6 +265,49 @@ func TestHoursHoldTheirInstants(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestHoursOfAllZones looks at every zone wherever its clock is moved: an hour bucket
+// begins with its label, lasts until the hour ends or the clock is moved, and the
+// buckets of the days around leave nothing out.
+func TestHoursOfAllZones(t *testing.T) {
+	t.Parallel()
+	names, err := files()
+	require.NoError(t, err)
+	from, to := us(t, "1970-01-01T00:00:00Z"), us(t, "2040-01-01T00:00:00Z")
+	r := rand.New(rand.NewPCG(8, 8))
+	moved := 0
+	for name := range names {
+		z, err := Load(name)
+		require.NoError(t, err)
+		for _, span := range z.Spans(from, to) {
+			moved++
+			for range 4 {
+				at := span.Start + r.Int64N(4*hour) - 2*hour
+				begin := z.HourOf(at)
+				end := z.HourEnd(begin)
+				about := name + " " + z.Format(at) + " " + z.Format(begin)
+				label, err := time.Parse(time.RFC3339Nano, z.Format(begin))
+				require.NoError(t, err)
+				if label.UnixMicro() != begin || begin > at || at >= end || end-begin > hour ||
+					z.HourOf(begin) != begin || z.HourOf(end-1) != begin || z.HourOf(end) != end ||
+					z.offset(begin) != z.offset(end-1) || FloorDiv(begin+z.offset(begin), hour) != FloorDiv(end-1+z.offset(begin), hour) {
+					t.Fatal(about)
+				}
+			}
+			first := z.Date(span.Start) - 1
+			hours := z.Hours(first, first+2)
+			for i, begin := range hours {
+				if z.HourOf(begin) != begin || i > 0 && hours[i-1] >= begin {
+					t.Fatal(name, z.Format(begin))
+				}
+				if next := z.HourEnd(begin); z.Date(next) >= first && z.Date(next) <= first+2 && !slices.Contains(hours, next) {
+					t.Fatal(name, z.Format(begin), z.Format(next))
+				}
+			}
+		}
+	}
+	require.Greater(t, moved, 20_000)
 }
 
 func TestFormat(t *testing.T) {

@@ -75,24 +75,19 @@ func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 	return slices.Compact(dates)
 }
 
-// HourOf returns the hour bucket of an instant: the instant at which the local
-// clock's hour began, by the offset at us. An hour that the clock shows twice is
-// two buckets, and where the offset changes by whole hours every bucket lasts an
-// hour.
-func (z *Zone) HourOf(us int64) int64 { return hourOf(us, z.offset(us)) }
+// HourOf returns the hour bucket of an instant: the instant that begins the stretch in
+// which the clock shows one hour without being moved. An hour that the clock shows
+// twice is two buckets, and one in which it is moved by half an hour two shorter ones.
+func (z *Zone) HourOf(us int64) int64 {
+	spans := z.Spans(us-hour, us+1)
+	s := spans[len(spans)-1]
+	return max(s.Start, us-floorMod(us+s.Offset, hour))
+}
 
-func hourOf(us, offset int64) int64 { return us - floorMod(us+offset, hour) }
-
-// FormatHour formats an hour bucket as RFC 3339, with the offset of its first
-// instant: where the offset changes by half an hour, that differs from the offset
-// at the bucket's own instant.
-func (z *Zone) FormatHour(bucket int64) string {
-	for _, s := range z.Spans(bucket, bucket+hour) {
-		if hourOf(s.Start, s.Offset) == bucket {
-			return format(bucket, s.Offset)
-		}
-	}
-	return z.Format(bucket)
+// HourEnd returns the instant that ends an hour bucket.
+func (z *Zone) HourEnd(bucket int64) int64 {
+	offset := z.offset(bucket)
+	return z.Spans(bucket, bucket-floorMod(bucket+offset, hour)+hour)[0].End
 }
 
 // Hours lists the hour buckets of the dates [first, last] in order.
@@ -100,11 +95,10 @@ func (z *Zone) Hours(first, last Date) []int64 {
 	begin, end := int64(first)*day, (int64(last)+1)*day
 	var hours []int64
 	for _, s := range z.Spans(begin-slack, end+slack) {
-		a, b := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset)
-		for at := a; at < b; at = hourOf(at, s.Offset) + hour {
-			hours = append(hours, hourOf(at, s.Offset))
+		// Where a date begins an hour does, too.
+		for at, to := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset); at < to; at += hour - floorMod(at+s.Offset, hour) {
+			hours = append(hours, at)
 		}
 	}
-	slices.Sort(hours)
-	return slices.Compact(hours)
+	return hours
 }

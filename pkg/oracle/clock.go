@@ -84,21 +84,27 @@ func Buckets(unit, from, to string, zone *time.Location) []string {
 	return slices.Compact(labels)
 }
 
-// hour takes the minutes that the clock shows off the instant.
-func hour(at time.Time, zone *time.Location) time.Time {
-	local := at.In(zone)
-	return at.Add(-time.Duration(local.Minute())*time.Minute - time.Duration(local.Second())*time.Second - time.Duration(local.Nanosecond()))
+// beginsHour says whether the clock shows another hour, or was moved, since the minute
+// before.
+func beginsHour(at time.Time, zone *time.Location) bool {
+	now, before := at.In(zone), at.Add(-time.Minute).In(zone)
+	_, offset := now.Zone()
+	_, offsetBefore := before.Zone()
+	return now.Hour() != before.Hour() || offset != offsetBefore
 }
 
-// hourLabel is an hour's begin with the offset that the clock has in it.
-func hourLabel(begin time.Time, zone *time.Location) string {
-	for at := begin; at.Before(begin.Add(time.Hour)); at = at.Add(time.Minute) {
-		if hour(at, zone).Equal(begin) {
-			_, offset := at.In(zone).Zone()
-			return begin.In(time.FixedZone("", offset)).Format(time.RFC3339)
-		}
+// hour goes back to the minute in which the hour of an instant began.
+func hour(at time.Time, zone *time.Location) time.Time {
+	at = at.Truncate(time.Minute)
+	for !beginsHour(at, zone) {
+		at = at.Add(-time.Minute)
 	}
-	panic("no instant in the hour " + begin.String())
+	return at
+}
+
+// hourLabel is an hour's begin with the offset that the clock has then.
+func hourLabel(begin time.Time, zone *time.Location) string {
+	return begin.In(zone).Format(time.RFC3339)
 }
 
 // hours lists when the hours of local days begin, in order.
@@ -106,12 +112,11 @@ func hours(from, to string, zone *time.Location) []time.Time {
 	var all []time.Time
 	begin, end := reach(from, to)
 	for at := begin; at.Before(end); at = at.Add(time.Minute) {
-		if day := dayOf(at, zone); day >= from && day <= to {
-			all = append(all, hour(at, zone))
+		if day := dayOf(at, zone); day >= from && day <= to && beginsHour(at, zone) {
+			all = append(all, at)
 		}
 	}
-	slices.SortFunc(all, time.Time.Compare)
-	return slices.CompactFunc(all, time.Time.Equal)
+	return all
 }
 
 // reach is a time outside of which no clock on Earth shows one of the days.

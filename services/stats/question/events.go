@@ -134,7 +134,7 @@ func (q Events) buckets() []int64 {
 
 func (q Events) label(bucket int64) string {
 	if q.Interval == calendar.Hour {
-		return q.Timezone.FormatHour(bucket)
+		return q.Timezone.Format(bucket)
 	}
 	return calendar.Date(bucket).String()
 }

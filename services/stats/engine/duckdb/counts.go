@@ -20,7 +20,7 @@ var (
 // bucketSQL is the bucket of an event as engine.Count has it.
 var bucketSQL = map[calendar.Unit]string{
 	engine.Whole:   "0",
-	calendar.Hour:  "epoch_us(date_trunc('hour', clock)) - offset_us",
+	calendar.Hour:  "greatest(epoch_us(date_trunc('hour', clock)) - offset_us, since_us)", // no hour goes on when the clock is moved
 	calendar.Day:   "day - DATE '1970-01-01'",
 	calendar.Week:  "date_trunc('week', day)::DATE - DATE '1970-01-01'",
 	calendar.Month: "date_trunc('month', day)::DATE - DATE '1970-01-01'",

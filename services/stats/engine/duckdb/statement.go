@@ -31,23 +31,26 @@ func newStatement(filters []filter.Filter, text string, p engine.Period, markers
 	st.with("to_us", p.To)
 	st.with("first_date", p.First.String())
 	st.with("last_date", p.Last.String())
-	local := strings.ReplaceAll(localSQL, "{{offset}}", offsetSQL(p.Spans, st.bind))
+	local := strings.NewReplacer(
+		"{{offset}}", spanSQL(p.Spans, func(s calendar.Span) int64 { return s.Offset }, st.bind),
+		"{{since}}", spanSQL(p.Spans, func(s calendar.Span) int64 { return s.Start }, st.bind),
+	).Replace(localSQL)
 	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
 	return st
 }
 
-// offsetSQL is an expression for the zone's offset at the instant us.
-func offsetSQL(spans []calendar.Span, bind func(any) string) string {
+// spanSQL is an expression for a value of the span that the instant us is in.
+func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(any) string) string {
 	var b strings.Builder
 	last := spans[len(spans)-1]
 	if len(spans) == 1 {
-		return bind(last.Offset) + "::BIGINT"
+		return bind(value(last)) + "::BIGINT"
 	}
 	b.WriteString("CASE")
 	for _, s := range spans[:len(spans)-1] {
-		fmt.Fprintf(&b, " WHEN us < %s::BIGINT THEN %s::BIGINT", bind(s.End), bind(s.Offset))
+		fmt.Fprintf(&b, " WHEN us < %s::BIGINT THEN %s::BIGINT", bind(s.End), bind(value(s)))
 	}
-	fmt.Fprintf(&b, " ELSE %s::BIGINT END", bind(last.Offset))
+	fmt.Fprintf(&b, " ELSE %s::BIGINT END", bind(value(last)))
 	return b.String()
 }
 

@@ -36,8 +36,9 @@ func slotsOf(p engine.Period, unit calendar.Unit) ([]slot, error) {
 			case engine.Whole:
 				next = to
 			case calendar.Hour:
-				s.bucket = calendar.FloorDiv(at+span.Offset, hourMicros)*hourMicros - span.Offset
-				next = s.bucket + hourMicros
+				hour := calendar.FloorDiv(at+span.Offset, hourMicros)*hourMicros - span.Offset
+				s.bucket = max(hour, span.Start) // no hour goes on when the clock is moved
+				next = hour + hourMicros
 			default:
 				date := unit.Floor(calendar.Date(calendar.FloorDiv(at+span.Offset, dayMicros)))
 				s.bucket = int64(date)
