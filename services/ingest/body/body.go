@@ -82,8 +82,8 @@ func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *
 }
 
 func (b *Body) open(encodings []string) error {
-	if !b.spend(baseCost, b.bulk) {
-		return ErrOverloaded
+	if err := b.spend(baseCost, b.bulk); err != nil {
+		return err
 	}
 	switch encoding := strings.ToLower(strings.Join(encodings, ",")); encoding {
 	case "", "identity":
@@ -126,8 +126,8 @@ func (b *Body) openZstd() error {
 	if window > maxWindow && !head.SingleSegment || window > uint64(b.limits.MaxBytes) {
 		return ErrTooLarge
 	}
-	if !b.spend(int64(window), b.bulk || window > smallBody) {
-		return ErrOverloaded
+	if err := b.spend(int64(window), b.bulk || window > smallBody); err != nil {
+		return err
 	}
 	z, err := zstd.NewReader(wire, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(b.limits.MaxBytes)), zstd.WithDecoderMaxWindow(window))
 	if err != nil {
@@ -137,7 +137,7 @@ func (b *Body) openZstd() error {
 	return nil
 }
 
-// Read returns ErrTooLarge, ErrOverloaded, a *CorruptError, or the error of the
+// Read returns ErrTooLarge, ErrOverloaded, ErrOwnShare, a *CorruptError, or the error of the
 // reader below. The first error is sticky and returned without data: callers such
 // as io.ReadFull drop an error that arrives together with bytes.
 func (b *Body) Read(p []byte) (int, error) {
@@ -152,43 +152,46 @@ func (b *Body) Read(p []byte) (int, error) {
 	switch {
 	case b.read > b.limits.MaxBytes, b.read > ratioFloor && b.read > b.limits.MaxRatio*b.wire.n:
 		b.err = ErrTooLarge
-	case b.read > b.paid && !b.pay():
-		b.err = ErrOverloaded
-	case err == nil || err == io.EOF:
-		return n, err
-	default:
+	case err != nil && err != io.EOF:
 		b.err = b.corrupt(err)
+	case b.read > b.paid:
+		b.err = b.pay()
 	}
-	return 0, b.err
+	if b.err != nil {
+		return 0, b.err
+	}
+	return n, err
 }
 
 // pay takes what was read from the budget, in steps: what a client says it will
 // send costs nothing until it does.
-func (b *Body) pay() bool {
+func (b *Body) pay() error {
 	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
-	if !b.budget.take(b.caller, step, b.bulk || b.read > smallBody) {
-		return false
+	if err := b.budget.take(b.caller, step, b.bulk || b.read > smallBody); err != nil {
+		return err
 	}
 	b.paid += step
-	return true
+	return nil
 }
 
 // spend takes from the budget what the body costs beyond what is read of it.
-func (b *Body) spend(n int64, bulk bool) bool {
-	if !b.budget.take(b.caller, n, bulk) {
-		return false
+func (b *Body) spend(n int64, bulk bool) error {
+	if err := b.budget.take(b.caller, n, bulk); err != nil {
+		return err
 	}
 	b.extra += n
-	return true
+	return nil
 }
 
 // Holds counts the events that were decoded from the body: many short ones cost more
-// than its length. It returns ErrOverloaded when the budget has no room for them.
+// than its length. It returns ErrOverloaded or ErrOwnShare when there is no room for
+// them.
 func (b *Body) Holds(events int) error {
-	if more := int64(events)*eventCost - b.paid; more > 0 && !b.spend(more, b.bulk || more > smallBody) {
-		return ErrOverloaded
+	more := int64(events)*eventCost - b.paid
+	if more <= 0 {
+		return nil
 	}
-	return nil
+	return b.spend(more, b.bulk || more > smallBody)
 }
 
 // Close returns to the budget what the body took from it.

@@ -8,10 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// ErrOverloaded is returned when the bodies in flight leave no room for another, or
-// its caller's leave none for another of that caller. Nothing is wrong with the
-// body: it can be sent again.
-var ErrOverloaded = errors.New("too many uploads at once")
+// Errors of a body that does not fit. Nothing is wrong with it: it can be sent again.
+var (
+	// ErrOverloaded is returned when the bodies in flight leave no room for another.
+	ErrOverloaded = errors.New("too many uploads at once")
+	// ErrOwnShare is returned when most of them are its own caller's.
+	ErrOwnShare = errors.New("too many uploads of this project at once")
+)
 
 // Budget bounds what all bodies in flight cost, and by that the memory they take,
 // about three times as much. An upload that does not fit is refused immediately and
@@ -56,7 +59,7 @@ func LeastBudget(length int64) int64 {
 func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	f := promauto.With(registry)
 	b := &Budget{max: max, holders: map[int64]int64{}, refused: f.NewCounterVec(prometheus.CounterOpts{
-		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers, or of their own project.",
+		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers (503), or of their own project (429).",
 	}, []string{"whose"})}
 	for _, whose := range []string{"all", "own"} {
 		b.refused.WithLabelValues(whose)
@@ -71,10 +74,10 @@ func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	return b
 }
 
-// take takes n bytes for a caller if they are available. An eighth is kept for small
+// take takes n bytes for a caller, or returns why it may not. An eighth is kept for small
 // bodies: an application's single events get through while bulk uploads fill the
 // rest.
-func (b *Budget) take(caller, n int64, bulk bool) bool {
+func (b *Budget) take(caller, n int64, bulk bool) error {
 	max := b.max
 	if bulk {
 		max -= b.max / 8
@@ -82,17 +85,17 @@ func (b *Budget) take(caller, n int64, bulk bool) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	free, own := max-b.used-n, b.holders[caller]+n
-	switch {
-	case free < 0:
+	if own > ownToFree*free { // also when nothing is free
+		if own > b.used+n-own { // than all others hold
+			b.refused.WithLabelValues("own").Inc()
+			return ErrOwnShare
+		}
 		b.refused.WithLabelValues("all").Inc()
-		return false
-	case own > ownToFree*free:
-		b.refused.WithLabelValues("own").Inc()
-		return false
+		return ErrOverloaded
 	}
 	b.used += n
 	b.holders[caller] = own
-	return true
+	return nil
 }
 
 func (b *Budget) give(caller, n int64) {

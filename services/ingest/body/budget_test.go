@@ -78,14 +78,14 @@ func TestACallerLeavesRoomForTheNext(t *testing.T) {
 	t.Parallel()
 	const max, upload = 64 << 20, 1 << 20
 	budget := NewBudget(max, prometheus.NewRegistry())
-	fill := func(caller int64) (held []*Body) {
+	fill := func(caller int64, refusal error) (held []*Body) {
 		for {
 			b, err := Open(bytes.NewReader(make([]byte, upload)), upload, nil, Limits{MaxBytes: upload, MaxRatio: 1}, budget, caller)
 			if err == nil {
 				_, err = io.Copy(io.Discard, b)
 			}
 			if err != nil {
-				require.ErrorIs(t, err, ErrOverloaded)
+				require.ErrorIs(t, err, refusal)
 				if b != nil {
 					b.Close()
 				}
@@ -94,11 +94,11 @@ func TestACallerLeavesRoomForTheNext(t *testing.T) {
 			held = append(held, b)
 		}
 	}
-	first := fill(1)
+	first := fill(1, ErrOwnShare)
 	require.Greater(t, len(first), 30, "alone, a caller has most of it")
-	second := fill(2)
+	second := fill(2, ErrOverloaded) // most of it is the first one's
 	require.Greater(t, len(second), 7)
-	third := fill(3)
+	third := fill(3, ErrOverloaded)
 	require.NotEmpty(t, third)
 	small, err := Open(strings.NewReader("{}"), 2, nil, limits, budget, 4)
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestACallerLeavesRoomForTheNext(t *testing.T) {
 	}
 	require.Zero(t, budget.used)
 	require.Empty(t, budget.holders)
-	require.Len(t, fill(2), len(first), "what is given back is there for all")
+	require.Len(t, fill(2, ErrOwnShare), len(first), "what is given back is there for all")
 }
 
 // A body costs something before it is read, and many short events cost more than
@@ -127,7 +127,7 @@ func TestWhatABodyCosts(t *testing.T) {
 	require.EqualValues(t, baseCost+1000, budget.used)
 	require.NoError(t, b.Holds(8))
 	require.EqualValues(t, baseCost+8*eventCost, budget.used)
-	require.ErrorIs(t, b.Holds(100_000), ErrOverloaded)
+	require.ErrorIs(t, b.Holds(100_000), ErrOwnShare)
 	b.Close()
 	require.Zero(t, budget.used)
 }
@@ -144,7 +144,7 @@ func TestLeastBudget(t *testing.T) {
 			if fits {
 				require.NoError(t, err, length)
 			} else if length > maxStep {
-				require.ErrorIs(t, err, ErrOverloaded, length)
+				require.ErrorIs(t, err, ErrOwnShare, length)
 			}
 		}
 	}

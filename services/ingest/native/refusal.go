@@ -69,6 +69,10 @@ func asProblem(err error) error {
 	case errors.Is(err, body.ErrOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
 		return p.WithHeader("Connection", "close")
+	case errors.Is(err, body.ErrOwnShare): // not the service's: no alert should count it
+		p := problem.New(http.StatusTooManyRequests, "too-many-uploads", "too many uploads of this project at once; send the events again")
+		p.RetryAfter = overloadRetryAfter
+		return p.WithHeader("Connection", "close")
 	case postgres.Unavailable(err), errors.Is(err, outbox.ErrRestored):
 		return problem.Unavailable("unavailable", "events cannot be stored now; send them again", retryAfter, err)
 	}

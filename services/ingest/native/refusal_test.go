@@ -79,6 +79,7 @@ func TestRefusals(t *testing.T) {
 		{err: body.ErrTooLarge, status: 413, code: "too-large", header: "Connection", says: "close"},
 		{err: event.ErrTooManyEvents, status: 413, code: "too-large", header: "Connection", says: "close"},
 		{err: event.ErrEventTooLarge, status: 413, code: "too-large", header: "Connection", says: "close"},
+		{err: body.ErrOwnShare, status: 429, code: "too-many-uploads", header: "Retry-After", says: "1"},
 		{err: body.ErrOverloaded, status: 503, code: "overloaded", header: "Retry-After", says: "1"},
 		{err: &intake.InvalidError{Events: 2, Rejected: 2, Code: "too-deep"}, status: 422, code: "too-deep"},
 		{err: &intake.InvalidError{Events: 2, Rejected: 2}, status: 422, code: "invalid-events"},
