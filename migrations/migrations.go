@@ -12,6 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
+	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -32,10 +36,53 @@ func Up(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
+	return up(ctx, p)
+}
+
+// UpShown is Up that says every second which migration of how many runs.
+func UpShown(ctx context.Context, db *sql.DB, show func(done, of int64, running string)) error {
+	p, err := provider(db)
+	if err != nil {
+		return err
+	}
+	defer watch(ctx, p.ListSources(), db, show)()
+	return up(ctx, p)
+}
+
+func up(ctx context.Context, p *goose.Provider) error {
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("applying migrations: %w", err)
 	}
 	return nil
+}
+
+func watch(ctx context.Context, sources []*goose.Source, db *sql.DB, show func(done, of int64, running string)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	look := func() {
+		applied, err := latest(ctx, db)
+		next := slices.IndexFunc(sources, func(s *goose.Source) bool { return s.Version > applied })
+		if err == nil && next >= 0 { // otherwise there is nothing to show
+			show(int64(next), int64(len(sources)), path.Base(sources[next].Path))
+		}
+	}
+	look()
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				look()
+			}
+		}
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+	}
 }
 
 // ErrBehind is returned by Check for a database older than this build.
@@ -54,22 +101,31 @@ func Check(ctx context.Context, db *sql.DB) error {
 	}
 	sources := p.ListSources() // by version
 	needed := sources[len(sources)-1].Version
-	store, err := database.NewStore(database.DialectPostgres, versionTable)
+	found, err := latest(ctx, db)
 	if err != nil {
-		return fmt.Errorf("reading the schema's version: %w", err)
-	}
-	found, err := store.GetLatestVersion(ctx, db)
-	var server interface{ SQLState() string }
-	if errors.Is(err, database.ErrVersionNotFound) || errors.As(err, &server) && server.SQLState() == undefinedTable {
-		found, err = 0, nil // no migration has run
-	}
-	if err != nil {
-		return fmt.Errorf("reading the schema's version: %w", err)
+		return err
 	}
 	if found < needed {
 		return fmt.Errorf("%w (its schema has version %d, this service needs %d)", ErrBehind, found, needed)
 	}
 	return nil
+}
+
+// latest returns the newest applied version, 0 if no migration has run.
+func latest(ctx context.Context, db *sql.DB) (int64, error) {
+	store, err := database.NewStore(database.DialectPostgres, versionTable)
+	if err != nil {
+		return 0, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	found, err := store.GetLatestVersion(ctx, db)
+	var server interface{ SQLState() string }
+	if errors.Is(err, database.ErrVersionNotFound) || errors.As(err, &server) && server.SQLState() == undefinedTable {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("reading the schema's version: %w", err)
+	}
+	return found, nil
 }
 
 func provider(db *sql.DB) (*goose.Provider, error) {

@@ -13,11 +13,11 @@ import (
 
 	"eventanalytics/cmd/import_events/checkpoint"
 	"eventanalytics/cmd/import_events/pipeline"
-	"eventanalytics/cmd/import_events/progress"
 	"eventanalytics/cmd/import_events/reject"
 	"eventanalytics/cmd/import_events/source"
 	"eventanalytics/cmd/import_events/upload"
 	"eventanalytics/pkg/client"
+	"eventanalytics/pkg/platform/progress"
 )
 
 // importFile imports the file from where an earlier run stopped, and reports
@@ -45,8 +45,10 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 
 	var shown *progress.Progress
 	if !o.Quiet {
+		shown = progress.New(stderr)
+		defer shown.Close()
 		at, of := src.Progress()
-		shown = progress.New(stderr, before, at, of)
+		shown.Resume("importing", src.Unit(), at, of)
 		if before > 0 {
 			shown.Note("resuming after %d events", before)
 		}
@@ -60,7 +62,8 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 				return err
 			}
 			add(&state, b)
-			shown.Done(state.Records, b.Progress)
+			rate := float64(state.Records-before) / max(time.Since(begun).Seconds(), 0.001)
+			shown.At(b.Progress, fmt.Sprintf("%d events, %.0f/s", state.Records, rate))
 			if o.DryRun {
 				return nil
 			}

@@ -1,12 +1,16 @@
 package syncworker
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
+	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
@@ -14,6 +18,7 @@ import (
 
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres/pgtest"
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/syncworker/admin"
 )
@@ -135,4 +140,38 @@ func unlisted(t *testing.T, cfg Config, pool *pgxpool.Pool) (paths []string) {
 	t.Helper()
 	require.NoError(t, admin.Unlisted(t.Context(), pool, cfg.Warehouse, func(path string) { paths = append(paths, path) }))
 	return paths
+}
+
+// Commands that take long say how far they are to whoever looks.
+func TestLongCommandsShowProgress(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	leader.loadAll(t, appendTo(t, pool, 1, someEvents(30, 2)...))
+	nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer nowhere.Close()
+	for name, do := range map[string]func(ctx context.Context) error{
+		"verifying": func(ctx context.Context) error {
+			_, err := admin.Verify(ctx, pool, cfg.Warehouse, false, found{}.report)
+			return err
+		},
+		"rebuilding": func(ctx context.Context) error {
+			_, err := admin.Rebuild(ctx, pool, cfg.Warehouse, fates{}.report)
+			return err
+		},
+	} {
+		shown := progress.New(nowhere)
+		require.NoError(t, do(progress.With(t.Context(), shown)))
+		require.Regexp(t, "^"+name+`: [\d.]+ kB of [\d.]+ kB \(100%\), .*/s, 0s left$`, shown.String())
+		shown.Close()
+	}
+	shown := progress.New(nowhere)
+	defer shown.Close()
+	file := filepath.Join(t.TempDir(), "events.csv")
+	_, err = admin.Export(progress.With(t.Context(), shown), pool, cfg.Warehouse, 1, time.Time{}, time.Time{}, file)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Regexp(t, "^writing: "+regexp.QuoteMeta(humanize.Bytes(uint64(info.Size()))), shown.String())
 }

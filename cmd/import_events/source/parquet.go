@@ -226,6 +226,8 @@ func (s *columnar) Skip(n int64) (err error) {
 
 func (s *columnar) Progress() (done, of int64) { return s.next, s.count }
 
+func (s *columnar) Unit() string { return "rows" }
+
 func (s *columnar) Close() (err error) {
 	defer func() { err = errors.Join(err, s.file.Close()) }()
 	defer caught(&err, "closing the file")

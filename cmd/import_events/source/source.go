@@ -31,8 +31,10 @@ type Source interface {
 	Next() (Record, error)
 	// Skip skips the next n records.
 	Skip(n int64) error
-	// Progress returns how much of the file has been read, in bytes or rows.
+	// Progress returns how much of the file has been read.
 	Progress() (done, of int64)
+	// Unit is what Progress counts: bytes or rows.
+	Unit() string
 	Close() error
 }
 
@@ -114,6 +116,8 @@ func openText(f *os.File, size int64, compression string) (*text, error) {
 }
 
 func (t *text) Progress() (done, of int64) { return t.read, t.size }
+
+func (t *text) Unit() string { return "bytes" }
 
 func (t *text) Close() error {
 	t.finish()

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -44,6 +45,24 @@ func TestMigrationsOfSeveralProcessesRunOnce(t *testing.T) {
 	require.Equal(t, versions, applied)
 	require.Equal(t, newest+1, applied, "goose adds a version 0")
 	require.NoError(t, postgres.CheckSchema(t.Context(), pool))
+}
+
+// A migration says which of how many runs.
+func TestMigrationsAreShown(t *testing.T) {
+	t.Parallel()
+	pool := open(t, pgtest.EmptyURL(t))
+	db := stdlib.OpenDBFromPool(pool)
+	defer db.Close()
+	var shown []string
+	show := func(done, of int64, running string) {
+		require.Less(t, done, of)
+		shown = append(shown, fmt.Sprint(done, " ", running))
+	}
+	require.NoError(t, migrations.UpShown(t.Context(), db, show))
+	require.Equal(t, "0 00001_accounts.sql", shown[0])
+	shown = nil
+	require.NoError(t, migrations.UpShown(t.Context(), db, show))
+	require.Empty(t, shown, "there is nothing to do")
 }
 
 // A service on an older database must say what to do; one on a newer database

@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/segment"
@@ -53,17 +55,14 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	defer func() { err = errors.Join(err, db.Close()) }()
 
 	segments := s.Segments(project, from, to)
-	var events, raw int64
-	for _, s := range segments {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		if err := segment.Verify(dir, s); err != nil {
-			return 0, err
-		}
-		events, raw = events+s.Events, raw+s.RawBytes
+	if err := verifyAll(ctx, dir, segments); err != nil {
+		return 0, err
 	}
 	if filepath.Ext(file) == ".parquet" {
+		var events, raw int64
+		for _, s := range segments {
+			events, raw = events+s.Events, raw+s.RawBytes
+		}
 		format += fmt.Sprintf(", ROW_GROUP_SIZE %d", rowGroup(events, raw))
 	}
 	tmp := filepath.Join(spill, "events")
@@ -72,8 +71,10 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	if filepath.Ext(file) == ".csv" { // RFC 3339: DuckDB would write offsets without minutes
 		at = "strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS occurred_at"
 	}
+	stop := showSize(ctx, tmp)
 	result, err := db.ExecContext(ctx, "COPY (SELECT event_id, "+at+", user_id, event_type, properties AS properties_json FROM "+
 		relation+" AS e ORDER BY e.occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
+	stop()
 	if err != nil {
 		return 0, fmt.Errorf("exporting: %w", err)
 	}
@@ -84,4 +85,57 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 		return 0, err
 	}
 	return n, segment.SyncFolder(out)
+}
+
+func verifyAll(ctx context.Context, dir string, segments []segment.Segment) error {
+	total := int64(0)
+	for _, s := range segments {
+		total += s.Bytes
+	}
+	shown := progress.From(ctx)
+	shown.Step("verifying", progress.Bytes, total)
+	for _, s := range segments {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := segment.Verify(dir, s); err != nil {
+			return err
+		}
+		shown.Add(s.Bytes)
+	}
+	return nil
+}
+
+// showSize shows how large a file becomes while DuckDB writes it, until stop is
+// called. How large it will be is not known: DuckDB sorts before it writes.
+func showSize(ctx context.Context, path string) (stop func()) {
+	shown := progress.From(ctx)
+	if shown == nil {
+		return func() {}
+	}
+	shown.Step("writing", progress.Bytes, 0)
+	ctx, cancel := context.WithCancel(ctx)
+	look := func() {
+		if info, err := os.Stat(path); err == nil {
+			shown.At(info.Size(), "")
+		}
+	}
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		ticker := time.NewTicker(time.Second)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				look()
+			}
+		}
+	})
+	return func() {
+		cancel()
+		watching.Wait()
+		look()
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
@@ -36,9 +37,12 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 		return r, err
 	}
 	defer func() { err = errors.Join(err, builder.Close()) }()
+	shown := progress.From(ctx)
+	shown.Step("rebuilding", progress.Bytes, bytesOf(segments...))
 	var damage []error
 	for _, s := range segments {
 		err := rebuild(ctx, pool, cfg, builder, s, &r, report)
+		shown.Add(bytesOf(s))
 		if err != nil && !errors.Is(err, segment.ErrQuarantined) {
 			return r, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
 )
@@ -38,6 +39,7 @@ func Restore(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, log 
 	if err != nil {
 		return fmt.Errorf("restoring: %w", err)
 	}
+	progress.From(ctx).Step("activating the database", "steps", 0)
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		now, err := restorable(ctx, tx)
 		if err != nil {

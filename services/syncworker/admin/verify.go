@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
@@ -30,7 +31,7 @@ type Verified struct {
 // and number of events, or with quick their sizes alone. It calls report for each
 // file that is missing or damaged and then returns an error that is
 // segment.ErrQuarantined. Services may be running; the database may be one that
-// waits for Restore.
+// waits for Restore. It shows the progress of ctx.
 func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (Verified, error) {
 	if quick {
 		return verify(ctx, pool, func(s segment.Segment) []Damage {
@@ -76,11 +77,15 @@ func verify(ctx context.Context, pool *pgxpool.Pool, check func(segment.Segment)
 	if err != nil {
 		return Verified{}, err
 	}
+	shown := progress.From(ctx)
+	shown.Step("verifying", progress.Bytes, bytesOf(segments...))
 	for _, s := range segments {
 		if err := ctx.Err(); err != nil {
 			return v, err
 		}
-		if damaged := check(s); len(damaged) > 0 {
+		damaged := check(s)
+		shown.Add(bytesOf(s))
+		if len(damaged) > 0 {
 			live, err := manifest.IsLive(ctx, pool, s)
 			if err != nil {
 				return v, err
@@ -96,15 +101,23 @@ func verify(ctx context.Context, pool *pgxpool.Pool, check func(segment.Segment)
 		}
 		v.Segments++
 		v.Events += s.Events
-		v.Bytes += s.Bytes
-		if s.RollUp != nil {
-			v.Bytes += s.RollUp.Bytes
-		}
+		v.Bytes += bytesOf(s)
 	}
 	if v.Damaged > 0 {
 		return v, fmt.Errorf("%w: %d of %d are missing or not what the manifest says", segment.ErrQuarantined, v.Damaged, v.Segments)
 	}
 	return v, nil
+}
+
+// bytesOf is the size of segments with their roll-ups.
+func bytesOf(segments ...segment.Segment) (n int64) {
+	for _, s := range segments {
+		n += s.Bytes
+		if s.RollUp != nil {
+			n += s.RollUp.Bytes
+		}
+	}
+	return n
 }
 
 // unlistedAtOnce bounds how many paths one statement compares.

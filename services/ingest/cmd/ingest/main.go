@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -13,6 +14,7 @@ import (
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/services/ingest"
 )
 
@@ -45,7 +47,14 @@ func (migrate) Run(ctx context.Context) error {
 	defer pool.Close()
 	db := stdlib.OpenDBFromPool(pool)
 	defer db.Close()
-	if err := migrations.Up(ctx, db); err != nil {
+	shown := progress.New(os.Stderr)
+	defer shown.Close()
+	var begun sync.Once
+	err = migrations.UpShown(ctx, db, func(done, of int64, running string) {
+		begun.Do(func() { shown.Resume("migrating", "migrations", done, of) })
+		shown.At(done, running)
+	})
+	if err != nil {
 		return err
 	}
 	return outbox.CreatePartitions(ctx, pool)

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"os"
 
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/services/syncworker/admin"
 )
@@ -33,5 +35,7 @@ func (restore) Run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
-	return admin.Restore(ctx, pool, cfg.Warehouse, log)
+	shown := progress.New(os.Stderr)
+	defer shown.Close()
+	return admin.Restore(progress.With(ctx, shown), pool, cfg.Warehouse, log)
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -13,6 +15,7 @@ import (
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/postgres"
+	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/segment"
@@ -46,7 +49,10 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) } // the exit status counts
+	shown := progress.New(os.Stderr)
+	defer shown.Close()
+	ctx = progress.With(ctx, shown)
+	say := sayer(k.Stdout, shown)
 
 	seen, damage := admin.Verify(ctx, pool, cfg.Warehouse, v.Quick, func(d admin.Damage) {
 		if errors.Is(d.Reason, fs.ErrNotExist) {
@@ -75,6 +81,14 @@ func (v verify) Run(ctx context.Context, k *kong.Context) error {
 	return damage
 }
 
+// sayer returns what prints a line of a command's result; the exit status counts.
+// On a terminal the bar makes room for it.
+func sayer(out io.Writer, shown *progress.Progress) func(format string, args ...any) {
+	return func(format string, args ...any) {
+		shown.Aside(func() { _, _ = fmt.Fprintf(out, format+"\n", args...) })
+	}
+}
+
 type rebuild struct{}
 
 func (rebuild) Run(ctx context.Context, k *kong.Context) error {
@@ -87,7 +101,10 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 		return err
 	}
 	defer pool.Close()
-	say := func(format string, args ...any) { _, _ = fmt.Fprintf(k.Stdout, format+"\n", args...) }
+	shown := progress.New(os.Stderr)
+	defer shown.Close()
+	ctx = progress.With(ctx, shown)
+	say := sayer(k.Stdout, shown)
 	r, err := admin.Rebuild(ctx, pool, cfg.Warehouse, func(s segment.Segment, fate duckdb.Rebuilt) {
 		say("%s: %s of project %d", fate, s.RollUpPath(), s.ProjectID)
 	})
@@ -122,12 +139,14 @@ func (e export) Run(ctx context.Context, k *kong.Context) error {
 	if !e.To.IsZero() {
 		e.To = e.To.AddDate(0, 0, 1)
 	}
-	n, err := admin.Export(ctx, pool, cfg.Warehouse, e.Project, e.From, e.To, e.File)
+	shown := progress.New(os.Stderr)
+	defer shown.Close()
+	n, err := admin.Export(progress.With(ctx, shown), pool, cfg.Warehouse, e.Project, e.From, e.To, e.File)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(k.Stdout, "%d events of project %d written to %s\n", n, e.Project, e.File)
-	return err
+	sayer(k.Stdout, shown)("%d events of project %d written to %s", n, e.Project, e.File)
+	return nil
 }
 
 type hold struct {
