@@ -20,3 +20,15 @@ CREATE TABLE analytics.login_networks (
 ALTER TABLE analytics.users ADD COLUMN username_skeleton text;
 CREATE INDEX users_username_skeleton ON analytics.users (username_skeleton);
 CREATE INDEX users_without_skeleton ON analytics.users (id) WHERE username_skeleton IS NULL;
+
+-- Users who were asked to become members. The row is deleted by the answer. It counts
+-- only while the one who asked owns the project, and for 30 days.
+CREATE TABLE analytics.invitations (
+    project_id bigint      NOT NULL REFERENCES analytics.projects (id),
+    user_id    bigint      NOT NULL REFERENCES analytics.users (id),
+    role       text        NOT NULL CHECK (role IN ('owner', 'editor', 'viewer')),
+    invited_by bigint      NOT NULL REFERENCES analytics.users (id),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (project_id, user_id)
+);
+CREATE INDEX invitations_user ON analytics.invitations (user_id);

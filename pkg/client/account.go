@@ -84,11 +84,27 @@ func (c *Client) RevokeKey(ctx context.Context, project, key int64) error {
 	return err
 }
 
-// SetMember adds a user to a project that the caller owns, or changes their role:
-// owner, editor or viewer.
-func (c *Client) SetMember(ctx context.Context, project int64, username, role string) error {
-	_, err := c.call(ctx, post(projectPath(project)+"/members", http.StatusOK, object{"username": username, "role": role}))
-	return err
+// Membership is what became of setting a member.
+type Membership struct {
+	UserID   int64  `json:"user_id"`
+	Username string `json:"username"`
+	Role     string `json:"role"`   // owner, editor or viewer
+	Status   string `json:"status"` // member, or invited until the user accepts
+}
+
+// SetMember invites a user to a project that the caller owns, or changes a member's
+// role: owner, editor or viewer.
+func (c *Client) SetMember(ctx context.Context, project int64, username, role string) (*Membership, error) {
+	x := post(projectPath(project)+"/members", http.StatusOK, object{"username": username, "role": role})
+	x.or = http.StatusAccepted
+	return read[Membership](c.call(ctx, x))
+}
+
+// AcceptInvitation makes the caller a member of a project they are invited to.
+func (c *Client) AcceptInvitation(ctx context.Context, project int64) (*Project, error) {
+	return read[Project](c.call(ctx, call{
+		method: http.MethodPost, path: fmt.Sprintf("/api/invitations/%d/accept", project), want: http.StatusOK, once: true,
+	}))
 }
 
 func projectPath(project int64) string { return fmt.Sprintf("/api/projects/%d", project) }

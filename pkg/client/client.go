@@ -212,7 +212,7 @@ type call struct {
 	method, path string
 	header       http.Header
 	body         []byte
-	want         int  // status of success
+	want, or     int  // statuses of success
 	anonymous    bool // sent without credentials
 	// once says that a repetition would act again. It is tried again only when the
 	// service refused it unread.
@@ -238,7 +238,7 @@ func (c *Client) call(ctx context.Context, x call) (*Response, error) {
 			switch {
 			case err != nil:
 				return nil, err
-			case r.Status == x.want:
+			case r.Status == x.want || x.or != 0 && r.Status == x.or:
 				return r, nil
 			case r.Status == http.StatusUnauthorized && c.renewable(credential) && !renewed:
 				renewed = true

@@ -142,7 +142,11 @@ func TestAccountRoutes(t *testing.T) {
 			body = `{"id":4,"project_id":3,"scope":"read","key":"ea_x"}`
 		case "DELETE /api/projects/3/keys/4":
 			status = http.StatusNoContent
-		case "POST /api/projects/3/members", "GET /readyz":
+		case "POST /api/projects/3/members":
+			status, body = http.StatusAccepted, `{"user_id":5,"username":"bob","role":"viewer","status":"invited"}`
+		case "POST /api/invitations/3/accept":
+			status, body = http.StatusOK, `{"id":3,"name":"shop","role":"viewer"}`
+		case "GET /readyz":
 			status = http.StatusOK
 		default:
 			status = http.StatusNotFound
@@ -184,8 +188,14 @@ func TestAccountRoutes(t *testing.T) {
 	require.Equal(t, client.Key{ID: 4, Project: 3, Scope: "read", Secret: "ea_x"}, *key)
 	sent("Bearer token", `{"name":"web","scope":"read"}`)
 
-	require.NoError(t, c.SetMember(t.Context(), 3, "bob", "viewer"))
+	membership, err := c.SetMember(t.Context(), 3, "bob", "viewer")
+	require.NoError(t, err)
+	require.Equal(t, client.Membership{UserID: 5, Username: "bob", Role: "viewer", Status: "invited"}, *membership)
 	sent("Bearer token", `{"username":"bob","role":"viewer"}`)
+	project, err = c.AcceptInvitation(t.Context(), 3)
+	require.NoError(t, err)
+	require.Equal(t, client.Project{ID: 3, Name: "shop", Role: "viewer"}, *project)
+	sent("Bearer token", "")
 	require.NoError(t, c.RevokeKey(t.Context(), 3, 4))
 	sent("Bearer token", "")
 	require.NoError(t, c.Ready(t.Context()))

@@ -52,6 +52,8 @@ func Register(api huma.API, cfg Config, deps Deps) {
 	h.registerUser(api)
 	h.registerLogin(api)
 	h.registerProjects(api)
+	h.registerMembers(api)
+	h.registerInvitations(api)
 }
 
 const (

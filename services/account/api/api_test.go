@@ -324,13 +324,32 @@ func TestProjectsMembersKeys(t *testing.T) {
 		s.get(members, bob), s.post(members, bob, `{"username": "bob", "role": "owner"}`), s.do(http.MethodDelete, members+"/"+annID, bob, nil),
 		s.get(keys, bob), s.post(keys, bob, `{"name": "k", "scope": "read"}`), s.do(http.MethodDelete, keys+"/1", bob, nil),
 		s.get("/api/projects/999999/members", bob),
+		s.get("/api/projects/"+shop.text("id")+"/invitations", bob), s.post("/api/projects/"+shop.text("id")+"/transfer", bob, `{"username": "bob"}`),
+		s.do(http.MethodDelete, "/api/projects/"+shop.text("id")+"/invitations/"+annID, bob, nil),
+		s.post("/api/invitations/"+shop.text("id")+"/accept", bob, nil), s.do(http.MethodDelete, "/api/invitations/"+shop.text("id"), bob, nil),
 	} {
 		a.problem(404, "not-found", "")
 	}
 
-	added := s.post(members, ann, `{"username": "Bob", "role": "viewer"}`)
-	require.Equal(t, 200, added.Code, added.Body)
-	require.Equal(t, bobID, added.text("user_id"))
+	invited := s.post(members, ann, `{"username": "Bob", "role": "editor"}`)
+	require.Equal(t, 202, invited.Code, invited.Body)
+	require.Equal(t, "invited", invited.text("status"))
+	require.Equal(t, bobID, invited.text("user_id"))
+	require.Equal(t, "bob", s.get("/api/projects/"+shop.text("id")+"/invitations", ann).text("data.0.username"))
+	require.Equal(t, "Shop", s.get("/api/invitations", bob).text("data.0.project_name"))
+	s.get(members, bob).problem(404, "not-found", "")
+	require.Equal(t, 204, s.do(http.MethodDelete, "/api/invitations/"+shop.text("id"), bob, nil).Code)
+	require.Equal(t, 202, s.post(members, ann, `{"username": "Bob", "role": "editor"}`).Code)
+	require.Equal(t, 204, s.do(http.MethodDelete, "/api/projects/"+shop.text("id")+"/invitations/"+bobID, ann, nil).Code)
+	require.Equal(t, 202, s.post(members, ann, `{"username": "Bob", "role": "editor"}`).Code)
+	accepted := s.post("/api/invitations/"+shop.text("id")+"/accept", bob, nil)
+	require.Equal(t, 200, accepted.Code, accepted.Body)
+	require.Equal(t, "editor", accepted.text("role"))
+	require.JSONEq(t, `[]`, mustJSON(t, s.get("/api/invitations", bob).member("data")))
+	changed := s.post(members, ann, `{"username": "Bob", "role": "viewer"}`)
+	require.Equal(t, 200, changed.Code, changed.Body)
+	require.Equal(t, "member", changed.text("status"))
+	require.Equal(t, bobID, changed.text("user_id"))
 	require.Equal(t, "viewer", s.get(members, bob).text("data.1.role"))
 	s.post(members, bob, `{"username": "bob", "role": "owner"}`).problem(403, "not-owner", "")
 	s.get(keys, bob).problem(403, "not-owner", "")
@@ -339,6 +358,14 @@ func TestProjectsMembersKeys(t *testing.T) {
 	s.do(http.MethodDelete, members+"/"+annID, ann, nil).problem(409, "last-owner", "")
 	require.Equal(t, 204, s.do(http.MethodDelete, members+"/"+bobID, ann, nil).Code)
 	s.do(http.MethodDelete, members+"/"+bobID, ann, nil).problem(404, "not-found", "")
+	s.post(members, ann, `{"username": "bob", "role": "owner"}`)
+	require.Equal(t, 200, s.post("/api/invitations/"+shop.text("id")+"/accept", bob, nil).Code)
+	taken := s.post(keys, bob, `{"name": "bob's", "scope": "read"}`)
+	require.Equal(t, bobID, taken.text("created_by"))
+	s.do(http.MethodDelete, members+"/"+bobID+"?revoke_keys=maybe", bob, nil).problem(422, "invalid-parameter", "revoke_keys")
+	require.Equal(t, 204, s.do(http.MethodDelete, members+"/"+bobID+"?revoke_keys=true", bob, nil).Code, "he leaves")
+	require.NotNil(t, s.get(keys, ann).member("data.0.revoked_at"))
+	require.Equal(t, "bob", s.get(keys, ann).text("data.0.created_by_username"))
 	s.do(http.MethodDelete, members+"/x", ann, nil).problem(422, "invalid-parameter", "user_id")
 	s.get("/api/projects/0/members", ann).problem(422, "invalid-parameter", "id")
 
@@ -351,14 +378,14 @@ func TestProjectsMembersKeys(t *testing.T) {
 	listed := s.get(keys, ann)
 	require.Equal(t, 200, listed.Code)
 	require.NotContains(t, listed.Body.String(), key.text("key"), "the secret is shown once")
-	require.Nil(t, listed.member("data.0.revoked_at"))
+	require.Nil(t, listed.member("data.1.revoked_at"))
 
 	// A key is not for accounts, and nobody revokes another project's.
 	s.get("/api/auth/me", key.text("key")).problem(403, "insufficient-scope", "")
 	s.get("/api/projects", key.text("key")).problem(403, "insufficient-scope", "")
 	s.do(http.MethodDelete, "/api/projects/"+bobHome+"/keys/"+key.text("id"), bob, nil).problem(404, "not-found", "")
 	require.Equal(t, 204, s.do(http.MethodDelete, keys+"/"+key.text("id"), ann, nil).Code)
-	require.NotNil(t, s.get(keys, ann).member("data.0.revoked_at"))
+	require.NotNil(t, s.get(keys, ann).member("data.1.revoked_at"))
 	s.get("/api/auth/me", key.text("key")).problem(401, "unauthorized", "")
 
 	empty := s.get("/api/projects/"+bobHome+"/keys", bob)
@@ -391,5 +418,5 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	require.EqualValues(t, 14, operations)
+	require.EqualValues(t, 20, operations)
 }

@@ -41,35 +41,19 @@ func (h *handlers) registerProjects(api huma.API) {
 		OperationID: "create-project", Method: http.MethodPost, Path: "/api/projects",
 		Summary:       "Make a project",
 		DefaultStatus: http.StatusCreated,
-	}, tagProjects), h.createProject)
-
-	huma.Register(api, own(huma.Operation{
-		OperationID: "list-members", Method: http.MethodGet, Path: "/api/projects/{id}/members",
-		Summary: "List the members of a project",
-	}, tagProjects, missing), h.members)
-	huma.Register(api, own(huma.Operation{
-		OperationID: "set-member", Method: http.MethodPost, Path: "/api/projects/{id}/members",
-		Summary:     "Add a member or change a role",
-		Description: "For owners. The last owner stays one, and so does the user whose own project it is.",
-	}, tagProjects, forbidden, missing, conflict), h.setMember)
-	huma.Register(api, own(huma.Operation{
-		OperationID: "remove-member", Method: http.MethodDelete, Path: "/api/projects/{id}/members/{user_id}",
-		Summary:       "Remove a member",
-		Description:   "For owners. The last owner stays, and so does the user whose own project it is.",
-		DefaultStatus: http.StatusNoContent,
-	}, tagProjects, forbidden, missing, conflict), h.removeMember)
+	}, tagProjects, conflict), h.createProject)
 
 	huma.Register(api, own(huma.Operation{
 		OperationID: "list-keys", Method: http.MethodGet, Path: "/api/projects/{id}/keys",
 		Summary:     "List the API keys of a project",
-		Description: "For owners; without the secrets, and with the revoked ones.",
+		Description: "For owners; without the secrets, and with the ones revoked last. A key goes on working when the user who made it leaves.",
 	}, tagProjects, forbidden, missing), h.keys)
 	huma.Register(api, own(huma.Operation{
 		OperationID: "create-key", Method: http.MethodPost, Path: "/api/projects/{id}/keys",
 		Summary:       "Make an API key",
 		Description:   "For owners. The key itself is in this answer only; it cannot be shown again.",
 		DefaultStatus: http.StatusCreated,
-	}, tagProjects, forbidden, missing), h.createKey)
+	}, tagProjects, forbidden, missing, conflict), h.createKey)
 	huma.Register(api, own(huma.Operation{
 		OperationID: "revoke-key", Method: http.MethodDelete, Path: "/api/projects/{id}/keys/{key_id}",
 		Summary:       "Revoke an API key",
@@ -98,39 +82,6 @@ func (h *handlers) createProject(ctx context.Context, in *createProjectInput) (*
 		return nil, err
 	}
 	return &projectOutput{Body: p}, nil
-}
-
-func (h *handlers) members(ctx context.Context, in *InProject) (*list[store.Member], error) {
-	return listed(h.Sessions.Members(ctx, in.ID, auth.From(ctx).UserID))
-}
-
-type setMemberInput struct {
-	InProject
-	Body struct {
-		Username string    `json:"username" minLength:"1" maxLength:"150" doc:"Name of a user" example:"bob"`
-		Role     auth.Role `json:"role" enum:"owner,editor,viewer" doc:"owner: everything; editor: post and read; viewer: read"`
-	} `nameHint:"NewMember"`
-}
-
-type memberOutput struct {
-	Body store.Member
-}
-
-func (h *handlers) setMember(ctx context.Context, in *setMemberInput) (*memberOutput, error) {
-	m, err := h.Sessions.SetMember(ctx, in.ID, auth.From(ctx).UserID, in.Body.Username, in.Body.Role)
-	if err != nil {
-		return nil, err
-	}
-	return &memberOutput{Body: m}, nil
-}
-
-type removeMemberInput struct {
-	InProject
-	UserID int64 `path:"user_id" minimum:"1" doc:"Id of the user"`
-}
-
-func (h *handlers) removeMember(ctx context.Context, in *removeMemberInput) (*struct{}, error) {
-	return nil, h.Sessions.RemoveMember(ctx, in.ID, auth.From(ctx).UserID, in.UserID)
 }
 
 func (h *handlers) keys(ctx context.Context, in *InProject) (*list[store.APIKey], error) {

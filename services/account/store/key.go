@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +19,8 @@ type APIKey struct {
 	Name      string     `json:"name" doc:"What it is for"`
 	Scope     auth.Scope `json:"scope" enum:"ingest,read" doc:"ingest: post events; read: read analytics"`
 	Prefix    string     `json:"prefix" doc:"First characters of the key, to recognise it by"`
+	CreatedBy int64      `json:"created_by" doc:"Id of the user who made it, who may have left the project since"`
+	Creator   string     `json:"created_by_username" doc:"Name of the user who made it"`
 	CreatedAt time.Time  `json:"created_at" doc:"When it was made"`
 	RevokedAt *time.Time `json:"revoked_at" doc:"When it was revoked, or null"`
 }
@@ -32,14 +35,15 @@ type NewAPIKey struct {
 const prefixLen = len(auth.KeyPrefix) + 8
 
 const keysSQL = `
-SELECT id, project_id, name, scope, prefix, created_at, revoked_at
-FROM analytics.api_keys
-WHERE project_id = $1
-ORDER BY id`
+SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.revoked_at
+FROM analytics.api_keys AS k
+JOIN analytics.users AS u ON u.id = k.created_by
+WHERE k.project_id = $1
+ORDER BY k.id`
 
 // Keys lists a project's API keys, on behalf of owner.
 func (s *Store) Keys(ctx context.Context, project, owner int64) (keys []APIKey, err error) {
-	err = s.within(ctx, project, owner, true, "listing API keys", func(tx pgx.Tx) error {
+	err = s.within(ctx, project, owner, toManage, "listing API keys", func(tx pgx.Tx, _ auth.Role) error {
 		rows, _ := tx.Query(ctx, keysSQL, project)
 		keys, err = pgx.CollectRows(rows, pgx.RowToStructByPos[APIKey])
 		return err
@@ -47,10 +51,31 @@ func (s *Store) Keys(ctx context.Context, project, owner int64) (keys []APIKey, 
 	return keys, err
 }
 
-const createKeySQL = `
-INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by)
-VALUES ($1, $2, $3, $4, $5, $6)
-RETURNING id, project_id, name, scope, prefix, created_at, revoked_at`
+// Bounds of a project's keys, which are listed in one piece.
+const (
+	maxKeys    = 200 // that work
+	maxRevoked = 200 // that are still listed
+)
+
+const (
+	countKeysSQL = `SELECT count(*) FROM analytics.api_keys WHERE project_id = $1 AND revoked_at IS NULL`
+
+	forgetKeysSQL = `
+DELETE FROM analytics.api_keys
+WHERE project_id = $1 AND revoked_at IS NOT NULL AND id NOT IN (
+    SELECT id FROM analytics.api_keys
+    WHERE project_id = $1 AND revoked_at IS NOT NULL
+    ORDER BY revoked_at DESC, id DESC LIMIT $2)`
+
+	createKeySQL = `
+WITH k AS (
+    INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by)
+    VALUES ($1, $2, $3, $4, $5, $6)
+    RETURNING *
+)
+SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.revoked_at
+FROM k JOIN analytics.users AS u ON u.id = k.created_by`
+)
 
 // CreateKey makes an API key, on behalf of owner.
 func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string, scope auth.Scope) (k NewAPIKey, err error) {
@@ -58,7 +83,17 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 		return k, err
 	}
 	key, hash := auth.NewCredential(auth.KeyPrefix)
-	err = s.within(ctx, project, owner, true, "creating an API key", func(tx pgx.Tx) error {
+	err = s.within(ctx, project, owner, toManage, "creating an API key", func(tx pgx.Tx, _ auth.Role) error {
+		var live int
+		if err := tx.QueryRow(ctx, countKeysSQL, project).Scan(&live); err != nil {
+			return err
+		}
+		if live >= maxKeys {
+			return refusal.New(refusal.Conflict, "too-many-keys", fmt.Sprintf("a project has at most %d API keys; revoke some", maxKeys))
+		}
+		if _, err := tx.Exec(ctx, forgetKeysSQL, project, maxRevoked); err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, createKeySQL, project, name, scope, key[:prefixLen], hash, owner)
 		k.APIKey, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[APIKey])
 		return err
@@ -76,7 +111,7 @@ WHERE project_id = $1 AND id = $2`
 
 // RevokeKey revokes an API key, on behalf of owner. Revoking it twice is no error.
 func (s *Store) RevokeKey(ctx context.Context, project, owner, key int64) error {
-	return s.within(ctx, project, owner, true, "revoking an API key", func(tx pgx.Tx) error {
+	return s.within(ctx, project, owner, toManage, "revoking an API key", func(tx pgx.Tx, _ auth.Role) error {
 		tag, err := tx.Exec(ctx, revokeKeySQL, project, key)
 		if err == nil && tag.RowsAffected() == 0 {
 			return refusal.New(refusal.NotFound, "not-found", "there is no such key")

@@ -20,6 +20,21 @@ type Member struct {
 	CreatedAt time.Time `json:"created_at" doc:"Since when"`
 }
 
+// Membership is what became of setting a member.
+type Membership struct {
+	Member
+	Status Status `json:"status" enum:"member,invited" doc:"member: the role applies; invited: it will once the user accepts"`
+}
+
+// Status of a Membership.
+type Status string
+
+// The statuses.
+const (
+	StatusMember  Status = "member"
+	StatusInvited Status = "invited"
+)
+
 const membersSQL = `
 SELECT m.user_id, u.username, m.role, m.created_at
 FROM analytics.members AS m
@@ -29,7 +44,7 @@ ORDER BY m.user_id`
 
 // Members lists the members of a project, on behalf of one of them.
 func (s *Store) Members(ctx context.Context, project, user int64) (members []Member, err error) {
-	err = s.within(ctx, project, user, false, "listing members", func(tx pgx.Tx) error {
+	err = s.within(ctx, project, user, toRead, "listing members", func(tx pgx.Tx, _ auth.Role) error {
 		rows, _ := tx.Query(ctx, membersSQL, project)
 		members, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Member])
 		return err
@@ -40,24 +55,20 @@ func (s *Store) Members(ctx context.Context, project, user int64) (members []Mem
 const (
 	findUserSQL = `SELECT id FROM analytics.users WHERE username_key = $1`
 
-	setMemberSQL = `
+	setRoleSQL = `
 WITH m AS (
-    INSERT INTO analytics.members AS m (project_id, user_id, role) VALUES ($1, $2, $3)
-    ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role
-    RETURNING m.user_id, m.role, m.created_at
+    UPDATE analytics.members SET role = $3 WHERE project_id = $1 AND user_id = $2
+    RETURNING user_id, role, created_at
 )
 SELECT m.user_id, u.username, m.role, m.created_at
 FROM m JOIN analytics.users AS u ON u.id = m.user_id`
 )
 
-// SetMember adds a user to a project or changes their role, on behalf of owner.
-func (s *Store) SetMember(ctx context.Context, project, owner int64, username string, role auth.Role) (m Member, err error) {
-	err = s.within(ctx, project, owner, true, "setting a member", func(tx pgx.Tx) error {
-		var user int64
-		err := pgx.ErrNoRows
-		if naming.Possible(username) {
-			err = tx.QueryRow(ctx, findUserSQL, naming.Key(username)).Scan(&user)
-		}
+// SetMember changes a member's role, or invites a user who is none, on behalf of
+// owner.
+func (s *Store) SetMember(ctx context.Context, project, owner int64, username string, role auth.Role) (m Membership, err error) {
+	err = s.within(ctx, project, owner, toManage, "setting a member", func(tx pgx.Tx, _ auth.Role) error {
+		user, err := findUser(ctx, tx, username)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return refusal.InvalidField("unknown-user", "username", "there is no such user")
 		}
@@ -69,24 +80,58 @@ func (s *Store) SetMember(ctx context.Context, project, owner int64, username st
 				return err
 			}
 		}
-		rows, _ := tx.Query(ctx, setMemberSQL, project, user, role)
-		m, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Member])
+		m.Status = StatusMember
+		rows, _ := tx.Query(ctx, setRoleSQL, project, user, role)
+		m.Member, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Member])
+		if errors.Is(err, pgx.ErrNoRows) {
+			m.Status = StatusInvited
+			m.Member, err = invite(ctx, tx, project, owner, user, role)
+		}
 		return err
 	})
 	return m, err
 }
 
-const removeMemberSQL = `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`
+// findUser returns pgx.ErrNoRows when there is none of the name.
+func findUser(ctx context.Context, tx pgx.Tx, username string) (user int64, err error) {
+	if !naming.Possible(username) { // Postgres refuses some texts
+		return 0, pgx.ErrNoRows
+	}
+	err = tx.QueryRow(ctx, findUserSQL, naming.Key(username)).Scan(&user)
+	return user, err
+}
 
-// RemoveMember takes a user out of a project, on behalf of owner.
-func (s *Store) RemoveMember(ctx context.Context, project, owner, user int64) error {
-	return s.within(ctx, project, owner, true, "removing a member", func(tx pgx.Tx) error {
+const (
+	removeMemberSQL = `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`
+	revokeKeysSQL   = `
+UPDATE analytics.api_keys SET revoked_at = now()
+WHERE project_id = $1 AND created_by = $2 AND revoked_at IS NULL`
+)
+
+// RemoveMember takes a user out of a project, on behalf of an owner or of the user,
+// who may leave. With revokeKeys, which is for owners, the API keys that the user
+// made end as well; without, they stay, and Keys lists them.
+func (s *Store) RemoveMember(ctx context.Context, project, by, user int64, revokeKeys bool) error {
+	needs := toManage
+	if by == user {
+		needs = toLeave
+	}
+	return s.within(ctx, project, by, needs, "removing a member", func(tx pgx.Tx, role auth.Role) error {
+		if revokeKeys && role != auth.RoleOwner {
+			return errNotOwner
+		}
 		if err := keepsOwner(ctx, tx, project, user); err != nil {
 			return err
 		}
 		tag, err := tx.Exec(ctx, removeMemberSQL, project, user)
-		if err == nil && tag.RowsAffected() == 0 {
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
 			return refusal.New(refusal.NotFound, "not-found", "there is no such member")
+		}
+		if revokeKeys {
+			_, err = tx.Exec(ctx, revokeKeysSQL, project, user)
 		}
 		return err
 	})
@@ -108,7 +153,45 @@ func keepsOwner(ctx context.Context, tx pgx.Tx, project, user int64) error {
 		return refusal.New(refusal.Conflict, "last-owner", "a project keeps at least one owner")
 	}
 	if home {
-		return refusal.New(refusal.Conflict, "home-project", "it is this user's own project")
+		return errHome
 	}
 	return nil
+}
+
+var errHome = refusal.New(refusal.Conflict, "home-project", "it is this user's own project")
+
+const (
+	isHomeSQL   = `SELECT EXISTS (SELECT FROM analytics.projects WHERE id = $1 AND home_of = $2)`
+	stepDownSQL = `UPDATE analytics.members SET role = 'editor' WHERE project_id = $1 AND user_id = $2`
+)
+
+// Transfer makes another member owner in place of owner, who becomes an editor. Other
+// owners remain.
+func (s *Store) Transfer(ctx context.Context, project, owner int64, username string) (m Member, err error) {
+	err = s.within(ctx, project, owner, toManage, "transferring a project", func(tx pgx.Tx, _ auth.Role) error {
+		var home bool
+		if err := tx.QueryRow(ctx, isHomeSQL, project, owner).Scan(&home); err != nil {
+			return err
+		}
+		if home {
+			return errHome
+		}
+		user, err := findUser(ctx, tx, username)
+		if err == nil && user == owner {
+			return refusal.InvalidField("invalid-field", "username", "is your own")
+		}
+		if err == nil {
+			rows, _ := tx.Query(ctx, setRoleSQL, project, user, auth.RoleOwner)
+			m, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Member])
+		}
+		if errors.Is(err, pgx.ErrNoRows) { // whether there is such a user is not told
+			return refusal.InvalidField("not-a-member", "username", "is not a member of this project")
+		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, stepDownSQL, project, owner)
+		return err
+	})
+	return m, err
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,9 +39,15 @@ func (s *Store) Projects(ctx context.Context, user int64) ([]Project, error) {
 	return projects, nil
 }
 
+// maxOwned is how many projects a user may own. The lists of projects, like all others
+// here, come in one piece.
+const maxOwned = 1000
+
 const createProjectSQL = `
 WITH p AS (
-    INSERT INTO analytics.projects (name) VALUES ($1) RETURNING id, name, created_at
+    INSERT INTO analytics.projects (name)
+    SELECT $1 WHERE (SELECT count(*) FROM analytics.members WHERE user_id = $2 AND role = 'owner') < $3
+    RETURNING id, name, created_at
 ), m AS (
     INSERT INTO analytics.members (project_id, user_id, role)
     SELECT id, $2, 'owner' FROM p
@@ -53,21 +60,34 @@ func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Pro
 	if err := naming.Text("name", name, maxName); err != nil {
 		return Project{}, err
 	}
-	rows, _ := s.pool.Query(ctx, createProjectSQL, name, user)
+	rows, _ := s.pool.Query(ctx, createProjectSQL, name, user, maxOwned)
 	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Project{}, refusal.New(refusal.Conflict, "too-many-projects", fmt.Sprintf("a user owns at most %d projects", maxOwned))
+	}
 	if err != nil {
 		return Project{}, wrap("creating a project", err)
 	}
 	return p, nil
 }
 
+// need is what somebody wants to do with a project.
+type need int
+
+const (
+	toRead   need = iota // for members
+	toLeave              // for members; roles cannot change until it is done
+	toManage             // for owners; roles cannot change until it is done
+)
+
+var errNotOwner = refusal.New(refusal.Forbidden, "not-owner", "only owners of the project can do this")
+
 // within runs f in a transaction for a member of the project. Anyone else is told
-// that there is no such project: whether it exists is none of their business. With
-// manage only owners get in, and roles cannot change until f is done.
-func (s *Store) within(ctx context.Context, project, user int64, manage bool, doing string, f func(tx pgx.Tx) error) error {
+// that there is no such project: whether it exists is none of their business.
+func (s *Store) within(ctx context.Context, project, user int64, needs need, doing string, f func(tx pgx.Tx, role auth.Role) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if manage {
-			// One owner manages at a time, so that two cannot remove each other.
+		if needs != toRead {
+			// One at a time, so that two owners cannot remove each other.
 			if _, err := tx.Exec(ctx, lockSQL, project); err != nil {
 				return err
 			}
@@ -80,10 +100,10 @@ func (s *Store) within(ctx context.Context, project, user int64, manage bool, do
 		if err != nil {
 			return err
 		}
-		if manage && role != auth.RoleOwner {
-			return refusal.New(refusal.Forbidden, "not-owner", "only owners of the project can do this")
+		if needs == toManage && role != auth.RoleOwner {
+			return errNotOwner
 		}
-		return f(tx)
+		return f(tx, role)
 	})
 	var refused *refusal.Error
 	if err == nil || errors.As(err, &refused) {

@@ -99,7 +99,7 @@ func ownedByAccount(path string) bool {
 	case "/register", "/token", "/api/stats/register", "/api/stats/token":
 		return true
 	}
-	return below("/api/auth", path) || below("/api/projects", path) || strings.HasPrefix(path, "/api/stats/users/")
+	return below("/api/auth", path) || below("/api/projects", path) || below("/api/invitations", path) || strings.HasPrefix(path, "/api/stats/users/")
 }
 
 // below says whether path is root or a path under it.

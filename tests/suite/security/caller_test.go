@@ -178,10 +178,18 @@ func (u *user) revoke(t *testing.T, id int64) {
 	u.ask(t, "DELETE", projectPath(u.project, "keys", strconv.FormatInt(id, 10)), "").is(t, 204)
 }
 
-// setMember gives another user a role in the user's own project.
+// setMember gives another user, who accepts an invitation if need be, a role in the
+// user's own project.
 func (u *user) setMember(t *testing.T, other *user, role string) {
 	t.Helper()
-	u.ask(t, "POST", projectPath(u.project, "members"), object("username", other.username, "role", role)).is(t, 200)
+	if u.invite(t, other, role).status == 202 {
+		other.ask(t, "POST", fmt.Sprintf("%s/api/invitations/%d/accept", gateway, u.project), "").is(t, 200)
+	}
+}
+
+func (u *user) invite(t *testing.T, other *user, role string) *answer {
+	t.Helper()
+	return u.ask(t, "POST", projectPath(u.project, "members"), object("username", other.username, "role", role)).is(t, 200, 202)
 }
 
 func projectPath(project int64, elements ...string) string {
