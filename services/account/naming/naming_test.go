@@ -32,10 +32,10 @@ func TestText(t *testing.T) {
 		"a & b < c":                       "",
 		"Ann-Marie O’Neill":               "",
 		"Магазин для admin":               "", // no identity: scripts may mix
-		"نمایش‌های ایران":                 "", // with a non-joiner, as Persian has it
-		"क्‍ष":                            "", // with a joiner
-		"team 👩‍💻 ❤️":                     "",
-		"🏳️‍🌈":                            "",
+		"نمایش\u200cهای ایران":            "", // with a non-joiner, as Persian has it
+		"क्\u200dष":                       "", // with a joiner
+		"team 👩\u200d💻 ❤️":                "",
+		"🏳️\u200d🌈":                       "",
 		strings.Repeat("é", 200):          "",
 		strings.Repeat("é", 201):          "invalid-field",
 		"":                                "invalid-field",
