@@ -22,7 +22,7 @@ CREATE INDEX users_username_skeleton ON analytics.users (username_skeleton);
 CREATE INDEX users_without_skeleton ON analytics.users (id) WHERE username_skeleton IS NULL;
 
 -- Users who were asked to become members. The row is deleted by the answer. It counts
--- only while the one who asked owns the project, and for 30 days.
+-- only while the one who asked owns the project and is not disabled, and for 30 days.
 CREATE TABLE analytics.invitations (
     project_id bigint      NOT NULL REFERENCES analytics.projects (id),
     user_id    bigint      NOT NULL REFERENCES analytics.users (id),

@@ -95,7 +95,7 @@ func (h *handlers) changePassword(ctx context.Context, in *passwordInput) (*stru
 	if err != nil {
 		return nil, err
 	}
-	return nil, h.attempt(ctx, u.Username, func(string) error {
-		return h.Sessions.ChangePassword(ctx, p.UserID, p.Family, in.Body.Old, in.Body.New)
+	return nil, h.attempt(ctx, u.Username, func(network string) error {
+		return h.Sessions.ChangePassword(ctx, p.UserID, p.Family, network, in.Body.Old, in.Body.New)
 	})
 }

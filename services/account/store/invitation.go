@@ -22,6 +22,7 @@ const (
 	openInviteSQL = `
     i.created_at > now() - ` + lifetimeSQL + ` AND EXISTS (
         SELECT FROM analytics.members AS o
+        JOIN analytics.users AS v ON v.id = o.user_id AND NOT v.disabled
         WHERE o.project_id = i.project_id AND o.user_id = i.invited_by AND o.role = 'owner')`
 )
 

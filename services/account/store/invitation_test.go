@@ -78,7 +78,8 @@ func TestInvitations(t *testing.T) {
 	requireRefusal(t, accept(bob), refusal.NotFound, "not-found")
 	require.Equal(t, map[string]auth.Role{"ann": auth.RoleOwner, "bob": auth.RoleEditor}, roles(t, pool, shop.ID))
 
-	// It is worth nothing once the one who asked is no owner, or after 30 days.
+	// It is worth nothing once the one who asked is no owner, or is disabled, or after
+	// 30 days.
 	_, err = s.SetMember(ctx, shop.ID, ann.ID, "bob", auth.RoleOwner)
 	require.NoError(t, err)
 	_, err = s.SetMember(ctx, shop.ID, bob.ID, "eve", auth.RoleOwner)
@@ -90,6 +91,15 @@ func TestInvitations(t *testing.T) {
 	_, err = s.SetMember(ctx, shop.ID, ann.ID, "eve", auth.RoleViewer)
 	require.NoError(t, err)
 	require.Equal(t, "ann", received(eve)[0].InvitedBy)
+	disable := func(is bool) {
+		_, err = pool.Exec(ctx, `UPDATE analytics.users SET disabled = $2 WHERE id = $1`, ann.ID, is)
+		require.NoError(t, err)
+	}
+	disable(true)
+	require.Empty(t, received(eve))
+	requireRefusal(t, accept(eve), refusal.NotFound, "not-found")
+	disable(false)
+	require.Len(t, received(eve), 1)
 	_, err = pool.Exec(ctx, `UPDATE analytics.invitations SET created_at = created_at - interval '30 days'`)
 	require.NoError(t, err)
 	require.Empty(t, received(eve))

@@ -57,6 +57,8 @@ func (s *Sessions) remember(ctx context.Context, user int64, username, network s
 	return nil
 }
 
+const forgetOthersSQL = `DELETE FROM analytics.login_networks WHERE user_id = $1 AND hash <> $2`
+
 // networkHash is the form in which a network is stored: without the key, nobody can
 // tell from the database where users are, by trying all addresses, or that two are at
 // the same place.

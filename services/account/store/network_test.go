@@ -17,7 +17,7 @@ func TestKnownNetworks(t *testing.T) {
 	clock := newHands()
 	pool := pgtest.New(t)
 	s := newSessions(t, pool, cheap, clock.now)
-	user(t, s, "ann")
+	ann := user(t, s, "ann")
 	user(t, s, "bob")
 	login := func(network string) {
 		t.Helper()
@@ -60,6 +60,12 @@ func TestKnownNetworks(t *testing.T) {
 	require.True(t, known("ann", "198.51.100.9"))
 	require.True(t, known("ann", "198.51.100.3"))
 	require.False(t, known("ann", "198.51.100.2"))
+
+	// A new password is for the others to learn first.
+	require.NoError(t, s.ChangePassword(t.Context(), ann.ID, "00000000-0000-0000-0000-000000000000", home, password, "another good one"))
+	require.True(t, known("ann", home), "from where it was changed")
+	require.False(t, known("ann", "198.51.100.9"))
+	require.NoError(t, s.ChangePassword(t.Context(), ann.ID, "00000000-0000-0000-0000-000000000000", home, "another good one", password))
 
 	clock.advance(48 * time.Hour)
 	require.False(t, known("ann", home), "it was long ago")

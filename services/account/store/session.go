@@ -221,9 +221,10 @@ UPDATE analytics.token_families SET revoked_at = now()
 WHERE user_id = $1 AND id <> $2::uuid AND revoked_at IS NULL`
 )
 
-// ChangePassword replaces a user's password and ends all logins but the family
-// given. It returns ErrCredentials when old is wrong.
-func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, fresh string) error {
+// ChangePassword replaces a user's password, ends all logins but the family given and
+// forgets all networks but the one given: those who knew the old password may have been
+// there. It returns ErrCredentials when old is wrong.
+func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, network, old, fresh string) error {
 	var hash, username, email string
 	if err := s.pool.QueryRow(ctx, passwordSQL, user).Scan(&hash, &username, &email); err != nil {
 		return wrap("reading a user", err)
@@ -252,7 +253,10 @@ func (s *Sessions) ChangePassword(ctx context.Context, user int64, family, old, 
 		}
 		// A separate statement sees the families of logins that the first one
 		// waited for.
-		_, err = tx.Exec(ctx, endOthersSQL, user, family)
+		if _, err = tx.Exec(ctx, endOthersSQL, user, family); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, forgetOthersSQL, user, s.networkHash(username, network))
 		return err
 	})
 	if errors.Is(err, ErrCredentials) {

@@ -112,7 +112,7 @@ func TestPasswordIsNoName(t *testing.T) {
 	u, err := s.CreateUser(t.Context(), store.NewUser{Username: "Ann Example", Password: password, Email: "ann@example.com"})
 	require.NoError(t, err)
 	for _, same := range []string{"ann example", "Ann@Example.com"} {
-		err = s.ChangePassword(t.Context(), u.ID, "00000000-0000-0000-0000-000000000000", password, same)
+		err = s.ChangePassword(t.Context(), u.ID, "00000000-0000-0000-0000-000000000000", home, password, same)
 		require.Equal(t, "new_password", requireRefusal(t, err, refusal.Invalid, "same-as-name"))
 	}
 }

@@ -207,14 +207,14 @@ func TestChangePassword(t *testing.T) {
 	g, err := s.Login(t.Context(), "ann", password, home)
 	require.NoError(t, err)
 	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
-	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, "wrong", "another good one"), store.ErrCredentials)
-	requireRefusal(t, s.ChangePassword(t.Context(), u.ID, family, password, "12345678"), refusal.Invalid, "too-common")
+	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, home, "wrong", "another good one"), store.ErrCredentials)
+	requireRefusal(t, s.ChangePassword(t.Context(), u.ID, family, home, password, "12345678"), refusal.Invalid, "too-common")
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.NoError(t, err, "nothing has changed yet")
 
 	g, err = s.Login(t.Context(), "ann", password, home)
 	require.NoError(t, err)
-	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, password, "another good one"))
+	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, home, password, "another good one"))
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.ErrorIs(t, err, store.ErrRefresh)
 	_, err = s.Login(t.Context(), "ann", password, home)
@@ -241,7 +241,7 @@ func TestChangePasswordAgainstLogins(t *testing.T) {
 		}
 		next := old + "!"
 		wg.Go(func() {
-			if err := s.ChangePassword(t.Context(), u.ID, "00000000-0000-0000-0000-000000000000", old, next); err != nil {
+			if err := s.ChangePassword(t.Context(), u.ID, "00000000-0000-0000-0000-000000000000", home, old, next); err != nil {
 				t.Error(err)
 			}
 		})
