@@ -89,8 +89,9 @@ func Fill[T any](rows []T, labels []string, label func(T) string, empty func(lab
 
 // DayUsers is a row of "dau".
 type DayUsers struct {
-	Date string `json:"date"`
-	DAU  int    `json:"dau"`
+	Date       string `json:"date"`
+	DAU        int    `json:"dau"`
+	Incomplete bool   `json:"incomplete"` // left to Incomplete
 }
 
 // DAU counts the distinct users of each local day. Days without events are left out.
@@ -98,15 +99,16 @@ func DAU(events []Event, from, to string, zone *time.Location) []DayUsers {
 	byDay := group(between(events, from, to, zone), func(e Event) string { return dayOf(e.At, zone) })
 	rows := []DayUsers{}
 	for _, day := range slices.Sorted(maps.Keys(byDay)) {
-		rows = append(rows, DayUsers{day, len(users(byDay[day]))})
+		rows = append(rows, DayUsers{Date: day, DAU: len(users(byDay[day]))})
 	}
 	return rows
 }
 
 // DayActive is a row of "active-users".
 type DayActive struct {
-	Date  string `json:"date"`
-	Users int    `json:"active_users"`
+	Date       string `json:"date"`
+	Users      int    `json:"active_users"`
+	Incomplete bool   `json:"incomplete"` // left to Incomplete
 }
 
 // ActiveUsers counts, for each local day that there was, the distinct users of the
@@ -120,7 +122,7 @@ func ActiveUsers(events []Event, from, to string, zone *time.Location, window in
 			maps.Copy(active, users(byDay[addDays(day, -back)]))
 		}
 		if len(active) > 0 {
-			rows = append(rows, DayActive{day, len(active)})
+			rows = append(rows, DayActive{Date: day, Users: len(active)})
 		}
 	}
 	return rows
@@ -163,10 +165,11 @@ func TopEventsUsers(events []Event, from, to string, zone *time.Location, limit 
 
 // BucketCount is a row of "events"; Type is empty unless it was asked for.
 type BucketCount struct {
-	Bucket string `json:"bucket"`
-	Type   string `json:"event_type"`
-	Events int    `json:"events"`
-	Users  int    `json:"users"`
+	Bucket     string `json:"bucket"`
+	Type       string `json:"event_type"`
+	Events     int    `json:"events"`
+	Users      int    `json:"users"`
+	Incomplete bool   `json:"incomplete"` // left to Incomplete
 }
 
 // Events counts the events and users of each hour, day, week or month, over local
@@ -178,12 +181,12 @@ func Events(events []Event, from, to string, zone *time.Location, interval strin
 	for _, b := range Buckets(interval, from, to, zone) {
 		of := byBucket[b]
 		if !byType && len(of) > 0 {
-			rows = append(rows, BucketCount{b, "", len(of), len(users(of))})
+			rows = append(rows, BucketCount{Bucket: b, Events: len(of), Users: len(users(of))})
 		}
 		for _, name := range Types(of) {
 			if byType {
 				one := Filter(of, func(e Event) bool { return e.Type == name })
-				rows = append(rows, BucketCount{b, name, len(one), len(users(one))})
+				rows = append(rows, BucketCount{Bucket: b, Type: name, Events: len(one), Users: len(users(one))})
 			}
 		}
 	}

@@ -24,9 +24,9 @@ var now = at("2025-08-27T00:00:00Z") // a Wednesday
 
 func TestDAU(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []oracle.DayUsers{{"2025-08-04", 1}, {"2025-08-10", 1}, {"2025-08-12", 1}},
+	require.Equal(t, []oracle.DayUsers{{"2025-08-04", 1, false}, {"2025-08-10", 1, false}, {"2025-08-12", 1, false}},
 		oracle.DAU(events, "2025-08-04", "2025-08-12", time.UTC))
-	require.Equal(t, []oracle.DayUsers{{"2025-08-11", 1}}, oracle.DAU(events, "2025-08-06", "2025-08-11", kyiv(t)))
+	require.Equal(t, []oracle.DayUsers{{"2025-08-11", 1, false}}, oracle.DAU(events, "2025-08-06", "2025-08-11", kyiv(t)))
 	require.Empty(t, oracle.DAU(events, "2025-09-01", "2025-09-30", time.UTC))
 }
 
@@ -47,20 +47,37 @@ func TestTopEventsUsers(t *testing.T) {
 
 func TestActiveUsers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []oracle.DayActive{{"2025-08-10", 1}, {"2025-08-11", 1}, {"2025-08-12", 2}, {"2025-08-13", 2}, {"2025-08-14", 2}, {"2025-08-15", 1}},
+	require.Equal(t, []oracle.DayActive{{"2025-08-10", 1, false}, {"2025-08-11", 1, false}, {"2025-08-12", 2, false}, {"2025-08-13", 2, false}, {"2025-08-14", 2, false}, {"2025-08-15", 1, false}},
 		oracle.ActiveUsers(events, "2025-08-09", "2025-08-20", time.UTC, 3))
-	require.Equal(t, []oracle.DayActive{{"2025-08-04", 1}, {"2025-08-05", 1}},
+	require.Equal(t, []oracle.DayActive{{"2025-08-04", 1, false}, {"2025-08-05", 1, false}},
 		oracle.ActiveUsers(events, "2025-08-04", "2025-08-10", kyiv(t), 1), "the last view of the 4th is on the 5th in Kyiv")
 }
 
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "", 3, 2}, {"2025-08-11", "", 2, 2}, {"2025-08-25", "", 1, 1}},
+	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "", 3, 2, false}, {"2025-08-11", "", 2, 2, false}, {"2025-08-25", "", 1, 1, false}},
 		oracle.Events(events, "2025-08-01", "2025-08-31", time.UTC, "week", false))
-	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "login", 1, 1}, {"2025-08-05", "view", 1, 1}},
+	require.Equal(t, []oracle.BucketCount{{"2025-08-04", "login", 1, 1, false}, {"2025-08-05", "view", 1, 1, false}},
 		oracle.Events(events, "2025-08-04", "2025-08-10", kyiv(t), "day", true))
-	require.Equal(t, []oracle.BucketCount{{"2025-08-01", "", 5, 3}},
+	require.Equal(t, []oracle.BucketCount{{"2025-08-01", "", 5, 3, false}},
 		oracle.Events(events, "2025-08-04", "2025-08-13", time.UTC, "month", false), "what lies in the range only")
+}
+
+func TestIncomplete(t *testing.T) {
+	t.Parallel()
+	until := at("2025-08-12T22:30:00Z") // the 13th in Kyiv
+	incomplete := func(unit, label, from, to string, zone *time.Location) bool {
+		return oracle.Incomplete(unit, label, from, to, zone, until)
+	}
+	require.False(t, incomplete("day", "2025-08-11", "2025-08-11", "2025-08-20", time.UTC))
+	require.True(t, incomplete("day", "2025-08-12", "2025-08-11", "2025-08-20", time.UTC))
+	require.False(t, incomplete("day", "2025-08-12", "2025-08-11", "2025-08-20", kyiv(t)))
+	require.False(t, incomplete("week", "2025-08-04", "2025-08-04", "2025-08-10", time.UTC))
+	require.True(t, incomplete("week", "2025-08-04", "2025-08-05", "2025-08-10", time.UTC), "the range cuts its begin")
+	require.True(t, incomplete("week", "2025-08-04", "2025-08-04", "2025-08-09", time.UTC), "the range cuts its end")
+	require.True(t, incomplete("month", "2025-08-01", "2025-08-01", "2025-08-31", time.UTC))
+	require.False(t, incomplete("hour", "2025-08-12T21:00:00Z", "2025-08-01", "2025-08-31", time.UTC))
+	require.True(t, incomplete("hour", "2025-08-12T22:00:00Z", "2025-08-01", "2025-08-31", time.UTC))
 }
 
 func TestRetention(t *testing.T) {

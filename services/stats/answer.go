@@ -72,7 +72,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 		return err
 	}
 	stale := s.reader.Stale()
-	f := chooseFormat(output.Format, headers.Accept)
+	f := chooseFormat(output)
 	tag := entityTag(project, d.Name, q, f, snapshot, stale, now)
 	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
@@ -90,6 +90,9 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	r.release = func() { got.hold.Release(); done() }
 	if d.NotFound != "" && got.rows.Len() == 0 {
 		return problem.NotFound(d.NotFound)
+	}
+	if f.extension != "" {
+		r.fileName = f.fileName(d.Name, q)
 	}
 	return r.encode(f, answer{
 		rows: got.rows,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -46,13 +47,13 @@ func TestAnswers(t *testing.T) {
 
 	for _, c := range []struct{ path, json, data string }{
 		{"/dau?from=2025-08-01&to=2025-08-31", `{"from":"2025-08-01","to":"2025-08-31"}`,
-			`[{"date":"2025-08-04","dau":2},{"date":"2025-08-06","dau":1},{"date":"2025-08-12","dau":1}]`},
+			`[{"date":"2025-08-04","dau":2,"incomplete":false},{"date":"2025-08-06","dau":1,"incomplete":false},{"date":"2025-08-12","dau":1,"incomplete":false}]`},
 		{"/dau?from_date=2025-08-04&to_date=2025-08-06&timezone=Europe/Kyiv&fill=zero", `{"from_date":"2025-08-04","to_date":"2025-08-06","timezone":"Europe/Kyiv","fill":"zero"}`,
-			`[{"date":"2025-08-04","dau":1},{"date":"2025-08-05","dau":2},{"date":"2025-08-06","dau":1}]`},
+			`[{"date":"2025-08-04","dau":1,"incomplete":false},{"date":"2025-08-05","dau":2,"incomplete":false},{"date":"2025-08-06","dau":1,"incomplete":false}]`},
 		{"/dau?from=2025-08-01&to=2025-08-31&segment=properties.country%3DPL&segment=event_type:buy", `{"from":"2025-08-01","to":"2025-08-31","segment":["properties.country=PL","event_type:buy"]}`,
-			`[{"date":"2025-08-06","dau":1}]`},
+			`[{"date":"2025-08-06","dau":1,"incomplete":false}]`},
 		{"/dau?from=2025-08-01&to=2025-08-31&segment=event_type:buy", `{"from":"2025-08-01","to":"2025-08-31","segment":"event_type:buy"}`,
-			`[{"date":"2025-08-04","dau":1},{"date":"2025-08-06","dau":1}]`},
+			`[{"date":"2025-08-04","dau":1,"incomplete":false},{"date":"2025-08-06","dau":1,"incomplete":false}]`},
 		{"/top-events?from=2025-08-01&to=2025-08-31", `{"from":"2025-08-01","to":"2025-08-31"}`,
 			`[{"event_type":"login","total_count":3},{"event_type":"buy","total_count":2}]`},
 		{"/top-events?from=2025-08-01&to=2025-08-31&limit=1&include=users", `{"from":"2025-08-01","to":"2025-08-31","limit":1,"include":"users"}`,
@@ -66,11 +67,13 @@ func TestAnswers(t *testing.T) {
 			`[{"cohort_month":"2025-08-01","month_number":0,"cohort_size":2,"retained_users":2,"retention_rate":1,"incomplete":false},
 			  {"cohort_month":"2025-08-01","month_number":1,"cohort_size":2,"retained_users":0,"retention_rate":0,"incomplete":true}]`},
 		{"/events?from=2025-08-04&to=2025-08-04&interval=hour&by=event_type&timezone=Asia/Kathmandu", `{"from":"2025-08-04","to":"2025-08-04","interval":"hour","by":"event_type","timezone":"Asia/Kathmandu"}`,
-			`[{"bucket":"2025-08-04T05:00:00+05:45","event_type":"login","events":1,"users":1}]`},
+			`[{"bucket":"2025-08-04T05:00:00+05:45","event_type":"login","events":1,"users":1,"incomplete":false}]`},
 		{"/events?from=2025-08-04&to=2025-08-31&interval=week", `{"from":"2025-08-04","to":"2025-08-31","interval":"week"}`,
-			`[{"bucket":"2025-08-04","events":4,"users":2},{"bucket":"2025-08-11","events":1,"users":1}]`},
+			`[{"bucket":"2025-08-04","events":4,"users":2,"incomplete":false},{"bucket":"2025-08-11","events":1,"users":1,"incomplete":false}]`},
+		{"/events?from=2025-08-05&to=2025-08-12&interval=week", `{"from":"2025-08-05","to":"2025-08-12","interval":"week"}`,
+			`[{"bucket":"2025-08-04","events":1,"users":1,"incomplete":true},{"bucket":"2025-08-11","events":1,"users":1,"incomplete":true}]`},
 		{"/active-users?from=2025-08-11&to=2025-08-13", `{"from":"2025-08-11","to":"2025-08-13"}`,
-			`[{"date":"2025-08-11","active_users":1},{"date":"2025-08-12","active_users":2},{"date":"2025-08-13","active_users":1}]`},
+			`[{"date":"2025-08-11","active_users":1,"incomplete":false},{"date":"2025-08-12","active_users":2,"incomplete":false},{"date":"2025-08-13","active_users":1,"incomplete":false}]`},
 		{"/event-types?timezone=America/St_Johns", `{"timezone":"America/St_Johns"}`,
 			`[{"event_type":"buy","first_seen":"2025-08-04T21:00:00-02:30","last_seen":"2025-08-06T09:30:00-02:30"},
 			  {"event_type":"login","first_seen":"2025-08-03T21:30:00-02:30","last_seen":"2025-08-12T09:30:00-02:30"}]`},
@@ -129,16 +132,25 @@ func TestFormats(t *testing.T) {
 	a.visible(t)
 	const dau, latest = "/api/stats/dau?from=2025-08-04&to=2025-08-06", "/api/stats/events/latest?limit=2"
 	r := a.get(t, 1, dau+"&format=csv")
-	require.Equal(t, "text/csv", r.Header.Get("Content-Type"))
-	require.Equal(t, "date,dau\n2025-08-04,2\n2025-08-06,1\n", string(r.body))
-	require.Equal(t, "date,dau\n", string(a.get(t, 1, "/api/stats/dau?from=2024-08-04&to=2024-08-06&format=csv").body))
+	require.Equal(t, "text/csv; charset=utf-8", r.Header.Get("Content-Type"))
+	require.Equal(t, "date,dau,incomplete\n2025-08-04,2,false\n2025-08-06,1,false\n", string(r.body))
+	require.Equal(t, "date,dau,incomplete\n", string(a.get(t, 1, "/api/stats/dau?from=2024-08-04&to=2024-08-06&format=csv").body))
 	require.Equal(t, "event_id,occurred_at,user_id,event_type,properties\n"+
 		"00000000-0000-0000-0000-000000000009,2025-08-20T00:00:00Z,\"a,b\"\"c\nd\",<é>,\"{\"\"x\"\": \"\"<&>\"\"}\"\n"+
 		"00000000-0000-0000-0000-000000000005,2025-08-12T12:00:00Z,ann,login,\n", string(a.get(t, 1, latest+"&format=csv").body))
 
+	require.Equal(t, `attachment; filename="dau_2025-08-04_2025-08-06.csv"`, r.Header.Get("Content-Disposition"))
+	for url, name := range map[string]string{
+		dau + "&format=ndjson": "dau_2025-08-04_2025-08-06.ndjson", dau + "&format=parquet": "dau_2025-08-04_2025-08-06.parquet", latest + "&format=csv": "latest-events.csv",
+		"/api/stats/retention?start_date=2025-08-01&end_date=2025-08-02&format=csv": "retention_2025-08-01_2025-08-02.csv",
+	} {
+		require.Equal(t, `attachment; filename="`+name+`"`, a.get(t, 1, url).Header.Get("Content-Disposition"))
+	}
+	require.Empty(t, a.get(t, 1, dau).Header.Get("Content-Disposition"), "browsers show JSON")
+
 	r = a.get(t, 1, dau+"&format=ndjson")
 	require.Equal(t, "application/x-ndjson", r.Header.Get("Content-Type"))
-	require.Equal(t, `{"date":"2025-08-04","dau":2}`+"\n"+`{"date":"2025-08-06","dau":1}`+"\n", string(r.body))
+	require.Equal(t, `{"date":"2025-08-04","dau":2,"incomplete":false}`+"\n"+`{"date":"2025-08-06","dau":1,"incomplete":false}`+"\n", string(r.body))
 	require.Contains(t, string(a.get(t, 1, latest+"&format=ndjson").body), `"event_type":"<é>","properties":{"x":"<&>"}}`)
 
 	r = a.get(t, 1, latest+"&format=parquet")
@@ -166,8 +178,8 @@ func TestFormats(t *testing.T) {
 		"*/*":                               "application/json",
 		"text/html, */*;q=0.8":              "application/json",
 		"image/png":                         "application/json",
-		"text/csv":                          "text/csv",
-		"application/json;q=0.5, text/*":    "text/csv",
+		"text/csv":                          "text/csv; charset=utf-8",
+		"application/json;q=0.5, text/*":    "text/csv; charset=utf-8",
 		"application/x-ndjson;q=1, */*;q=0": "application/x-ndjson",
 		"application/vnd.apache.parquet":    "application/vnd.apache.parquet",
 	} {
@@ -210,7 +222,7 @@ func TestETag(t *testing.T) {
 	a.visible(t)
 	r := a.get(t, 1, dau, "If-None-Match", tag)
 	require.Equal(t, http.StatusOK, r.StatusCode)
-	require.Contains(t, string(r.body), `{"date":"2025-08-06","dau":2}`)
+	require.Contains(t, string(r.body), `{"date":"2025-08-06","dau":2,"incomplete":false}`)
 }
 
 // TestETagGoesWithTheClock: an idle project's retention changes when a bucket
@@ -374,4 +386,39 @@ func TestClientThatHangsUp(t *testing.T) {
 	close(release)
 	holders.Wait()
 	require.Len(t, a.get(t, 1, "/api/stats/event-types").ok(t)["data"], 2)
+}
+
+// TestCSVHasNoFormulas: what a client has sent must not run in the sheet of who opens
+// the file.
+func TestCSVHasNoFormulas(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	users := []string{"=1+1", "+380441234567", "-1+1", "@SUM(A1)", "\ttab", "\rreturn", "＝1", "-5", "'", "a=b", ""}
+	for i, user := range users[:len(users)-1] {
+		a.publish(t, 1, event.Event{ID: id(byte(10 + i)), OccurredAt: at("2025-08-20T00:00:00Z") - int64(i), UserID: user, Type: "=cmd|' /C calc'!A0"})
+	}
+	a.visible(t)
+	column := func(path string) (texts []string) {
+		r := a.get(t, 1, path)
+		rows, err := csv.NewReader(bytes.NewReader(r.body)).ReadAll()
+		require.NoError(t, err)
+		for _, row := range rows[1:] {
+			texts = append(texts, row[2]+" "+row[3])
+		}
+		return texts
+	}
+	const latest, kind = "/api/stats/events/latest?limit=100&format=csv", "=cmd|' /C calc'!A0"
+	var raw, safe []string
+	for _, user := range users[:len(users)-1] {
+		raw = append(raw, user+" "+kind)
+		if user != "-5" && user != "'" && user != "a=b" {
+			user = "'" + user
+		}
+		safe = append(safe, user+" '"+kind)
+	}
+	require.Equal(t, safe, column(latest))
+	require.Equal(t, safe, column(latest+"&csv_text=safe"))
+	require.Equal(t, raw, column(latest+"&csv_text=raw"))
+	require.NotEqual(t, a.get(t, 1, latest).Header.Get("ETag"), a.get(t, 1, latest+"&csv_text=raw").Header.Get("ETag"))
+	require.Equal(t, "422", a.get(t, 1, latest+"&csv_text=no").refused(t)[:3])
 }

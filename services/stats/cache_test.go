@@ -44,7 +44,7 @@ func TestAnswersAreKept(t *testing.T) {
 	require.Equal(t, first["data"], a.post(t, 1, path, `{"from_date":"2025-08-04","to":"2025-08-06"}`).ok(t)["data"])
 	require.Equal(t, "computed 1, cached 2", a.cameFrom("dau"))
 	for range 2 {
-		require.Equal(t, "date,dau\n2025-08-04,2\n2025-08-06,1\n", string(a.get(t, 1, dau+"&format=csv").body))
+		require.Equal(t, "date,dau,incomplete\n2025-08-04,2,false\n2025-08-06,1,false\n", string(a.get(t, 1, dau+"&format=csv").body))
 	}
 	require.Equal(t, "computed 2, cached 3", a.cameFrom("dau"), "each format is computed separately")
 	require.Empty(t, a.get(t, 3, dau).ok(t)["data"], "another project's")
@@ -62,7 +62,7 @@ func TestAnswersAreKept(t *testing.T) {
 
 	a.publish(t, 1, event.Event{ID: id(77), OccurredAt: at("2025-08-06T00:00:00Z"), UserID: "late", Type: "x"})
 	a.visible(t)
-	require.Contains(t, string(a.get(t, 1, dau).body), `{"date":"2025-08-06","dau":2}`)
+	require.Contains(t, string(a.get(t, 1, dau).body), `{"date":"2025-08-06","dau":2,"incomplete":false}`)
 	require.Equal(t, "computed 4, cached 4", a.cameFrom("dau"))
 }
 

@@ -6,12 +6,38 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
+	"eventanalytics/pkg/decimal"
 	"eventanalytics/services/stats/question"
 )
 
-// encodeCSV writes a header line and a line for each row; null is empty.
-func encodeCSV(to io.Writer, a answer) error {
+// encodeCSV makes an encoder that writes a header line and a line for each row; null
+// is empty. Texts are written as the function says.
+func encodeCSV(cell func(string) string) func(io.Writer, answer) error {
+	return func(to io.Writer, a answer) error { return writeCSV(to, a, cell) }
+}
+
+// safeCell puts an apostrophe before a text that spreadsheets would take for a formula,
+// which can send what else is in the sheet elsewhere: event types and user ids are
+// whatever a client has sent. Numbers are none.
+func safeCell(text string) string {
+	if text == "" || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", firstRune(text)) {
+		return text
+	}
+	if _, isNumber := decimal.Parse(text); isNumber {
+		return text
+	}
+	return "'" + text
+}
+
+func firstRune(text string) rune {
+	r, _ := utf8.DecodeRuneInString(text)
+	return r
+}
+
+func writeCSV(to io.Writer, a answer, cell func(string) string) error {
 	w := csv.NewWriter(bufio.NewWriterSize(to, pieceBytes))
 	record := make([]string, len(a.rows.Columns))
 	for i, c := range a.rows.Columns {
@@ -30,7 +56,7 @@ func encodeCSV(to io.Writer, a answer) error {
 			case question.Bool:
 				record[i] = strconv.FormatBool(a.rows.Bool(i, row))
 			default:
-				record[i] = a.rows.Text(i, row)
+				record[i] = cell(a.rows.Text(i, row))
 			}
 		}
 		if err := w.Write(record); err != nil {

@@ -20,7 +20,7 @@ func entityTag(project int64, name string, q question.Question, f format, snapsh
 		clock = c.ClockKey(now, snapshot.CompleteUntil)
 	}
 	key := question.Key(
-		server.APIVersion, project, name, q, f.contentType,
+		server.APIVersion, project, name, q, f.name,
 		snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, clock,
 	)
 	return `W/"` + base64.RawURLEncoding.EncodeToString(key[:16]) + `"`

@@ -29,7 +29,7 @@ func TestEntityTag(t *testing.T) {
 		entityTag(1, "a", q, formats["json"], snapshot(1, 1), false, now),
 		entityTag(2, "a", q, formats["json"], snapshot(1, 1), false, now),
 		entityTag(1, "b", q, formats["json"], snapshot(1, 1), false, now),
-		entityTag(1, "a", question.DAU{}, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "a", question.DAU{Scope: question.Scope{Timezone: utc}}, formats["json"], snapshot(1, 1), false, now),
 		entityTag(1, "a", q, formats["csv"], snapshot(1, 1), false, now),
 		entityTag(1, "a", q, formats["json"], snapshot(2, 1), false, now),
 		entityTag(1, "a", q, formats["json"], snapshot(1, 2), false, now),

@@ -10,7 +10,13 @@ import (
 
 // format is a way to write an answer. All but JSON have the rows alone.
 type format struct {
+	// name tells apart what may differ in any byte.
+	name        string
 	contentType string
+	// parameters of the content type in the header, from the semicolon.
+	parameters string
+	// extension of a file of such an answer, if it is not meant to be shown.
+	extension string
 	// encode writes an answer in pieces of about pieceBytes, so that none is held as a
 	// whole beside its rows.
 	encode func(io.Writer, answer) error
@@ -74,17 +80,30 @@ func (f format) check(a answer) error {
 }
 
 var formats = map[string]format{
-	"json":    {"application/json", encodeJSON},
-	"csv":     {"text/csv", encodeCSV},
-	"ndjson":  {"application/x-ndjson", encodeNDJSON},
-	"parquet": {"application/vnd.apache.parquet", encodeParquet},
+	"json":    {"json", "application/json", "", "", encodeJSON},
+	"csv":     {"csv", "text/csv", "; charset=utf-8", ".csv", encodeCSV(safeCell)},
+	"ndjson":  {"ndjson", "application/x-ndjson", "", ".ndjson", encodeNDJSON},
+	"parquet": {"parquet", "application/vnd.apache.parquet", "", ".parquet", encodeParquet},
 }
 
-// chooseFormat returns the format of the name, else what the Accept header
-// likes best, else JSON.
-func chooseFormat(name, accept string) format {
+// chooseFormat returns the format that is asked for by name, else what the Accept
+// header likes best, else JSON.
+func chooseFormat(o *question.OutputParams) format {
+	name := o.Format
 	if name == "" {
-		name = negotiate(accept, "json", "csv", "ndjson", "parquet")
+		name = negotiate(o.Headers().Accept, "json", "csv", "ndjson", "parquet")
 	}
-	return formats[name]
+	f := formats[name]
+	if name == "csv" && o.CSVText == "raw" {
+		f.name, f.encode = "csv raw", encodeCSV(func(text string) string { return text })
+	}
+	return f
+}
+
+// fileName is what a browser calls the file that it keeps an answer in.
+func (f format) fileName(name string, q question.Question) string {
+	if about, ok := q.(interface{ About() string }); ok {
+		name += "_" + about.About()
+	}
+	return name + f.extension
 }

@@ -15,6 +15,7 @@ import (
 type response struct {
 	status      int
 	contentType string
+	fileName    string // if it is to be kept in a file
 	tag         string
 	body        []byte                // of a short one
 	stream      func(io.Writer) error // of a long one, instead of body
@@ -25,7 +26,7 @@ type response struct {
 // encode makes a response of an answer. One that fits into a piece is made at once,
 // another while it is sent: its rows are held, but not a second time as text.
 func (r *response) encode(f format, a answer) error {
-	r.contentType = f.contentType
+	r.contentType = f.contentType + f.parameters
 	if longest(a.rows) > pieceBytes {
 		if err := f.check(a); err != nil {
 			return err
@@ -46,6 +47,9 @@ func (r *response) write(ctx huma.Context) {
 	defer r.release()
 	if r.contentType != "" {
 		ctx.SetHeader("Content-Type", r.contentType)
+	}
+	if r.fileName != "" { // of letters, digits, - and _
+		ctx.SetHeader("Content-Disposition", `attachment; filename="`+r.fileName+`"`)
 	}
 	ctx.SetHeader("ETag", r.tag)
 	ctx.SetHeader("Cache-Control", "private, no-cache")

@@ -16,7 +16,7 @@ func responses(schemas huma.Registry, rows []question.Row) map[string]*huma.Resp
 		return &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Description: doc}}
 	}
 	headers := map[string]*huma.Header{}
-	for _, name := range []string{"Cache-Control", "Content-Type", "ETag", "Vary"} {
+	for _, name := range []string{"Cache-Control", "Content-Disposition", "Content-Type", "ETag", "Vary"} {
 		headers[name] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}
 	}
 	return map[string]*huma.Response{
@@ -25,7 +25,7 @@ func responses(schemas huma.Registry, rows []question.Row) map[string]*huma.Resp
 			Headers:     headers,
 			Content: map[string]*huma.MediaType{
 				"application/json":            {Schema: answerSchema(schemas, rows)},
-				formats["csv"].contentType:    text("The rows, with a header line"),
+				formats["csv"].contentType:    text("The rows, with a header line, in UTF-8; see csv_text"),
 				formats["ndjson"].contentType: text("The rows, each as a JSON object on a line of its own"),
 				formats["parquet"].contentType: {Schema: &huma.Schema{
 					Type: huma.TypeString, Format: "binary", Description: "The rows as an Apache Parquet file",

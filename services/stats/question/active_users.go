@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -40,7 +41,13 @@ func (ActiveUsers) Columns() []Column {
 	return []Column{
 		{Name: "date", Format: "date", Doc: "Last day of the window"},
 		{Name: "active_users", Kind: Integer, Doc: "Distinct users with an event in the window"},
+		incomplete,
 	}
+}
+
+// ClockKey names the day that is incomplete.
+func (q ActiveUsers) ClockKey(now, completeUntil time.Time) string {
+	return clockKey(q.Days, q.Scope, calendar.Day, now, completeUntil)
 }
 
 // Answer returns the rows by date.
@@ -49,5 +56,5 @@ func (q ActiveUsers) Answer(ctx context.Context, src *engine.Source) (*Table, er
 	if err != nil {
 		return nil, err
 	}
-	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope)
+	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope, src)
 }

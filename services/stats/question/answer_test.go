@@ -72,7 +72,9 @@ func TestQuestions(t *testing.T) {
 			}
 		})
 	}
-	t.Log("answers", w.answers)
+	t.Log("answers", w.answers, "incomplete", w.marked)
+	require.Greater(t, w.marked[true], 100)
+	require.Greater(t, w.marked[false], 100)
 	require.Greater(t, w.answers["rollup"], 50)
 	require.Greater(t, w.answers["raw"], 50)
 }
@@ -97,6 +99,9 @@ func newComparison(t *testing.T, g generator, w *world, s scene, project int64) 
 }
 
 func (c *comparison) all(t *testing.T) {
+	c.now = c.scene.at().Add(time.Duration(c.g.Int64N(int64(60*24*time.Hour)) - int64(10*24*time.Hour)))
+	c.w.complete = c.now.Add(time.Duration(c.g.Int64N(int64(6*24*time.Hour))) - 5*24*time.Hour)
+	c.snapshot = c.w.snapshot(t, c.project)
 	scope, about := c.scope(t)
 	from := c.scene.at().AddDate(0, 0, c.g.IntN(40)-30)
 	if c.g.IntN(3) == 0 { // close to where the calendar is odd
@@ -114,13 +119,13 @@ func (c *comparison) all(t *testing.T) {
 		if scope.Fill != "" {
 			dau = oracle.Fill(dau, labels, func(r oracle.DayUsers) string { return r.Date }, func(day string) oracle.DayUsers { return oracle.DayUsers{Date: day} })
 		}
-		c.equal(t, about, question.DAU{Days: days, Scope: scope}, fields(dau))
+		c.equal(t, about, question.DAU{Days: days, Scope: scope}, c.marked(fields(dau), "day", days))
 		for _, window := range []int{1, 7, 30} {
 			active := oracle.ActiveUsers(c.model, first, last, c.loc, window)
 			if scope.Fill != "" {
 				active = oracle.Fill(active, labels, func(r oracle.DayActive) string { return r.Date }, func(day string) oracle.DayActive { return oracle.DayActive{Date: day} })
 			}
-			c.equal(t, fmt.Sprintf("%s window=%d", about, window), question.ActiveUsers{Days: days, Window: window, Scope: scope}, fields(active))
+			c.equal(t, fmt.Sprintf("%s window=%d", about, window), question.ActiveUsers{Days: days, Window: window, Scope: scope}, c.marked(fields(active), "day", days))
 		}
 		for _, unit := range []calendar.Unit{calendar.Hour, calendar.Day, calendar.Week, calendar.Month} {
 			c.events(t, fmt.Sprintf("%s interval=%s", about, unit), question.Events{Days: days, Interval: unit, Scope: scope})
@@ -177,11 +182,29 @@ func (c *comparison) events(t *testing.T, about string, q question.Events) {
 			want = c.fill(want, oracle.Buckets(string(q.Interval), first, last, c.loc), q.By != "")
 		}
 		if q.By == "" {
-			c.equal(t, about, q, fields(want, "Type"))
+			c.equal(t, about, q, c.marked(fields(want, "Type"), string(q.Interval), q.Days))
 		} else {
-			c.equal(t, about+" by type", q, fields(want))
+			c.equal(t, about+" by type", q, c.marked(fields(want), string(q.Interval), q.Days))
 		}
 	}
+}
+
+// marked adds to rows of buckets which of them are incomplete.
+func (c *comparison) marked(rows [][]any, unit string, days question.Days) [][]any {
+	until := c.now
+	if c.w.complete.Before(until) {
+		until = c.w.complete
+	}
+	known := map[string]bool{}
+	for _, row := range rows {
+		label := row[0].(string)
+		if _, ok := known[label]; !ok {
+			known[label] = oracle.Incomplete(unit, label, days.From.String(), days.To.String(), c.loc, until)
+		}
+		row[len(row)-1] = known[label]
+		c.w.marked[known[label]]++
+	}
+	return rows
 }
 
 // fill makes a row for each bucket, and for each type that there is in it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -37,7 +38,13 @@ func (DAU) Columns() []Column {
 	return []Column{
 		{Name: "date", Format: "date", Doc: "Day in the time zone"},
 		{Name: "dau", Kind: Integer, Doc: "Distinct users with an event that day"},
+		incomplete,
 	}
+}
+
+// ClockKey names the day that is incomplete.
+func (q DAU) ClockKey(now, completeUntil time.Time) string {
+	return clockKey(q.Days, q.Scope, calendar.Day, now, completeUntil)
 }
 
 // Answer returns the rows by date.
@@ -46,5 +53,5 @@ func (q DAU) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope)
+	return dayTable(ctx, q.Columns(), users, q.Days, q.Scope, src)
 }

@@ -21,6 +21,9 @@ type Days struct {
 	To   calendar.Date `json:"to" format:"date"`
 }
 
+// About names the days in the name of a file.
+func (d Days) About() string { return d.From.String() + "_" + d.To.String() }
+
 func (d Days) dates() engine.Range { return engine.Range{From: d.From, To: d.To} }
 
 func (p *DayParams) days() (Days, error) {
@@ -82,11 +85,15 @@ func parseRange(d *DayParams, f *FilterParams) (days Days, scope Scope, err erro
 
 // dayTable makes rows of a date and its users: for the days with users, or with fill
 // for all days that the zone did not skip.
-func dayTable(ctx context.Context, columns []Column, users []engine.DayUsers, d Days, s Scope) (*Table, error) {
+func dayTable(ctx context.Context, columns []Column, users []engine.DayUsers, d Days, s Scope, src *engine.Source) (*Table, error) {
+	buckets := bucketsOf(d, s, calendar.Day, src)
+	add := func(rows *Table, day calendar.Date, users int64) error {
+		return rows.Add(TextOf(day.String()), IntegerOf(users), BoolOf(buckets.incomplete(int64(day))))
+	}
 	if s.Fill == "" {
 		rows := NewTable(ctx, columns, len(users))
 		for _, u := range users {
-			if err := rows.Add(TextOf(u.Day.String()), IntegerOf(u.Users)); err != nil {
+			if err := add(rows, u.Day, u.Users); err != nil {
 				return nil, err
 			}
 		}
@@ -99,7 +106,7 @@ func dayTable(ctx context.Context, columns []Column, users []engine.DayUsers, d 
 		if len(users) > 0 && users[0].Day == day {
 			n, users = users[0].Users, users[1:]
 		}
-		if err := rows.Add(TextOf(day.String()), IntegerOf(n)); err != nil {
+		if err := add(rows, day, n); err != nil {
 			return nil, err
 		}
 	}

@@ -11,7 +11,7 @@ import (
 
 var events = define[EventsParams, Events](Info{
 	Name: "events", Path: "/api/stats/events", Summary: "Events and users over time",
-	Description: "Weeks and months that extend beyond the range count only events inside it.",
+	Description: "Weeks and months that extend beyond the range count only events inside it, and are incomplete.",
 	Shorten:     "to", ShortenBy: "ask for a shorter range, a longer interval or, with segment, fewer event types",
 	Rows: []Row{
 		{"EventsRow", Events{}.Columns()},
@@ -49,6 +49,7 @@ func (q Events) Columns() []Column {
 			bucket,
 			{Name: "events", Kind: Integer, Doc: "Events in the bucket"},
 			{Name: "users", Kind: Integer, Doc: "Distinct users with an event in the bucket"},
+			incomplete,
 		}
 	}
 	return []Column{
@@ -56,7 +57,13 @@ func (q Events) Columns() []Column {
 		{Name: "event_type", Doc: "Type of the events"},
 		{Name: "events", Kind: Integer, Doc: "Events of the type in the bucket"},
 		{Name: "users", Kind: Integer, Doc: "Distinct users with such an event in the bucket"},
+		incomplete,
 	}
+}
+
+// ClockKey names the bucket that is incomplete.
+func (q Events) ClockKey(now, completeUntil time.Time) string {
+	return clockKey(q.Days, q.Scope, q.Interval, now, completeUntil)
 }
 
 // Answer returns the rows by bucket, then by type.
@@ -67,14 +74,15 @@ func (q Events) Answer(ctx context.Context, src *engine.Source) (*Table, error) 
 	if err != nil {
 		return nil, err
 	}
+	buckets := bucketsOf(q.Days, q.Scope, q.Interval, src)
 	if q.Fill != "" {
-		return q.fill(ctx, counts)
+		return q.fill(ctx, counts, buckets)
 	}
 	rows := NewTable(ctx, q.Columns(), len(counts))
-	label := ""
+	var label bucketLabel
 	for i, c := range counts {
 		if i == 0 || c.Bucket != counts[i-1].Bucket {
-			label = q.label(c.Bucket)
+			label = q.label(c.Bucket, buckets)
 		}
 		if err := q.add(rows, label, c); err != nil {
 			return nil, err
@@ -83,15 +91,29 @@ func (q Events) Answer(ctx context.Context, src *engine.Source) (*Table, error) 
 	return rows, nil
 }
 
-func (q Events) add(rows *Table, label string, c engine.Count) error {
-	if q.By == "" {
-		return rows.Add(TextOf(label), IntegerOf(c.Events), IntegerOf(c.Users))
+// bucketLabel is what the rows of a bucket say of it.
+type bucketLabel struct {
+	text       string
+	incomplete bool
+}
+
+func (q Events) label(bucket int64, all buckets) bucketLabel {
+	text := calendar.Date(bucket).String()
+	if q.Interval == calendar.Hour {
+		text = q.Timezone.Format(bucket)
 	}
-	return rows.Add(TextOf(label), TextOf(c.Group), IntegerOf(c.Events), IntegerOf(c.Users))
+	return bucketLabel{text, all.incomplete(bucket)}
+}
+
+func (q Events) add(rows *Table, label bucketLabel, c engine.Count) error {
+	if q.By == "" {
+		return rows.Add(TextOf(label.text), IntegerOf(c.Events), IntegerOf(c.Users), BoolOf(label.incomplete))
+	}
+	return rows.Add(TextOf(label.text), TextOf(c.Group), IntegerOf(c.Events), IntegerOf(c.Users), BoolOf(label.incomplete))
 }
 
 // fill makes a row for every bucket, and in it for every type that the range has.
-func (q Events) fill(ctx context.Context, counts []engine.Count) (*Table, error) {
+func (q Events) fill(ctx context.Context, counts []engine.Count, all buckets) (*Table, error) {
 	groups := []string{""}
 	if q.By != "" {
 		groups = nil
@@ -107,7 +129,7 @@ func (q Events) fill(ctx context.Context, counts []engine.Count) (*Table, error)
 	}
 	rows := NewTable(ctx, q.Columns(), len(buckets)*len(groups))
 	for _, bucket := range buckets {
-		label := q.label(bucket)
+		label := q.label(bucket, all)
 		for _, group := range groups {
 			c := engine.Count{Bucket: bucket, Group: group}
 			if len(counts) > 0 && counts[0].Bucket == bucket && counts[0].Group == group {
@@ -130,11 +152,4 @@ func (q Events) buckets() []int64 {
 		days = append(days, int64(d))
 	}
 	return days
-}
-
-func (q Events) label(bucket int64) string {
-	if q.Interval == calendar.Hour {
-		return q.Timezone.Format(bucket)
-	}
-	return calendar.Date(bucket).String()
 }

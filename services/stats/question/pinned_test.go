@@ -281,3 +281,32 @@ func TestFiltersOnColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestClockKeys: while the clock's part of the key stays the same, so do the rows.
+func TestClockKeys(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	for _, s := range scenes {
+		w := newWorld(t)
+		w.add(t, 1, g.events(s, 100))
+		zone, err := calendar.Load(s.zone)
+		require.NoError(t, err)
+		for _, unit := range []calendar.Unit{calendar.Hour, calendar.Day, calendar.Week, calendar.Month} {
+			from := calendar.DateOf(s.at()) - calendar.Date(g.IntN(4))
+			q := question.Events{Days: question.Days{From: from, To: from + calendar.Date(g.IntN(6))}, Interval: unit, Scope: question.Scope{Timezone: zone, Fill: "zero"}}
+			known := map[string][][]any{}
+			for range 30 {
+				now := s.at().Add(time.Duration(g.Int64N(int64(12*24*time.Hour))) - 5*24*time.Hour)
+				if g.IntN(2) == 0 {
+					now = s.at().Add(time.Duration(g.Int64N(int64(6*time.Hour))) - 3*time.Hour)
+				}
+				w.complete = now.Add(time.Duration(g.Int64N(int64(2*time.Hour))) - time.Hour)
+				key := q.ClockKey(now, w.complete)
+				rows := w.data(t, 1, now).rows(t, q)
+				if known[key] != nil {
+					require.Equal(t, known[key], rows, "%s %s %s", s.zone, unit, key)
+				}
+				known[key] = rows
+			}
+		}
+	}
+}

@@ -2,7 +2,6 @@ package question
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"eventanalytics/pkg/calendar"
@@ -84,14 +83,12 @@ func (q Retention) Columns() []Column {
 	}
 }
 
+// About names the cohorts' days in the name of a file.
+func (q Retention) About() string { return Days{q.StartDate, q.EndDate}.About() }
+
 // ClockKey names the bucket that has begun, and the one that is complete.
 func (q Retention) ClockKey(now, completeUntil time.Time) string {
-	bucket := func(t time.Time) string {
-		us := t.UnixMicro()
-		// With the offset: clocks that go back over midnight show a date twice.
-		span := q.Timezone.Spans(us, us+1)[0]
-		return fmt.Sprintf("%s%+d", q.Granularity.Floor(q.Timezone.Date(us)), span.Offset)
-	}
+	bucket := func(t time.Time) string { return bucketKey(q.Timezone, q.Granularity, t.UnixMicro()) }
 	if now.Before(completeUntil) {
 		completeUntil = now
 	}

@@ -34,6 +34,7 @@ type world struct {
 	complete time.Time
 	answers  map[string]int      // compared, by what they came from
 	shredded map[string][]string // keys by kind
+	marked   map[bool]int        // rows of buckets compared, by whether they are incomplete
 }
 
 func newWorld(t testing.TB) *world { return newWorldOf(t, func(*warehouse.Config) {}) }
@@ -50,7 +51,7 @@ func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}, shredded: map[string][]string{}}
+	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {
