@@ -347,6 +347,41 @@ func (s *Scan) block(r ref, types []entry) (block, error) {
 	return b, err
 }
 
+// Types returns the names of the event types that have events, in the order of code
+// points: the first limit of those after a name. It takes memory for these alone,
+// however many there are.
+func (s *Scan) Types(ctx context.Context, after string, limit int) ([]string, error) {
+	var names []string
+	cut := func() {
+		slices.Sort(names)
+		names = slices.Compact(names)
+		names = names[:min(limit, len(names))]
+	}
+	seen := map[*File]bool{}
+	for _, d := range s.view.days {
+		for _, r := range d.refs {
+			if seen[r.file] {
+				continue
+			}
+			seen[r.file] = true
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			matching := s.matching(r.file)
+			for i, name := range r.file.types {
+				if name <= after || matching != nil && !matching[i] {
+					continue
+				}
+				if names = append(names, name); len(names) >= 2*limit {
+					cut()
+				}
+			}
+		}
+	}
+	cut()
+	return names, nil
+}
+
 // Total is what there is of an event type.
 type Total struct {
 	Events uint64

@@ -66,10 +66,13 @@ type DayUsers struct {
 	Users int64
 }
 
-// Values asks for all values of a field, of all time.
+// Values asks for the values of a field, of all time: the first Limit of those after a
+// text.
 type Values struct {
 	Scope
 	Field Field
+	After string
+	Limit int // at least 1
 }
 
 // Value is one value of a field. Values come in the order of code points.

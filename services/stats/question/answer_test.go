@@ -135,7 +135,13 @@ func (c *comparison) all(t *testing.T) {
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Include: "users", Scope: scope},
 		fields(oracle.TopEventsUsers(c.model, first, last, c.loc, limit)))
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Scope: scope}, fields(oracle.TopEvents(c.model, first, last, c.loc, limit)))
-	c.equal(t, about, question.EventTypes{Scope: scope}, fields(oracle.EventTypes(c.model, c.loc)))
+	types := oracle.EventTypes(c.model, c.loc)
+	after := ""
+	if len(types) > 1 && c.g.IntN(2) == 0 {
+		after, types = types[0].Type, types[1:]
+	}
+	page := 1 + c.g.IntN(len(types)+1)
+	c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), question.EventTypes{Limit: page, After: after, Scope: scope}, fields(types[:min(page, len(types))]))
 	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(c.model, c.loc, limit)))
 	c.one(t)
 	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {

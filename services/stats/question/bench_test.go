@@ -98,7 +98,9 @@ func BenchmarkActiveUsers(b *testing.B) {
 }
 
 func BenchmarkEventTypes(b *testing.B) {
-	benchmark(b, func(s question.Scope, _ question.Days) question.Question { return question.EventTypes{Scope: s} })
+	benchmark(b, func(s question.Scope, _ question.Days) question.Question {
+		return question.EventTypes{Limit: 10_000, Scope: s}
+	})
 }
 
 func BenchmarkLatestEvents(b *testing.B) {

@@ -8,23 +8,32 @@ import (
 )
 
 var eventTypes = define[EventTypesParams, EventTypes](Info{
-	Name: "event-types", Path: "/api/stats/event-types", Summary: "All event types",
-	Description: "By name, with the times of the first and the last such event.",
+	Name: "event-types", Path: "/api/stats/event-types", Summary: "Event types",
+	Description: "By name, in the order of code points, with the times of the first and the last such event. The event_type of the last row, as after, asks for those behind it.",
 	Shorten:     "limit", ShortenBy: "ask for fewer at a time",
 	Rows: []Row{{"EventTypesRow", EventTypes{}.Columns()}},
 })
 
 // EventTypesParams are the parameters of event-types.
-type EventTypesParams struct{ FilterParams }
+type EventTypesParams struct {
+	Limit int    `query:"limit" json:"limit,omitempty" default:"10000" minimum:"1" maximum:"50000" doc:"Maximum number of rows"`
+	After string `query:"after" json:"after,omitempty" minLength:"1" maxLength:"200" doc:"Only types whose names come after this one"`
+	FilterParams
+}
 
 // Question resolves the parameters.
 func (p *EventTypesParams) Question(time.Time) (Question, error) {
 	scope, err := p.scope()
-	return EventTypes{scope}, err
+	return EventTypes{p.Limit, p.After, scope}, err
 }
 
-// EventTypes asks for all event types of a project.
-type EventTypes struct{ Scope }
+// EventTypes asks for the event types of a project, so many at a time: whoever makes up
+// more than an answer can have must not keep the others from being seen.
+type EventTypes struct {
+	Limit int    `json:"limit"`
+	After string `json:"after,omitempty"`
+	Scope
+}
 
 // Columns returns those of a row for each event type.
 func (EventTypes) Columns() []Column {
@@ -37,7 +46,7 @@ func (EventTypes) Columns() []Column {
 
 // Answer returns the rows by name.
 func (q EventTypes) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
-	types, err := src.Values(ctx, engine.Values{Scope: q.events(), Field: engine.EventType})
+	types, err := src.Values(ctx, engine.Values{Scope: q.events(), Field: engine.EventType, After: q.After, Limit: q.Limit})
 	if err != nil {
 		return nil, err
 	}

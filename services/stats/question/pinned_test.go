@@ -27,7 +27,7 @@ func TestQueriesEndWithTheirContext(t *testing.T) {
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
 	d := w.data(t, 1, time.Time{})
-	_, _, err = d.ask(ctx, question.EventTypes{Scope: question.Scope{Timezone: zone}}, d.raw())
+	_, _, err = d.ask(ctx, question.EventTypes{Limit: 10, Scope: question.Scope{Timezone: zone}}, d.raw())
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -2,7 +2,6 @@ package rollup
 
 import (
 	"context"
-	"maps"
 	"slices"
 
 	"eventanalytics/pkg/warehouse/rollup"
@@ -20,11 +19,19 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 		if err != nil {
 			return err
 		}
-		totals, err := e.view.Scan(match).Totals(ctx, rollup.Always)
+		names, err := e.view.Scan(match).Types(ctx, v.After, v.Limit)
+		if err != nil || len(names) == 0 {
+			return err
+		}
+		page := func(name string) bool {
+			_, found := slices.BinarySearch(names, name)
+			return found
+		}
+		totals, err := e.view.Scan(page).Totals(ctx, rollup.Always)
 		if err != nil {
 			return err
 		}
-		for _, name := range slices.Sorted(maps.Keys(totals)) {
+		for _, name := range names {
 			if err := result.Add(engine.Value{Text: name, First: totals[name].First, Last: totals[name].Last}, name); err != nil {
 				return err
 			}
