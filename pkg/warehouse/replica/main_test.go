@@ -27,14 +27,19 @@ func testConfig(t testing.TB) warehouse.Config {
 // real one; a replica does not look into the file of events.
 func write(t testing.TB, cfg warehouse.Config, r *rand.Rand, n, days int) segment.Segment {
 	t.Helper()
+	return writeOf(t, cfg, r, 1, n, days)
+}
+
+func writeOf(t testing.TB, cfg warehouse.Config, r *rand.Rand, project int64, n, days int) segment.Segment {
+	t.Helper()
 	start := time.Date(2025, 2, 20, 0, 0, 0, 0, time.UTC)
 	var sum rollup.Builder
 	for range n {
 		at := start.Add(time.Duration(r.Int64N(int64(days) * int64(24*time.Hour))))
 		sum.Add(at.UnixMicro(), string(rune('A'+r.IntN(5))), uint32(r.IntN(26)))
 	}
-	s := segment.Segment{ProjectID: 1, Events: int64(n), Epoch: 1, MinAt: start, MaxAt: start.AddDate(0, 0, days), Shredded: []string{}}
-	s, err := segment.NewPublisher(cfg.Dir).Publish(s, func() ([]byte, error) { return sum.Bytes(1) }, func(tmp string) error {
+	s := segment.Segment{ProjectID: project, Events: int64(n), Epoch: 1, MinAt: start, MaxAt: start.AddDate(0, 0, days), Shredded: []string{}}
+	s, err := segment.NewPublisher(cfg.Dir).Publish(s, func() ([]byte, error) { return sum.Bytes(project) }, func(tmp string) error {
 		return os.WriteFile(tmp, []byte("events"), 0o600)
 	})
 	require.NoError(t, err)

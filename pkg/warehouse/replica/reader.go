@@ -153,7 +153,7 @@ func (r *Reader) refresh(ctx context.Context) error {
 	}
 	changed := known == nil || next.Version != known.Version || next.Position != known.Position
 	var full *Snapshot
-	if changed || r.rollUps.damaged() {
+	if changed || r.rollUps.pending() {
 		views, err := r.rollUps.follow(ctx, next)
 		if err != nil {
 			return err

@@ -18,9 +18,14 @@ import (
 func sums(t *testing.T, r *Reader) int {
 	t.Helper()
 	require.NoError(t, r.refresh(t.Context()))
+	return sumsOf(t, r, 1)
+}
+
+func sumsOf(t *testing.T, r *Reader, project int64) int {
+	t.Helper()
 	s, err := r.Current()
 	require.NoError(t, err)
-	view := s.RollUp(1)
+	view := s.RollUp(project)
 	if view == nil {
 		return -1
 	}
@@ -91,4 +96,43 @@ func TestRollUpsKeepToTheirMemory(t *testing.T) {
 	require.NoError(t, err)
 	move(t, pool, "version = version + 1")
 	require.Equal(t, 3, sums(t, tight), "it fits again")
+}
+
+// TestRollUpsAreShared: a project may have all memory while it is alone, and loses its
+// roll-ups, not the others theirs, when they do not fit beside it.
+func TestRollUpsAreShared(t *testing.T) {
+	t.Parallel()
+	cfg := testConfig(t)
+	pool := pgtest.New(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	list(t, pool, writeOf(t, cfg, random, 1, 3000, 60), 1)
+	r := newReader(t, cfg, pool)
+	require.Equal(t, 3000, sums(t, r))
+	cfg.RollUpBytes = r.RollUpBytes() + 100
+
+	r = newReader(t, cfg, pool)
+	require.Equal(t, 3000, sums(t, r), "alone, it has all")
+	var others []string
+	for i := range 3 {
+		s := writeOf(t, cfg, random, int64(2+i), 30, 3)
+		others = append(others, s.Path)
+		list(t, pool, s, 2+i)
+		for range 2 { // what is given up is still in use until the next look
+			require.NoError(t, r.refresh(t.Context()))
+			require.LessOrEqual(t, r.RollUpBytes(), cfg.RollUpBytes)
+		}
+	}
+	require.Equal(t, -1, sums(t, r))
+	for project := range int64(3) {
+		require.Equal(t, 30, sumsOf(t, r, 2+project))
+	}
+	fresh := newReader(t, cfg, pool)
+	require.Equal(t, -1, sums(t, fresh))
+	require.Equal(t, 30, sumsOf(t, fresh, 4))
+
+	_, err := pool.Exec(t.Context(), "UPDATE analytics.segments SET replaced_at = now() WHERE path = any($1)", others)
+	require.NoError(t, err)
+	move(t, pool, "version = version + 1")
+	require.NoError(t, r.refresh(t.Context()))
+	require.Equal(t, 3000, sums(t, r), "it has all again")
 }
