@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 	"weak"
@@ -386,4 +387,34 @@ func BenchmarkBuild(b *testing.B) {
 		data := build(b, all)
 		b.ReportMetric(float64(len(data))/float64(len(all)), "B/event")
 	}
+}
+
+// TestProjectsShareWhatIsRemembered: one whose callers ask for everything leaves room
+// for the next, and gives back what days remember that are gone.
+func TestProjectsShareWhatIsRemembered(t *testing.T) {
+	t.Parallel()
+	var all atomic.Int64
+	fill := func(m *memo, days int) []*day {
+		var made []*day
+		for range days {
+			d := newDay(0, nil, m)
+			for i := range maxRemembered + 10 {
+				d.remember(counted{from: i}, count{})
+			}
+			made = append(made, d)
+		}
+		return made
+	}
+	first, second := &memo{&all, &atomic.Int64{}}, &memo{&all, &atomic.Int64{}}
+	days := fill(first, maxAllRemembered/maxRemembered)
+	require.EqualValues(t, maxAllRemembered/2, all.Load(), "half, alone")
+	require.Len(t, days[0].counts, maxRemembered)
+	require.Empty(t, days[len(days)-1].counts)
+	others := fill(second, 10)
+	require.EqualValues(t, 10*maxRemembered, second.own.Load())
+	runtime.KeepAlive(days)
+	days = nil
+	require.Eventually(t, func() bool { runtime.GC(); return first.own.Load() == 0 }, 10*time.Second, time.Millisecond)
+	require.EqualValues(t, 10*maxRemembered, all.Load())
+	runtime.KeepAlive(others)
 }

@@ -2,6 +2,7 @@ package rollup
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 type View struct {
 	days  []*day // in order
 	users uint64 // one more than the highest user key
+	memo  *memo
 }
 
 // day is a day (UTC) of a view.
@@ -22,6 +24,7 @@ type day struct {
 
 	mu     sync.Mutex
 	counts map[counted]count // once they were asked for
+	kept   *kept             // how many
 }
 
 // counted is what users were counted of: an event type, or all of them under "",
@@ -40,6 +43,45 @@ type count struct{ next, users uint64 }
 // they like.
 const maxRemembered = 256
 
+// maxAllRemembered bounds what all days of all projects do, at about 100 bytes each. A
+// project's days may remember as much as they leave free: callers could have a few
+// events on each of 3,660 days, and ask for them in every time zone.
+const maxAllRemembered = 1 << 20
+
+// memo counts what the days of a project remember; all counts those of all projects.
+type memo struct{ all, own *atomic.Int64 }
+
+var allRemembered atomic.Int64
+
+// take counts one more, if there is room.
+func (m *memo) take() bool {
+	own, free := m.own.Add(1), maxAllRemembered-m.all.Add(1)
+	if own > free {
+		m.give(1)
+		return false
+	}
+	return true
+}
+
+func (m *memo) give(n int64) {
+	m.own.Add(-n)
+	m.all.Add(-n)
+}
+
+// kept is how much one day remembers. It is given back when the day is no longer used.
+type kept struct {
+	*memo
+	n atomic.Int64
+}
+
+func (k *kept) giveAll() { k.give(k.n.Load()) }
+
+func newDay(at int32, refs []ref, m *memo) *day {
+	d := &day{id: dayIDs.Add(1), day: at, refs: refs, kept: &kept{memo: m}}
+	runtime.AddCleanup(d, (*kept).giveAll, d.kept)
+	return d
+}
+
 // recall returns a number that was counted before.
 func (d *day) recall(what counted, next uint64) (users uint64, ok bool) {
 	d.mu.Lock()
@@ -55,9 +97,14 @@ func (d *day) remember(what counted, c count) {
 	if d.counts == nil {
 		d.counts = map[counted]count{}
 	}
-	if _, known := d.counts[what]; known || len(d.counts) < maxRemembered {
-		d.counts[what] = c
+	_, known := d.counts[what]
+	if !known {
+		if len(d.counts) >= maxRemembered || !d.kept.take() {
+			return
+		}
+		d.kept.n.Add(1)
 	}
+	d.counts[what] = c
 }
 
 var dayIDs atomic.Uint64
@@ -66,7 +113,10 @@ var dayIDs atomic.Uint64
 // nil, is the project's view before: what it knows of days that stayed the same
 // is taken over.
 func NewView(previous *View, files []*File) (*View, error) {
-	v := &View{}
+	v := &View{memo: &memo{&allRemembered, &atomic.Int64{}}}
+	if previous != nil && previous.memo != nil {
+		v.memo = previous.memo
+	}
 	var refs []ref
 	for _, f := range files {
 		if f.Project != files[0].Project {
@@ -96,7 +146,7 @@ func NewView(previous *View, files []*File) (*View, error) {
 			continue
 		}
 		// A copy: a day that stays the same would keep all files of this view.
-		v.days = append(v.days, &day{id: dayIDs.Add(1), day: at, refs: slices.Clone(same)})
+		v.days = append(v.days, newDay(at, slices.Clone(same), v.memo))
 	}
 	return v, nil
 }

@@ -11,6 +11,9 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
+// maxScans bounds what is kept for types that several buckets may have.
+const maxScans = 1000
+
 // Counts serves a scan.
 func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, error) {
 	if c.Group != engine.NoField && c.Group != engine.EventType {
@@ -30,10 +33,13 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 			}
 			for _, n := range counts {
 				if c.Users {
-					if types[n.Group] == nil {
-						types[n.Group] = all.Of(n.Group)
+					one := types[n.Group]
+					if one == nil {
+						if one = all.Of(n.Group); len(types) < maxScans {
+							types[n.Group] = one
+						}
 					}
-					users, err := types[n.Group].CountUsers(ctx, b.periods...)
+					users, err := one.CountUsers(ctx, b.periods...)
 					if err != nil {
 						return err
 					}
