@@ -1,6 +1,7 @@
 package question_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -70,4 +71,49 @@ func TestFilterBombs(t *testing.T) {
 	}
 	require.Empty(t, ask(3, keys...))
 	require.Equal(t, [][]any{{"x", 2}}, ask(3, keys[3], many[0]))
+}
+
+// TestConditionsOnColumns: as many conditions and values as there may be, on columns
+// that are not the same in all files. Each lookup in a set is a hash join of 2 MB.
+func TestConditionsOnColumns(t *testing.T) {
+	w := newWorldOf(t, func(cfg *warehouse.Config) { cfg.MemoryLimit = "256MiB" })
+	w.builder.ShredFrom = 1
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for i := range 8 {
+		var events []event.Event
+		for range 100 {
+			events = append(events, event.Event{ID: uuid.New(), OccurredAt: at, UserID: "7", Type: "7", Properties: fmt.Sprintf(`{"k%d":7}`, i)})
+		}
+		w.add(t, 1, events)
+		require.Equal(t, []string{fmt.Sprintf("integer:k%d", i)}, w.segments[i].Shredded)
+	}
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	filters := []filter.Filter{listOf(t, "k3", 0, 20)}
+	for i := range 49 {
+		var values []string
+		for j := range 20 {
+			values = append(values, fmt.Sprint(j, ".0"), fmt.Sprint(i*20+j+100))
+		}
+		f, err := filter.Parse([]string{"event_type", "user_id"}[i%2] + ":in(" + strings.Join(values[:20], ",") + ")")
+		require.NoError(t, err)
+		filters = append(filters, f)
+	}
+	q := question.TopEvents{Days: question.Days{From: 20301, To: 20301}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: filters}}
+	d := w.data(t, 1, time.Time{})
+	require.Equal(t, [][]any{{"7", 100}}, d.rows(t, q))
+
+	// It ends on time, also while it is planned.
+	for _, after := range []time.Duration{5, 20, 50, 100} {
+		ctx, cancel := context.WithTimeout(t.Context(), after*time.Millisecond)
+		defer cancel()
+		ended := make(chan error, 1)
+		go func() { _, _, err := d.ask(ctx, q, d.raw()); ended <- err }()
+		<-ctx.Done()
+		select {
+		case <-ended:
+		case <-time.After(time.Second):
+			t.Fatal("the query went on")
+		}
+	}
 }

@@ -18,8 +18,9 @@ import (
 func whereSQL(filters []filter.Filter, columns duckdb.Columns) string {
 	conditions := []string{"true"}
 	var rest []filter.Filter
+	sets := 0
 	for _, f := range filters {
-		if condition, ok := columnSQL(f, columns); ok {
+		if condition, ok := columnSQL(f, columns, &sets); ok {
 			conditions = append(conditions, condition)
 		} else {
 			rest = append(rest, f)
@@ -37,8 +38,8 @@ func whereSQL(filters []filter.Filter, columns duckdb.Columns) string {
 
 // columnSQL is the condition of a filter on what has a column of its own, with the
 // result of filter.Test. ok is false where there is no column, or it does not tell.
-func columnSQL(f filter.Filter, columns duckdb.Columns) (condition string, ok bool) {
-	c := comparison{column: f.Field, Test: f.Test(), bind: columns.Bind}
+func columnSQL(f filter.Filter, columns duckdb.Columns, sets *int) (condition string, ok bool) {
+	c := comparison{column: f.Field, Test: f.Test(), bind: columns.Bind, sets: sets}
 	if f.Field != filter.Properties {
 		return c.text(), true
 	}
@@ -69,7 +70,12 @@ type comparison struct {
 	*filter.Test
 	column string
 	bind   func(any) string
+	sets   *int // how many comparisons use one
 }
+
+// maxSets is how many comparisons with several values use a set: each is a hash join
+// of 2 MB, for each group of files that are read together.
+const maxSets = 4
 
 // text compares a column of texts, by code points: DuckDB compares the bytes of UTF-8,
 // which have the same order.
@@ -94,7 +100,7 @@ func (c comparison) text() string {
 }
 
 // isIn compares for equality. DuckDB looks up several values in a set, and skips parts
-// of files that have none of them.
+// of files that have none of them; beyond maxSets it goes through a list.
 func (c comparison) isIn(values []any, kind string) string {
 	not := ""
 	if c.Op == "!=" {
@@ -106,6 +112,11 @@ func (c comparison) isIn(values []any, kind string) string {
 	list := make([]string, len(values))
 	for i, value := range values {
 		list[i] = c.bind(value) + "::" + kind
+	}
+	if len(list) > 1 {
+		if *c.sets++; *c.sets > maxSets {
+			return fmt.Sprintf("%slist_contains([%s], %s)", not, strings.Join(list, ", "), c.column)
+		}
 	}
 	return fmt.Sprintf("%s %sIN (%s)", c.column, not, strings.Join(list, ", "))
 }
