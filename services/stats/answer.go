@@ -48,11 +48,13 @@ func (s *Service) respond(ctx context.Context, d question.Definition, p question
 	project := auth.From(ctx).ProjectID
 	done, err := s.inFlight.Request(project)
 	if err != nil {
+		s.countRefusal(err)
 		return nil, asProblem(ctx, d, err)
 	}
-	r = &response{patience: s.patience, release: done}
+	r = &response{patience: s.patience, slow: s.slow, release: done}
 	if err := s.prepare(ctx, project, d, p, r); err != nil {
 		r.release()
+		s.countRefusal(err)
 		return nil, asProblem(ctx, d, err)
 	}
 	return r, nil

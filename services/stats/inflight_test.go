@@ -59,6 +59,7 @@ func TestSlowReaders(t *testing.T) {
 		require.LessOrEqual(t, a.inFlight.Used(), int64(budget))
 	}
 	require.Equal(t, "503 /problems/busy ", a.get(t, 1, "/api/stats/events/latest?limit=900").refused(t))
+	require.NotContains(t, a.metrics(), `analytics_stats_refused_total{reason="room"} 0`)
 }
 
 // TestReadersMustRead: the answer of one that does not is given up.
@@ -83,6 +84,7 @@ func TestReadersMustRead(t *testing.T) {
 	}
 	require.ErrorContains(t, err, "unexpected EOF", "it can tell that its answer is not whole, after %d bytes", n)
 	require.Less(t, n, 32<<20)
+	require.Contains(t, a.metrics(), "analytics_stats_slow_readers_total 1\n")
 
 	// The deadline was that of one answer, not of its connection.
 	for range 2 {

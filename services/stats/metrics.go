@@ -1,12 +1,16 @@
 package stats
 
 import (
+	"errors"
 	"math"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/inflight"
 )
 
 func (s *Service) measure(registry prometheus.Registerer) {
@@ -25,6 +29,22 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_cache_bytes", Help: "Estimated memory of the answers kept.",
 	}, func() float64 { _, bytes := s.cache.held(); return float64(bytes) })
+	s.refused = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_stats_refused_total",
+		Help: "Questions refused for what they take: no room for an answer in STATS_ANSWER_BYTES (room), no turn in time (turn), an answer over its limits (length), a query over DuckDB's memory (memory) or time (time).",
+	}, []string{"reason"})
+	for _, r := range refusals {
+		s.refused.WithLabelValues(r.reason)
+	}
+	s.slow = f.NewCounter(prometheus.CounterOpts{
+		Name: "analytics_stats_slow_readers_total", Help: "Clients that took too long for their answer, or left before its end.",
+	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_in_flight_bytes", Help: "What the answers that are being computed or sent count for; STATS_ANSWER_BYTES bounds it.",
+	}, func() float64 { return float64(s.inFlight.Used()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_waiting_queries", Help: "Queries of events that wait for their project's turn.",
+	}, func() float64 { return float64(s.db.Waiting()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_manifest_age_seconds", Help: "Time since the manifest was last looked at with success, +Inf before the first time.",
 	}, func() float64 {
@@ -57,4 +77,26 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		func(v *replica.Snapshot) float64 { return float64(v.WithoutRollUp()) })
 	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
 		func(v *replica.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
+}
+
+// refusals are the reasons to refuse a question for what it takes.
+var refusals = []struct {
+	err    error
+	reason string
+}{
+	{inflight.ErrBusy, "room"},
+	{duckdb.ErrBusy, "turn"},
+	{engine.ErrTooManyRows, "length"},
+	{engine.ErrTooLarge, "length"},
+	{duckdb.ErrMemory, "memory"},
+	{duckdb.ErrTimeout, "time"},
+}
+
+func (s *Service) countRefusal(err error) {
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			s.refused.WithLabelValues(r.reason).Inc()
+			return
+		}
+	}
 }

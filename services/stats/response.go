@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // response is an answer that is ready to be written.
@@ -20,7 +21,8 @@ type response struct {
 	body        []byte                // of a short one
 	stream      func(io.Writer) error // of a long one, instead of body
 	patience    patience
-	release     func() // gives back what it holds; call it once
+	slow        prometheus.Counter // counts clients that did not take it
+	release     func()             // gives back what it holds; call it once
 }
 
 // encode makes a response of an answer. One that fits into a piece is made at once,
@@ -71,6 +73,7 @@ func (r *response) write(ctx huma.Context) {
 	}
 	switch {
 	case w.failed: // the client has gone, or was too slow
+		r.slow.Inc()
 	case err != nil: // it must see that the answer is not whole
 		panic(http.ErrAbortHandler)
 	default:

@@ -80,6 +80,8 @@ type Service struct {
 	seconds  *prometheus.HistogramVec
 	tracer   trace.Tracer
 	answers  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+	slow     prometheus.Counter
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.

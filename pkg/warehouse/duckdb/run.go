@@ -65,6 +65,12 @@ func Open(cfg warehouse.Config) (*DB, error) {
 // hashed once.
 func (db *DB) Files() *segment.Integrity { return db.files }
 
+// Waiting returns how many queries wait for their turn.
+func (db *DB) Waiting() int {
+	_, waiting := db.queries.count()
+	return waiting
+}
+
 // Close ends all queries.
 func (db *DB) Close() error {
 	if err := db.db.Close(); err != nil {
