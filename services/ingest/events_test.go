@@ -281,8 +281,8 @@ func TestOverloaded(t *testing.T) {
 	a := newAPI(t, limits)
 	var refusal replayable
 	large := "[" + strings.Repeat(eventJSON(uuid.New(), "1")+",", 999) + eventJSON(uuid.New(), "1") + "]"
-	require.Equal(t, http.StatusServiceUnavailable, a.request(t, http.MethodPost, "/api/events", large, &refusal))
-	require.Contains(t, refusal.Type, "overloaded")
+	require.Equal(t, http.StatusTooManyRequests, a.request(t, http.MethodPost, "/api/events", large, &refusal), "it is alone")
+	require.Contains(t, refusal.Type, "too-many-uploads")
 	var got native.Answer
 	require.Equal(t, http.StatusAccepted, a.request(t, http.MethodPost, "/api/events", eventJSON(uuid.New(), "1"), &got))
 	require.Equal(t, 1, got.Accepted)
