@@ -63,7 +63,7 @@ func TestRefusalsReachClientsThatStillSend(t *testing.T) {
 			"another type":     {authorized + "Content-Type: text/plain\r\n", false, 415},
 			"another encoding": {authorized + "Content-Encoding: br\r\n", true, 415},
 			"a wrong project":  {authorized + "X-Project: 999999\r\n", false, 404},
-			"nested too deep":  {authorized, false, 422},
+			"an endless event": {authorized, false, 413},
 		} {
 			response := sendWhole(t, s.URL, r.head, "[", 20<<20, r.chunked)
 			require.Equal(t, r.status, response.StatusCode, name)
@@ -97,6 +97,9 @@ func TestHeldUploadsHoldNothingAtTheGateway(t *testing.T) {
 		}
 		conn := dial(t, base, "POST /api/events HTTP/1.1\r\n"+head+"Content-Length: 10000000\r\n\r\n")
 		sending.Go(func() { _, _ = conn.Write([]byte(strings.Repeat(" ", sent))) }) // it may be refused
+	}
+	for range held { // these wait for their last byte
+		dial(t, base, "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 15999\r\n\r\n"+strings.Repeat(" ", 15_998))
 	}
 	sending.Wait()
 	var onDisk int64
@@ -157,6 +160,39 @@ func TestRequestsPerAddress(t *testing.T) {
 	require.NoError(t, err)
 	defer response.Body.Close()
 	require.Equal(t, 200, response.StatusCode)
+}
+
+// TestConnectionsToTheStandalone has 1,100 from one address, each with a header that
+// does not go on. Another address does not notice, and the first gets to know why
+// more of it are refused.
+func TestConnectionsToTheStandalone(t *testing.T) {
+	s := targets[0].stack(t)
+	c := newUser(t, s.URL).With("Connection", "close")
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: 20 * time.Second}
+	connect := func(start string) net.Conn {
+		conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = conn.Close() })
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = io.WriteString(conn, start)
+		require.NoError(t, err)
+		return conn
+	}
+	for range 1100 {
+		connect("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+	}
+	for range 10 {
+		c.Get(t, "/readyz").Is(t, 200, "")
+		c.Send(t, array(event(newID()))).Is(t, 202, "")
+	}
+	require.Eventually(t, func() bool { // at most 64 are told at a time
+		response, err := http.ReadResponse(bufio.NewReader(connect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")), nil)
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		return response.StatusCode == 429 && response.Header.Get("Retry-After") == "1"
+	}, 8*time.Second, 100*time.Millisecond)
 }
 
 // HEAD says what GET would, without its body, on each route that is read.

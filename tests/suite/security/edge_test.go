@@ -104,7 +104,7 @@ func TestSlowRequests(t *testing.T) {
 		case 0:
 			return "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "
 		case 1:
-			return "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 20000\r\n\r\n["
+			return "POST /api/events HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\n["
 		case 2:
 			return "POST /api/events HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + "\r\nContent-Length: 20000000\r\n\r\n" + strings.Repeat(" ", 100_000)
 		default:
