@@ -29,6 +29,7 @@ CREATE TABLE analytics.project_names (
     -- collected the names from its segments; it is not bounded until then.
     counted     boolean NOT NULL DEFAULT true
 );
+CREATE INDEX project_names_uncounted ON analytics.project_names (project_id) WHERE NOT counted;
 INSERT INTO analytics.project_names (project_id, counted) SELECT id, false FROM analytics.projects;
 
 -- The event types and property names of each project, by hash: a property name may

@@ -21,6 +21,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/auth/authtest"
+	"eventanalytics/pkg/names"
 	"eventanalytics/pkg/platform/boot"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/pkg/platform/problem"
@@ -48,7 +49,7 @@ func newAPI(t *testing.T, limits intake.Limits) *api {
 		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates:  ratelimit.Config{Ingest: rate},
-		Intake: intake.Config{Limits: limits, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
+		Intake: intake.Config{Limits: limits, Names: names.Config{EventTypes: 10_000, Properties: 10_000}, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
 	}
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)

@@ -164,6 +164,7 @@ func (s *Service) lead(ctx context.Context, term *lease.Term) (err error) {
 	g.Go(func() error { return l.maintenance.CompactEarly(ctx) })
 	g.Go(func() error { return l.maintenance.Maintain(ctx) })
 	g.Go(func() error { return l.maintenance.ReapStalled(ctx) })
+	g.Go(func() error { return l.maintenance.CollectNames(ctx) })
 	return g.Wait()
 }
 

@@ -101,6 +101,40 @@ func (b *Builder) withRollUp(s segment.Segment, data []byte) (segment.Segment, e
 	})
 }
 
+// EventTypes calls each with the event types of a segment.
+func (b *Builder) EventTypes(ctx context.Context, s segment.Segment, each func(string) error) error {
+	return b.texts(ctx, s, "event_type", each)
+}
+
+// PropertyNames calls each with the names of the properties that a segment's events
+// have; some may come twice.
+func (b *Builder) PropertyNames(ctx context.Context, s segment.Segment, each func(string) error) error {
+	return b.texts(ctx, s, "unnest(json_keys(properties))", each)
+}
+
+// texts calls each with the values of an expression.
+func (b *Builder) texts(ctx context.Context, s segment.Segment, expression string, each func(string) error) error {
+	rows, err := b.db.QueryContext(ctx, "SELECT DISTINCT "+expression+" AS text FROM "+readParquet(b.dir, []segment.Segment{s})+
+		" WHERE project_id = $1", s.ProjectID)
+	if err != nil {
+		return fmt.Errorf("reading names: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return fmt.Errorf("reading names: %w", err)
+		}
+		if err := each(text); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading names: %w", err)
+	}
+	return nil
+}
+
 // Events calls each with the events of a segment, in the order of the file. The
 // error is segment.ErrQuarantined when the file is damaged.
 func (b *Builder) Events(ctx context.Context, s segment.Segment, each func(event.Event) error) error {

@@ -17,6 +17,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/names"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/services/ingest/body"
 	"eventanalytics/services/ingest/store"
@@ -36,6 +37,7 @@ type Intake struct {
 	limits   Limits
 	pool     *pgxpool.Pool
 	store    *store.Store
+	names    *names.Registry
 	budget   *body.Budget
 	tokens   outbox.Tokens
 	now      func() time.Time
@@ -49,6 +51,7 @@ type Intake struct {
 func New(cfg Config, deps Deps) *Intake {
 	return &Intake{
 		limits: cfg.Limits, pool: deps.Pool, store: store.New(cfg.Store, deps.Pool),
+		names:  names.New(cfg.Names, deps.Pool, deps.Registry),
 		budget: body.NewBudget(cfg.Limits.MaxInFlight, deps.Registry),
 		tokens: deps.Tokens, now: deps.Now, log: deps.Log,
 		kept:    &kept{cfg: cfg.Kept, added: map[int64]volume{}},
@@ -127,8 +130,13 @@ func (e *ConflictError) Error() string {
 // answer like any other, in Result.Kept. After any other error either all events
 // are stored or none: send the same ones again.
 func (in *Intake) Accept(ctx context.Context, caller auth.Principal, batch *event.Batch, o Options) (Result, error) {
+	if !refused(batch, o.Atomic) {
+		if err := in.names.Admit(ctx, caller.ProjectID, batch, o.Atomic); err != nil {
+			return Result{}, err
+		}
+	}
 	in.metrics.rejected.Add(float64(batch.Rejected))
-	if batch.Rejected > 0 && (o.Atomic || len(batch.Events) == 0) {
+	if refused(batch, o.Atomic) {
 		return in.Refuse(ctx, caller, &InvalidError{
 			Events: batch.Len(), Rejected: batch.Rejected, Invalid: batch.Invalid, Code: batch.Code,
 		}, o.Once)
@@ -145,6 +153,11 @@ func (in *Intake) Accept(ctx context.Context, caller auth.Principal, batch *even
 	}
 	in.stored(batch, out)
 	return in.result(caller.ProjectID, batch, out), nil
+}
+
+// refused says whether a batch is refused for its invalid events.
+func refused(batch *event.Batch, atomic bool) bool {
+	return batch.Rejected > 0 && (atomic || len(batch.Events) == 0)
 }
 
 // Refuse is Accept for a request that holds no batch, and that its protocol

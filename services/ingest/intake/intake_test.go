@@ -16,6 +16,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/names"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/postgres/pgtest"
 	"eventanalytics/services/ingest/store"
@@ -43,6 +44,7 @@ func newIntake(t *testing.T) *tested {
 	cfg := Config{
 		Limits: Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 2 << 20, MaxFuture: time.Hour},
 		Kept:   KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20},
+		Names:  names.Config{EventTypes: 3, Properties: 3},
 		Store:  store.Config{GroupCommit: true},
 	}
 	in.Intake = New(cfg, Deps{Pool: in.pool, Tokens: tokens, Now: time.Now, Log: zaptest.NewLogger(t), Registry: in.registry})
@@ -126,6 +128,42 @@ func TestAccept(t *testing.T) {
 	require.Equal(t, 1, got.Accepted, "ids are of a project")
 
 	require.Equal(t, map[string]float64{"accepted": 3, "duplicate": 2, "rejected": 1}, in.counted(t))
+}
+
+// Events with a name too many are invalid; those with known names are not.
+func TestNamesAreBounded(t *testing.T) {
+	t.Parallel()
+	in := newIntake(t)
+	typed := func(name string) event.Event {
+		e := newEvent("1")
+		e.Type = name
+		return e
+	}
+	got, err := in.Accept(t.Context(), ann, newBatch(false, typed("a"), typed("b"), typed("c"), typed("d"), typed("a")), Options{})
+	require.NoError(t, err)
+	require.Equal(t, []int{4, 1}, []int{got.Accepted, got.Rejected})
+	require.Equal(t, event.Invalid{Index: 3, Mistake: event.Mistake{
+		Field: "event_type", Code: "too-many-event-types", Message: "the project has its 3 event types, and this is another",
+	}}, got.Invalid[0])
+
+	many := typed("a")
+	many.Properties = `{"p":1,"q":{"r":2,"s":3},"t":4,"u":5}`
+	var invalid *InvalidError
+	_, err = in.Accept(t.Context(), ann, newBatch(false, many), Options{})
+	require.ErrorAs(t, err, &invalid)
+	require.Equal(t, "too-many-properties", invalid.Code)
+	require.Equal(t, "properties", invalid.Invalid[0].Field)
+
+	many.Properties = `{"p":1,"q":{"r":2,"s":3},"t":4}`
+	_, err = in.Accept(t.Context(), ann, newBatch(false, many, typed("d")), Options{Atomic: true})
+	require.ErrorAs(t, err, &invalid)
+	got, err = in.Accept(t.Context(), ann, newBatch(false, many), Options{Atomic: true})
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Accepted)
+	got, err = in.Accept(t.Context(), bob, newBatch(false, typed("d")), Options{})
+	require.NoError(t, err)
+	require.Equal(t, 1, got.Accepted, "names are of a project")
+	require.Equal(t, map[string]float64{"accepted": 6, "duplicate": 0, "rejected": 3}, in.counted(t))
 }
 
 func TestAcceptRefuses(t *testing.T) {

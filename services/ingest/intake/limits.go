@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"eventanalytics/pkg/names"
 	"eventanalytics/services/ingest/body"
 	"eventanalytics/services/ingest/store"
 )
@@ -13,6 +14,7 @@ import (
 type Config struct {
 	Limits Limits
 	Kept   KeptConfig
+	Names  names.Config
 	Store  store.Config
 }
 

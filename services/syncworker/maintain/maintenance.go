@@ -58,6 +58,7 @@ type Maintenance struct {
 	Collector  *Collector
 	Partitions *Partitions
 	Uploads    *Uploads
+	Names      *Names
 
 	collectEvery time.Duration
 	log          *zap.Logger
@@ -82,6 +83,7 @@ func New(cfg Config, deps Deps) *Maintenance {
 		},
 		Partitions:   &Partitions{retention: cfg.OutboxRetention, pool: deps.Pool, log: deps.Log},
 		Uploads:      &Uploads{pool: deps.Pool, log: deps.Log},
+		Names:        &Names{pool: deps.Pool, term: deps.Term, builder: deps.Builder, log: deps.Log},
 		collectEvery: cfg.CollectInterval, log: deps.Log,
 		loaded: make(chan struct{}, 1), compactable: compactable,
 	}
@@ -156,6 +158,18 @@ func (m *Maintenance) ReapStalled(ctx context.Context) error {
 		if err := m.retryLater(ctx, "ending stalled uploads", m.reap); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// CollectNames counts the names of projects that are older than the bounds on them,
+// until ctx ends. Reading all segments takes a while, so nothing else waits for it.
+func (m *Maintenance) CollectNames(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := m.retryLater(ctx, "counting names", m.Names.Collect); err != nil {
+			return err
+		}
+		clock.Pause(ctx, collectNamesEvery)
 	}
 	return nil
 }
