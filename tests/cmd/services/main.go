@@ -1,9 +1,11 @@
 // Command services runs the services as processes of their own, behind nginx,
 // with Postgres and redis-server: what the compose file runs, without Docker. It
-// prints their addresses, runs until it is told to stop, and keeps its data.
+// prints their addresses, runs until it is told to stop, and keeps its data. One that
+// ends is started again; all end when it does, even if it is killed.
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -12,7 +14,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"syscall"
+	"time"
 
 	"eventanalytics/tests/harness/stack"
 )
@@ -26,7 +30,24 @@ func main() {
 	}
 }
 
+// services that have ports of their own after the gateway's, in their order.
+var services = []string{"account", "ingest", "stats", "syncworker"}
+
 func run(ctx context.Context) (err error) {
+	port, err := gatewayPort()
+	if err != nil {
+		return err
+	}
+	ports := map[string]int{}
+	for i, name := range services {
+		ports[name] = port + 1 + i
+	}
+	// Before anything is built or started, which takes minutes the first time.
+	for p := port; p <= port+len(services); p++ {
+		if err := checkPort(ctx, p); err != nil {
+			return err
+		}
+	}
 	dir, err := folder()
 	if err != nil {
 		return err
@@ -35,25 +56,70 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	port := os.Getenv("PORT")
-	if port == "" {
-		port = "5066"
+	if err := stack.Build(ctx, services...); err != nil {
+		return err
 	}
-	if err := stack.Build(ctx, "account", "ingest", "syncworker", "stats"); err != nil {
+	logs, err := runFolder(dir, time.Now())
+	if err != nil {
 		return err
 	}
 	// Settings reach the services through the environment, as usual.
-	s, err := stack.ServicesAt(ctx, dir, net.JoinHostPort("127.0.0.1", port), append(os.Environ(), "AUTH_SECRET="+secret)...)
+	s, err := stack.ServicesAt(ctx, stack.Plan{Listen: address(port), Ports: ports, Data: dir, Run: logs}, append(os.Environ(), "AUTH_SECRET="+secret)...)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	fmt.Printf("The services run behind nginx on %s; logs and data are in %s.\n", s.URL, dir)
-	for name, address := range s.Addresses {
-		fmt.Printf("  %-10s http://%s/metrics\n", name, address)
+	fmt.Printf("The services run behind nginx on %s; data are in %s, logs of this run in %s.\n", s.URL, dir, logs)
+	for _, name := range services {
+		fmt.Printf("  %-10s http://%s/metrics\n", name, address(ports[name]))
 	}
 	fmt.Printf("  %-10s %s\nCtrl-C stops them.\n", "postgres", s.DatabaseURL)
-	return s.Wait(ctx)
+	return s.Supervise(ctx, func(text string) { fmt.Fprintf(os.Stderr, "services: %s (logs: %s)\n", text, logs) })
+}
+
+func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func gatewayPort() (int, error) {
+	text := cmp.Or(os.Getenv("PORT"), "5066")
+	port, err := strconv.Atoi(text)
+	if highest := 65535 - len(services); err != nil || port < 1 || port > highest {
+		return 0, fmt.Errorf("PORT is %q: it must be a whole number from 1 to %d, such as PORT=5066", text, highest)
+	}
+	return port, nil
+}
+
+func checkPort(ctx context.Context, port int) error {
+	var config net.ListenConfig
+	ln, err := config.Listen(ctx, "tcp", address(port))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %d is taken: stop what uses it or set PORT to another; the %d ports after it are the services'", port, len(services))
+	}
+	if err != nil {
+		return fmt.Errorf("trying port %d: %w", port, err)
+	}
+	return ln.Close()
+}
+
+// keptRuns is of how many runs the logs are kept.
+const keptRuns = 10
+
+// runFolder makes the folder of a run's logs, and removes those of old runs.
+func runFolder(dir string, now time.Time) (string, error) {
+	all := filepath.Join(dir, "logs")
+	run := filepath.Join(all, now.Format("2006-01-02T15.04.05.000"))
+	if err := os.MkdirAll(run, 0o755); err != nil {
+		return "", fmt.Errorf("making a folder for logs: %w", err)
+	}
+	runs, err := os.ReadDir(all) // sorted, so by time
+	if err != nil {
+		return "", fmt.Errorf("looking for old logs: %w", err)
+	}
+	for i := range max(0, len(runs)-keptRuns) {
+		if err := os.RemoveAll(filepath.Join(all, runs[i].Name())); err != nil {
+			return "", fmt.Errorf("removing old logs: %w", err)
+		}
+	}
+	return run, nil
 }
 
 func folder() (string, error) {

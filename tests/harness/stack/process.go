@@ -20,6 +20,8 @@ type Process struct {
 	log  string // path
 	done chan struct{}
 	err  error
+
+	again func(ctx context.Context) (*Process, error) // starts another like it
 }
 
 // Start runs a program with the environment env, PATH and HOME. Its output is
@@ -27,6 +29,7 @@ type Process struct {
 // process ends, even if that is killed.
 func Start(ctx context.Context, dir, name string, env []string, program string, args ...string) (*Process, error) {
 	p := &Process{Name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
+	p.again = func(ctx context.Context) (*Process, error) { return Start(ctx, dir, name, env, program, args...) }
 	out, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)

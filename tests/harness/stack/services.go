@@ -25,12 +25,20 @@ func Services(ctx context.Context, dir string, env ...string) (*Stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ServicesAt(ctx, dir, address(port), env...)
+	return ServicesAt(ctx, Plan{Listen: address(port), Data: dir, Run: dir}, env...)
 }
 
-// ServicesAt is Services with the gateway's address, host:port.
-func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stack, err error) {
-	s, err := Servers(ctx, dir, env...)
+// Plan says where services run.
+type Plan struct {
+	Listen string         // the gateway's address, host:port
+	Ports  map[string]int // of services, by name; others get free ones
+	Data   string         // folder of what outlives a run: Postgres, the warehouse
+	Run    string         // folder of logs and of what nginx writes
+}
+
+// ServicesAt is Services as planned.
+func ServicesAt(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error) {
+	s, err := servers(ctx, plan, env...)
 	if err != nil {
 		return nil, err
 	}
@@ -44,28 +52,32 @@ func ServicesAt(ctx context.Context, dir, listen string, env ...string) (_ *Stac
 			return nil, err
 		}
 	}
-	nginx, err := StartGateway(ctx, dir, Gateway{
-		Listen: listen, Account: []string{s.Addresses["account"]}, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
+	nginx, err := StartGateway(ctx, plan.Run, Gateway{
+		Listen: plan.Listen, Account: []string{s.Addresses["account"]}, Ingest: []string{s.Addresses["ingest"]}, Stats: []string{s.Addresses["stats"]},
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(nginx.Stop)
-	s.URL = "http://" + listen
+	s.URL = "http://" + plan.Listen
 	s.processes = append(s.processes, nginx)
 	return s, awaitReady(ctx, s.URL, s.processes...)
 }
 
 // Servers starts what the services depend on, but no service and no gateway:
 // Postgres with the newest schema, and redis-server. StartService adds services.
-func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err error) {
-	s := &Stack{Addresses: map[string]string{}, dir: dir}
+func Servers(ctx context.Context, dir string, env ...string) (*Stack, error) {
+	return servers(ctx, Plan{Data: dir, Run: dir}, env...)
+}
+
+func servers(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error) {
+	s := &Stack{Addresses: map[string]string{}, data: plan.Data, dir: plan.Run, ports: plan.Ports}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
 		}
 	}()
-	warehouse := filepath.Join(dir, "warehouse")
+	warehouse := filepath.Join(s.data, "warehouse")
 	if err := os.MkdirAll(warehouse, 0o755); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
@@ -79,7 +91,7 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 	if err != nil {
 		return nil, err
 	}
-	redis, err := StartRedis(ctx, dir, port)
+	redis, err := StartRedis(ctx, s.dir, port)
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +105,11 @@ func Servers(ctx context.Context, dir string, env ...string) (_ *Stack, err erro
 		"WAREHOUSE_DIR=" + warehouse,
 		"DRAIN_DELAY=0s", // all services stop together, so there is no traffic to move
 	}, env...)
-	return s, s.migrate(ctx, dir, s.env)
+	return s, s.migrate(ctx, s.dir, s.env)
 }
 
 func (s *Stack) startPostgres(ctx context.Context) error {
-	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.dir, "postgres"), Log: zap.NewNop()})
+	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.data, "postgres"), Log: zap.NewNop()})
 	if err != nil {
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
@@ -140,9 +152,11 @@ func (s *Stack) startService(ctx context.Context, command []string, name string,
 	if err != nil {
 		return nil, err
 	}
-	port, err := FreePort()
-	if err != nil {
-		return nil, err
+	port := s.ports[name]
+	if port == 0 {
+		if port, err = FreePort(); err != nil {
+			return nil, err
+		}
 	}
 	command = append(slices.Clone(command), program)
 	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), command[0], command[1:]...)

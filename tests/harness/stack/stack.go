@@ -34,8 +34,10 @@ type Stack struct {
 	// Postgres is the services' server; nil for the standalone.
 	Postgres *private.Server
 
-	dir       string   // of the services' logs
-	env       []string // of each service
+	data      string         // folder of Postgres and the warehouse
+	dir       string         // of the services' logs
+	ports     map[string]int // of services, by name
+	env       []string       // of each service
 	processes []*Process
 	stops     []func() error // what to stop, in the order of its start
 }
