@@ -26,12 +26,12 @@ help: ## List the targets
 
 .PHONY: run
 run: install-run ## Run everything on http://localhost:5066 (PORT, DATA_DIR, DATABASE_URL, REDIS_URL); Ctrl-C stops it
-	@GOWORK=off $(GO) build -C services/standalone -o "$(CURDIR)/bin/" ./cmd/standalone
+	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
 	@exec bin/standalone
 
 .PHONY: services
 services: install-test ## Run the services as separate processes behind nginx, as operators do without Docker (PORT, DATA_DIR)
-	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/services
+	@GO=$(GO) deployments/build tests ./cmd/services
 	@exec bin/services
 
 .PHONY: test
@@ -79,8 +79,8 @@ loadgen: go ## Post generated events to a running service (LOAD="--api-key=… -
 
 .PHONY: build
 build: go ## Build the binaries into bin/
-	@for name in $(BINARIES); do GOWORK=off $(GO) build -C services/$$name -o "$(CURDIR)/bin/" ./cmd/$$name; done
-	@GOWORK=off $(GO) build -C cmd/import_events -o "$(CURDIR)/bin/" .
+	@for name in $(BINARIES); do GO=$(GO) deployments/build services/$$name ./cmd/$$name; done
+	@GO=$(GO) deployments/build cmd/import_events .
 
 .PHONY: lint
 lint: go $(GOLANGCI) ## Check the code with golangci-lint
@@ -124,7 +124,7 @@ clean: ## Remove build output (./data stays)
 
 .PHONY: go
 go:
-	@$(GO) version >/dev/null 2>&1 || { echo "Go 1.26 or newer is required: https://go.dev/doc/install" >&2; exit 1; }
+	@deployments/check-go $(GO)
 	@deployments/install c++
 
 .PHONY: install-run install-test
