@@ -33,6 +33,8 @@ func Register(e *echo.Echo) {
 		SettingsUI: map[string]string{
 			"tryItOutEnabled": "true",
 		},
+		// Swagger UI puts logins below the fields for keys, whatever their order.
+		AppendHead: "<style>.swagger-ui .modal-ux-content .auth-container { display: flex; flex-direction: column-reverse }</style>",
 	}))
 	e.Match(server.Get, "/docs", page)
 	e.Match(server.Get, "/docs/*", page)

@@ -38,6 +38,9 @@ func merge(documents ...*huma.OpenAPI) ([]byte, error) {
 			return nil, err
 		}
 	}
+	if err := complete(all); err != nil {
+		return nil, err
+	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -1,0 +1,142 @@
+package docgen
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Swagger UI fills in what the document gives as an example or default; of a body
+// without an example, all members, with made-up values for those that have none. So
+// every body has an example, and what cannot be known beforehand is left empty. They
+// work in the order of the document, for somebody who follows the tour of the
+// README: ann has registered first and posted the sample, demo, of the welcome, next.
+
+type object = map[string]any
+
+// bodies are examples of request bodies, by method and path. Those of questions are
+// made from their parameters.
+var bodies = map[string]any{
+	"post /api/auth/register":         object{"username": "ann", "password": "correct horse battery"},
+	"post /api/auth/token":            object{"username": "ann", "password": "correct horse battery"},
+	"post /api/auth/refresh":          object{"refresh_token": ""},
+	"post /api/auth/password":         object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
+	"post /api/projects":              object{"name": "Shop"},
+	"post /api/projects/{id}/keys":    object{"name": "web shop", "scope": "ingest"},
+	"post /api/projects/{id}/members": object{"username": "demo", "role": "viewer"},
+	"post /api/events": []any{object{
+		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
+		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
+	}},
+}
+
+// exampleEvent is the id of an event that can be posted again and again, and then be
+// asked for.
+const exampleEvent = "25a4b866-040b-466f-945c-148e4720f511"
+
+const exampleLines = `{"event_id": "` + exampleEvent + `", "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item", "properties": {"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"}}
+`
+
+// parameters are examples of parameters by path and name. An id that only the
+// caller can know has none.
+var parameters = map[string]any{
+	"/api/projects/{id}/keys id":              1,
+	"/api/projects/{id}/keys/{key_id} id":     1,
+	"/api/projects/{id}/members id":           1,
+	"/api/projects/{id}/members/{user_id} id": 1,
+	"/api/stats/events/{event_id} event_id":   exampleEvent,
+}
+
+// aliases are other names of what has an example already; only one may be given.
+var aliases = []string{"from_date", "to_date", "properties_json"}
+
+// mandatory are required under this name or an alias, which the document cannot say.
+// Code that is generated from it should use the name.
+var mandatory = []string{"from", "to", "start_date", "end_date"}
+
+// examples are of parameters that share them in all questions.
+var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31"}
+
+// complete makes the page that shows the document work at the first click.
+func complete(document object) error {
+	schemas := document["components"].(object)["schemas"].(object)
+	for path, item := range document["paths"].(object) {
+		for method, value := range item.(object) {
+			operation, ok := value.(object)
+			if !ok {
+				continue
+			}
+			list, _ := operation["parameters"].([]any)
+			for _, p := range list {
+				completeParameter(path, p.(object))
+			}
+			if err := completeBody(method+" "+path, operation, schemas); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func completeParameter(path string, p object) {
+	name := p["name"].(string)
+	schema := p["schema"].(object)
+	example, ok := parameters[path+" "+name]
+	if !ok {
+		example, ok = examples[name]
+	}
+	if ok {
+		delete(schema, "examples")
+		p["example"] = example
+	}
+	switch {
+	case slices.Contains(aliases, name):
+		p["deprecated"] = true
+	case slices.Contains(mandatory, name):
+		p["required"] = true
+	}
+}
+
+func completeBody(operation string, value, schemas object) error {
+	body, ok := value["requestBody"].(object)
+	if !ok {
+		return nil
+	}
+	contents := body["content"].(object)
+	for kind, content := range contents {
+		content := content.(object)
+		switch example, ok := bodies[operation]; {
+		case kind == "application/x-ndjson":
+			content["example"] = exampleLines
+		case ok && kind != "application/octet-stream":
+			content["example"] = example
+		case strings.HasPrefix(operation, "post /api/stats/"):
+			reference, _ := content["schema"].(object)["$ref"].(string)
+			content["example"] = question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object))
+		case kind != "application/octet-stream":
+			return fmt.Errorf("%s has no example of its body", operation)
+		}
+	}
+	return nil
+}
+
+// question marks what a question requires, and returns it with nothing else.
+func question(schema object) object {
+	members := schema["properties"].(object)
+	example, required := object{}, []any{}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if slices.Contains(aliases, name) {
+			members[name].(object)["deprecated"] = true
+		}
+		if !slices.Contains(mandatory, name) {
+			continue
+		}
+		required = append(required, name)
+		example[name] = examples[name]
+	}
+	if len(required) > 0 {
+		schema["required"] = required
+	}
+	return example
+}
