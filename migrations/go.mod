@@ -2,6 +2,8 @@ module eventanalytics/migrations
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require github.com/pressly/goose/v3 v3.29.0
 
 require (

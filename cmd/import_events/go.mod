@@ -2,6 +2,8 @@ module eventanalytics/cmd/import_events
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	eventanalytics/pkg v0.0.0
 	github.com/alecthomas/kong v1.17.0

@@ -2,6 +2,8 @@ module eventanalytics/pkg/warehouse
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	eventanalytics/pkg v0.0.0
 	github.com/RoaringBitmap/roaring/v2 v2.30.0

@@ -2,6 +2,8 @@ module eventanalytics/services/account
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	eventanalytics/pkg v0.0.0
 	github.com/alexedwards/argon2id v1.0.0

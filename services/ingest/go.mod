@@ -2,6 +2,8 @@ module eventanalytics/services/ingest
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	eventanalytics/migrations v0.0.0
 	eventanalytics/pkg v0.0.0

@@ -2,6 +2,8 @@ module eventanalytics/services/syncworker
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	eventanalytics/pkg v0.0.0
 	eventanalytics/pkg/warehouse v0.0.0
