@@ -18,13 +18,14 @@ type object = map[string]any
 // bodies are examples of request bodies, by method and path. Those of questions are
 // made from their parameters.
 var bodies = map[string]any{
-	"post /api/auth/register":         object{"username": "ann", "password": "correct horse battery"},
-	"post /api/auth/token":            object{"username": "ann", "password": "correct horse battery"},
-	"post /api/auth/refresh":          object{"refresh_token": ""},
-	"post /api/auth/password":         object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
-	"post /api/projects":              object{"name": "Shop"},
-	"post /api/projects/{id}/keys":    object{"name": "web shop", "scope": "ingest"},
-	"post /api/projects/{id}/members": object{"username": "demo", "role": "viewer"},
+	"post /api/auth/register":          object{"username": "ann", "password": "correct horse battery"},
+	"post /api/auth/token":             object{"username": "ann", "password": "correct horse battery"},
+	"post /api/auth/refresh":           object{"refresh_token": ""},
+	"post /api/auth/password":          object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
+	"post /api/projects":               object{"name": "Shop"},
+	"post /api/projects/{id}/keys":     object{"name": "web shop", "scope": "ingest"},
+	"post /api/projects/{id}/members":  object{"username": "demo", "role": "viewer"},
+	"post /api/projects/{id}/transfer": object{"username": ""},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
@@ -41,11 +42,14 @@ const exampleLines = `{"event_id": "` + exampleEvent + `", "occurred_at": "2025-
 // parameters are examples of parameters by path and name. An id that only the
 // caller can know has none.
 var parameters = map[string]any{
-	"/api/projects/{id}/keys id":              1,
-	"/api/projects/{id}/keys/{key_id} id":     1,
-	"/api/projects/{id}/members id":           1,
-	"/api/projects/{id}/members/{user_id} id": 1,
-	"/api/stats/events/{event_id} event_id":   exampleEvent,
+	"/api/projects/{id}/invitations id":           1,
+	"/api/projects/{id}/invitations/{user_id} id": 1,
+	"/api/projects/{id}/keys id":                  1,
+	"/api/projects/{id}/keys/{key_id} id":         1,
+	"/api/projects/{id}/members id":               1,
+	"/api/projects/{id}/members/{user_id} id":     1,
+	"/api/projects/{id}/transfer id":              1,
+	"/api/stats/events/{event_id} event_id":       exampleEvent,
 }
 
 // aliases are other names of what has an example already; only one may be given.
