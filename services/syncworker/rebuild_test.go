@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -152,4 +153,26 @@ func TestUpgradeGoesOnBehindDamage(t *testing.T) {
 		require.Equal(t, s.Path == damaged.Path, s.RollUp == nil)
 	}
 	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()), "set aside")
+}
+
+// An old segment of large events is rewritten in pieces of as many bytes as a load has.
+func TestUpgradeIsBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	events := someEvents(2200, 1)
+	for i := range events {
+		events[i].Properties = `{"a":"` + strings.Repeat("x", 32_000) + `"}`
+	}
+	old, err := leader.builder.Write(t.Context(), 1, events, make([]uint32, len(events)), 1)
+	require.NoError(t, err)
+	require.NoError(t, manifest.Insert(t.Context(), pool, []segment.Segment{old}))
+	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, raw_bytes = NULL")
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	require.Len(t, live(t, leader), 2)
+	require.EqualValues(t, len(events), segment.EventsOf(live(t, leader)))
+	for _, s := range live(t, leader) {
+		require.Less(t, s.RawBytes, int64(65<<20))
+	}
+	require.Zero(t, value[int](t, pool, "SELECT count(*) FROM analytics.rewrites"))
 }

@@ -163,7 +163,8 @@ func rowGroup(events, rawBytes int64) int64 {
 	if events == 0 {
 		return maxRowGroup
 	}
-	return min(max(maxRowGroupBytes/(rawBytes/events+1), minRowGroup), maxRowGroup)
+	n := maxRowGroupBytes / (rawBytes/events + 1)
+	return min(max(n-n%minRowGroup, minRowGroup), maxRowGroup)
 }
 
 // copyTo writes the events of a relation, which are those of s, into a Parquet file.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -301,4 +302,38 @@ func TestOnlyDataIsRefused(t *testing.T) {
 		err := classify(t.Context(), &driver.Error{Type: kind})
 		require.Equal(t, refused, errors.Is(err, segment.ErrRefused), kind)
 	}
+}
+
+// DuckDB holds a row group in memory until it is written.
+func TestRowGroupsAreBoundedInBytes(t *testing.T) {
+	t.Parallel()
+	require.EqualValues(t, maxRowGroup, rowGroup(1_000_000, 300_000_000))
+	require.EqualValues(t, maxRowGroup, rowGroup(5, 0), "nobody knows")
+	require.EqualValues(t, maxRowGroup, rowGroup(0, 0))
+	require.EqualValues(t, minRowGroup, rowGroup(1000, 1000<<20))
+
+	cfg := testConfig(t)
+	b := newBuilder(t, cfg)
+	events := make([]event.Event, 2*minRowGroup+100)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: int64(i), UserID: "u", Type: "t", Properties: `{"a":"` + strings.Repeat("x", 32_600) + `"}`}
+	}
+	s := write(t, b, events...)
+	require.EqualValues(t, len(events)*(segment.EventOverhead+2+len(events[0].Properties)), s.RawBytes)
+	groups := func(path string) (n int) {
+		require.NoError(t, b.db.QueryRowContext(t.Context(), "SELECT count(DISTINCT row_group_id) FROM parquet_metadata("+quote(path)+")").Scan(&n))
+		return n
+	}
+	require.Equal(t, 3, groups(filepath.Join(cfg.Dir, s.Path)))
+	file := filepath.Join(cfg.Dir, "export.parquet")
+	_, err := Export(t.Context(), cfg, snapshot(s), 1, time.Time{}, time.Time{}, file)
+	require.NoError(t, err)
+	require.Equal(t, 3, groups(file))
+
+	merged, err := b.Merge(t.Context(), []segment.Segment{s}, 1_000_000, 1)
+	require.NoError(t, err)
+	require.Equal(t, s.RawBytes, merged[0].RawBytes)
+	raw, err := b.Measure(t.Context(), merged[0])
+	require.NoError(t, err)
+	require.Equal(t, s.RawBytes, raw)
 }

@@ -1,7 +1,8 @@
 // Package manifest has every statement of the warehouse and its worker on the
-// tables analytics.segments, analytics.sync_state and analytics.project_versions:
-// which files make up the warehouse, up to where the outbox is in them, who leads,
-// and whether garbage collection is held. It does not know DuckDB.
+// tables analytics.segments, analytics.rewrites, analytics.sync_state and
+// analytics.project_versions: which files make up the warehouse, which of them are
+// being rewritten, up to where the outbox is in them, who leads, and whether garbage
+// collection is held. It does not know DuckDB.
 //
 // The state is one row. Whatever changes the list of segments locks that row first
 // and raises its version, so that changes have an order and replicas see each.

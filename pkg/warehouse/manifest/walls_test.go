@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var statement = regexp.MustCompile(`(?i)\b(FROM|JOIN|INTO|UPDATE|TABLE|AS [a-z]+,)\s+analytics\.(segments|sync_state|project_versions)\b`)
+var statement = regexp.MustCompile(`(?i)\b(FROM|JOIN|INTO|UPDATE|TABLE|AS [a-z]+,)\s+analytics\.(segments|rewrites|sync_state|project_versions)\b`)
 
 // No other product code has statements on the manifest's tables, except the outbox's
 // on the state.

@@ -69,7 +69,7 @@ func requestBody(schemas huma.Registry) *huma.RequestBody {
 	}
 	properties := &huma.Schema{
 		OneOf:       []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}},
-		Description: "A JSON object of at most 32 KiB and 32 levels, or null; stored as sent. Numbers keep their digits, and must be finite as a 64-bit float",
+		Description: "A JSON object of at most 32 KiB and 32 levels, or null; stored as sent. Numbers keep their digits, and must be finite as a 64-bit float. The outermost keys of a project's events are bounded like its types (MAX_PROPERTY_NAMES), code too-many-properties",
 		Examples:    []any{map[string]any{"country": "PL", "price": 118.64}},
 	}
 	one := &huma.Schema{
@@ -87,7 +87,7 @@ func requestBody(schemas huma.Registry) *huma.RequestBody {
 				OneOf:       []*huma.Schema{{Type: huma.TypeInteger}, text("", "u-42")},
 				Description: "The integer 42 and the string \"42\" are the same user", Examples: []any{42},
 			},
-			"event_type":      text("What happened", "view_item"),
+			"event_type":      text("What happened. A project has at most so many different types (MAX_EVENT_TYPES, 10,000): an event with a further one is rejected, code too-many-event-types", "view_item"),
 			"properties":      properties,
 			"properties_json": {OneOf: properties.OneOf, Description: "Another name of properties; only one of them may be given"},
 		},
