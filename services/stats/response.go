@@ -44,6 +44,10 @@ func (r *response) encode(f format, a answer) error {
 	return nil
 }
 
+// unchunked is up to which length net/http would say it by itself, were the answer not
+// flushed.
+const unchunked = 2048
+
 // write answers the request.
 func (r *response) write(ctx huma.Context) {
 	defer r.release()
@@ -56,7 +60,7 @@ func (r *response) write(ctx huma.Context) {
 	ctx.SetHeader("ETag", r.tag)
 	ctx.SetHeader("Cache-Control", "private, no-cache")
 	ctx.AppendHeader("Vary", "Authorization, X-API-Key, Accept, X-Project, Accept-Encoding")
-	if r.stream == nil && r.status != http.StatusNotModified {
+	if r.stream == nil && len(r.body) <= unchunked && r.status != http.StatusNotModified {
 		ctx.SetHeader("Content-Length", strconv.Itoa(len(r.body)))
 	}
 	ctx.SetStatus(r.status)
