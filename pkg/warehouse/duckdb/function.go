@@ -72,12 +72,16 @@ func (holds) Config() driver.ScalarFuncConfig {
 	}
 }
 
+// checkEvery is how many events are evaluated before looking whether anyone still
+// waits: 2,048 large ones with many conditions take seconds.
+const checkEvery = 16
+
 // Executor returns what evaluates it.
 func (h holds) Executor() driver.ScalarFuncExecutor {
 	return driver.ScalarFuncExecutor{ChunkContextExecutor: h.execute}
 }
 
-func (h holds) execute(_ context.Context, state *driver.ChunkIteratorState) (err error) {
+func (h holds) execute(ctx context.Context, state *driver.ChunkIteratorState) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // or the process would end, in C
 			err = fmt.Errorf("evaluating a condition: %v", r)
@@ -109,6 +113,9 @@ func (h holds) execute(_ context.Context, state *driver.ChunkIteratorState) (err
 		return fmt.Errorf("writing results: %w", err)
 	}
 	for row := range properties.Len() {
+		if row%checkEvery == 0 && ctx.Err() != nil { // DuckDB would go on to the end of the vector
+			return ctx.Err()
+		}
 		text, _, err := properties.GetValueBorrowed(row) // "" for NULL
 		if err != nil {
 			return fmt.Errorf("reading properties: %w", err)
