@@ -61,7 +61,7 @@ func (in *Intake) once(ctx context.Context, project int64, batch *event.Batch, r
 	var result Result
 	var out store.Outcome
 	var added bool
-	err := in.store.InTx(ctx, func(tx pgx.Tx) error { // more than once, perhaps
+	err := in.store.InTx(ctx, project, func(tx pgx.Tx) error { // more than once, perhaps
 		result, added = Result{}, false
 		var err error
 		if result.Kept, err = o.Once.find(ctx, tx, project); err != nil || result.Kept != nil {

@@ -130,8 +130,16 @@ func (s *Store) commit(ctx context.Context, members []*member) {
 	}
 	for _, m := range members {
 		go func() {
+			defer close(m.done)
+			ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+			defer cancel()
+			give, err := s.places.take(ctx, m.project)
+			if err != nil {
+				m.err = err
+				return
+			}
+			defer give()
 			m.err = s.commitTogether(ctx, []*member{m})
-			close(m.done)
 		}()
 	}
 }
@@ -144,7 +152,7 @@ func (s *Store) commitTogether(ctx context.Context, members []*member) error {
 	for i, m := range members {
 		uploads[i] = &m.upload
 	}
-	return s.InTx(ctx, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if len(members) > 1 {
 			if _, err := tx.Exec(ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", groupPatience.Milliseconds())); err != nil {
 				return fmt.Errorf("setting the lock timeout: %w", err)

@@ -39,13 +39,14 @@ type Config struct {
 
 // Store writes batches.
 type Store struct {
-	pool  *pgxpool.Pool
-	group *group // nil without group commit
+	pool   *pgxpool.Pool
+	places *places
+	group  *group // nil without group commit
 }
 
 // New makes a Store.
 func New(cfg Config, pool *pgxpool.Pool) *Store {
-	s := &Store{pool: pool}
+	s := &Store{pool: pool, places: newPlaces(pool.Config().MaxConns)}
 	if cfg.GroupCommit {
 		s.group = &group{commit: s.commit}
 	}
@@ -62,7 +63,7 @@ func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atom
 		return s.group.add(ctx, project, batch)
 	}
 	var out Outcome
-	err := s.InTx(ctx, func(tx pgx.Tx) (err error) {
+	err := s.InTx(ctx, project, func(tx pgx.Tx) (err error) {
 		out, err = AddIn(ctx, tx, project, batch, atomic)
 		return err
 	})
@@ -93,9 +94,19 @@ func AddIn(ctx context.Context, tx pgx.Tx, project int64, batch *event.Batch, at
 // txAttempts bounds how often a transaction is tried that Postgres aborts.
 const txAttempts = 3
 
-// InTx runs do in a transaction and retries it when Postgres aborts it (deadlock,
-// serialization failure).
-func (s *Store) InTx(ctx context.Context, do func(pgx.Tx) error) error {
+// InTx runs do in a transaction of a project and retries it when Postgres aborts it
+// (deadlock, serialization failure). A project may have as many of them at a time as
+// half the connections.
+func (s *Store) InTx(ctx context.Context, project int64, do func(pgx.Tx) error) error {
+	give, err := s.places.take(ctx, project)
+	if err != nil {
+		return err
+	}
+	defer give()
+	return s.inTx(ctx, do)
+}
+
+func (s *Store) inTx(ctx context.Context, do func(pgx.Tx) error) error {
 	var err error
 	for range txAttempts {
 		err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {

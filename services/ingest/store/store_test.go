@@ -319,3 +319,40 @@ func TestRowsCutShortAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "1 events of the ledger are missing")
 	require.Empty(t, logged(t, pool, project))
 }
+
+// A project whose uploads wait for each other leaves connections to the others.
+func TestAProjectLeavesConnections(t *testing.T) {
+	t.Parallel()
+	pool := pgtest.New(t)
+	s := New(Config{GroupCommit: true}, pool)
+	busy := newEvent("1")
+	first, err := pool.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = AddIn(t.Context(), first, project, newBatch(busy), false)
+	require.NoError(t, err)
+	var waiting sync.WaitGroup
+	connections := int(pool.Config().MaxConns)
+	for range 2 * connections {
+		waiting.Go(func() {
+			out, err := s.Add(t.Context(), project, newBatch(newEvent("2"), busy), true)
+			if err != nil || out.Duplicates != 1 {
+				t.Errorf("%+v %v", out, err)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == int32(1+connections/2) }, wait, tick)
+	ctx, cancel := context.WithTimeout(t.Context(), wait)
+	defer cancel()
+	for _, atomic := range []bool{true, false} {
+		out, err := s.Add(ctx, project+1, newBatch(newEvent("1")), atomic)
+		require.NoError(t, err)
+		require.Equal(t, 1, out.Accepted)
+	}
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = s.Add(cancelled, project, newBatch(newEvent("1")), true)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, first.Commit(t.Context()))
+	waiting.Wait()
+	require.Empty(t, s.places.of)
+}
