@@ -328,6 +328,7 @@ func TestAProjectLeavesConnections(t *testing.T) {
 	busy := newEvent("1")
 	first, err := pool.Begin(t.Context())
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = first.Rollback(context.WithoutCancel(t.Context())) }) // or the pool could not close
 	_, err = AddIn(t.Context(), first, project, newBatch(busy), false)
 	require.NoError(t, err)
 	var waiting sync.WaitGroup
