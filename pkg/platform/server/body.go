@@ -3,8 +3,10 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -102,7 +104,7 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	b.asked = true
 	n, err := b.readUntil(earliest(time.Now().Add(patience), b.until), p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		// Or else net/http, which now waits for the client to hang up, would take the
 		// deadline for that.
 		_ = b.control.SetReadDeadline(time.Time{})
@@ -151,18 +153,13 @@ func (b *pacedBody) throwAway(ctx context.Context, n int64, most, patience time.
 	for b.err == nil && n > 0 && ctx.Err() == nil {
 		got, err := b.readUntil(earliest(time.Now().Add(patience), end), buffer)
 		n -= int64(got)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			_ = b.control.SetReadDeadline(time.Time{})
-		} else if timedOut(err) {
+		} else if errors.Is(err, os.ErrDeadlineExceeded) {
 			b.err = nil // it may still come
 			return
 		}
 	}
-}
-
-func timedOut(err error) bool {
-	timeout, ok := err.(interface{ Timeout() bool }) //nolint:errorlint // net's own
-	return ok && timeout.Timeout()
 }
 
 // earlyAnswer holds an answer back that is written before the body was read, until
@@ -200,7 +197,7 @@ func (a *earlyAnswer) WriteHeader(status int) {
 	}
 	a.begun, a.status = true, status
 	switch {
-	case a.body.err == io.EOF:
+	case errors.Is(a.body.err, io.EOF):
 		a.ResponseWriter.WriteHeader(status)
 	case a.body.err != nil: // the next request does not begin where the body broke off
 		a.Header().Set("Connection", "close")
@@ -250,7 +247,7 @@ func (a *earlyAnswer) finish() {
 // whole body has been read.
 func (a *earlyAnswer) release() error {
 	a.written = true
-	if a.body.err != io.EOF {
+	if !errors.Is(a.body.err, io.EOF) {
 		a.Header().Set("Connection", "close")
 	}
 	a.ResponseWriter.WriteHeader(a.status)
