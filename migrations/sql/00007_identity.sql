@@ -14,10 +14,10 @@ CREATE TABLE analytics.login_networks (
     PRIMARY KEY (user_id, hash)
 );
 
--- The form of the name in which look-alikes are equal. The account service fills it
--- in, also where it is NULL: in rows of earlier versions, or once its rules change.
+-- SHA-256 of the form of the name in which look-alikes are equal, which can be many
+-- times as long as the name. The account service fills it in, also where it is NULL: in rows of earlier versions, or once its rules change.
 -- Not unique: earlier versions admitted look-alikes, and they keep their names.
-ALTER TABLE analytics.users ADD COLUMN username_skeleton text;
+ALTER TABLE analytics.users ADD COLUMN username_skeleton bytea CHECK (length(username_skeleton) = 32);
 CREATE INDEX users_username_skeleton ON analytics.users (username_skeleton);
 CREATE INDEX users_without_skeleton ON analytics.users (id) WHERE username_skeleton IS NULL;
 

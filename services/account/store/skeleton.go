@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,14 +13,20 @@ import (
 )
 
 const (
-	lockSkeletonSQL = `SELECT pg_advisory_xact_lock(hashtextextended($1, hashtext('analytics.users')))`
+	lockSkeletonSQL = `SELECT pg_advisory_xact_lock(hashtextextended(encode($1, 'hex'), hashtext('analytics.users')))`
 	lookAlikeSQL    = `
 SELECT EXISTS (SELECT FROM analytics.users WHERE username_skeleton = $1 AND username_key <> $2)`
 )
 
+// skeletonOf is the form in which a name's skeleton is stored.
+func skeletonOf(username string) []byte {
+	sum := sha256.Sum256([]byte(naming.Skeleton(username)))
+	return sum[:]
+}
+
 // reserve refuses a name that looks like another user's. Until the transaction ends
 // nobody else can take one that looks like it.
-func reserve(ctx context.Context, tx pgx.Tx, skeleton, key string) error {
+func reserve(ctx context.Context, tx pgx.Tx, skeleton []byte, key string) error {
 	if _, err := tx.Exec(ctx, lockSkeletonSQL, skeleton); err != nil {
 		return err
 	}
@@ -40,7 +47,7 @@ const (
 	unfilledSQL = `SELECT id, username FROM analytics.users WHERE username_skeleton IS NULL ORDER BY id LIMIT $1`
 	fillSQL     = `
 UPDATE analytics.users AS u SET username_skeleton = f.skeleton
-FROM unnest($1::bigint[], $2::text[]) AS f (id, skeleton)
+FROM unnest($1::bigint[], $2::bytea[]) AS f (id, skeleton)
 WHERE u.id = f.id AND u.username_skeleton IS NULL`
 )
 
@@ -89,9 +96,9 @@ func (s *Store) fillSome(ctx context.Context) (int, error) {
 	if len(users) == 0 {
 		return 0, nil
 	}
-	ids, skeletons := make([]int64, len(users)), make([]string, len(users))
+	ids, skeletons := make([]int64, len(users)), make([][]byte, len(users))
 	for i, u := range users {
-		ids[i], skeletons[i] = u.ID, naming.Skeleton(u.Name)
+		ids[i], skeletons[i] = u.ID, skeletonOf(u.Name)
 	}
 	if _, err := s.pool.Exec(ctx, fillSQL, ids, skeletons); err != nil {
 		return 0, wrap("writing skeletons of user names", err)

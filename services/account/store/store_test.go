@@ -109,6 +109,8 @@ func TestUserNames(t *testing.T) {
 		"taken, as a sign":   {"℡", refusal.Conflict, "username-taken"},
 		"markup":             {`<b>'; DROP TABLE users;--`, 0, ""},
 		"right to left":      {"מרים", 0, ""},
+		"long skeletons":     {strings.Repeat("ﷺ", 150), 0, ""},
+		"of all kinds":       {strings.Repeat("ﷺﷻﷲﷱﷶﷰﷵ", 18), 0, ""},
 		"zero width":         {"an\u200bn", refusal.Invalid, "invalid-character"},
 		"soft hyphen":        {"an\u00adn", refusal.Invalid, "invalid-character"},
 		"Hangul filler":      {"\u3164", refusal.Invalid, "invalid-character"},

@@ -54,7 +54,7 @@ func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 		return User{}, err
 	}
 	var u User
-	key, skeleton := naming.Key(n.Username), naming.Skeleton(n.Username)
+	key, skeleton := naming.Key(n.Username), skeletonOf(n.Username)
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if err := reserve(ctx, tx, skeleton, key); err != nil {
 			return err
