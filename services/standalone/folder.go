@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/lockfile"
 )
@@ -48,6 +50,38 @@ func (o *Options) CheckInstance() error {
 		return fmt.Errorf("looking at DATA_DIR: %w", err)
 	}
 	return nil
+}
+
+// lowDisk is as much as Postgres may need for its next file, twice.
+const lowDisk = 32 << 20
+
+// freeBytes returns how much a folder's disk has left; known is false where nothing
+// can be said. A folder that does not exist yet is on its parent's disk.
+func freeBytes(dir string) (free uint64, known bool) {
+	for {
+		var fs unix.Statfs_t
+		err := unix.Statfs(dir, &fs)
+		if err == nil {
+			return fs.Bavail * uint64(fs.Bsize), true //nolint:gosec // a size
+		}
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, os.ErrNotExist) || parent == dir {
+			return 0, false
+		}
+		dir = parent
+	}
+}
+
+// welcomed reports whether the welcome was printed for this folder before, and notes
+// that it is now.
+func welcomed(dir string) bool {
+	path := filepath.Join(dir, "welcomed")
+	if _, err := os.Stat(path); err == nil {
+		return true
+	}
+	// If it cannot be noted, it is printed again.
+	_ = os.WriteFile(path, nil, 0o600)
+	return false
 }
 
 // secretBytes of randomness, written in hexadecimal.

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"go.uber.org/zap"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"eventanalytics/pkg/auth"
@@ -25,6 +27,10 @@ func Run(ctx context.Context, o Options, logs logging.Config, out io.Writer) err
 	err := run(ctx, o, logs, out)
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil // stopped while starting
+	}
+	if free, known := freeBytes(o.DataDir); err != nil && known && free < lowDisk {
+		// Postgres may not even have been able to log it.
+		return fmt.Errorf("the disk of DATA_DIR %s is full, %d bytes are free: free some space and start again (%w)", o.DataDir, free, err)
 	}
 	return err
 }
@@ -44,6 +50,9 @@ func run(ctx context.Context, o Options, logs logging.Config, out io.Writer) (er
 	}
 	if err := o.checkPort(ctx); err != nil {
 		return err
+	}
+	if free, known := freeBytes(o.DataDir); known && free < lowDisk {
+		log.Warn("the disk of DATA_DIR is almost full", zap.String("folder", o.DataDir), zap.Uint64("free_bytes", free))
 	}
 	lock, err := openFolder(o.DataDir)
 	if err != nil {

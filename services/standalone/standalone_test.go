@@ -21,6 +21,7 @@ import (
 
 	"eventanalytics/pkg/platform/freeport"
 	"eventanalytics/pkg/platform/logging"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/account/store"
 )
 
@@ -38,6 +39,7 @@ func testOptions(t *testing.T) Options {
 	return Options{
 		Port: freePort(t), DataDir: filepath.Join(t.TempDir(), "data"), MaxConns: 8,
 		MetricsAddr: net.JoinHostPort("127.0.0.1", strconv.Itoa(int(freePort(t)))),
+		Connections: server.ConnectionConfig{Max: 100, PerAddress: 100},
 	}
 }
 
@@ -144,8 +146,14 @@ func TestLifeOfTheStandalone(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(o.postgresDir(), "data", "postmaster.pid"))
 
 	// The same data again: the user is still there, and user 42 counts once.
+	first := r
 	r = start(t, o)
-	require.Contains(t, r.paste(t), `"dau":1`)
+	require.NotContains(t, r.text, "Your first event", "the welcome is printed once")
+	require.Contains(t, r.text, o.url()+"/docs")
+	server, err := os.ReadFile(filepath.Join(o.postgresDir(), "server.log"))
+	require.NoError(t, err)
+	require.NotRegexp(t, `ERROR: |FATAL: +the database system is starting up`, string(server), "of starts that are in order")
+	require.Contains(t, first.paste(t), `"dau":1`)
 	postmaster := postmaster(t, o)
 	require.NoError(t, syscall.Kill(postmaster, syscall.SIGQUIT))
 	require.ErrorContains(t, r.wait(t), "Postgres ended", "the reason")

@@ -67,6 +67,8 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 
 		level := zapcore.InfoLevel
 		switch {
+		case status == http.StatusServiceUnavailable && probe(route): // the check said why
+			level = s.unreadyLevel()
 		case status >= http.StatusInternalServerError:
 			level = zapcore.ErrorLevel
 		case probe(route):

@@ -17,6 +17,7 @@ import (
 	"github.com/labstack/echo/v5/middleware"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/platform/logging"
@@ -61,6 +62,7 @@ type Server struct {
 	states  map[string]func() string
 
 	draining atomic.Bool
+	started  atomic.Bool // it was ready once
 }
 
 // New returns the router of a service. Its own metrics go into registry, which
@@ -123,7 +125,7 @@ func (s *Server) ready(c *echo.Context) error {
 	for name, check := range s.checks {
 		states[name] = "ok"
 		if err := check(ctx); err != nil {
-			s.log.Warn("dependency is not ready", zap.String("dependency", name), zap.Error(err))
+			s.log.Log(s.unreadyLevel(), "dependency is not ready", zap.String("dependency", name), zap.Error(err))
 			states[name] = "unavailable"
 			status = http.StatusServiceUnavailable
 		}
@@ -135,7 +137,19 @@ func (s *Server) ready(c *echo.Context) error {
 		states["server"] = "draining"
 		status = http.StatusServiceUnavailable
 	}
+	if status == http.StatusOK {
+		s.started.Store(true)
+	}
 	return c.JSON(status, states)
+}
+
+// unreadyLevel is at which a service logs that it is not ready: while it starts, that
+// is as it should be.
+func (s *Server) unreadyLevel() zapcore.Level {
+	if s.started.Load() {
+		return zapcore.WarnLevel
+	}
+	return zapcore.InfoLevel
 }
 
 // Run serves on the configured address until ctx ends, then drains. background is

@@ -345,3 +345,25 @@ func TestLogNamesTheCaller(t *testing.T) {
 	require.EqualValues(t, 9, fields[logging.ProjectID])
 	require.NotContains(t, fmt.Sprint(fields), "topsecret")
 }
+
+// A service that is not ready yet, while it starts, is no error; nor is the probe
+// that finds it so later, since the check says why.
+func TestProbesOfAStartAreNoErrors(t *testing.T) {
+	t.Parallel()
+	s, logs := newServer(t, Config{})
+	down := errors.New("not read yet")
+	s.AddCheck("thing", func(context.Context) error { return down })
+	levels := func() (all []string) {
+		require.Equal(t, http.StatusServiceUnavailable, do(t, s, http.MethodGet, "/readyz", "").Code)
+		for _, entry := range logs.TakeAll() {
+			all = append(all, entry.Level.String()+" "+entry.Message)
+		}
+		return all
+	}
+	require.Equal(t, []string{"info dependency is not ready", "info request"}, levels())
+	down = nil
+	require.Equal(t, http.StatusOK, do(t, s, http.MethodGet, "/readyz", "").Code)
+	logs.TakeAll()
+	down = errors.New("gone")
+	require.Equal(t, []string{"warn dependency is not ready", "warn request"}, levels())
+}

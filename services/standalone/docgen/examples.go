@@ -57,7 +57,7 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 
 // mandatory are required under this name or an alias, which the document cannot say.
 // Code that is generated from it should use the name.
-var mandatory = []string{"from", "to", "start_date", "end_date"}
+var mandatory = []string{"from", "to", "start_date"}
 
 // examples are of parameters that share them in all questions.
 var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31"}
@@ -125,7 +125,7 @@ func completeBody(operation string, value, schemas object) error {
 	return nil
 }
 
-// question marks what a question requires, and returns it with nothing else.
+// question marks what a question requires, and returns an example of its period alone.
 func question(schema object) object {
 	members := schema["properties"].(object)
 	example, required := object{}, []any{}
@@ -133,11 +133,12 @@ func question(schema object) object {
 		if slices.Contains(aliases, name) {
 			members[name].(object)["deprecated"] = true
 		}
-		if !slices.Contains(mandatory, name) {
-			continue
+		if slices.Contains(mandatory, name) {
+			required = append(required, name)
 		}
-		required = append(required, name)
-		example[name] = examples[name]
+		if value, ok := examples[name]; ok {
+			example[name] = value
+		}
 	}
 	if len(required) > 0 {
 		schema["required"] = required

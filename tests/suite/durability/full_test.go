@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -169,4 +170,65 @@ func (s *service) wholeFiles(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+// TestStandaloneStartsOnAFullDisk starts the standalone again after its disk was
+// filled up: it says so, whether or not it can work, and works again once there is
+// room.
+func TestStandaloneStartsOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := newDir(t)
+	d, err := disk.Tmpfs(filepath.Join(dir, "disk"), 160<<20)
+	d = mounted(t, d, err)
+	port, err := stack.FreePort()
+	require.NoError(t, err)
+	url := fmt.Sprintf("http://127.0.0.1:%d", port)
+	start := func() *stack.Process {
+		p, err := stack.StandaloneProcess(t.Context(), filepath.Join(d.Dir, "data"), port)
+		require.NoError(t, err)
+		return p
+	}
+	ready := func(p *stack.Process) {
+		eventually(t, "the standalone is ready", func() error {
+			_, err := api.Anonymous(url, nil).Try(t.Context(), http.MethodGet, "/readyz", nil)
+			select {
+			case <-p.Ended():
+				require.Fail(t, "it ended", p.Log())
+			default:
+			}
+			return err
+		})
+	}
+	p := start()
+	ready(p)
+	require.NotContains(t, p.Log(), "ERROR")
+	require.NotContains(t, p.Log(), "WARN")
+	require.NoError(t, p.Stop())
+
+	for _, kill := range []bool{false, true} {
+		require.NoError(t, d.Fill())
+		// Its log would be on the full disk.
+		p, err := stack.Start(t.Context(), dir, fmt.Sprintf("full-%t", kill), []string{"DATA_DIR=" + filepath.Join(d.Dir, "data"), fmt.Sprintf("PORT=%d", port)}, standaloneBinary(t))
+		require.NoError(t, err)
+		require.Error(t, p.Wait(time.Minute))
+		require.Contains(t, p.Log(), "the disk of DATA_DIR is almost full")
+		require.Contains(t, p.Log(), "free some space and start again")
+		require.NoError(t, d.Free())
+
+		p = start()
+		ready(p)
+		if kill { // what Postgres has to recover needs room
+			require.NoError(t, p.Kill())
+			<-p.Ended()
+		} else {
+			require.NoError(t, p.Stop())
+		}
+	}
+}
+
+func standaloneBinary(t *testing.T) string {
+	t.Helper()
+	root, err := stack.Root()
+	require.NoError(t, err)
+	return filepath.Join(root, "bin", "standalone")
 }

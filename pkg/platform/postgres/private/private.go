@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/platform/lockfile"
@@ -313,13 +314,28 @@ func lastLines(text string) string {
 	return "\n  " + strings.Join(lines[max(0, len(lines)-20):], "\n  ")
 }
 
+var errStarting = errors.New("the server is starting")
+
+// says reports whether the server's own file has a status. Asking by connecting
+// would leave a FATAL in its log for each time that it was too early.
+func (s *Server) says(status string) bool {
+	// The status is on the eighth line, padded.
+	content, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	lines := strings.Split(string(content), "\n")
+	return err == nil && len(lines) > 7 && strings.TrimSpace(lines[7]) == status
+}
+
 // awaitReady waits until the server accepts connections (after a crash it
 // recovers first) and creates the database.
 func (s *Server) awaitReady(ctx context.Context) error {
 	for waited := time.Duration(0); ; waited += readyPause {
-		err := s.createDatabase(ctx)
-		if err == nil {
-			return nil
+		err := errStarting
+		if s.says("ready") {
+			err = s.createDatabase(ctx)
+		}
+		var refused *pgconn.PgError
+		if err == nil || errors.As(err, &refused) && refused.Code[:2] == "53" { // such as a full disk, which waiting does not help
+			return err
 		}
 		select {
 		case <-s.process.done:
