@@ -20,6 +20,19 @@ var document []byte
 // Document is the OpenAPI 3.1 document as JSON.
 func Document() []byte { return document }
 
+// loginFirst shows the login above the fields for keys: Swagger UI puts it below them,
+// whatever their order, and moves to the last of them.
+const loginFirst = `<style>.swagger-ui .modal-ux-content .auth-container { display: flex; flex-direction: column-reverse }</style>
+<script>
+new MutationObserver(() => {
+  const name = document.querySelector('#oauth_username:not([data-seen])')
+  if (!name) return
+  name.dataset.seen = true
+  name.focus({ preventScroll: true })
+  name.closest('.modal-ux-content').scrollTop = 0
+}).observe(document.documentElement, { childList: true, subtree: true })
+</script>`
+
 // Register adds /openapi.json and Swagger UI at /docs. All of the page's files are
 // served by this process.
 func Register(e *echo.Echo) {
@@ -33,8 +46,7 @@ func Register(e *echo.Echo) {
 		SettingsUI: map[string]string{
 			"tryItOutEnabled": "true",
 		},
-		// Swagger UI puts logins below the fields for keys, whatever their order.
-		AppendHead: "<style>.swagger-ui .modal-ux-content .auth-container { display: flex; flex-direction: column-reverse }</style>",
+		AppendHead: loginFirst,
 	}))
 	e.Match(server.Get, "/docs", page)
 	e.Match(server.Get, "/docs/*", page)

@@ -76,11 +76,13 @@ func TestDocsWorkAtTheFirstClick(t *testing.T) {
 	}
 }
 
-// The login comes first, and names other than the usual ones are not filled in.
+// The login comes first, and is where the cursor is.
 func TestDocsPage(t *testing.T) {
 	onEach(t, func(t *testing.T, s *stack.Stack) {
 		c := api.Anonymous(s.URL, nil)
-		require.Contains(t, string(c.Get(t, "/docs").Body), "column-reverse")
+		page := string(c.Get(t, "/docs").Body)
+		require.Contains(t, page, "column-reverse")
+		require.Contains(t, page, "#oauth_username")
 	})
 }
 
