@@ -161,7 +161,7 @@ func split(err error) []error {
 		return []error{err}
 	}
 	var all []error
-	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() { //nolint:errorlint // not what is inside it
+	for _, one := range err.(interface{ Unwrap() []error }).Unwrap() {
 		all = append(all, split(one)...)
 	}
 	return all
