@@ -60,16 +60,18 @@ FROM snapshot
 LEFT JOIN (SELECT * FROM sized WHERE n <= $3 AND (n = 1 OR total <= $4 AND total_bytes <= $5)) AS r ON true
 ORDER BY r.xid, r.seq`
 
-// maxBytes bounds the payloads of one Tail: events may have 32 KiB each, so a bound on
-// their number alone would admit gigabytes. A load holds them about ten times at its
-// peak: as text, decoded, in the roll-up and in DuckDB. (octet_length reads the length
-// without decompressing.)
-const maxBytes = 64 << 20
+// Bounds of what one Tail reads.
+type Bounds struct {
+	Rows, Events int
+	// Bytes of payload: events may have 32 KiB each, so a bound on their number alone
+	// would admit gigabytes. (octet_length reads the length without decompressing.)
+	Bytes int64
+}
 
-// Tail reads settled rows after a position: at most maxRows, and at most maxEvents and
-// 64 MiB in total unless the first row alone has more.
-func Tail(ctx context.Context, db Querier, after Position, maxRows, maxEvents int) (Batch, error) {
-	rows, err := db.Query(ctx, tailSQL, strconv.FormatUint(after.XID, 10), after.Seq, maxRows, maxEvents, maxBytes)
+// Tail reads settled rows after a position, within bounds unless the first row alone
+// has more events or bytes.
+func Tail(ctx context.Context, db Querier, after Position, most Bounds) (Batch, error) {
+	rows, err := db.Query(ctx, tailSQL, strconv.FormatUint(after.XID, 10), after.Seq, most.Rows, most.Events, most.Bytes)
 	if err != nil {
 		return Batch{}, fmt.Errorf("tailing the outbox: %w", err)
 	}

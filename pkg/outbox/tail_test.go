@@ -39,9 +39,11 @@ func mustAppend(t *testing.T, pool *pgxpool.Pool, n int) Position {
 	return p
 }
 
+var generous = Bounds{Rows: 100, Events: 1_000_000, Bytes: 8 << 20}
+
 func mustTail(t *testing.T, pool *pgxpool.Pool, after Position) Batch {
 	t.Helper()
-	b, err := Tail(t.Context(), pool, after, 100, 1_000_000)
+	b, err := Tail(t.Context(), pool, after, generous)
 	require.NoError(t, err)
 	return b
 }
@@ -102,7 +104,7 @@ func TestTailLosesNothing(t *testing.T) {
 	seen := map[int64]bool{}
 	position := start
 	for done := false; ; {
-		b, err := Tail(t.Context(), pool, position, 7, 1_000_000)
+		b, err := Tail(t.Context(), pool, position, Bounds{Rows: 7, Events: 1_000_000, Bytes: 64 << 20})
 		require.NoError(t, err)
 		for _, row := range b.Rows {
 			require.Positive(t, row.Compare(position))
@@ -140,7 +142,7 @@ func TestTailBoundsBatches(t *testing.T) {
 		{all[2], 100, 1, 1, true}, // however big
 		{all[3], 100, 1, 0, true},
 	} {
-		b, err := Tail(t.Context(), pool, tc.after, tc.rows, tc.events)
+		b, err := Tail(t.Context(), pool, tc.after, Bounds{Rows: tc.rows, Events: tc.events, Bytes: 64 << 20})
 		require.NoError(t, err)
 		require.Len(t, b.Rows, tc.n, "%+v", tc)
 		require.Equal(t, tc.drained, b.Drained, "%+v", tc)
@@ -206,7 +208,7 @@ func TestCreatePartitionsKeepsAMonthAhead(t *testing.T) {
 func TestTailIsBoundedByBytes(t *testing.T) {
 	pool := pgtest.New(t)
 	_, err := pool.Exec(t.Context(), `INSERT INTO analytics.outbox (project_id, events, payload)
-		SELECT 1, 1, repeat('x', $1) FROM generate_series(1, 3)`, maxBytes/2)
+		SELECT 1, 1, repeat('x', $1) FROM generate_series(1, 3)`, generous.Bytes/2)
 	require.NoError(t, err)
 	var b Batch
 	require.Eventually(t, func() bool {

@@ -140,7 +140,7 @@ func TestFencedLeaderCannotCommit(t *testing.T) {
 	require.Equal(t, before, visible(t, cfg, pool, 1))
 	require.ErrorIs(t, stale.maintenance.Collector.Collect(t.Context()), manifest.ErrFenced)
 	require.ErrorIs(t, stale.compactAll(t.Context()), manifest.ErrFenced)
-	idle := load.New(load.Config{Rows: 1, Events: 1}, load.Deps{Pool: pgtest.New(t), Term: stale.term})
+	idle := load.New(load.Config{Bounds: outbox.Bounds{Rows: 1, Events: 1, Bytes: 1}}, load.Deps{Pool: pgtest.New(t), Term: stale.term})
 	require.Eventually(t, func() bool { // an outbox without rows: it notes completeness
 		_, err := idle.Once(t.Context())
 		if err != nil {

@@ -38,7 +38,7 @@ func testConfig(t *testing.T) Config {
 			Dir: t.TempDir(), MemoryLimit: "512MiB", Threads: 2, MaxQueries: 2, QueryTimeout: 30 * time.Second,
 			PollInterval: 50 * time.Millisecond, GracePeriod: time.Hour,
 		},
-		Lease: time.Minute, PollInterval: 20 * time.Millisecond, LoadInterval: time.Millisecond, LoadRows: 1000, LoadEvents: 10_000, UserCache: 1000,
+		Lease: time.Minute, PollInterval: 20 * time.Millisecond, LoadInterval: time.Millisecond, LoadRows: 1000, LoadEvents: 10_000, LoadBytes: 64 << 20, UserCache: 1000,
 		CompactSegments: 8, SegmentEvents: 1000, MergeBytes: 512 << 20, MergeRollUps: 64 << 20, CollectInterval: 10 * time.Minute, OutboxRetention: 7 * 24 * time.Hour,
 	}
 }

@@ -15,9 +15,12 @@ import (
 
 // The settings that are derived from the limit unless the environment has them.
 const (
-	DuckDBSetting  = "WAREHOUSE_MEMORY_LIMIT"
-	rollUpsSetting = "WAREHOUSE_ROLLUP_BYTES"
-	goSetting      = "GOMEMLIMIT"
+	DuckDBSetting       = "WAREHOUSE_MEMORY_LIMIT"
+	rollUpsSetting      = "WAREHOUSE_ROLLUP_BYTES"
+	loadSetting         = "WORKER_LOAD_BYTES"
+	mergeSetting        = "WORKER_MERGE_BYTES"
+	mergeRollUpsSetting = "WORKER_MERGE_ROLLUP_BYTES"
+	goSetting           = "GOMEMLIMIT"
 )
 
 const (
@@ -28,6 +31,11 @@ const (
 	maxRollUps = 1024 * mib
 	// least is what each of them gets however little there is.
 	least = 64 * mib
+	// What the worker reads at a time, as a share of what it is held in, and at most:
+	// docs/adr/0022 has what each takes.
+	loadShare, maxLoad                 = 20, 64 * mib // of Go's
+	mergeShare, maxMerge               = 5, 256 * mib // of DuckDB's
+	mergeRollUpsShare, maxMergeRollUps = 40, 32 * mib // of Go's
 )
 
 // Needs is what lives in a process beside Go's heap.
@@ -87,8 +95,11 @@ func (p Plan) Settings() map[string]string {
 		return nil
 	}
 	return map[string]string{
-		DuckDBSetting:  strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
-		rollUpsSetting: strconv.FormatInt(p.RollUps, 10),
+		DuckDBSetting:       strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
+		rollUpsSetting:      strconv.FormatInt(p.RollUps, 10),
+		loadSetting:         strconv.FormatInt(min(p.Go/loadShare, maxLoad), 10),
+		mergeSetting:        strconv.FormatInt(min(p.DuckDB/mergeShare, maxMerge), 10),
+		mergeRollUpsSetting: strconv.FormatInt(min(p.Go/mergeRollUpsShare, maxMergeRollUps), 10),
 	}
 }
 

@@ -43,6 +43,18 @@ func TestPartsFit(t *testing.T) {
 	}
 }
 
+// What the worker reads at a time shrinks with what it may take.
+func TestSettings(t *testing.T) {
+	require.Empty(t, Divide(gib, Needs{}, Given{}).Settings())
+	require.Equal(t, map[string]string{
+		DuckDBSetting: "1280MiB", rollUpsSetting: "671088640", loadSetting: "67108864", mergeSetting: "268435456", mergeRollUpsSetting: "33554432",
+	}, Divide(3*gib, Needs{DuckDBs: 1}, Given{}).Settings())
+	require.Equal(t, map[string]string{
+		DuckDBSetting: "320MiB", rollUpsSetting: "167772160", loadSetting: "16777216", mergeSetting: "67108864", mergeRollUpsSetting: "8388608",
+	}, Divide(768*mib, Needs{DuckDBs: 1}, Given{}).Settings())
+	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1}, Given{}).Settings()[mergeSetting], "268435456")
+}
+
 func TestBytes(t *testing.T) {
 	for text, want := range map[string]int64{
 		"2GiB": 2 * gib, "512mib": 512 * mib, "1.5 GB": 1_500_000_000, "1000": 1000, "": 0, "80%": 0, "-1GB": 0, "much": 0, "9e99TB": 0,

@@ -42,8 +42,8 @@ const (
 
 // Config of a Loader.
 type Config struct {
-	// Rows and Events are the maximum of one load.
-	Rows, Events int
+	// Bounds are the maximum of one load.
+	Bounds outbox.Bounds
 	// Interval is the minimum time from one load to the next when there is no backlog.
 	Interval time.Duration
 	// Poll is how often the outbox is looked at when no notification comes.
@@ -136,7 +136,7 @@ func (l *Loader) Run(ctx context.Context) error {
 // there is.
 func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 	began := time.Now()
-	batch, err := outbox.Tail(ctx, l.deps.Pool, l.position, l.cfg.Rows, l.cfg.Events)
+	batch, err := outbox.Tail(ctx, l.deps.Pool, l.position, l.cfg.Bounds)
 	if err != nil {
 		return false, err
 	}
