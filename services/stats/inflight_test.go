@@ -3,9 +3,11 @@ package stats
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,4 +114,51 @@ func TestAnswersAreBoundedAsTheyAreWritten(t *testing.T) {
 		require.NotEmpty(t, r.body)
 	}
 	require.Zero(t, a.inFlight.Used())
+}
+
+// TestLongAnswersAtATime: those who ask for the longest answers there are wait for each
+// other, some in vain, and other projects for none of them.
+func TestLongAnswersAtATime(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, func(c *Config) { c.Warehouse.RollUpBytes = 1 << 30 }).run(t)
+	events := make([]event.Event, 50)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: at("2025-08-04T00:00:00Z"), UserID: "u", Type: strings.Repeat("😀", 198) + fmt.Sprint(10+i)}
+	}
+	a.publish(t, 1, events...)
+	a.publish(t, 2, august()...)
+	a.visible(t)
+	const hours = "/api/stats/events?interval=hour&by=event_type&fill=zero&to=2025-08-31&from="
+	require.Equal(t, "422 /problems/answer-too-long to", a.get(t, 1, hours+"2024-07-01").refused(t))
+	var asked sync.WaitGroup
+	var most int64
+	for i := range 8 {
+		asked.Go(func() {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+fmt.Sprintf("%s2025-07-%02d", hours, 7+i), nil)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			req.Header.Set("Authorization", "Bearer "+a.keys[1])
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer resp.Body.Close()
+			_, err = io.Copy(io.Discard, resp.Body)
+			if err != nil || resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+				t.Error(resp.Status, err)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { asked.Wait(); close(done) }()
+	for range 50 {
+		require.Equal(t, http.StatusOK, a.get(t, 2, "/api/stats/dau?from=2025-08-04&to=2025-08-06", "Cache-Control", "no-store").StatusCode)
+		most = max(most, a.inFlight.Used())
+	}
+	<-done
+	require.LessOrEqual(t, most, int64(512<<20))
+	require.Eventually(t, func() bool { return a.inFlight.Used() == 0 }, 5*time.Second, time.Millisecond)
 }

@@ -98,6 +98,8 @@ func TestBadParameters(t *testing.T) {
 	for _, body := range []string{"", "{", `{"from":"2025-08-01","from":"2025-08-02"}`} {
 		require.Equal(t, http.StatusBadRequest, a.post(t, 1, "/api/stats/dau", body).StatusCode, body)
 	}
+	long := `{` + jsonDays + `"segment":"` + strings.Repeat(`\u00e9`, 30<<10) + `"}`
+	require.Equal(t, "413 /problems/request-entity-too-large ", a.post(t, 1, "/api/stats/dau", long).refused(t))
 	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau", "[]").StatusCode)
 	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau?from=2025-08-01", `{`+jsonDays+`"fill":"zero"}`).StatusCode)
 	a.post(t, 1, "/api/stats/dau", `{`+jsonDays+`"timezone":null}`).ok(t) // null is absent

@@ -10,6 +10,7 @@ import (
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/question"
 )
 
@@ -68,6 +69,7 @@ func operation(api huma.API, d question.Definition, method string) huma.Operatio
 		op.OperationID += "-post"
 		op.Summary += " (parameters as JSON)"
 		op.DefaultStatus = http.StatusOK
+		op.MaxBodyBytes = inflight.RequestBytes
 		op.Errors = append(op.Errors, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	return op

@@ -14,8 +14,9 @@ import (
 var ErrBusy = errors.New("too many answers are being computed or sent")
 
 const (
-	// RequestBytes is what a request counts for until it is answered, whatever it asks.
-	RequestBytes = 64 << 10
+	// RequestBytes is what a request counts for until it is answered, whatever it asks. Its
+	// body may be as long: it is held until then, too.
+	RequestBytes = 128 << 10
 	// smallBytes is what a computation may take before it counts as a large one.
 	smallBytes = 1 << 20
 )
