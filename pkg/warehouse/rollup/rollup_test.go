@@ -406,14 +406,16 @@ func TestProjectsShareWhatIsRemembered(t *testing.T) {
 		return made
 	}
 	first, second := &memo{&all, &atomic.Int64{}}, &memo{&all, &atomic.Int64{}}
-	days := fill(first, maxAllRemembered/maxRemembered)
-	require.EqualValues(t, maxAllRemembered/2, all.Load(), "half, alone")
-	require.Len(t, days[0].counts, maxRemembered)
-	require.Empty(t, days[len(days)-1].counts)
-	others := fill(second, 10)
-	require.EqualValues(t, 10*maxRemembered, second.own.Load())
-	runtime.KeepAlive(days)
-	days = nil
+	var others []*day
+	func() {
+		days := fill(first, maxAllRemembered/maxRemembered)
+		require.EqualValues(t, maxAllRemembered/2, all.Load(), "half, alone")
+		require.Len(t, days[0].counts, maxRemembered)
+		require.Empty(t, days[len(days)-1].counts)
+		others = fill(second, 10)
+		require.EqualValues(t, 10*maxRemembered, second.own.Load())
+		runtime.KeepAlive(days)
+	}()
 	require.Eventually(t, func() bool { runtime.GC(); return first.own.Load() == 0 }, 10*time.Second, time.Millisecond)
 	require.EqualValues(t, 10*maxRemembered, all.Load())
 	runtime.KeepAlive(others)
