@@ -55,7 +55,7 @@ func TestClocksThatGoBackOverMidnight(t *testing.T) {
 	d := w.data(t, 1, time.UnixMicro(at("2006-12-01T00:00:00Z")))
 	d.snapshot.CompleteUntil = d.now
 
-	require.Equal(t, [][]any{{"2006-10-28", 2}, {"2006-10-29", 2}}, d.rows(t, question.DAU{Days: days, Scope: scope}))
+	require.Equal(t, [][]any{{"2006-10-28", 2, false}, {"2006-10-29", 2, false}}, d.rows(t, question.DAU{Days: days, Scope: scope}))
 	two := question.Retention{StartDate: days.From, EndDate: days.To, Granularity: calendar.Day, Windows: 2, Scope: scope}
 	one := two
 	one.EndDate, one.Windows = days.From, 1
