@@ -123,3 +123,20 @@ func TestHold(t *testing.T) {
 		require.EqualValues(t, 12*mib, b.Used())
 	}
 }
+
+// TestLargeOnes: as the service is set up, a project may compute two of the largest
+// answers at a time, and the next project has room for one more.
+func TestLargeOnes(t *testing.T) {
+	t.Parallel()
+	const largest = 128 * mib
+	b := NewBudget(640*mib, largest, time.Millisecond)
+	for range 100 {
+		_, err := b.Request(1)
+		require.NoError(t, err)
+	}
+	for range 2 {
+		require.NoError(t, b.Hold(1).Grow(t.Context(), largest))
+	}
+	require.ErrorIs(t, b.Hold(1).Grow(t.Context(), largest), ErrBusy)
+	require.NoError(t, b.Hold(2).Grow(t.Context(), largest))
+}
