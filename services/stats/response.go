@@ -92,8 +92,8 @@ type patience struct {
 	rate  int64         // bytes a second, on average, that it must take after that
 }
 
-// readRate is the rate of 2 Mbit/s.
-const readRate = 256 << 10
+// readRate is half a megabit a second: slow, but a client on a bad line gets there.
+const readRate = 64 << 10
 
 // patient writes to a client that may be slow, but not for too long.
 type patient struct {

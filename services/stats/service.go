@@ -39,7 +39,7 @@ type Config struct {
 	Warehouse warehouse.Config
 
 	AnswerBytes int64         `env:"STATS_ANSWER_BYTES" envDefault:"671088640" doc:"Maximum memory of all answers that are being computed or sent, at least 402653184. A project may hold as much as it leaves free; what has no room waits for 5 s and is answered 503"`
-	ReadGrace   time.Duration `env:"STATS_READ_GRACE" envDefault:"30s" doc:"How long a client may leave its answer unread. From then on it must take 256 KiB a second on average, or is disconnected"`
+	ReadGrace   time.Duration `env:"STATS_READ_GRACE" envDefault:"30s" doc:"How long a client may leave its answer unread. From then on it must take 64 KiB a second on average, or is disconnected"`
 	CacheBytes  int64         `env:"STATS_CACHE_BYTES" envDefault:"67108864" doc:"Maximum memory for answers cached until their project's data change; 0 caches none"`
 }
 
