@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,8 @@ type Gateway struct {
 	// does in Docker when it is too old to do so for a group.
 	Ungrouped bool
 	Server    string // added to the server block, as from gateway.d
+	// Under starts nginx through a command that becomes it.
+	Under []string
 	// PerAddress is CONNECTIONS_PER_ADDRESS, by default that of the compose file.
 	PerAddress int
 }
@@ -102,7 +105,8 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	if err := os.Remove(pid); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("removing the mark of an earlier nginx: %w", err)
 	}
-	p, err := Start(ctx, dir, "nginx", nil, program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	command := append(slices.Clone(g.Under), program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	p, err := Start(ctx, dir, "nginx", nil, command[0], command[1:]...)
 	if err != nil {
 		return nil, err
 	}

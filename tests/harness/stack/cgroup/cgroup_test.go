@@ -1,0 +1,37 @@
+package cgroup_test
+
+import (
+	"errors"
+	"os/exec"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/tests/harness/stack/cgroup"
+)
+
+func TestGroup(t *testing.T) {
+	g, err := cgroup.New("analytics-test", 64<<20)
+	if errors.Is(err, cgroup.ErrUnable) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, g.Close()) })
+
+	run := func(script string) error {
+		c := append(g.Command(), "sh", "-c", script)
+		return exec.CommandContext(t.Context(), c[0], c[1:]...).Run()
+	}
+	require.NoError(t, run("true"))
+	kills, err := g.Kills()
+	require.NoError(t, err)
+	require.Zero(t, kills)
+
+	require.Error(t, run("exec dd if=/dev/zero of=/dev/null bs=200M count=1")) // a buffer of 200 MiB
+	kills, err = g.Kills()
+	require.NoError(t, err)
+	require.Positive(t, kills)
+	peak, err := g.Peak()
+	require.NoError(t, err)
+	require.InDelta(t, 64<<20, peak, 1<<20)
+}
