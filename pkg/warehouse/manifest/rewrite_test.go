@@ -80,7 +80,7 @@ func TestRewriteThatWasCutShort(t *testing.T) {
 		require.EqualValues(t, 1, unfinished(), "until then nobody knows how it ends")
 		note, err = l.BeginRewrite(t.Context(), all[2:]) // others, with one of the same
 		require.NoError(t, err)
-		in, ids = all[2:], idsOf(all[2:])
+		ids = idsOf(all[2:])
 	}
 
 	// A note of segments that are gone means nothing.
