@@ -61,11 +61,12 @@ func (h *Hold) Done(rows int64) {
 	h.paid = kept
 }
 
-// Share makes n the number of those who use the rows, once the computation is done.
+// Share begins n uses of the rows, by those who waited for the computation. It may be
+// none. Others, who found the rows in the cache, may have begun theirs before.
 func (h *Hold) Share(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.users = n
+	h.users += n
 	h.settle()
 }
 
@@ -73,8 +74,8 @@ func (h *Hold) Share(n int) {
 func (h *Hold) Use(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.users == 0 && h.rows > 0 {
-		if err := h.budget.take(ctx, h.project, h.rows); err != nil {
+	if owed := h.rows - h.paid; owed > 0 {
+		if err := h.budget.take(ctx, h.project, owed); err != nil {
 			return err
 		}
 		h.paid = h.rows

@@ -114,6 +114,21 @@ func TestHold(t *testing.T) {
 	require.ErrorIs(t, h.Use(gone), context.Canceled)
 	require.EqualValues(t, 12*mib, b.Used())
 
+	// From the cache, before those who waited for it have their share.
+	b.give(1, 12*mib)
+	b.patience = time.Millisecond
+	h = b.Hold(1)
+	require.NoError(t, h.Grow(t.Context(), 2*mib))
+	h.Done(2 * mib)
+	require.NoError(t, h.Use(t.Context()))
+	require.EqualValues(t, 2*mib, b.Used())
+	h.Share(1)
+	h.Release()
+	require.EqualValues(t, 2*mib, b.Used())
+	h.Release()
+	require.Zero(t, b.Used())
+	require.NoError(t, b.take(t.Context(), 1, 12*mib))
+
 	// One that nobody waits for any more, and one that failed.
 	for _, n := range []int64{2 * mib, 0} {
 		h = b.Hold(2)
