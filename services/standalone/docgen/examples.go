@@ -25,7 +25,7 @@ var bodies = map[string]any{
 	"post /api/projects":               object{"name": "Shop"},
 	"post /api/projects/{id}/keys":     object{"name": "web shop", "scope": "ingest"},
 	"post /api/projects/{id}/members":  object{"username": "demo", "role": "viewer"},
-	"post /api/projects/{id}/transfer": object{"username": ""},
+	"post /api/projects/{id}/transfer": object{"username": "demo"},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
