@@ -48,7 +48,6 @@ var parameters = map[string]any{
 	"/api/projects/{id}/keys/{key_id} id":         1,
 	"/api/projects/{id}/members id":               1,
 	"/api/projects/{id}/members/{user_id} id":     1,
-	"/api/projects/{id}/transfer id":              1,
 	"/api/stats/events/{event_id} event_id":       exampleEvent,
 }
 
