@@ -27,6 +27,7 @@ type Progress struct {
 	terminal bool
 	stop     chan struct{}
 	stopped  sync.WaitGroup
+	closed   sync.Once
 
 	mu    sync.Mutex
 	step  step
@@ -157,14 +158,16 @@ func (p *Progress) Aside(print func()) {
 	print()
 }
 
-// Close removes the bar; nothing is shown after it.
+// Close removes the bar; nothing is shown after it. A second Close does nothing.
 func (p *Progress) Close() {
 	if p == nil {
 		return
 	}
-	close(p.stop)
-	p.stopped.Wait()
-	p.clear()
+	p.closed.Do(func() {
+		close(p.stop)
+		p.stopped.Wait()
+		p.clear()
+	})
 }
 
 func (p *Progress) clear() {

@@ -43,6 +43,7 @@ func TestLinesInALog(t *testing.T) {
 		}
 	}
 	p.Close()
+	p.Close() // before a summary, and deferred
 	require.NoError(t, w.Close())
 	require.Contains(t, seen, "damaged: a")
 	require.NotContains(t, strings.Join(seen, ""), "\r")
