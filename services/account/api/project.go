@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/account/store"
 )
 
@@ -29,6 +30,14 @@ func listed[T any](rows []T, err error) (*list[T], error) {
 // InProject is embedded in the input of operations on one project.
 type InProject struct {
 	ID int64 `path:"id" minimum:"1" doc:"Id of the project"`
+}
+
+// Resolve refuses a query that huma lets pass.
+func (InProject) Resolve(ctx huma.Context) []error {
+	if p := server.CheckQuery(ctx); p != nil {
+		return []error{p}
+	}
+	return nil
 }
 
 func (h *handlers) registerProjects(api huma.API) {

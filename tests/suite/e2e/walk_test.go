@@ -263,12 +263,18 @@ func (w *walker) values(t *testing.T) object {
 		v["username"] = "walker-" + newID()
 	case "set-member":
 		v["username"], v["role"] = w.other.Username, w.oneOf("editor", "viewer")
+	case "withdraw-invitation":
+		v["user_id"] = float64(invite(t, w.c, w.c.Project, w.other))
+	case "accept-invitation", "decline-invitation":
+		invite(t, w.other, w.other.Project, w.c)
+		v["id"] = float64(w.other.Project)
 	case "remove-member":
-		var member struct {
-			ID float64 `json:"user_id"`
-		}
-		w.c.Post(t, w.c.ProjectPath("members"), object{"username": w.other.Username, "role": "viewer"}).Is(t, 200, "").Decode(t, &member)
-		v["user_id"] = member.ID
+		v["user_id"] = float64(join(t, w.c, w.c.Project, w.other))
+	case "transfer-project": // each time another one, and not the user's own
+		var shop client.Project
+		w.c.Post(t, "/api/projects", object{"name": "Shop"}).Is(t, 201, "").Decode(t, &shop)
+		join(t, w.c, shop.ID, w.other)
+		v["id"], v["username"] = float64(shop.ID), w.other.Username
 	case "revoke-key":
 		_, id := w.c.Key(t, "read")
 		v["key_id"] = float64(id)
@@ -279,4 +285,30 @@ func (w *walker) values(t *testing.T) object {
 		v["event_id"] = w.event
 	}
 	return v
+}
+
+// invite leaves an open invitation to a project of the owner, also to somebody who was
+// a member, and returns the id of who is invited.
+func invite(t *testing.T, owner *caller, project int64, who *caller) (user int64) {
+	t.Helper()
+	members := fmt.Sprintf("/api/projects/%d/members", project)
+	for {
+		var member struct {
+			ID int64 `json:"user_id"`
+		}
+		a := owner.Post(t, members, object{"username": who.Username, "role": "viewer"}).Decode(t, &member)
+		if a.Status == http.StatusAccepted {
+			return member.ID
+		}
+		a.Is(t, http.StatusOK, "")
+		owner.Do(t, http.MethodDelete, fmt.Sprintf("%s/%d", members, member.ID), nil).Is(t, http.StatusNoContent, "")
+	}
+}
+
+// join is invite with the invitation accepted.
+func join(t *testing.T, owner *caller, project int64, who *caller) (user int64) {
+	t.Helper()
+	user = invite(t, owner, project, who)
+	who.Do(t, http.MethodPost, fmt.Sprintf("/api/invitations/%d/accept", project), nil).Is(t, http.StatusOK, "")
+	return user
 }
