@@ -9,23 +9,27 @@ import (
 
 // Swagger UI fills in what the document gives as an example or default; of a body
 // without an example, all members, with made-up values for those that have none. So
-// every body has an example, and what cannot be known beforehand is left empty. They
+// every body has an example, and what cannot be known beforehand is toFillIn. They
 // work in the order of the document, for somebody who follows the tour of the
 // README: ann has registered first and posted the sample, demo, of the welcome, next.
 
 type object = map[string]any
+
+// toFillIn stands for what only the caller knows. It is as long as any text has to be:
+// clients refuse a document with examples that its own schemas do not allow.
+const toFillIn = "…"
 
 // bodies are examples of request bodies, by method and path. Those of questions are
 // made from their parameters.
 var bodies = map[string]any{
 	"post /api/auth/register":          object{"username": "ann", "password": "correct horse battery"},
 	"post /api/auth/token":             object{"username": "ann", "password": "correct horse battery"},
-	"post /api/auth/refresh":           object{"refresh_token": ""},
+	"post /api/auth/refresh":           object{"refresh_token": toFillIn},
 	"post /api/auth/password":          object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
 	"post /api/projects":               object{"name": "Shop"},
 	"post /api/projects/{id}/keys":     object{"name": "web shop", "scope": "ingest"},
 	"post /api/projects/{id}/members":  object{"username": "demo", "role": "viewer"},
-	"post /api/projects/{id}/transfer": object{"username": "demo"},
+	"post /api/projects/{id}/transfer": object{"username": toFillIn},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},

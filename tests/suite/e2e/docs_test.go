@@ -152,7 +152,7 @@ func (p *clicker) filledIn(name string) bool {
 		}
 		members, _ := op.RequestBody.Value.Content[kind].Example.(map[string]any)
 		for _, value := range members {
-			if value == "" {
+			if value == "…" {
 				return false
 			}
 		}
