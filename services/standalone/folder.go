@@ -62,7 +62,7 @@ func freeBytes(dir string) (free uint64, known bool) {
 		var fs unix.Statfs_t
 		err := unix.Statfs(dir, &fs)
 		if err == nil {
-			return fs.Bavail * uint64(fs.Bsize), true //nolint:gosec // a size
+			return fs.Bavail * uint64(fs.Bsize), true
 		}
 		parent := filepath.Dir(dir)
 		if !errors.Is(err, os.ErrNotExist) || parent == dir {
