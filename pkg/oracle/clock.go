@@ -64,7 +64,7 @@ func bucketOf(unit string, at time.Time, zone *time.Location) string {
 }
 
 // Buckets lists the labels of the hours, days, weeks or months of local days, in
-// order, without days that never were.
+// order; days that never were are in none.
 func Buckets(unit, from, to string, zone *time.Location) []string {
 	var labels []string
 	if unit == "hour" {
@@ -74,12 +74,9 @@ func Buckets(unit, from, to string, zone *time.Location) []string {
 		return labels
 	}
 	for day := from; day <= to; day = addDays(day, 1) {
-		if unit == "day" {
-			if _, _, exists := bounds(day, day, zone); !exists {
-				continue
-			}
+		if _, _, exists := bounds(day, day, zone); exists {
+			labels = append(labels, firstDay(unit, day))
 		}
-		labels = append(labels, firstDay(unit, day))
 	}
 	return slices.Compact(labels)
 }
