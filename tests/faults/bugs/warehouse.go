@@ -105,8 +105,8 @@ func warehouse() []Bug {
 			New:  "f.Project != s.ProjectID",
 		}, {
 			File: "pkg/warehouse/duckdb/merge.go",
-			Old:  "if err == nil && f.Events != uint64(s.Events) {",
-			New:  "if err == nil && f.Events < uint64(s.Events) {",
+			Old:  "if err == nil && events != uint64(s.Events) {",
+			New:  "if err == nil && events < uint64(s.Events) {",
 		}},
 	}, {
 		Name:   "rollup-keeps-merged",
@@ -115,8 +115,8 @@ func warehouse() []Bug {
 			"Shows after any compaction while the replica runs: answers from roll-ups count events twice, those from events, or of a replica that has just started, once.",
 		Edits: []Edit{{
 			File: "pkg/warehouse/replica/rollups.go",
-			Old:  "\tp.files, p.bytes, p.damaged = map[string]*rollup.File{}, 0, false\n",
-			New:  "\tp.files, p.bytes, p.damaged = map[string]*rollup.File{}, 0, false\n\tmaps.Copy(p.files, known)\n",
+			Old:  "\tp.files, p.bytes, p.damaged, p.short = map[string]*rollup.File{}, 0, false, false\n",
+			New:  "\tp.files, p.bytes, p.damaged, p.short = map[string]*rollup.File{}, 0, false, false\n\tmaps.Copy(p.files, known)\n",
 		}, {
 			File: "pkg/warehouse/replica/rollups.go",
 			Old:  "\t\"errors\"\n",
