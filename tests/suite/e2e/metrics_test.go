@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,6 +42,9 @@ func TestMetricsAreScraped(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "metrics.md"))
 	require.NoError(t, err)
 	documented := regexp.MustCompile("(?m)^\\| `(\\w+)` ").FindAllSubmatch(text, -1)
+	documented = slices.DeleteFunc(documented, func(row [][]byte) bool {
+		return strings.HasPrefix(string(row[1]), "analytics_gateway_") // of the standalone; here nginx is the gateway
+	})
 	require.Greater(t, len(documented), 30)
 	var missing []string
 	require.Eventually(t, func() bool {
