@@ -39,7 +39,8 @@ test: install-test ## Run all tests, against a real Postgres, redis-server and n
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module ./...; done
 	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v /compose$$)
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /noisy$$)
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./suite/security/noisy # alone: it would disturb the others
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post

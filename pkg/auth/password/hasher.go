@@ -19,11 +19,13 @@ var Params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, Sa
 const (
 	maxHashing = 1  // takes 19 MiB and a core
 	maxQueued  = 16 // a second or two of waiting
+	// pauses is how many times as long as a hash the pause after it is.
+	pauses = 3
 )
 
-// Hasher hashes passwords, one at a time and with a pause as long as each took, so
-// that a flood of logins cannot take all the memory and cores there are. Logins
-// get half a core; further ones wait or are refused.
+// Hasher hashes passwords, one at a time and with a pause three times as long as each
+// took, so that a flood of logins cannot take all the memory and cores there are.
+// Logins get a quarter of a core; further ones wait or are refused.
 type Hasher struct {
 	params argon2id.Params
 	slots  chan struct{} // taken while hashing, and by pauses
@@ -105,6 +107,6 @@ func (h *Hasher) enter(ctx context.Context) (leave func(), err error) {
 	begun := time.Now()
 	return func() {
 		h.inside.Add(-1)
-		time.AfterFunc(time.Since(begun), func() { <-h.slots })
+		time.AfterFunc(pauses*time.Since(begun), func() { <-h.slots })
 	}, nil
 }
