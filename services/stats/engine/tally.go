@@ -1,0 +1,103 @@
+package engine
+
+import (
+	"math"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/syntax"
+)
+
+// Series says which of a scope's events are counted.
+type Series struct {
+	Types  []string      // of which an event has one; empty: all
+	Filter syntax.Filter // that holds, beside the scope's
+	// First is only each user's first event ever (of all time, not of the range) that
+	// fits Types, Filter and the scope's filter, in the order of OccurredAt, event type
+	// and event id.
+	First bool
+	// Unit is what is counted as a user: a field of the event; the zero value is the user.
+	// Events without the value are left out.
+	Unit syntax.Field
+}
+
+// Part is what a tally finds out beside the number of events.
+type Part int
+
+// The parts.
+const (
+	OnlyEvents Part = iota
+	CountUsers      // Cell.Users
+	UserSets        // Cell.Users and Cell.Set
+	Numbers         // Cell.Numbers, of Tally.Field
+)
+
+// Tally asks for what there is of a series in each bucket of a range, by group.
+type Tally struct {
+	Scope
+	Range // also the end of the user's history that user.… and first.… fields look at
+	Series
+	Interval calendar.Unit // of the buckets, or Whole
+	// Before adds a cell of the bucket BeforeRange: all events before the range.
+	Before    bool
+	Breakdown []syntax.Breakdown
+	// Groups are told apart; all other combinations of values are in the group Rest.
+	Groups []Group
+	Part   Part
+	Field  syntax.Field // of Numbers
+}
+
+// BeforeRange is the bucket of Tally.Before.
+const BeforeRange = math.MinInt64
+
+// Rest is the group of a cell that is in none of Tally.Groups.
+const Rest = -1
+
+// Group is a combination of values of a breakdown's fields.
+type Group []Text
+
+// Text is a value of a field, as text, or none.
+type Text struct {
+	Value   string
+	Missing bool
+}
+
+// Cell is what there is in a bucket of a group. Cells come by bucket, then by group,
+// Rest last, and there are none without events. Without a breakdown the group is Rest.
+type Cell struct {
+	Bucket int64 // as in Count
+	Group  int   // index in Tally.Groups, or Rest
+	Events int64
+	Users  int64 // of CountUsers and UserSets
+	// Set has the users, under numbers that are the same in all scans of one Source that
+	// have the same Unit. It must not be changed.
+	Set *roaring.Bitmap
+	// Numbers are the JSON numbers in Field, ascending.
+	Numbers []Number
+}
+
+// Number is a number that some events have.
+type Number struct {
+	Value  decimal.Decimal
+	Events int64
+}
+
+// Rank asks for the groups that the events of some series fall into over a whole range:
+// the first Top by the measure of the first series, highest first, none last; of equal
+// ones by the values by code points, a missing one last.
+type Rank struct {
+	Scope
+	Range
+	Series    []Series
+	Breakdown []syntax.Breakdown
+	Measure   syntax.Measure // of the first series
+	Top       int
+}
+
+// Ranked are the first groups.
+type Ranked struct {
+	Groups []Group
+	More   bool // there are others
+}
