@@ -2,13 +2,13 @@ package engine
 
 import (
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/services/stats/filter"
+	"eventanalytics/pkg/syntax"
 )
 
 // Scope says which of a project's events a scan reads.
 type Scope struct {
-	Zone    *calendar.Zone  // whose clocks show the local dates and hours
-	Filters []filter.Filter // all must hold
+	Zone   *calendar.Zone // whose clocks show the local dates and hours
+	Filter syntax.Filter
 }
 
 // Range is the local dates [From, To]. Which dates an event has, and where buckets
@@ -21,7 +21,7 @@ type Field string
 // The fields.
 const (
 	NoField   Field = "" // one group, "", of all events
-	EventType Field = filter.EventType
+	EventType Field = Field(syntax.EventType)
 )
 
 // Whole makes a range one bucket.

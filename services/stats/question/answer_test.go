@@ -15,9 +15,9 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/oracle"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
-	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
 
@@ -156,7 +156,7 @@ func (c *comparison) scope(t *testing.T) (question.Scope, string) {
 	about := "segments"
 	for range pick(c.g, []int{0, 1, 1, 1, 2}) {
 		text, condition := c.g.filter()
-		f, err := filter.Parse(text)
+		f, err := syntax.ParseSegment(text)
 		require.NoError(t, err, text)
 		scope.Segment = append(scope.Segment, f)
 		conditions = append(conditions, condition)

@@ -11,8 +11,8 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
-	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
 
@@ -48,7 +48,7 @@ func benchmark(b *testing.B, q func(question.Scope, question.Days) question.Ques
 	}
 	zone, err := calendar.Load("America/New_York")
 	require.NoError(b, err)
-	price, err := filter.Parse("properties.price<99")
+	price, err := syntax.ParseSegment("properties.price<99")
 	require.NoError(b, err)
 	days := question.Days{From: calendar.DateOf(start.AddDate(0, 0, 30)), To: calendar.DateOf(start.AddDate(0, 0, 59))}
 	d := w.data(b, 1, start.AddDate(1, 0, 0))
@@ -62,7 +62,7 @@ func benchmark(b *testing.B, q func(question.Scope, question.Days) question.Ques
 	}
 	plain := question.Scope{Timezone: zone}
 	run("plain", d.raw(), plain)
-	run("filtered", d.raw(), question.Scope{Timezone: zone, Segment: []filter.Filter{price}})
+	run("filtered", d.raw(), question.Scope{Timezone: zone, Segment: []syntax.Condition{price}})
 	if _, _, err := d.ask(b.Context(), q(plain, days), d.rollUp()); err == nil {
 		run("rollup", d.rollUp(), plain)
 	}

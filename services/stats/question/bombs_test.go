@@ -12,18 +12,18 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse"
-	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
 
 // listOf is a condition on a property with so many values, from first on.
-func listOf(t *testing.T, key string, first, n int) filter.Filter {
+func listOf(t *testing.T, key string, first, n int) syntax.Condition {
 	values := make([]string, n)
 	for i := range values {
 		values[i] = fmt.Sprint(first + i)
 	}
-	f, err := filter.Parse("properties." + key + ":in(" + strings.Join(values, ",") + ")")
+	f, err := syntax.ParseSegment("properties." + key + ":in(" + strings.Join(values, ",") + ")")
 	require.NoError(t, err)
 	return f
 }
@@ -52,20 +52,20 @@ func TestFilterBombs(t *testing.T) {
 	}
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
-	ask := func(project int64, filters ...filter.Filter) [][]any {
+	ask := func(project int64, filters ...syntax.Condition) [][]any {
 		return w.data(t, project, time.Time{}).rows(t, question.TopEvents{
 			Days: question.Days{From: 20301, To: 20301}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: filters},
 		})
 	}
 	require.Equal(t, [][]any{{"x", 240}}, ask(1, listOf(t, "n", 100, 240)))
-	var many []filter.Filter
+	var many []syntax.Condition
 	for range 50 {
 		many = append(many, listOf(t, "n", 140, 20))
 	}
 	require.Equal(t, [][]any{{"x", 20}}, ask(1, many...))
 	require.Equal(t, [][]any{{"x", 1}}, ask(2, many...))
 
-	var keys []filter.Filter
+	var keys []syntax.Condition
 	for i := range 20 {
 		keys = append(keys, listOf(t, fmt.Sprintf("k%d", i), 0, 10))
 	}
@@ -89,13 +89,13 @@ func TestConditionsOnColumns(t *testing.T) {
 	}
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
-	filters := []filter.Filter{listOf(t, "k3", 0, 20)}
+	filters := []syntax.Condition{listOf(t, "k3", 0, 20)}
 	for i := range 49 {
 		var values []string
 		for j := range 20 {
 			values = append(values, fmt.Sprint(j, ".0"), fmt.Sprint(i*20+j+100))
 		}
-		f, err := filter.Parse([]string{"event_type", "user_id"}[i%2] + ":in(" + strings.Join(values[:20], ",") + ")")
+		f, err := syntax.ParseSegment([]string{"event_type", "user_id"}[i%2] + ":in(" + strings.Join(values[:20], ",") + ")")
 		require.NoError(t, err)
 		filters = append(filters, f)
 	}

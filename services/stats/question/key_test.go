@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/services/stats/filter"
+	"eventanalytics/pkg/syntax"
 )
 
 // TestKeyCoversEveryField fills every question of the registry with values, then
@@ -41,16 +41,21 @@ func TestKeyCoversEveryField(t *testing.T) {
 }
 
 // change calls do for each value that a question is made of, unexported ones
-// included. Slices get an element to change, and are changed by a further one.
+// included. Slices get an element to change, and are changed by a further one. Of
+// types that contain themselves it goes one level down.
 func change(t *testing.T, v reflect.Value, do func(leaf reflect.Value, path string)) {
 	t.Helper()
 	var walk func(v reflect.Value, path string)
+	within := map[reflect.Type]int{} // how often the value lies in each struct
 	walk = func(v reflect.Value, path string) {
 		v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() // unexported fields can be set so
 		switch {
 		case v.Type() == zoneType:
 			do(v, path)
+		case (v.Kind() == reflect.Slice || v.Kind() == reflect.Pointer) && within[v.Type().Elem()] > 1:
 		case v.Kind() == reflect.Struct:
+			within[v.Type()]++
+			defer func() { within[v.Type()]-- }()
 			for f, field := range v.Fields() {
 				walk(field, path+"."+f.Name)
 			}
@@ -117,7 +122,7 @@ func TestKey(t *testing.T) {
 		{0}, {1}, {int64(1)}, {uint8(1)}, {1.0}, {true}, {false}, {uuid.UUID{1}}, {uuid.UUID{15: 1}}, {time.Second},
 		{pointer{}}, {pointer{hidden: &nested{}}}, {pointer{hidden: &nested{A: "a"}}}, {pointer{list: []string{"a"}}}, {pointer{list: []string{"a", ""}}},
 		{Scope{}}, {DAU{}}, {Event{}}, {LatestEvents{}}, {EventTypes{}},
-		{[]filter.Filter{{Op: "in", Values: []string{"a", "b"}}}}, {[]filter.Filter{{Op: "in", Values: []string{"a,b"}}}},
+		{[]syntax.Condition{{Op: "in", Values: []string{"a", "b"}}}}, {[]syntax.Condition{{Op: "in", Values: []string{"a,b"}}}},
 	} {
 		key := Key(values...)
 		require.Nil(t, keys[key], "%#v", values)

@@ -9,8 +9,8 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
-	"eventanalytics/services/stats/filter"
 )
 
 // ParamError says what is wrong with a parameter.
@@ -95,12 +95,18 @@ func (Segments) Schema(huma.Registry) *huma.Schema {
 
 // Scope is what a question about many events is asked with.
 type Scope struct {
-	Timezone *calendar.Zone  `json:"timezone" nullable:"false"`
-	Fill     string          `json:"fill,omitempty"` // zero: with rows for empty buckets
-	Segment  []filter.Filter `json:"segment,omitempty" nullable:"false"`
+	Timezone *calendar.Zone     `json:"timezone" nullable:"false"`
+	Fill     string             `json:"fill,omitempty"` // zero: with rows for empty buckets
+	Segment  []syntax.Condition `json:"segment,omitempty" nullable:"false"`
 }
 
-func (s Scope) events() engine.Scope { return engine.Scope{Zone: s.Timezone, Filters: s.Segment} }
+func (s Scope) events() engine.Scope {
+	conditions := make([]syntax.Filter, len(s.Segment))
+	for i, c := range s.Segment {
+		conditions[i] = syntax.Filter{Form: syntax.Holds, Condition: c}
+	}
+	return engine.Scope{Zone: s.Timezone, Filter: syntax.And(conditions...)}
+}
 
 func (p *FilterParams) scope() (s Scope, err error) {
 	if s.Timezone, err = p.zone(); err != nil {
@@ -112,7 +118,7 @@ func (p *FilterParams) scope() (s Scope, err error) {
 		return s, invalid("segment", "is given %d times, at most %d are allowed", len(texts), maxSegments)
 	}
 	for _, text := range texts {
-		f, err := filter.Parse(text)
+		f, err := syntax.ParseSegment(text)
 		if err != nil {
 			return s, invalid("segment", "%q %s", shorten(text), err)
 		}
@@ -128,11 +134,11 @@ const (
 	maxValueBytes = 32 << 10
 )
 
-func boundValues(conditions []filter.Filter) error {
+func boundValues(conditions []syntax.Condition) error {
 	values, bytes := 0, 0
 	for _, f := range conditions {
 		values += len(f.Values)
-		for _, text := range slices.Concat(f.Keys, f.Values) {
+		for _, text := range slices.Concat(f.Field.Keys, f.Values) {
 			bytes += len(text)
 		}
 	}

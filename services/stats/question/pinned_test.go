@@ -14,8 +14,8 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/oracle"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
-	"eventanalytics/services/stats/filter"
 	"eventanalytics/services/stats/question"
 )
 
@@ -155,12 +155,12 @@ func TestOrderIsOfOneKind(t *testing.T) {
 	}
 }
 
-// topOn asks for the event types of a day with a filter.
+// topOn asks for the event types of a day with a syntax.
 func topOn(t *testing.T, day calendar.Date, zone *calendar.Zone, text string) question.Question {
-	f, err := filter.Parse(text)
+	f, err := syntax.ParseSegment(text)
 	require.NoError(t, err)
 	return question.TopEvents{
-		Days: question.Days{From: day, To: day}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: []filter.Filter{f}},
+		Days: question.Days{From: day, To: day}, Limit: 10, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{f}},
 	}
 }
 
@@ -215,7 +215,7 @@ func TestFilters(t *testing.T) {
 	for i := range 600 {
 		project := int64(i % 6)
 		text, condition := g.filter()
-		f, err := filter.Parse(text)
+		f, err := syntax.ParseSegment(text)
 		require.NoError(t, err, text)
 		var model []oracle.Event
 		for _, e := range w.events[project] {
@@ -225,7 +225,7 @@ func TestFilters(t *testing.T) {
 		}
 		held += len(model)
 		d := w.data(t, project, time.Time{})
-		rows, _, err := d.ask(t.Context(), question.LatestEvents{Limit: 1000, Scope: question.Scope{Timezone: zone, Segment: []filter.Filter{f}}}, d.raw())
+		rows, _, err := d.ask(t.Context(), question.LatestEvents{Limit: 1000, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{f}}}, d.raw())
 		require.NoError(t, err, text)
 		require.Equal(t, fields(oracle.Latest(model, time.UTC, 1000)), rows, "%q of project %d", text, project)
 	}
@@ -263,9 +263,9 @@ func TestFiltersOnColumns(t *testing.T) {
 				if op == "in" {
 					text = "properties.k:in(" + escapeValue(v) + ",10.0,UA)"
 				}
-				f, err := filter.Parse(text)
+				f, err := syntax.ParseSegment(text)
 				require.NoError(t, err, text)
-				condition := oracle.Condition{Field: f.Field, Keys: f.Keys, Op: f.Op, Values: f.Values}
+				condition := oracle.Condition{Field: string(f.Field.Source), Keys: f.Field.Keys, Op: f.Op, Values: f.Values}
 				want := 0
 				for _, e := range events {
 					if condition.Holds(naive(e)) {

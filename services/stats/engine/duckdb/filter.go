@@ -8,52 +8,78 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
-	"eventanalytics/services/stats/filter"
 )
 
-// whereSQL is the condition that all filters set; where it is NULL, it does not hold.
+// whereSQL is the condition that a filter sets; where it is NULL, it does not hold.
 // Columns are compared in SQL. What only the JSON of properties tells is left to
-// package filter: DuckDB's JSON functions read numbers as float64 and rewrite them.
-func whereSQL(filters []filter.Filter, columns duckdb.Columns) string {
-	conditions := []string{"true"}
-	var rest []filter.Filter
+// package syntax: DuckDB's JSON functions read numbers as float64 and rewrite them.
+func whereSQL(f syntax.Filter, columns duckdb.Columns) string {
 	sets := 0
+	return filterSQL(f, columns, &sets)
+}
+
+func filterSQL(f syntax.Filter, columns duckdb.Columns, sets *int) string {
+	switch f.Form {
+	case syntax.All:
+		return allSQL(f.Of, columns, sets)
+	case syntax.Holds:
+		return allSQL([]syntax.Filter{f}, columns, sets)
+	case syntax.Not:
+		return "(" + filterSQL(f.Of[0], columns, sets) + ") IS NOT TRUE"
+	}
+	parts := []string{"false"}
+	for _, one := range f.Of {
+		parts = append(parts, filterSQL(one, columns, sets))
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
+}
+
+// allSQL is the condition that all filters hold. What is in JSON alone is looked up
+// together.
+func allSQL(filters []syntax.Filter, columns duckdb.Columns, sets *int) string {
+	parts := []string{"true"}
+	var rest []syntax.Condition
 	for _, f := range filters {
-		if condition, ok := columnSQL(f, columns, &sets); ok {
-			conditions = append(conditions, condition)
+		if f.Form != syntax.Holds {
+			parts = append(parts, filterSQL(f, columns, sets))
+			continue
+		}
+		if condition, ok := columnSQL(f.Condition, columns, sets); ok {
+			parts = append(parts, condition)
 		} else {
-			rest = append(rest, f)
+			rest = append(rest, f.Condition)
 		}
 	}
 	if len(rest) > 0 {
 		key := ""
-		for _, f := range rest {
-			key += strconv.Quote(f.Text)
+		for _, c := range rest {
+			key += strconv.Quote(c.Text)
 		}
-		conditions = append(conditions, columns.Holds(key, func() func(string) bool { return filter.OfProperties(rest) }))
+		parts = append(parts, columns.Holds(key, func() func(string) bool { return syntax.OfProperties(rest) }))
 	}
-	return strings.Join(conditions, " AND ")
+	return "(" + strings.Join(parts, " AND ") + ")"
 }
 
-// columnSQL is the condition of a filter on what has a column of its own, with the
-// result of filter.Test. ok is false where there is no column, or it does not tell.
-func columnSQL(f filter.Filter, columns duckdb.Columns, sets *int) (condition string, ok bool) {
-	c := comparison{column: f.Field, Test: f.Test(), bind: columns.Bind, sets: sets}
-	if f.Field != filter.Properties {
+// columnSQL is a condition on what has a column of its own, with the result of
+// syntax.Test. ok is false where there is no column, or it does not tell.
+func columnSQL(f syntax.Condition, columns duckdb.Columns, sets *int) (condition string, ok bool) {
+	c := comparison{column: string(f.Field.Source), Test: f.Test(), bind: columns.Bind, sets: sets}
+	if f.Field.Source != syntax.Property {
 		return c.text(), true
 	}
-	if len(f.Keys) > 1 {
+	if len(f.Field.Keys) > 1 {
 		return "", false // inside a property
 	}
 	var kind string
-	c.column, kind, ok = columns.Shredded(f.Keys[0])
+	c.column, kind, ok = columns.Shredded(f.Field.Keys[0])
 	switch {
 	case !ok:
 		return "", false
-	case f.Op == filter.Exists:
+	case f.Op == syntax.Exists:
 		return c.column + " IS NOT NULL", true
-	case f.Op == filter.Missing:
+	case f.Op == syntax.Missing:
 		return c.column + " IS NULL", true
 	case kind == duckdb.Text:
 		return c.text(), true
@@ -67,7 +93,7 @@ func columnSQL(f filter.Filter, columns duckdb.Columns, sets *int) (condition st
 
 // comparison is a filter on a column.
 type comparison struct {
-	*filter.Test
+	*syntax.Test
 	column string
 	bind   func(any) string
 	sets   *int // how many comparisons use one
@@ -81,9 +107,9 @@ const maxSets = 4
 // which have the same order.
 func (c comparison) text() string {
 	switch {
-	case c.Op == filter.Exists:
+	case c.Op == syntax.Exists:
 		return "true"
-	case c.Op == filter.Missing:
+	case c.Op == syntax.Missing:
 		return "false"
 	case c.Op == "~":
 		return fmt.Sprintf("contains(%s, %s::VARCHAR)", c.column, c.bind(c.Text))

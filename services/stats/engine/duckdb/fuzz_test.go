@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/services/stats/filter"
+	"eventanalytics/pkg/syntax"
 )
 
 // harmless is all the SQL that a filter on a column may become.
@@ -23,17 +23,17 @@ func FuzzFilterSQL(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		parsed, err := filter.Parse(text)
+		parsed, err := syntax.ParseSegment(text)
 		if err != nil {
 			return
 		}
 		sets := maxSets - 1 // the first of several is the last to use one
 		c := comparison{Test: parsed.Test(), column: "c", bind: func(any) string { return "$v" }, sets: &sets}
 		require.Regexp(t, harmless, c.text())
-		if parsed.Op != filter.Exists && parsed.Op != filter.Missing {
+		if parsed.Op != syntax.Exists && parsed.Op != syntax.Missing {
 			require.Regexp(t, harmless, c.integer())
 		}
-		if parsed.Op != filter.Exists && parsed.Op != filter.Missing && parsed.Op != "~" {
+		if parsed.Op != syntax.Exists && parsed.Op != syntax.Missing && parsed.Op != "~" {
 			require.Regexp(t, harmless, c.number())
 		}
 	})

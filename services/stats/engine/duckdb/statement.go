@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
-	"eventanalytics/services/stats/filter"
 )
 
 //go:embed local.sql
@@ -17,16 +17,16 @@ var localSQL string
 
 // statement is SQL with its values, over the events of a period.
 type statement struct {
-	period  engine.Period
-	text    string
-	args    []any
-	filters []filter.Filter
+	period engine.Period
+	text   string
+	args   []any
+	filter syntax.Filter
 }
 
 // newStatement replaces {{local}} in text by the events of a period. The other
 // markers stand for constants of this package.
-func newStatement(filters []filter.Filter, text string, p engine.Period, markers ...string) *statement {
-	st := &statement{period: p, filters: filters}
+func newStatement(filter syntax.Filter, text string, p engine.Period, markers ...string) *statement {
+	st := &statement{period: p, filter: filter}
 	st.with("from_us", p.From)
 	st.with("to_us", p.To)
 	st.with("first_date", p.First.String())
@@ -54,8 +54,8 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 	return b.String()
 }
 
-// where is the condition of all filters.
-func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.filters, columns) }
+// where is the condition of the filter.
+func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.filter, columns) }
 
 // with adds a value under a name of its own.
 func (st *statement) with(name string, value any) *statement {

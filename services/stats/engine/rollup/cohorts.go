@@ -22,7 +22,7 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) (rows []engine.C
 }
 
 func (e *Engine) cohorts(ctx context.Context, c engine.Cohorts) ([]engine.CohortUsers, error) {
-	match, err := typesOf(c.Filters)
+	match, err := typesOf(c.Filter)
 	if err != nil {
 		return nil, err
 	}

@@ -10,11 +10,11 @@ import (
 	"slices"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
-	"eventanalytics/services/stats/filter"
 )
 
 // Engine serves the scans that a roll-up holds enough for.
@@ -47,7 +47,7 @@ func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error
 
 // ask begins a question about a range, cut into buckets.
 func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollup.Scan, []bucket, error) {
-	match, err := typesOf(s.Filters)
+	match, err := typesOf(s.Filter)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -59,22 +59,38 @@ func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollu
 	return e.view.Scan(match), byBucket(slots), err
 }
 
-// typesOf returns which event types all filters hold for, nil for all types.
-func typesOf(filters []filter.Filter) (match func(eventType string) bool, err error) {
-	for _, f := range filters {
-		if f.Field != filter.EventType {
+// typesOf returns which event types a filter holds for, nil for all types.
+func typesOf(f syntax.Filter) (match func(eventType string) bool, err error) {
+	switch f.Form {
+	case syntax.Holds:
+		if f.Condition.Field.Source != syntax.EventType {
 			return nil, engine.ErrUnsupported
 		}
+		return f.Condition.Test().HoldsText, nil
+	case syntax.All:
+		if len(f.Of) == 0 {
+			return nil, nil
+		}
 	}
-	if len(filters) == 0 {
-		return nil, nil
-	}
-	tests := make([]*filter.Test, len(filters))
-	for i, f := range filters {
-		tests[i] = f.Test()
+	matches := make([]func(string) bool, len(f.Of))
+	for i, one := range f.Of {
+		if matches[i], err = typesOf(one); err != nil {
+			return nil, err
+		}
+		if matches[i] == nil {
+			matches[i] = func(string) bool { return true }
+		}
 	}
 	return func(eventType string) bool {
-		return !slices.ContainsFunc(tests, func(t *filter.Test) bool { return !t.HoldsText(eventType) })
+		holds := func(match func(string) bool) bool { return match(eventType) }
+		switch f.Form {
+		case syntax.Any:
+			return slices.ContainsFunc(matches, holds)
+		case syntax.Not:
+			return !matches[0](eventType)
+		default:
+			return !slices.ContainsFunc(matches, func(match func(string) bool) bool { return !match(eventType) })
+		}
 	}, nil
 }
 

@@ -1,4 +1,4 @@
-package filter
+package syntax
 
 import (
 	"fmt"
@@ -10,12 +10,12 @@ import (
 	"eventanalytics/pkg/property"
 )
 
-// Test is a filter ready to look at values. It is safe for concurrent use.
+// Test is a condition ready to look at values. It is safe for concurrent use.
 //
-//   - = and != and in compare texts (property.Value.Text). A value of the filter that
+//   - = and != and in compare texts (property.Value.Text). A value of the condition that
 //     is written as a number stands for its canonical text as well as for itself: =10.0
 //     finds the numbers 10, 10.0 and 1e1 and the texts "10" and "10.0".
-//   - ~ says whether the text contains the filter's.
+//   - ~ says whether the text contains the condition's.
 //   - > >= < <= with a value that is written as a number hold only for JSON numbers,
 //     which they compare exactly; with another value only for JSON strings, which they
 //     compare by code points.
@@ -35,23 +35,23 @@ type Test struct {
 	float   float64          // nearest to Number
 }
 
-// Test prepares the filter.
-func (f Filter) Test() *Test {
-	t := &Test{Op: f.Op}
+// Test prepares the condition.
+func (c Condition) Test() *Test {
+	t := &Test{Op: c.Op}
 	switch {
-	case f.Op == In || f.Op == "=" || f.Op == "!=":
+	case c.Op == In || c.Op == "=" || c.Op == "!=":
 		t.equal, t.numbers = map[string]bool{}, map[float64]bool{}
-		for _, value := range f.Values {
+		for _, value := range c.Values {
 			t.add(value)
 			if n, ok := decimal.Parse(value); ok {
 				t.add(n.String())
 				t.numbers[n.Float()] = true
 			}
 		}
-	case f.Op == "~":
-		t.Text = f.Values[0]
-	case f.ordered():
-		t.Text = f.Values[0]
+	case c.Op == "~":
+		t.Text = c.Values[0]
+	case c.ordered():
+		t.Text = c.Values[0]
 		t.Number, t.IsNumber = decimal.Parse(t.Text)
 		t.float = t.Number.Float()
 	}
@@ -65,7 +65,7 @@ func (t *Test) add(text string) {
 	}
 }
 
-// HoldsText says whether the filter holds for a text. Go compares the bytes of UTF-8,
+// HoldsText says whether the condition holds for a text. Go compares the bytes of UTF-8,
 // which are in the order of code points.
 func (t *Test) HoldsText(text string) bool {
 	switch t.Op {
@@ -96,7 +96,7 @@ func (t *Test) inOrder(compared int) bool {
 	}
 }
 
-// Holds says whether the filter holds for a property.
+// Holds says whether the condition holds for a property.
 func (t *Test) Holds(v property.Value) bool {
 	switch {
 	case v.Missing():
@@ -129,19 +129,19 @@ func (t *Test) holdsNumber(v property.Value) bool {
 	return t.inOrder(decimal.Compare(n, t.Number))
 }
 
-// OfProperties returns what says whether all filters, which are on properties, hold
+// OfProperties returns what says whether all conditions, which are on properties, hold
 // for the properties of an event: JSON, or empty. Each property is looked up once.
-func OfProperties(filters []Filter) func(properties string) bool {
+func OfProperties(conditions []Condition) func(properties string) bool {
 	type lookUp struct {
 		keys  []string
 		tests []*Test
 	}
 	var lookUps []*lookUp
 	known := map[string]*lookUp{}
-	for _, f := range filters {
-		path := fmt.Sprintf("%q", f.Keys)
+	for _, f := range conditions {
+		path := fmt.Sprintf("%q", f.Field.Keys)
 		if known[path] == nil {
-			known[path] = &lookUp{keys: f.Keys}
+			known[path] = &lookUp{keys: f.Field.Keys}
 			lookUps = append(lookUps, known[path])
 		}
 		known[path].tests = append(known[path].tests, f.Test())

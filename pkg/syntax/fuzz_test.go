@@ -1,4 +1,4 @@
-package filter
+package syntax
 
 import (
 	"strings"
@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseFilter reads any text as a filter: what is accepted survives being
+// FuzzParseSegment reads any text as a condition: what is accepted survives being
 // written and read again.
-func FuzzParseFilter(f *testing.F) {
+func FuzzParseSegment(f *testing.F) {
 	for _, text := range []string{
 		"", "event_type:purchase", "event_type:in(a,b)", "user_id=42", "user_id exists", `properties.a\.b.c>=1e3`, "properties.a/b~c~d",
 		"properties.' OR 1=1--=x", `properties.a:in(x\\,\),)`, `properties.a\`, "properties.a:in(", "properties.a!=\x00", "properties.\xff=1",
@@ -20,23 +20,23 @@ func FuzzParseFilter(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		filter, err := Parse(text)
+		condition, err := ParseSegment(text)
 		if err != nil {
 			return
 		}
 		require.True(t, utf8.ValidString(text))
 		require.LessOrEqual(t, utf8.RuneCountInString(text), MaxLength)
-		if written := write(filter); utf8.RuneCountInString(written) <= MaxLength {
-			again, err := Parse(written)
+		if written := write(condition); utf8.RuneCountInString(written) <= MaxLength {
+			again, err := ParseSegment(written)
 			require.NoError(t, err, written)
 			again.Text = text
-			require.Equal(t, filter, again, written)
+			require.Equal(t, condition, again, written)
 		}
 	})
 }
 
-// write is the opposite of Parse, with a backslash before each character.
-func write(f Filter) string {
+// write is the opposite of ParseSegment, with a backslash before each character.
+func write(c Condition) string {
 	escape := func(s string) (escaped string) {
 		for _, r := range s {
 			if r < utf8.RuneSelf {
@@ -46,23 +46,23 @@ func write(f Filter) string {
 		}
 		return escaped
 	}
-	text := f.Field
-	for _, key := range f.Keys {
+	text := string(c.Field.Source)
+	for _, key := range c.Field.Keys {
 		if key == "" {
 			text += "." + emptyKey
 		} else {
 			text += "." + escape(key)
 		}
 	}
-	values := make([]string, len(f.Values))
-	for i, value := range f.Values {
+	values := make([]string, len(c.Values))
+	for i, value := range c.Values {
 		values[i] = escape(value)
 	}
-	switch f.Op {
+	switch c.Op {
 	case Exists, Missing:
-		return text + ":" + f.Op
+		return text + ":" + c.Op
 	case In:
 		return text + ":in(" + strings.Join(values, ",") + ")"
 	}
-	return text + f.Op + values[0]
+	return text + c.Op + values[0]
 }
