@@ -49,7 +49,7 @@ type Authenticator struct {
 
 	keys     *lookup[apiKey]
 	sessions *lookup[session]
-	members  *lookup[Role]
+	members  *lookup[membership]
 }
 
 // NewAuthenticator makes an Authenticator. now is the clock by which its cache
@@ -65,7 +65,7 @@ func NewAuthenticator(cfg Config, pool *pgxpool.Pool, tokens *Tokens, registry p
 	}
 	a.keys = newLookup(a, a.readKey)
 	a.sessions = newLookup(a, a.readSession)
-	a.members = newLookup(a, a.readRole)
+	a.members = newLookup(a, a.readMember)
 	return a
 }
 
@@ -122,7 +122,7 @@ func (a *Authenticator) byKey(ctx context.Context, c Credential) (Principal, err
 	if c.Project != 0 && c.Project != k.project {
 		return Principal{}, errProject
 	}
-	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope}, nil
+	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope, WeekStart: k.weekStart}, nil
 }
 
 func (a *Authenticator) byToken(ctx context.Context, c Credential, scope Scope) (Principal, error) {
@@ -144,10 +144,11 @@ func (a *Authenticator) byToken(ctx context.Context, c Credential, scope Scope) 
 	} else if scope == ScopeAccount {
 		return p, nil
 	}
-	p.Role, err = a.members.get(ctx, strconv.FormatInt(p.ProjectID, 10)+"/"+userID)
+	m, err := a.members.get(ctx, strconv.FormatInt(p.ProjectID, 10)+"/"+userID)
 	if errors.Is(err, errNotFound) {
 		return Principal{}, errProject
 	}
+	p.Role, p.WeekStart = m.role, m.weekStart
 	return p, err
 }
 

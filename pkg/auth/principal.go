@@ -29,6 +29,8 @@ type Principal struct {
 	ProjectID int64
 	Role      Role  // of a user in ProjectID
 	KeyScope  Scope // of an API key
+	// WeekStart is the day that weeks of the project begin on: monday, sunday or saturday.
+	WeekStart string
 	// Family is the login the access token belongs to, for logout.
 	Family string
 }

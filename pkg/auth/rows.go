@@ -9,16 +9,18 @@ import (
 type apiKey struct {
 	id, project int64
 	scope       Scope
+	weekStart   string
 }
 
 const keySQL = `
-SELECT id, project_id, scope
-FROM analytics.api_keys
-WHERE hash = $1 AND revoked_at IS NULL`
+SELECT k.id, k.project_id, k.scope, p.week_start
+FROM analytics.api_keys AS k
+JOIN analytics.projects AS p ON p.id = k.project_id
+WHERE k.hash = $1 AND k.revoked_at IS NULL`
 
 // readKey finds an API key by its hash.
 func (a *Authenticator) readKey(ctx context.Context, hash string) (k apiKey, err error) {
-	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope); err != nil {
+	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope, &k.weekStart); err != nil {
 		return k, fmt.Errorf("reading an API key: %w", err)
 	}
 	return k, nil
@@ -48,13 +50,23 @@ func (a *Authenticator) readSession(ctx context.Context, key string) (s session,
 	return s, nil
 }
 
-const roleSQL = `SELECT role FROM analytics.members WHERE project_id = $1::bigint AND user_id = $2::bigint`
+// membership is what a user is in a project.
+type membership struct {
+	role      Role
+	weekStart string // of the project
+}
 
-// readRole finds a member's role by "project/user".
-func (a *Authenticator) readRole(ctx context.Context, key string) (role Role, err error) {
+const memberSQL = `
+SELECT m.role, p.week_start
+FROM analytics.members AS m
+JOIN analytics.projects AS p ON p.id = m.project_id
+WHERE m.project_id = $1::bigint AND m.user_id = $2::bigint`
+
+// readMember finds a member by "project/user".
+func (a *Authenticator) readMember(ctx context.Context, key string) (m membership, err error) {
 	project, user, _ := strings.Cut(key, "/")
-	if err := a.pool.QueryRow(ctx, roleSQL, project, user).Scan(&role); err != nil {
-		return "", fmt.Errorf("reading a member: %w", err)
+	if err := a.pool.QueryRow(ctx, memberSQL, project, user).Scan(&m.role, &m.weekStart); err != nil {
+		return m, fmt.Errorf("reading a member: %w", err)
 	}
-	return role, nil
+	return m, nil
 }

@@ -117,6 +117,29 @@ func TestScopesAndRoles(t *testing.T) {
 	}
 }
 
+// TestWeekStart: callers bring the day that weeks of the project begin on.
+func TestWeekStart(t *testing.T) {
+	t.Parallel()
+	w := defaults(t)
+	ann, bob := w.login(t, "ann"), w.login(t, "bob")
+	w.addMember(t, ann.Project, bob.ID, auth.RoleViewer)
+	_, err := w.pool.Exec(t.Context(), "UPDATE analytics.projects SET week_start = 'sunday' WHERE id = $1", ann.Project)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		headers []string
+		want    string
+	}{
+		{[]string{"Authorization: Bearer " + ann.Token}, "sunday"},
+		{[]string{"Authorization: Bearer " + bob.Token, "X-Project: " + id(ann.Project)}, "sunday"},
+		{[]string{"X-API-Key: " + authtest.Key(t, w.pool, ann, auth.ScopeRead)}, "sunday"},
+		{[]string{"Authorization: Bearer " + bob.Token}, "monday"},
+	} {
+		answer, p := w.get(t, "/read", c.headers...)
+		require.Equal(t, 200, answer.Code, answer.Body)
+		require.Equal(t, c.want, p.WeekStart)
+	}
+}
+
 func TestProjectsAreIsolated(t *testing.T) {
 	t.Parallel()
 	w := defaults(t)

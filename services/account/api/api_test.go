@@ -309,6 +309,38 @@ func TestProjectsMembersKeys(t *testing.T) {
 	require.JSONEq(t, `[]`, mustJSON(t, empty.member("data")))
 }
 
+// TestProjectSettings: owners rename a project and say what its weeks begin on; what
+// they leave out stays.
+func TestProjectSettings(t *testing.T) {
+	t.Parallel()
+	s := open(t)
+	_, _, ann := s.user("ann")
+	_, _, bob := s.user("bob")
+	shop := s.post("/api/projects", ann, `{"name": "Shop"}`)
+	require.Equal(t, "monday", shop.text("week_start"))
+	path := "/api/projects/" + shop.text("id")
+	change := func(token, body string) answer { return s.do(http.MethodPatch, path, token, body) }
+
+	sunday := change(ann, `{"week_start": "sunday"}`)
+	require.Equal(t, 200, sunday.Code, sunday.Body)
+	require.Equal(t, "sunday", sunday.text("week_start"))
+	require.Equal(t, "Shop", sunday.text("name"))
+	require.Equal(t, "owner", sunday.text("role"))
+	renamed := change(ann, `{"name": "Store"}`)
+	require.Equal(t, "Store", renamed.text("name"))
+	require.Equal(t, "sunday", renamed.text("week_start"))
+	require.Equal(t, renamed.member("data"), change(ann, `{}`).member("data"))
+	require.Equal(t, "sunday", s.get("/api/projects", ann).text("data.1.week_start"))
+
+	change(ann, `{"week_start": "tuesday"}`).problem(422, "invalid-field", "week_start")
+	change(ann, `{"name": ""}`).problem(422, "invalid-field", "name")
+	change(ann, `{"name": "a\u202eb"}`).problem(422, "invalid-character", "name")
+	change(bob, `{"name": "Bob's"}`).problem(404, "not-found", "")
+	require.Equal(t, 202, s.post(path+"/members", ann, `{"username": "bob", "role": "editor"}`).Code)
+	require.Equal(t, 200, s.post("/api/invitations/"+shop.text("id")+"/accept", bob, nil).Code)
+	change(bob, `{"name": "Bob's"}`).problem(403, "not-owner", "")
+}
+
 func mustJSON(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)

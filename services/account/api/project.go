@@ -51,6 +51,11 @@ func (h *handlers) registerProjects(api huma.API) {
 		Summary:       "Make a project",
 		DefaultStatus: http.StatusCreated,
 	}, tagProjects, conflict), h.createProject)
+	huma.Register(api, own(huma.Operation{
+		OperationID: "update-project", Method: http.MethodPatch, Path: "/api/projects/{id}",
+		Summary:     "Change a project's name or settings",
+		Description: "For owners. What is left out stays as it is. Questions follow a setting within a few seconds.",
+	}, tagProjects, forbidden, missing), h.updateProject)
 
 	huma.Register(api, own(huma.Operation{
 		OperationID: "list-keys", Method: http.MethodGet, Path: "/api/projects/{id}/keys",
@@ -87,6 +92,22 @@ type projectOutput struct {
 
 func (h *handlers) createProject(ctx context.Context, in *createProjectInput) (*projectOutput, error) {
 	p, err := h.Sessions.CreateProject(ctx, auth.From(ctx).UserID, in.Body.Name)
+	if err != nil {
+		return nil, err
+	}
+	return &projectOutput{Body: p}, nil
+}
+
+type updateProjectInput struct {
+	InProject
+	Body struct {
+		Name      *string `json:"name,omitempty" minLength:"1" maxLength:"200" doc:"Name of the project" example:"Shop"`
+		WeekStart *string `json:"week_start,omitempty" enum:"monday,sunday,saturday" doc:"The day that weeks begin on where a question does not say"`
+	} `nameHint:"ProjectChange"`
+}
+
+func (h *handlers) updateProject(ctx context.Context, in *updateProjectInput) (*projectOutput, error) {
+	p, err := h.Sessions.UpdateProject(ctx, in.ID, auth.From(ctx).UserID, store.ProjectChange{Name: in.Body.Name, WeekStart: in.Body.WeekStart})
 	if err != nil {
 		return nil, err
 	}

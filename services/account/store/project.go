@@ -20,10 +20,11 @@ type Project struct {
 	Role      auth.Role `json:"role" enum:"owner,editor,viewer" doc:"Your role in it"`
 	Home      bool      `json:"home" doc:"Whether it is your own: the one requests act on by default"`
 	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
+	WeekStart string    `json:"week_start" enum:"monday,sunday,saturday" doc:"The day that weeks begin on where a question does not say"`
 }
 
 const projectsSQL = `
-SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at
+SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at, p.week_start
 FROM analytics.members AS m
 JOIN analytics.projects AS p ON p.id = m.project_id
 WHERE m.user_id = $1
@@ -47,13 +48,13 @@ const createProjectSQL = `
 WITH p AS (
     INSERT INTO analytics.projects (name)
     SELECT $1 WHERE (SELECT count(*) FROM analytics.members WHERE user_id = $2 AND role = 'owner') < $3
-    RETURNING id, name, created_at
+    RETURNING id, name, created_at, week_start
 ), m AS (
     INSERT INTO analytics.members (project_id, user_id, role)
     SELECT id, $2, 'owner' FROM p
     RETURNING role
 )
-SELECT p.id, p.name, m.role, false, p.created_at FROM p CROSS JOIN m`
+SELECT p.id, p.name, m.role, false, p.created_at, p.week_start FROM p CROSS JOIN m`
 
 // CreateProject makes a project owned by user.
 func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Project, error) {
@@ -69,6 +70,32 @@ func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Pro
 		return Project{}, wrap("creating a project", err)
 	}
 	return p, nil
+}
+
+// ProjectChange is what is to change of a project. What is nil stays as it is.
+type ProjectChange struct {
+	Name, WeekStart *string
+}
+
+const updateProjectSQL = `
+UPDATE analytics.projects AS p
+SET name = coalesce($2, name), week_start = coalesce($3, week_start)
+WHERE id = $1
+RETURNING id, name, $4::text, home_of IS NOT DISTINCT FROM $5, created_at, week_start`
+
+// UpdateProject changes a project, which owners can.
+func (s *Store) UpdateProject(ctx context.Context, project, user int64, change ProjectChange) (p Project, err error) {
+	if change.Name != nil {
+		if err := naming.Text("name", *change.Name, maxName); err != nil {
+			return Project{}, err
+		}
+	}
+	err = s.within(ctx, project, user, toManage, "changing a project", func(tx pgx.Tx, role auth.Role) error {
+		rows, _ := tx.Query(ctx, updateProjectSQL, project, change.Name, change.WeekStart, role, user)
+		p, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
+		return err
+	})
+	return p, err
 }
 
 // need is what somebody wants to do with a project.

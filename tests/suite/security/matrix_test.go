@@ -101,9 +101,10 @@ var operations = map[string]operation{
 	"logout":          {needs: account, ends: true},
 	"change-password": {needs: account, ends: true, body: newPassword},
 
-	"list-members":  {needs: member, shows: true},
-	"set-member":    {needs: manage, shows: true, body: spareViewer},
-	"remove-member": {needs: manage},
+	"update-project": {needs: manage, body: fixed(`{"week_start": "sunday"}`)},
+	"list-members":   {needs: member, shows: true},
+	"set-member":     {needs: manage, shows: true, body: spareViewer},
+	"remove-member":  {needs: manage},
 
 	"transfer-project":     {needs: manage, body: spareName, refused: 409},
 	"list-invitations":     {needs: manage, shows: true},
