@@ -18,7 +18,7 @@ var Params = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, Sa
 
 const (
 	maxHashing = 1  // takes 19 MiB and a core
-	maxQueued  = 16 // a second or two of waiting
+	maxQueued  = 16 // three or four seconds of waiting
 	// pauses is how many times as long as a hash the pause after it is.
 	pauses = 3
 )
