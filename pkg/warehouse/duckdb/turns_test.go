@@ -19,7 +19,7 @@ func waiting(t *testing.T, q *turns, project int64, n int, got chan int64) {
 				got <- project
 			}
 		}()
-		require.Eventually(t, func() bool { _, n := q.count(); return n == before+1 }, 5*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { _, n := q.count(); return n == before+1 }, patience, time.Millisecond)
 	}
 }
 
@@ -55,7 +55,7 @@ func TestTurnsThatAreGivenUp(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() { gone <- q.enter(ctx, 1, time.Hour) }()
-	require.Eventually(t, func() bool { _, n := q.count(); return n == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, n := q.count(); return n == 1 }, patience, time.Millisecond)
 	leave()
 	require.ErrorIs(t, <-gone, context.Canceled)
 	require.ErrorIs(t, q.enter(t.Context(), 1, time.Millisecond), ErrBusy)
