@@ -22,7 +22,7 @@ import (
 
 // TestMetricsAreScraped: Prometheus itself, with our rules, collects from the
 // running services. After a little traffic each documented metric has samples
-// and no condition of a critical alert holds.
+// and no condition of a critical alert holds, except where it is true of this machine.
 func TestMetricsAreScraped(t *testing.T) {
 	t.Parallel()
 	s := targets[1].stack(t)
@@ -56,7 +56,8 @@ func TestMetricsAreScraped(t *testing.T) {
 		}
 		return len(missing) == 0
 	}, 60*time.Second, 500*time.Millisecond, "metrics without samples: %v", &missing)
-	require.Equal(t, 4, p.query(t, "up == 1"))
+	// A scrape that a busy machine does not end in a second counts as down.
+	require.Eventually(t, func() bool { return p.query(t, "up == 1") == 4 }, 60*time.Second, 500*time.Millisecond)
 
 	var wrong []string
 	require.Eventually(t, func() bool {
@@ -138,11 +139,21 @@ func (p prometheus) rules(t *testing.T) (wrong []string) {
 	for _, group := range answer.Data.Groups {
 		for _, r := range group.Rules {
 			n++
-			if r.Health != "ok" || r.Labels["severity"] == "critical" && r.State != "inactive" {
+			holds := r.State != "inactive" && (r.Name != "WarehouseDiskLow" || !diskIsLow(t))
+			if r.Health != "ok" || r.Labels["severity"] == "critical" && holds {
 				wrong = append(wrong, strings.TrimSpace(fmt.Sprintln(r.Name, r.Health, r.LastError, r.State)))
 			}
 		}
 	}
 	require.Greater(t, n, 15)
 	return wrong
+}
+
+// diskIsLow tells whether the disk of the tests themselves is almost full: the alert
+// has every reason to say so.
+func diskIsLow(t *testing.T) bool {
+	t.Helper()
+	var disk syscall.Statfs_t
+	require.NoError(t, syscall.Statfs(workDir, &disk))
+	return float64(disk.Bavail) < 0.06*float64(disk.Blocks)
 }
