@@ -78,7 +78,14 @@ func hangUp(t *testing.T, _ *caller) {
 		require.Fail(t, "each time the answer came before the clients had left")
 		return 0, 0
 	}
-	took, whole := leave(1. / 4)
+	// On a machine that has become busier it may take as long as the whole did before,
+	// but not each time.
+	var took, whole time.Duration
+	for range 5 {
+		if took, whole = leave(1. / 4); took < whole {
+			break
+		}
+	}
 	require.Less(t, took, whole)
 	took, whole = leave(1./8, 1./2)
 	require.Greater(t, took, whole/4, "the caller that stays must not suffer")
