@@ -89,7 +89,7 @@ func TestRetryAfter(t *testing.T) {
 		min, max time.Duration
 	}{
 		"seconds":     {func() string { return "60" }, time.Minute, time.Minute},
-		"date":        {func() string { return time.Now().Add(time.Minute).UTC().Format(http.TimeFormat) }, 58 * time.Second, time.Minute},
+		"date":        {func() string { return time.Now().Add(time.Minute).UTC().Format(http.TimeFormat) }, 30 * time.Second, time.Minute},
 		"date passed": {func() string { return "Mon, 02 Jan 2006 15:04:05 GMT" }, 0, 0},
 		"none":        {func() string { return "" }, 250 * time.Millisecond, 750 * time.Millisecond},
 		"nonsense":    {func() string { return "-7" }, 250 * time.Millisecond, 750 * time.Millisecond},

@@ -379,10 +379,10 @@ func TestClientThatHangsUp(t *testing.T) {
 		}
 		gone <- err
 	}()
-	require.Eventually(t, func() bool { return running() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 1 }, 20*time.Second, time.Millisecond)
 	hangUp()
 	require.ErrorIs(t, <-gone, context.Canceled)
-	require.Eventually(t, func() bool { return running() == 0 }, time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return running() == 0 }, 20*time.Second, time.Millisecond)
 	close(release)
 	holders.Wait()
 	require.Len(t, a.get(t, 1, "/api/stats/event-types").ok(t)["data"], 2)

@@ -41,7 +41,7 @@ func TestFlightIsShared(t *testing.T) {
 		})
 	}
 	<-started
-	require.Eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.calls["k"].waiting == 5 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.calls["k"].waiting == 5 }, 20*time.Second, time.Millisecond)
 	other, err := f.do(t.Context(), "other", func(context.Context) (*shared, error) { return &shared{n: 7}, nil })
 	require.NoError(t, err)
 	require.Equal(t, 7, other.n)
@@ -69,7 +69,7 @@ func TestFlightEndsWithItsLastWaiter(t *testing.T) {
 	go func() { _, err := f.do(first, "k", compute); left <- err }()
 	<-started
 	go func() { _, err := f.do(second, "k", compute); left <- err }()
-	require.Eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.calls["k"].waiting == 2 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { f.mu.Lock(); defer f.mu.Unlock(); return f.calls["k"].waiting == 2 }, 20*time.Second, time.Millisecond)
 	leaveFirst()
 	require.ErrorIs(t, <-left, context.Canceled)
 	select {

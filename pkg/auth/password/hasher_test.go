@@ -77,7 +77,7 @@ func TestHasherQueueIsBounded(t *testing.T) {
 			queued <- err
 		}()
 	}
-	require.Eventually(t, func() bool { return h.inside.Load() == maxHashing+maxQueued }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.inside.Load() == maxHashing+maxQueued }, 20*time.Second, time.Millisecond)
 
 	require.Error(t, h.Full())
 	_, err = h.Hash(t.Context(), "one too many")

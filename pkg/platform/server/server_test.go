@@ -261,7 +261,7 @@ func TestRunDrains(t *testing.T) {
 	require.False(t, resp.Close)
 
 	stop()
-	require.Eventually(t, func() bool { return logs.FilterMessage("draining").Len() == 1 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return logs.FilterMessage("draining").Len() == 1 }, 20*time.Second, time.Millisecond)
 	require.Equal(t, http.StatusServiceUnavailable, get("/readyz").StatusCode)
 	resp = get("/healthz")
 	require.Equal(t, http.StatusOK, resp.StatusCode)
@@ -326,7 +326,7 @@ func TestServeDrains(t *testing.T) {
 			_ = c.Close()
 		}
 		return err != nil
-	}, 5*time.Second, time.Millisecond)
+	}, 20*time.Second, time.Millisecond)
 	close(finish)
 	require.Equal(t, "done", <-answer)
 	require.NoError(t, <-served)

@@ -13,7 +13,7 @@ import (
 func TestFamilyCountsChildrenThatEnded(t *testing.T) {
 	before, err := FamilyCPU(os.Getpid())
 	require.NoError(t, err)
-	child := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done")
+	child := exec.CommandContext(t.Context(), "sh", "-c", "i=0; while [ $i -lt 1000000 ]; do i=$((i+1)); done")
 	require.NoError(t, child.Run())
 	after, err := FamilyCPU(os.Getpid())
 	require.NoError(t, err)
