@@ -161,10 +161,14 @@ func TestLeaving(t *testing.T) {
 	require.Equal(t, []string{named(ann), named(bob)}, live())
 
 	join(t, s, shop.ID, ann.ID, bob, auth.RoleViewer)
-	_, err = s.CreateKey(ctx, ann.ProjectID, ann.ID, "of another project", auth.ScopeRead)
+	_, err = s.CreateKey(ctx, bob.ProjectID, bob.ID, "of another project", auth.ScopeRead)
 	require.NoError(t, err)
 	require.NoError(t, s.RemoveMember(ctx, shop.ID, ann.ID, bob.ID, true))
 	require.Equal(t, []string{named(ann)}, live())
+	others, err := s.Keys(ctx, bob.ProjectID, bob.ID)
+	require.NoError(t, err)
+	require.Len(t, others, 1)
+	require.Nil(t, others[0].RevokedAt, "of a project that the user stays in")
 
 	// An owner who leaves may take their own keys along.
 	join(t, s, shop.ID, ann.ID, bob, auth.RoleOwner)
