@@ -34,13 +34,12 @@ func TestLinesInALog(t *testing.T) {
 	p.Step("verifying", "segments", 4)
 	p.Add(1)
 	p.Note("damaged: %s", "a")
-	lines := bufio.NewScanner(r)
+	lines := bufio.NewReader(r)
 	var seen []string
-	for lines.Scan() {
-		seen = append(seen, lines.Text())
-		if strings.HasPrefix(lines.Text(), "verifying: 1 of 4 (25%) segments") && len(seen) > 3 {
-			break
-		}
+	for len(seen) < 4 || !strings.HasPrefix(seen[len(seen)-1], "verifying: 1 of 4 (25%) segments") {
+		line, err := lines.ReadString('\n')
+		require.NoError(t, err)
+		seen = append(seen, strings.TrimSuffix(line, "\n"))
 	}
 	p.Close()
 	p.Close() // before a summary, and deferred
