@@ -2,6 +2,7 @@ package inflight
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -15,10 +16,17 @@ type Hold struct {
 	// grown is what the computation has asked for. It is for one goroutine.
 	grown int64
 
-	mu    sync.Mutex
-	users int
-	rows  int64 // bytes
-	paid  int64
+	mu     sync.Mutex
+	users  int   // the computation is one until Share
+	rows   int64 // bytes
+	paid   int64
+	paying *payment // that is under way
+}
+
+// payment is for rows that somebody wants to use. It may have to wait for room.
+type payment struct {
+	done chan struct{} // closed at its end
+	err  error         // to be read after done
 }
 
 // Hold begins a computation for a project.
@@ -56,6 +64,7 @@ func (h *Hold) Done(rows int64) {
 		rows = 0
 	}
 	h.rows = rows
+	h.users++
 	kept := min(rows, h.paid)
 	h.budget.give(h.project, h.paid-kept)
 	h.paid = kept
@@ -66,22 +75,65 @@ func (h *Hold) Done(rows int64) {
 func (h *Hold) Share(n int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.users += n
+	h.users += n - 1
 	h.settle()
 }
 
-// Use begins another use of the rows.
+// Use begins another use of the rows, once there is room for them. It waits without
+// the lock: those who end their use meanwhile, and those who wait for the computation,
+// of whatever project, must not wait for it. One pays for all who want to use them.
 func (h *Hold) Use(ctx context.Context) error {
+	for {
+		owed, other := h.begin()
+		switch {
+		case other != nil:
+			select {
+			case <-other.done:
+				if errors.Is(other.err, ErrBusy) {
+					return ErrBusy
+				}
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		case owed > 0:
+			if err := h.end(owed, h.budget.take(ctx, h.project, owed)); err != nil {
+				return err
+			}
+		default:
+			return nil
+		}
+	}
+}
+
+// begin begins a use if the rows are paid for. Otherwise it returns what the caller
+// has to pay, or the payment of another.
+func (h *Hold) begin() (owed int64, other *payment) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if owed := h.rows - h.paid; owed > 0 {
-		if err := h.budget.take(ctx, h.project, owed); err != nil {
-			return err
-		}
-		h.paid = h.rows
+	switch {
+	case h.rows <= h.paid:
+		h.users++
+		return 0, nil
+	case h.paying != nil:
+		return 0, h.paying
 	}
-	h.users++
-	return nil
+	h.paying = &payment{done: make(chan struct{})}
+	return h.rows - h.paid, nil
+}
+
+// end ends a payment, which failed unless err is nil.
+func (h *Hold) end(owed int64, err error) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		h.paid += owed
+	} else {
+		h.settle() // an earlier part, if the last use ended meanwhile
+	}
+	h.paying.err = err
+	close(h.paying.done)
+	h.paying = nil
+	return err
 }
 
 // Release ends a use.

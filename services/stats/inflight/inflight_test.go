@@ -2,6 +2,7 @@ package inflight
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -137,6 +138,95 @@ func TestHold(t *testing.T) {
 		h.Share(0)
 		require.EqualValues(t, 12*mib, b.Used())
 	}
+}
+
+// TestUseWaitsAlone: while somebody waits for room for rows, those who have them end
+// their use, those who waited for them begin theirs, and others can give up waiting.
+func TestUseWaitsAlone(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(16*mib, 8*mib, time.Minute)
+	h := b.Hold(1)
+	h.Done(3 * mib) // more than the computation asked for
+	require.NoError(t, b.take(t.Context(), 1, 8*mib))
+	uses := make(chan error)
+	for range 2 {
+		go func() { uses <- h.Use(t.Context()) }()
+	}
+	soon := func(what string, f func()) {
+		done := make(chan struct{})
+		go func() { defer close(done); f() }()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatal(what + " waits for those who wait for room")
+		}
+	}
+	soon("a look", func() {
+		for waiting := false; !waiting; {
+			h.mu.Lock()
+			waiting = h.paying != nil
+			h.mu.Unlock()
+		}
+	})
+	soon("who waited for the rows", func() { h.Share(2) })
+	soon("who has them", h.Release)
+	soon("who gives up", func() {
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		if err := h.Use(gone); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	b.give(1, 8*mib)
+	require.NoError(t, <-uses)
+	require.NoError(t, <-uses)
+	require.EqualValues(t, 3*mib, b.Used(), "one pays for all")
+	for range 3 {
+		require.EqualValues(t, 3*mib, b.Used())
+		h.Release()
+	}
+	require.Zero(t, b.Used())
+}
+
+// TestUsersBeforeTheirShare: rows are paid for until those who waited for them have
+// used them, even if another began and ended a use before they got their share.
+func TestUsersBeforeTheirShare(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(16*mib, 8*mib, time.Millisecond)
+	h := b.Hold(1)
+	require.NoError(t, h.Grow(t.Context(), 2*mib))
+	h.Done(2 * mib)
+	require.NoError(t, h.Use(t.Context()))
+	h.Release()
+	h.Share(1)
+	require.EqualValues(t, 2*mib, b.Used())
+	h.Release()
+	require.Zero(t, b.Used())
+}
+
+// TestBusyForAll: when there is no room within patience, all who wait are told so at
+// the same time, not one after another.
+func TestBusyForAll(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(16*mib, 8*mib, 100*time.Millisecond)
+	h := b.Hold(1)
+	h.Done(3 * mib)
+	h.Share(0)
+	require.NoError(t, b.take(t.Context(), 1, 8*mib))
+	uses := make(chan error)
+	for range 500 {
+		go func() { uses <- h.Use(t.Context()) }()
+	}
+	patience := time.After(20 * time.Second)
+	for range 500 {
+		select {
+		case err := <-uses:
+			require.ErrorIs(t, err, ErrBusy)
+		case <-patience:
+			t.Fatal("they wait one after another")
+		}
+	}
+	require.EqualValues(t, 8*mib, b.Used())
 }
 
 // TestLargeOnes: as the service is set up, a project may compute two of the largest
