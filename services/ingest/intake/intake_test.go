@@ -299,6 +299,24 @@ func TestAnswersKeptAreBounded(t *testing.T) {
 	}
 }
 
+// What projects have added is counted until their answers have expired, however slowly
+// they add; nothing is remembered of those that stopped.
+func TestProjectsThatKeepNothingAreForgotten(t *testing.T) {
+	t.Parallel()
+	k := &kept{cfg: KeptConfig{MaxKeys: 3 * trimPart, MaxBytes: 1 << 20}, added: map[int64]volume{}}
+	now := time.Date(2025, 9, 1, 0, 0, 0, 0, time.UTC)
+	for range 4 { // one more than a part
+		require.Empty(t, k.due(now))
+		k.add(1, 10, now)
+		k.add(now.Unix(), 10, now)
+		now = now.Add(keyLife - time.Second)
+	}
+	require.Equal(t, []int64{1}, k.due(now))
+	require.Len(t, k.added, 1, "only who was there last")
+	require.Empty(t, k.due(now.Add(2*time.Second)))
+	require.Empty(t, k.added)
+}
+
 // An answer that cannot be written is none: the events go with it.
 func TestRenderFails(t *testing.T) {
 	t.Parallel()

@@ -42,6 +42,7 @@ type kept struct {
 type volume struct {
 	keys  int
 	bytes int64
+	last  time.Time // when it was added to
 }
 
 const (
@@ -52,22 +53,26 @@ const (
 	trimPart = 20
 )
 
-func (k *kept) add(project int64, bytes int) {
+func (k *kept) add(project int64, bytes int, now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	v := k.added[project]
 	v.keys++
 	v.bytes += int64(bytes)
+	v.last = now
 	k.added[project] = v
 }
 
-// due returns the projects to trim and forgets what they added.
-func (k *kept) due() (projects []int64) {
+// due returns the projects to trim and forgets what they added. It also forgets the
+// projects whose answers have all expired.
+func (k *kept) due(now time.Time) (projects []int64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for project, v := range k.added {
 		if v.keys > k.cfg.MaxKeys/trimPart || v.bytes > k.cfg.MaxBytes/trimPart {
 			projects = append(projects, project)
+			delete(k.added, project)
+		} else if now.Sub(v.last) > keyLife {
 			delete(k.added, project)
 		}
 	}
@@ -89,7 +94,7 @@ WHERE project_id = $1 AND created_at <= (
 
 // trimKept drops the oldest answers of projects that keep too many.
 func (in *Intake) trimKept(ctx context.Context) error {
-	for _, project := range in.kept.due() {
+	for _, project := range in.kept.due(in.now()) {
 		tag, err := in.pool.Exec(ctx, trimSQL, project, in.kept.cfg.MaxKeys, in.kept.cfg.MaxBytes)
 		if err != nil {
 			return fmt.Errorf("dropping answers of project %d: %w", project, err)

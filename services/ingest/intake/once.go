@@ -90,7 +90,7 @@ func (in *Intake) once(ctx context.Context, project int64, batch *event.Batch, r
 		return Result{}, err
 	}
 	if !result.Kept.Replayed {
-		in.kept.add(project, len(result.Kept.Body))
+		in.kept.add(project, len(result.Kept.Body), in.now())
 	}
 	if added {
 		in.stored(batch, out)
