@@ -34,11 +34,14 @@ type Plan struct {
 	Ports  map[string]int // of services, by name; others get free ones
 	Data   string         // folder of what outlives a run: Postgres, the warehouse
 	Run    string         // folder of logs and of what nginx writes
+
+	Postgres map[string]string // settings of the server
+	Redis    []string          // arguments of redis-server
 }
 
 // ServicesAt is Services as planned.
 func ServicesAt(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error) {
-	s, err := servers(ctx, plan, env...)
+	s, err := ServersAt(ctx, plan, env...)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +70,12 @@ func ServicesAt(ctx context.Context, plan Plan, env ...string) (_ *Stack, err er
 // Servers starts what the services depend on, but no service and no gateway:
 // Postgres with the newest schema, and redis-server. StartService adds services.
 func Servers(ctx context.Context, dir string, env ...string) (*Stack, error) {
-	return servers(ctx, Plan{Data: dir, Run: dir}, env...)
+	return ServersAt(ctx, Plan{Data: dir, Run: dir}, env...)
 }
 
-func servers(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error) {
-	s := &Stack{Addresses: map[string]string{}, data: plan.Data, dir: plan.Run, ports: plan.Ports}
+// ServersAt is Servers as planned.
+func ServersAt(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error) {
+	s := &Stack{Addresses: map[string]string{}, data: plan.Data, dir: plan.Run, ports: plan.Ports, settings: plan.Postgres}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Stop())
@@ -91,11 +95,12 @@ func servers(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error
 	if err != nil {
 		return nil, err
 	}
-	redis, err := StartRedis(ctx, s.dir, port)
+	redis, err := StartRedis(ctx, s.dir, port, plan.Redis...)
 	if err != nil {
 		return nil, err
 	}
 	s.onStop(redis.Stop)
+	s.Redis = redis
 	s.processes = append(s.processes, redis)
 	s.RedisURL = "redis://" + address(port) + "/0"
 	s.env = append([]string{
@@ -109,7 +114,7 @@ func servers(ctx context.Context, plan Plan, env ...string) (_ *Stack, err error
 }
 
 func (s *Stack) startPostgres(ctx context.Context) error {
-	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.data, "postgres"), Log: zap.NewNop()})
+	server, err := private.Start(ctx, private.Config{Dir: filepath.Join(s.data, "postgres"), Log: zap.NewNop(), Settings: s.settings})
 	if err != nil {
 		return fmt.Errorf("starting Postgres: %w", err)
 	}
@@ -187,14 +192,15 @@ func (s *Stack) migrate(ctx context.Context, dir string, env []string) error {
 	return nil
 }
 
-// StartRedis runs redis-server on a port of 127.0.0.1, without persistence.
-func StartRedis(ctx context.Context, dir string, port int) (*Process, error) {
+// StartRedis runs redis-server on a port of 127.0.0.1, without persistence. args are
+// more of its arguments.
+func StartRedis(ctx context.Context, dir string, port int, args ...string) (*Process, error) {
 	program, err := find("redis-server")
 	if err != nil {
 		return nil, err
 	}
-	return Start(ctx, dir, "redis", nil, program,
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
+	args = append([]string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir}, args...)
+	return Start(ctx, dir, "redis", nil, program, args...)
 }
 
 // find looks up a server program; on Debian some are outside users' PATH.

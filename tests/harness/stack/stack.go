@@ -33,11 +33,14 @@ type Stack struct {
 	Main *Process
 	// Postgres is the services' server; nil for the standalone.
 	Postgres *private.Server
+	// Redis is the services' redis-server; nil for the standalone.
+	Redis *Process
 
-	data      string         // folder of Postgres and the warehouse
-	dir       string         // of the services' logs
-	ports     map[string]int // of services, by name
-	env       []string       // of each service
+	data      string            // folder of Postgres and the warehouse
+	dir       string            // of the services' logs
+	ports     map[string]int    // of services, by name
+	settings  map[string]string // of Postgres
+	env       []string          // of each service
 	processes []*Process
 	stops     []func() error // what to stop, in the order of its start
 }

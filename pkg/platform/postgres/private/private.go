@@ -149,6 +149,9 @@ func RunningURL(dir string) (string, error) {
 // Done is closed once the server has ended, whether stopped or not.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
+// PID is the id of the server's first process, the parent of the others.
+func (s *Server) PID() int { return s.process.cmd.Process.Pid }
+
 // Stop shuts the server down fast (open transactions are rolled back) and waits
 // for it. It is safe to call twice.
 func (s *Server) Stop() error {

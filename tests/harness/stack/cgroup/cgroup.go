@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 const root = "/sys/fs/cgroup"
@@ -56,6 +57,29 @@ func (g *Group) file(v1, v2 string) string {
 // Command starts the program that is named behind it in the group.
 func (g *Group) Command() []string {
 	return []string{"sh", "-c", `echo $$ >"` + filepath.Join(g.dir, "cgroup.procs") + `" && exec "$0" "$@"`}
+}
+
+// Join moves a process that runs already, and its children, into the group. What
+// memory they have stays with the group that they come from.
+func (g *Group) Join(pid int) error {
+	id := strconv.Itoa(pid)
+	if err := os.WriteFile(filepath.Join(g.dir, "cgroup.procs"), []byte(id), 0o600); err != nil {
+		return fmt.Errorf("moving process %d into a group: %w", pid, err)
+	}
+	children, err := os.ReadFile(filepath.Join("/proc", id, "task", id, "children"))
+	if err != nil {
+		return fmt.Errorf("looking for the children of process %d: %w", pid, err)
+	}
+	for _, field := range strings.Fields(string(children)) {
+		child, err := strconv.Atoi(field)
+		if err != nil {
+			return fmt.Errorf("looking for the children of process %d: %w", pid, err)
+		}
+		if err := g.Join(child); err != nil && !errors.Is(err, syscall.ESRCH) && !errors.Is(err, os.ErrNotExist) { // it has ended
+			return err
+		}
+	}
+	return nil
 }
 
 // Peak is the most memory that the group has had, in bytes; files that the kernel

@@ -65,16 +65,24 @@ var (
 	bounded = map[string]*member{} // by the name in docker-compose.yml
 	bodies  *disk.Disk             // of nginx
 	gateway string                 // host:port
+	proxy   *stack.Process         // the gateway's
 )
 
 // member is a program in a control group.
 type member struct {
-	*stack.Process
 	*cgroup.Group
+	ended <-chan struct{}
+	log   func() string
 }
 
-// names of the services that are bounded, in the order of their start.
-var names = []string{"account", "ingest", "syncworker", "stats", "gateway"}
+func (m *member) runs(p *stack.Process) { m.ended, m.log = p.Ended(), p.Log }
+
+// names of what is bounded, in the order of its start.
+var names = []string{"postgres", "redis", "account", "ingest", "syncworker", "stats", "gateway"}
+
+// keptKeys is how many answers are kept for the idempotency keys of a project: by
+// default they are a million, which takes longer to fill.
+const keptKeys = 1000
 
 func start(ctx context.Context, dir string) error {
 	err := stack.Build(ctx, "account", "ingest", "syncworker", "stats")
@@ -95,39 +103,59 @@ func start(ctx context.Context, dir string) error {
 	if bodies, err = disk.Tmpfs(filepath.Join(dir, "nginx"), sizes.bodies); err != nil {
 		return err
 	}
-	if servers, err = stack.Servers(ctx, dir); err != nil {
+	servers, err = stack.ServersAt(ctx, stack.Plan{Data: dir, Run: dir, Postgres: sizes.postgres, Redis: sizes.redis},
+		fmt.Sprint("MAX_IDEMPOTENCY_KEYS=", keptKeys))
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		m := bounded[name]
-		if name == "gateway" {
-			m.Process, err = startGateway(ctx, m.Command())
-		} else {
-			m.Process, err = servers.StartServiceUnder(ctx, m.Command(), name)
-		}
-		if err != nil {
+		if err := bounded[name].start(ctx, name); err != nil {
 			return err
 		}
 	}
 	return api.AwaitReady(ctx, time.Minute, "http://"+gateway)
 }
 
-func startGateway(ctx context.Context, under []string) (*stack.Process, error) {
+func (m *member) start(ctx context.Context, name string) (err error) {
+	switch name {
+	case "postgres":
+		m.ended = servers.Postgres.Done()
+		m.log = func() string { return "its log is in the folder of the tests" }
+		return m.Join(servers.Postgres.PID())
+	case "redis":
+		m.runs(servers.Redis)
+		return m.Join(servers.Redis.PID())
+	case "gateway":
+		if gateway, proxy, err = startGateway(ctx, bodies.Dir, m.Command()); err == nil {
+			m.runs(proxy)
+		}
+		return err
+	}
+	p, err := servers.StartServiceUnder(ctx, m.Command(), name)
+	if err == nil {
+		m.runs(p)
+	}
+	return err
+}
+
+// startGateway starts nginx in front of the replicas that were started last.
+func startGateway(ctx context.Context, dir string, under []string) (address string, p *stack.Process, err error) {
 	port, err := stack.FreePort()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	gateway = fmt.Sprintf("127.0.0.1:%d", port)
+	address = fmt.Sprintf("127.0.0.1:%d", port)
 	to := func(name string) []string { return []string{servers.Addresses[name]} }
-	return stack.StartGateway(ctx, bodies.Dir, stack.Gateway{
-		Listen: gateway, Under: under, Account: to("account"), Ingest: to("ingest"), Stats: to("stats"),
+	p, err = stack.StartGateway(ctx, dir, stack.Gateway{
+		Listen: address, Under: under, Account: to("account"), Ingest: to("ingest"), Stats: to("stats"),
 	})
+	return address, p, err
 }
 
 func stop() error {
 	var errs []error
-	if m := bounded["gateway"]; m != nil && m.Process != nil {
-		errs = append(errs, m.Stop())
+	if proxy != nil {
+		errs = append(errs, proxy.Stop())
 	}
 	if servers != nil {
 		errs = append(errs, servers.Stop())
@@ -148,8 +176,8 @@ func alive(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(bounded)) {
 		m := bounded[name]
 		select {
-		case <-m.Ended():
-			require.Fail(t, name+" ended", "%v\n%.5000s", m.Err(), m.Log())
+		case <-m.ended:
+			require.Fail(t, name+" ended", "%.5000s", m.log())
 		default:
 		}
 		kills, err := m.Kills()

@@ -1,6 +1,7 @@
 package noisy
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +15,10 @@ import (
 
 // sizes are what docker-compose.yml gives the services, in bytes.
 type sizes struct {
-	memory map[string]int64
-	bodies int64 // of the folder in which the gateway keeps bodies
+	memory   map[string]int64
+	bodies   int64             // of the folder in which the gateway keeps bodies
+	postgres map[string]string // settings
+	redis    []string          // arguments
 }
 
 func readSizes() (*sizes, error) {
@@ -29,18 +32,32 @@ func readSizes() (*sizes, error) {
 	}
 	var file struct {
 		Services map[string]struct {
-			Memory string `yaml:"mem_limit"`
-			Tmpfs  []string
+			Memory  string `yaml:"mem_limit"`
+			Tmpfs   []string
+			Command yaml.Node
 		}
 	}
 	if err := yaml.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("reading the sizes of services: %w", err)
 	}
-	s := &sizes{memory: map[string]int64{}}
+	s := &sizes{memory: map[string]int64{}, postgres: map[string]string{}}
 	for _, name := range names {
 		if s.memory[name], err = size(file.Services[name].Memory); err != nil {
 			return nil, fmt.Errorf("reading mem_limit of %s: %w", name, err)
 		}
+	}
+	var command []string
+	node := file.Services["postgres"].Command
+	if err := node.Decode(&command); err != nil {
+		return nil, fmt.Errorf("reading the command of postgres: %w", err)
+	}
+	for _, argument := range command {
+		if name, value, ok := strings.Cut(argument, "="); ok {
+			s.postgres[name] = value
+		}
+	}
+	if len(s.postgres) == 0 {
+		return nil, errors.New("reading the command of postgres: it has no settings")
 	}
 	for _, mount := range file.Services["gateway"].Tmpfs {
 		if text, ok := strings.CutPrefix(mount, "/var/cache/nginx:size="); ok {
