@@ -106,18 +106,38 @@ const pace = 500 * time.Millisecond
 // neighbour is a client of another project.
 type neighbour struct {
 	*api.Caller
+	key     string // to post with
+	also    []ask  // what it does besides, in each round
 	posted  int
 	slowest time.Duration
 	which   string // was the slowest
+}
+
+// ask is a request of a neighbour. Its error says why the answer, or that there was
+// none, will not do; besides, the status must be below 300.
+type ask struct {
+	what string
+	do   func(ctx context.Context) (*api.Answer, error)
 }
 
 // beside runs an attack while a neighbour works, and once more after it. Everything
 // that the neighbour asks must be answered, and what it posted be counted once.
 func beside(t *testing.T, attack func(ctx context.Context)) {
 	t.Helper()
-	n := &neighbour{Caller: api.NewUser(t, "http://"+gateway, nil)}
-	key, _ := n.Key(t, "ingest")
-	n.work(t, key) // also before
+	newNeighbour(t, gateway).beside(t, attack)
+}
+
+// newNeighbour registers one at a gateway.
+func newNeighbour(t *testing.T, at string) *neighbour {
+	t.Helper()
+	n := &neighbour{Caller: api.NewUser(t, "http://"+at, nil)}
+	n.key, _ = n.Key(t, "ingest")
+	return n
+}
+
+func (n *neighbour) beside(t *testing.T, attack func(ctx context.Context)) {
+	t.Helper()
+	n.work(t) // also before
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	defer func() {
@@ -135,7 +155,7 @@ func beside(t *testing.T, attack func(ctx context.Context)) {
 			over = true
 		default:
 		}
-		n.work(t, key)
+		n.work(t)
 		pause(ctx, pace)
 	}
 	t.Logf("%d rounds of the neighbour; the slowest answer, %s, took %s", rounds, n.which, n.slowest.Round(time.Millisecond))
@@ -147,9 +167,9 @@ func beside(t *testing.T, attack func(ctx context.Context)) {
 const day = "2025-08-01"
 
 // work does once what a client does: it posts, small and large, and asks.
-func (n *neighbour) work(t *testing.T, key string) {
+func (n *neighbour) work(t *testing.T) {
 	t.Helper()
-	poster := n.With("Authorization", "Bearer "+key)
+	poster := n.With("Authorization", "Bearer "+n.key)
 	event := func(properties string) string {
 		n.posted++
 		return fmt.Sprintf(`{"event_id":%q,"occurred_at":%q,"user_id":%d,"event_type":"work","properties":%s}`,
@@ -159,10 +179,7 @@ func (n *neighbour) work(t *testing.T, key string) {
 	for range 100 {
 		large.WriteString(event(`{"pad":"`+strings.Repeat("x", 20_000)+`"}`) + "\n")
 	}
-	for _, ask := range []struct {
-		what string
-		do   func(ctx context.Context) (*api.Answer, error)
-	}{
+	for _, ask := range append([]ask{
 		{"an event", send(poster, event(`{}`))},
 		{"a large upload", send(poster, large.String())},
 		{"the account", get(n.Caller, "/api/auth/me")},
@@ -172,7 +189,7 @@ func (n *neighbour) work(t *testing.T, key string) {
 		{"the latest", get(n.Caller, "/api/stats/events/latest?limit=10")},
 		{"retention", get(n.Caller, "/api/stats/retention?start_date=2025-07-01&end_date=2025-08-01")},
 		{"health", get(n.With("Authorization", ""), "/healthz")},
-	} {
+	}, n.also...) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		begun := time.Now()
 		a, err := ask.do(ctx)
