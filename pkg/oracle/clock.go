@@ -27,16 +27,22 @@ func parseDay(day string) time.Time {
 
 func addDays(day string, n int) string { return parseDay(day).AddDate(0, 0, n).Format(layout) }
 
-// firstDay is the first date of the day, week or month of a date.
+// begins are the days that weeks begin on, by the names of their units: week is that of
+// ISO.
+var begins = map[string]time.Weekday{"week": time.Monday, "week-sunday": time.Sunday, "week-saturday": time.Saturday}
+
+// firstDay is the first date of the day, week, month, quarter or year of a date.
 func firstDay(unit, day string) string {
 	t := parseDay(day)
 	switch unit {
-	case "week": // ISO: Monday is the first day
-		for t.Weekday() != time.Monday {
+	case "week", "week-sunday", "week-saturday":
+		for t.Weekday() != begins[unit] {
 			t = t.AddDate(0, 0, -1)
 		}
-	case "month":
-		t = t.AddDate(0, 0, 1-t.Day())
+	case "month", "quarter", "year":
+		for t.Day() != 1 || unit == "quarter" && t.Month()%3 != 1 || unit == "year" && t.Month() != 1 {
+			t = t.AddDate(0, 0, -1)
+		}
 	}
 	return t.Format(layout)
 }
@@ -45,10 +51,14 @@ func firstDay(unit, day string) string {
 func step(unit, day string, n int) string {
 	t := parseDay(day)
 	switch unit {
-	case "week":
+	case "week", "week-sunday", "week-saturday":
 		t = t.AddDate(0, 0, 7*n)
 	case "month":
 		t = t.AddDate(0, n, 0)
+	case "quarter":
+		t = t.AddDate(0, 3*n, 0)
+	case "year":
+		t = t.AddDate(n, 0, 0)
 	default:
 		t = t.AddDate(0, 0, n)
 	}
@@ -57,19 +67,26 @@ func step(unit, day string, n int) string {
 
 // bucketOf is the label of the bucket that an instant is in.
 func bucketOf(unit string, at time.Time, zone *time.Location) string {
-	if unit == "hour" {
-		return hourLabel(hour(at, zone), zone)
+	switch unit {
+	case "minute":
+		return timeLabel(at.Truncate(time.Minute), zone)
+	case "hour":
+		return timeLabel(hour(at, zone), zone)
 	}
 	return firstDay(unit, dayOf(at, zone))
 }
 
-// Buckets lists the labels of the hours, days, weeks or months of local days, in
-// order; days that never were are in none.
+// Buckets lists the labels of the buckets of local days, in order; days that never were
+// are in none. Units are minute, hour, day, week, week-sunday, week-saturday, month,
+// quarter and year.
 func Buckets(unit, from, to string, zone *time.Location) []string {
 	var labels []string
-	if unit == "hour" {
-		for _, at := range hours(from, to, zone) {
-			labels = append(labels, hourLabel(at, zone))
+	if unit == "minute" || unit == "hour" {
+		begin, end := reach(from, to)
+		for at := begin; at.Before(end); at = at.Add(time.Minute) {
+			if day := dayOf(at, zone); day >= from && day <= to && (unit == "minute" || beginsHour(at, zone)) {
+				labels = append(labels, timeLabel(at, zone))
+			}
 		}
 		return labels
 	}
@@ -99,21 +116,9 @@ func hour(at time.Time, zone *time.Location) time.Time {
 	return at
 }
 
-// hourLabel is an hour's begin with the offset that the clock has then.
-func hourLabel(begin time.Time, zone *time.Location) string {
+// timeLabel is the begin of an hour or minute with the offset that the clock has then.
+func timeLabel(begin time.Time, zone *time.Location) string {
 	return begin.In(zone).Format(time.RFC3339)
-}
-
-// hours lists when the hours of local days begin, in order.
-func hours(from, to string, zone *time.Location) []time.Time {
-	var all []time.Time
-	begin, end := reach(from, to)
-	for at := begin; at.Before(end); at = at.Add(time.Minute) {
-		if day := dayOf(at, zone); day >= from && day <= to && beginsHour(at, zone) {
-			all = append(all, at)
-		}
-	}
-	return all
 }
 
 // reach is a time outside of which no clock on Earth shows one of the days.

@@ -1,26 +1,48 @@
 package oracle
 
 import (
-	"bytes"
 	"encoding/json"
-	"math/big"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 )
 
-// Condition is a filter's: field event_type, user_id or properties, for properties
-// with the keys that lead to one.
+// Filter says which events count: a Condition, or others combined.
+type Filter interface {
+	holds(k known, e Event) bool
+}
+
+// All holds when each of its filters does, Any when one does, Not when its filter does
+// not.
+type (
+	All []Filter
+	Any []Filter
+	Not struct{ Filter }
+)
+
+func (f All) holds(k known, e Event) bool {
+	return !slices.ContainsFunc(f, func(of Filter) bool { return !of.holds(k, e) })
+}
+
+func (f Any) holds(k known, e Event) bool {
+	return slices.ContainsFunc(f, func(of Filter) bool { return of.holds(k, e) })
+}
+
+func (f Not) holds(k known, e Event) bool { return !f.Filter.holds(k, e) }
+
+// Condition compares the value of a field.
 type Condition struct {
-	Field  string
-	Keys   []string
-	Op     string // = != > >= < <= ~ in exists missing
+	Field  Field
+	Op     string // = != > >= < <= ~ in exists missing matches has since before
 	Values []string
 }
 
-// Holds says whether an event meets the condition.
-func (c Condition) Holds(e Event) bool {
-	value, ok := c.value(e)
+// Holds says whether an event meets a condition on one of its own fields, in UTC.
+func (c Condition) Holds(e Event) bool { return c.holds(known{zone: time.UTC}, e) }
+
+func (c Condition) holds(k known, e Event) bool {
+	value, ok := k.value(c.Field, e)
 	if c.Op == "missing" {
 		return !ok
 	}
@@ -28,19 +50,51 @@ func (c Condition) Holds(e Event) bool {
 		return false
 	}
 	text := textOf(value)
-	equal := slices.ContainsFunc(c.Values, func(want string) bool {
-		return text == want || isNumber(want) && text == canonical(want)
-	})
 	switch c.Op {
 	case "exists":
 		return true
 	case "=", "in":
-		return equal
+		return c.equals(text)
 	case "!=":
-		return !equal
+		return !c.equals(text)
 	case "~":
 		return strings.Contains(text, c.Values[0])
+	case "matches":
+		return regexp.MustCompile(c.Values[0]).MatchString(text)
+	case "has":
+		return c.has(value)
+	case "since", "before":
+		want, isInstant := instant(c.Values[0], k.zone)
+		at, ok := instant(text, k.zone)
+		return value[0] == '"' && isInstant && ok && at.Before(want) == (c.Op == "before")
 	}
+	return c.ordered(value, text)
+}
+
+// equals says whether a text is one of the values. A value that is written as a number
+// also stands for its canonical text.
+func (c Condition) equals(text string) bool {
+	return slices.ContainsFunc(c.Values, func(want string) bool {
+		return text == want || isNumber(want) && text == canonical(want)
+	})
+}
+
+// has says whether a value is an array with an element that equals the condition's
+// value. The page says only that the element's text is the value; that a number
+// stands for its canonical text as well it says of filters' values in general.
+func (c Condition) has(value json.RawMessage) bool {
+	var array []json.RawMessage
+	if value[0] != '[' {
+		return false
+	}
+	if err := json.Unmarshal(value, &array); err != nil {
+		panic(err)
+	}
+	return slices.ContainsFunc(array, func(element json.RawMessage) bool { return c.equals(textOf(element)) })
+}
+
+// ordered compares a number with a number, and a string with anything else.
+func (c Condition) ordered(value json.RawMessage, text string) bool {
 	want := c.Values[0]
 	var order int
 	switch {
@@ -52,133 +106,4 @@ func (c Condition) Holds(e Event) bool {
 		return false
 	}
 	return c.Op[0] == '<' && order < 0 || c.Op[0] == '>' && order > 0 || len(c.Op) == 2 && order == 0
-}
-
-// value is the JSON that the field has.
-func (c Condition) value(e Event) (value json.RawMessage, ok bool) {
-	switch c.Field {
-	case "event_type":
-		return quoted(e.Type), true
-	case "user_id":
-		return quoted(e.UserID), true
-	}
-	value = json.RawMessage(e.Properties)
-	for _, key := range c.Keys {
-		var object map[string]json.RawMessage
-		var array []json.RawMessage
-		place, err := strconv.Atoi(key)
-		switch {
-		case json.Unmarshal(value, &object) == nil:
-			value, ok = object[key]
-		case json.Unmarshal(value, &array) == nil && err == nil && strconv.Itoa(place) == key && place >= 0 && place < len(array):
-			value, ok = array[place], true
-		default:
-			ok = false
-		}
-		if !ok {
-			return nil, false
-		}
-	}
-	return value, ok
-}
-
-func quoted(s string) json.RawMessage {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(s); err != nil {
-		panic(err) // strings are encodable
-	}
-	return bytes.TrimSpace(b.Bytes())
-}
-
-func isNumber(text string) bool {
-	return text != "" && strings.Contains("-0123456789", text[:1]) && json.Valid([]byte(text)) && strings.TrimSpace(text) == text
-}
-
-func rational(number string) *big.Rat {
-	r, ok := new(big.Rat).SetString(number)
-	if !ok {
-		panic(number + " is no number")
-	}
-	return r
-}
-
-// canonical writes a number without an exponent if that takes up to 40 digits.
-func canonical(number string) string {
-	text := rational(number).FloatString(1200)
-	text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	if text == "-0" || text == "" {
-		return "0"
-	}
-	digits := strings.NewReplacer("-", "", ".", "").Replace(text)
-	if len(digits) <= 40 {
-		return text
-	}
-	sign := text[:len(text)-len(strings.TrimPrefix(text, "-"))]
-	whole, _, _ := strings.Cut(strings.TrimPrefix(text, "-"), ".")
-	exponent := len(whole) - 1
-	for digits[0] == '0' {
-		digits, exponent = digits[1:], exponent-1
-	}
-	digits = strings.TrimRight(digits, "0")
-	mantissa := digits[:1]
-	if len(digits) > 1 {
-		mantissa += "." + digits[1:]
-	}
-	plus := ""
-	if exponent > 0 {
-		plus = "+"
-	}
-	return sign + mantissa + "e" + plus + strconv.Itoa(exponent)
-}
-
-// textOf is the text of a value: of arrays and objects their JSON without white space
-// and needless escapes.
-func textOf(value json.RawMessage) string {
-	if isNumber(string(value)) {
-		return canonical(string(value))
-	}
-	var text string
-	if value[0] == '"' {
-		if err := json.Unmarshal(value, &text); err != nil {
-			panic(err)
-		}
-		return text
-	}
-	decoder := json.NewDecoder(bytes.NewReader(value))
-	decoder.UseNumber()
-	return documentText(decoder)
-}
-
-// documentText writes the next value of a document.
-func documentText(d *json.Decoder) string {
-	token, err := d.Token()
-	if err != nil {
-		panic(err)
-	}
-	switch v := token.(type) {
-	case json.Delim:
-		var parts []string
-		for d.More() {
-			part := documentText(d)
-			if v == '{' {
-				part += ":" + documentText(d)
-			}
-			parts = append(parts, part)
-		}
-		end, err := d.Token()
-		if err != nil {
-			panic(err)
-		}
-		return v.String() + strings.Join(parts, ",") + end.(json.Delim).String()
-	case json.Number:
-		return v.String()
-	case string:
-		return string(quoted(v))
-	case bool:
-		return strconv.FormatBool(v)
-	default:
-		return "null"
-	}
 }

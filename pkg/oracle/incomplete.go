@@ -5,13 +5,13 @@ import "time"
 // Incomplete says whether events may be missing from the bucket with a label: those
 // outside of the local days from…to, or those at until or later.
 func Incomplete(unit, label, from, to string, zone *time.Location, until time.Time) bool {
-	if unit == "hour" {
+	if unit == "minute" || unit == "hour" {
 		begin, err := time.Parse(time.RFC3339, label)
 		if err != nil {
 			panic(err) // it is one of ours
 		}
 		end := begin.Add(time.Minute)
-		for !beginsHour(end, zone) {
+		for unit == "hour" && !beginsHour(end, zone) {
 			end = end.Add(time.Minute)
 		}
 		return end.After(until)

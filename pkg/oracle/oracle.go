@@ -17,8 +17,7 @@ import (
 	"time"
 )
 
-// Event is what the questions need of an event. Only Latest and One look at ID and
-// Properties.
+// Event is what the questions need of an event.
 type Event struct {
 	UserID, Type string
 	At           time.Time
@@ -44,14 +43,14 @@ func ReadCSV(r io.Reader) ([]Event, error) {
 	return events, nil
 }
 
-// Filter returns the events for which holds is true.
-func Filter(events []Event, holds func(Event) bool) []Event {
+// only returns the events for which holds is true.
+func only(events []Event, holds func(Event) bool) []Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e Event) bool { return !holds(e) })
 }
 
 // between returns the events of local days.
 func between(events []Event, from, to string, zone *time.Location) []Event {
-	return Filter(events, func(e Event) bool { day := dayOf(e.At, zone); return day >= from && day <= to })
+	return only(events, func(e Event) bool { day := dayOf(e.At, zone); return day >= from && day <= to })
 }
 
 // group splits events by key.
@@ -185,7 +184,7 @@ func Events(events []Event, from, to string, zone *time.Location, interval strin
 		}
 		for _, name := range Types(of) {
 			if byType {
-				one := Filter(of, func(e Event) bool { return e.Type == name })
+				one := only(of, func(e Event) bool { return e.Type == name })
 				rows = append(rows, BucketCount{Bucket: b, Type: name, Events: len(one), Users: len(users(one))})
 			}
 		}
@@ -236,5 +235,5 @@ func Latest(events []Event, zone *time.Location, limit int) []EventRow {
 
 // One returns the event with an id, or none.
 func One(events []Event, zone *time.Location, id string) []EventRow {
-	return Latest(Filter(events, func(e Event) bool { return e.ID == id }), zone, 1)
+	return Latest(only(events, func(e Event) bool { return e.ID == id }), zone, 1)
 }

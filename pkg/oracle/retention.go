@@ -33,7 +33,7 @@ type CohortWindow struct {
 // Rows computes the rows by cohort, then window.
 func (q Retention) Rows(events []Event) []CohortWindow {
 	cohorts := q.cohorts(events)
-	returning := group(Filter(events, func(e Event) bool { return q.Returning == "" || e.Type == q.Returning }), q.bucket)
+	returning := group(only(events, func(e Event) bool { return q.Returning == "" || e.Type == q.Returning }), q.bucket)
 	back := map[string]map[string]bool{} // users by bucket
 	for bucket, of := range returning {
 		back[bucket] = users(of)

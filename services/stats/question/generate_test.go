@@ -197,10 +197,11 @@ func (g generator) properties() string {
 
 // filter makes a filter as text and for the oracle.
 func (g generator) filter() (string, oracle.Condition) {
-	field, c := g.field()
+	field, of := g.field()
+	c := oracle.Condition{Field: of}
 	c.Op = pick(g, []string{"=", "!=", ">", ">=", "<", "<=", "~", ":", "in", "exists", "missing"})
 	text := func() string {
-		if c.Field != "properties" {
+		if of.Source != "properties" {
 			return pick(g, append([]string{"1e1", "43.0"}, append(someUsers, someTypes...)...))
 		}
 		v := pick(g, someValues)
@@ -232,7 +233,7 @@ func (g generator) filter() (string, oracle.Condition) {
 	}
 	v := text()
 	ordered := strings.ContainsAny(c.Op, "<>")
-	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && c.Field != "properties" && json.Valid([]byte(v)) {
+	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && of.Source != "properties" && json.Valid([]byte(v)) {
 		v = text()
 	}
 	c.Values = []string{v}
@@ -256,12 +257,12 @@ func escapeValue(v string) string {
 }
 
 // field makes a field as a filter writes it, and for the oracle.
-func (g generator) field() (string, oracle.Condition) {
+func (g generator) field() (string, oracle.Field) {
 	switch g.IntN(6) {
 	case 0:
-		return "event_type", oracle.Condition{Field: "event_type"}
+		return "event_type", oracle.Field{Source: "event_type"}
 	case 1:
-		return "user_id", oracle.Condition{Field: "user_id"}
+		return "user_id", oracle.Field{Source: "user_id"}
 	}
 	path := [][]string{{pick(g, someKeys)}, {pick(g, someKeys)}, {"n"}, {"n", "x"}, {"n", "y.z"}, {"n", "x", "deep"}, {"missing"}, {"n", "missing"}, {pick(g, someKeys), "0"}}[g.IntN(9)]
 	var keys []string
@@ -272,7 +273,7 @@ func (g generator) field() (string, oracle.Condition) {
 			keys = append(keys, escapeFilter(key, `\.:=!<>~ `))
 		}
 	}
-	return "properties." + strings.Join(keys, "."), oracle.Condition{Field: "properties", Keys: path}
+	return "properties." + strings.Join(keys, "."), oracle.Field{Source: "properties", Keys: path}
 }
 
 func escapeFilter(s, special string) string {

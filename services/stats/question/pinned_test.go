@@ -265,7 +265,7 @@ func TestFiltersOnColumns(t *testing.T) {
 				}
 				f, err := syntax.ParseSegment(text)
 				require.NoError(t, err, text)
-				condition := oracle.Condition{Field: string(f.Field.Source), Keys: f.Field.Keys, Op: f.Op, Values: f.Values}
+				condition := oracle.Condition{Field: oracle.Field{Source: string(f.Field.Source), Keys: f.Field.Keys}, Op: f.Op, Values: f.Values}
 				want := 0
 				for _, e := range events {
 					if condition.Holds(naive(e)) {
