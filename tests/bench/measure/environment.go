@@ -48,3 +48,12 @@ func Machine() string {
 	}
 	return text
 }
+
+// LoadAverage is the machine's over 1, 5 and 15 minutes.
+func LoadAverage() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	return strings.Join(strings.Fields(string(text))[:3], ", ")
+}

@@ -5,6 +5,7 @@ package measure
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -49,4 +50,11 @@ func Per(d time.Duration, events int64, scale float64) time.Duration {
 		return 0
 	}
 	return time.Duration(float64(d) / float64(events) * scale)
+}
+
+// Quantile q of the values, from 0 to 1: the smallest that at least that share of them
+// does not exceed.
+func Quantile[T cmp.Ordered](of []T, q float64) T {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }

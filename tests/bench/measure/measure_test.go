@@ -36,3 +36,13 @@ func TestMilliseconds(t *testing.T) {
 		require.Equal(t, want, Milliseconds(d))
 	}
 }
+
+func TestQuantile(t *testing.T) {
+	t.Parallel()
+	ten := []int{10, 9, 8, 7, 6, 5, 4, 3, 2, 1}
+	require.Equal(t, 5, Quantile(ten, 0.5))
+	require.Equal(t, 9, Quantile(ten, 0.9))
+	require.Equal(t, 10, Quantile(ten, 1))
+	require.Equal(t, 1, Quantile(ten, 0))
+	require.Equal(t, 7, Quantile([]int{7}, 0.9))
+}
