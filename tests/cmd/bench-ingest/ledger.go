@@ -36,7 +36,7 @@ func largeLedger(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	err := b.compare(ctx, fmt.Sprintf("Upload of %d events, ledger of %d ids", b.Events, b.Ledger), []*upload{
+	err := b.compare(ctx, "ingest-upload-ledger", fmt.Sprintf("Upload of %d events, ledger of %d ids", b.Events, b.Ledger), []*upload{
 		b.copies(copyAsSent, nil),
 		b.posts(nil, 0),
 	})
@@ -44,7 +44,7 @@ func largeLedger(ctx context.Context, b *bench) error {
 		return err
 	}
 	asItIs := func(context.Context) error { return nil }
-	return b.groupCommits(ctx, fmt.Sprintf("Many requests, ledger of %d ids", b.Ledger), []shape{{1, 256}, {100, 64}}, asItIs)
+	return b.groupCommits(ctx, "ingest-requests-ledger", fmt.Sprintf("Many requests, ledger of %d ids", b.Ledger), []shape{{1, 256}, {100, 64}}, asItIs)
 }
 
 // fillLedger adds random ids in ascending order, which is fast.

@@ -1,7 +1,7 @@
 // Command bench-ingest measures how fast ingest is compared with bare Postgres:
 // everything runs on the same Postgres, in turns, so that the ratios hold on any
-// machine. It prints tables in Markdown. It needs Linux, because CPU and memory are
-// read from /proc.
+// machine. It prints tables in Markdown and draws charts of them. It needs Linux, because
+// CPU and memory are read from /proc.
 package main
 
 import (
@@ -26,6 +26,7 @@ type options struct {
 	Only      *regexp.Regexp `help:"Run only the sections that match: upload, rows, requests, ledger, freshness, soak."`
 	MaxWAL    string         `name:"max-wal-size" help:"max_wal_size of Postgres, such as 8GB. Defaults to Postgres' own: a large ledger then goes from checkpoint to checkpoint."`
 	Seed      uint64         `default:"1" help:"Seed of the events."`
+	Images    string         `type:"path" help:"Folder for the charts; without it none are drawn."`
 	Directory string         `name:"dir" help:"Folder for Postgres' data and all logs; it is removed at the end. Defaults to the system's temporary one."`
 }
 

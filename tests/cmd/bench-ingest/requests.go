@@ -20,16 +20,18 @@ func manyRequests(ctx context.Context, b *bench) error {
 	if err := b.needCopyRate(ctx); err != nil {
 		return err
 	}
-	return b.groupCommits(ctx, fmt.Sprintf("Many requests, closed loop, %s each", b.duration()), shapes, b.empty)
+	return b.groupCommits(ctx, "ingest-requests", fmt.Sprintf("Many requests, closed loop, %s each", b.duration()), shapes, b.empty)
 }
 
 // groupCommits measures each shape with both settings in immediate succession, each
 // setting first in turn, so that a machine that slows down does not look like the
-// effect of a setting. prepare runs before each.
-func (b *bench) groupCommits(ctx context.Context, title string, shapes []shape, prepare func(context.Context) error) error {
+// effect of a setting. prepare runs before each. The chart of them is named file.
+func (b *bench) groupCommits(ctx context.Context, file, title string, shapes []shape, prepare func(context.Context) error) error {
 	requestsHeading(title)
+	rates := make([]map[string]float64, len(shapes))
 	settings := []string{"true", "false"}
-	for _, s := range shapes {
+	for i, s := range shapes {
+		rates[i] = map[string]float64{}
 		for _, group := range settings {
 			if err := prepare(ctx); err != nil {
 				return err
@@ -37,11 +39,16 @@ func (b *bench) groupCommits(ctx context.Context, title string, shapes []shape, 
 			if err := b.serve(ctx, "GROUP_COMMIT="+group); err != nil {
 				return err
 			}
-			if err := b.requests(ctx, s, group); err != nil {
+			rate, err := b.requests(ctx, s, group)
+			if err != nil {
 				return err
 			}
+			rates[i][group] = rate
 		}
 		slices.Reverse(settings)
+	}
+	if err := b.drawRequests(file, title, shapes, rates); err != nil {
+		return err
 	}
 	return b.serve(ctx)
 }
@@ -53,13 +60,13 @@ func requestsHeading(title string) {
 
 // requests measures one shape, after warming up connections, caches and pages with
 // it.
-func (b *bench) requests(ctx context.Context, s shape, group string) error {
+func (b *bench) requests(ctx context.Context, s shape, group string) (rate float64, err error) {
 	progress("%d events a request on %d connections, GROUP_COMMIT=%s", s.batch, s.connections, group)
 	if _, err := b.load(ctx, s, 0, b.duration()/4); err != nil {
-		return err
+		return 0, err
 	}
 	if err := measure.ForgetPeak(b.service.PID()); err != nil {
-		return err
+		return 0, err
 	}
 	var report *loadgen.Report
 	c, err := b.measure(ctx, func() (err error) {
@@ -67,11 +74,11 @@ func (b *bench) requests(ctx context.Context, s shape, group string) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	_, peak, err := measure.Memory(b.service.PID())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	cpu := func(d time.Duration) string { return measure.Milliseconds(measure.Per(d, report.Sent, 100_000)) }
 	measure.Row(fmt.Sprint(s.batch), fmt.Sprint(s.connections), group,
@@ -79,7 +86,7 @@ func (b *bench) requests(ctx context.Context, s shape, group string) error {
 		measure.Milliseconds(report.Quantile(50)), measure.Milliseconds(report.Quantile(99)), measure.Milliseconds(report.Quantile(99.9)),
 		cpu(c.client), cpu(c.service), cpu(c.postgres),
 		fmt.Sprint(c.wal/report.Sent), fmt.Sprint(c.checkpoints), measure.Megabytes(peak), report.Answers())
-	return nil
+	return report.EventsPerSecond(), nil
 }
 
 // load runs for a while; a rate of 0 is a closed loop.

@@ -77,7 +77,7 @@ func uploads(ctx context.Context, b *bench) error {
 	if _, err := b.postOnce(ctx, known, 0); err != nil {
 		return err
 	}
-	return b.compare(ctx, fmt.Sprintf("Upload of %d events", b.Events), []*upload{
+	return b.compare(ctx, "ingest-upload", fmt.Sprintf("Upload of %d events", b.Events), []*upload{
 		b.copies(copyAsSent, nil),
 		b.posts(known, 0),
 		b.copies("COPY, sorted by id", sortedByID),
@@ -87,8 +87,9 @@ func uploads(ctx context.Context, b *bench) error {
 }
 
 // compare runs the uploads in turns, each round starting with a different one, so that
-// other load on the machine affects all of them. The first must be COPY.
-func (b *bench) compare(ctx context.Context, title string, all []*upload) error {
+// other load on the machine affects all of them. The first must be COPY. The chart of
+// them is named file.
+func (b *bench) compare(ctx context.Context, file, title string, all []*upload) error {
 	for round := range b.Rounds {
 		progress("%s, round %d of %d", title, round+1, b.Rounds)
 		for i := range all {
@@ -107,13 +108,17 @@ func (b *bench) compare(ctx context.Context, title string, all []*upload) error 
 			u.costs, u.peaks = append(u.costs, c), append(u.peaks, peak)
 		}
 	}
-	limit := all[0].median(func(c cost) time.Duration { return c.wall })
-	b.setCopyRate(limit)
+	b.setCopyRate(all[0].wall())
+	b.printUploads(title, all)
+	return b.drawUploads(file, title, all)
+}
 
+func (b *bench) printUploads(title string, all []*upload) {
+	limit := all[0].wall()
 	measure.Heading(title, "", "ms", "events/s", "÷ (a)", "min–max ms", "CPU s per million events: client", "service", "Postgres",
 		"WAL bytes per event", "checkpoints", "peak RSS of the service, MB")
 	for _, u := range all {
-		wall := u.median(func(c cost) time.Duration { return c.wall })
+		wall := u.wall()
 		perMillion := func(of func(cost) time.Duration) string {
 			return fmt.Sprintf("%.2f", measure.Per(u.median(of), int64(b.Events), 1e6).Seconds())
 		}
@@ -127,15 +132,20 @@ func (b *bench) compare(ctx context.Context, title string, all []*upload) error 
 		if u.copied() {
 			service, peak = "–", "–"
 		}
-		measure.Row(u.name, measure.Milliseconds(wall), fmt.Sprintf("%.0f", float64(b.Events)/wall.Seconds()),
+		measure.Row(u.name, measure.Milliseconds(wall), fmt.Sprintf("%.0f", u.rate(b.Events)),
 			fmt.Sprintf("%.2f", wall.Seconds()/limit.Seconds()),
 			measure.Milliseconds(slices.Min(walls))+"–"+measure.Milliseconds(slices.Max(walls)),
 			perMillion(func(c cost) time.Duration { return c.client }), service,
 			perMillion(func(c cost) time.Duration { return c.postgres }),
 			fmt.Sprint(measure.Median(wals)/int64(b.Events)), fmt.Sprint(checkpoints), peak)
 	}
-	return nil
 }
+
+// wall is the median time.
+func (u *upload) wall() time.Duration { return u.median(func(c cost) time.Duration { return c.wall }) }
+
+// rate is events per second.
+func (u *upload) rate(events int) float64 { return float64(events) / u.wall().Seconds() }
 
 func (u *upload) copied() bool { return u.name[:4] == "COPY" }
 

@@ -1,0 +1,83 @@
+package chart
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var sample = Bars{
+	Title: "Uncached answers", Axis: "p50, ms, logarithmic", Series: []string{"service", "DuckDB", "ClickHouse"},
+	Rows: []Row{
+		{"dau, 30 days", []float64{0.26, 12.4, 40}},
+		{"retention, daily, 30 cohorts × 30 windows", []float64{8.5, 1234, 100}},
+		{"dau, 30 days, a common property", []float64{35, 6.5, 10}},
+	},
+}
+
+func TestChartSaysWhatItShows(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "images")
+	require.NoError(t, sample.Write(folder, "p50"))
+	for kind, text := range map[string]string{"light": "rgb(31,35,40)", "dark": "rgb(240,246,252)"} {
+		svg, err := os.ReadFile(filepath.Join(folder, "p50-"+kind+".svg"))
+		require.NoError(t, err)
+		require.Contains(t, string(svg), text, kind)
+		words := texts(t, svg)
+		for _, row := range sample.Rows {
+			require.Contains(t, words, row.Name)
+			for _, v := range row.Values {
+				require.Contains(t, words, short(v))
+			}
+		}
+		require.Subset(t, words, append(sample.Series, sample.Title, sample.Axis, "0.1", "1", "10", "100", "1000", "10000"))
+	}
+}
+
+func TestChartIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	for name, theme := range themes {
+		once, err := sample.svg(theme)
+		require.NoError(t, err)
+		for range 20 {
+			again, err := sample.svg(theme)
+			require.NoError(t, err)
+			require.Equal(t, string(once), string(again), name)
+		}
+	}
+}
+
+func TestChartRefusesWhatHasNoBar(t *testing.T) {
+	t.Parallel()
+	for message, b := range map[string]Bars{
+		"there is nothing to draw": {Series: []string{"a"}},
+		"has 1 values for 2":       {Series: []string{"a", "b"}, Rows: []Row{{"x", []float64{1}}}},
+		"which has no logarithm":   {Series: []string{"a"}, Rows: []Row{{"x", []float64{0}}}},
+	} {
+		require.ErrorContains(t, b.Write(t.TempDir(), "bad"), message)
+	}
+}
+
+// texts are those of an SVG's text elements.
+func texts(t *testing.T, svg []byte) (all []string) {
+	t.Helper()
+	decoder := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "text" {
+			var text string
+			require.NoError(t, decoder.DecodeElement(&text, &start))
+			all = append(all, text)
+		}
+	}
+}
