@@ -17,6 +17,10 @@ ROUNDS ?= 100
 SEED ?= 0
 BUG ?= .
 FUZZ_TIME ?= 30s
+# ClickHouse, which bench-stats compares with: a library of 560 MB, from npm, and the only
+# binary that loads it. There is one for this kind of machine alone.
+CLICKHOUSE := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),.cache/clickhouse)
+LIBCHDB := $(CLICKHOUSE)/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 SOURCES := migrations pkg services cmd tests
 BINARIES := account ingest syncworker stats standalone
 
@@ -67,12 +71,22 @@ vulncheck: go ## Look for known vulnerabilities in the code that is called; take
 
 .PHONY: bench-ingest
 bench-ingest: install-test ## Compare ingest with a bare COPY on the same Postgres (BENCH="--only=upload --rounds=5"); about 20 minutes
-	@GOWORK=off $(GO) run -C tests ./cmd/bench-ingest $(BENCH)
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/bench-ingest
+	@bin/bench-ingest $(BENCH)
 
 .PHONY: bench-stats
-bench-stats: install-test ## Compare queries with DuckDB on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
+bench-stats: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Compare queries with DuckDB and ClickHouse on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/bench-stats
-	@bin/bench-stats $(BENCH)
+	@[ -z "$(CLICKHOUSE)" ] || GOWORK=off $(GO) build -C tests/bench/clickhouse -o "$(CURDIR)/bin/bench-clickhouse" .
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" bin/bench-stats $(if $(CLICKHOUSE),--clickhouse=bin/bench-clickhouse) $(BENCH)
+
+$(LIBCHDB): tests/bench/clickhouse/package-lock.json
+	@deployments/install npm
+	@echo "fetching ClickHouse, once: 170 MB"
+	@mkdir -p $(CLICKHOUSE)
+	@cp tests/bench/clickhouse/package.json $< $(CLICKHOUSE)
+	@npm ci --prefix $(CLICKHOUSE) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: loadgen
 loadgen: go ## Post generated events to a running service (LOAD="--api-key=… --connections=64 --batch=1 --duration=30s")

@@ -29,9 +29,13 @@ type asker struct {
 // longestAnswer is how long to wait for an answer; the service gives up earlier.
 const longestAnswer = 2 * time.Minute
 
-func (b *bench) asker(clients int) (*asker, error) {
+// asker asks about the data set's project.
+func (b *bench) asker(clients int) (*asker, error) { return b.askerWith(b.keys.Read, clients) }
+
+// askerWith asks about the project of a key.
+func (b *bench) askerWith(key string, clients int) (*asker, error) {
 	c, err := client.New(client.Config{
-		URL: b.url("stats"), APIKey: b.keys.Read, Timeout: longestAnswer, Transport: transport.New(clients),
+		URL: b.url("stats"), APIKey: key, Timeout: longestAnswer, Transport: transport.New(clients),
 	})
 	return &asker{client: c}, err
 }
@@ -85,7 +89,7 @@ func (a *asker) answer(ctx context.Context, q *question, afresh bool) (rows []st
 			if !ok {
 				return nil, "", 0, fmt.Errorf("reading the answer to %s: a row has no %s: %v", q.name, field, row)
 			}
-			parts[i] = fmt.Sprint(value)
+			parts[i] = cell(value)
 		}
 		if parts[len(parts)-1] != "0" { // windows in which nobody came back: SQL has no rows for them
 			rows = append(rows, strings.Join(parts, "|"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -29,8 +30,9 @@ type bench struct {
 	services  map[string]*stack.Process
 	live      []string // files of the data set
 	compared  map[string]*baseline
-	questions []*question
-	streams   uint64 // that were given numbers
+	all       []*question
+	questions []*question // those that the service answers
+	streams   uint64      // that were given numbers
 
 	project int64
 	keys    account.Keys
@@ -82,7 +84,7 @@ func start(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
 		}
 	}()
 	b.stops = append([]func() error{d.clearRun}, b.stops...)
-	b.questions = questions(o.history())
+	b.all = questions(o.history())
 	rows, err := b.conn.Query(ctx, `SELECT path FROM analytics.segments WHERE replaced_at IS NULL ORDER BY min_at, id`)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
@@ -93,7 +95,36 @@ func start(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
 	if err := b.makeKeys(ctx); err != nil {
 		return nil, err
 	}
-	return b, b.startServices(ctx, "syncworker", "stats")
+	if err := b.startServices(ctx, "syncworker", "stats"); err != nil {
+		return nil, err
+	}
+	return b, b.leaveOut(ctx)
+}
+
+// leaveOut keeps the questions for which the service has a route. The others are only
+// asked of the engines that it is compared with.
+func (b *bench) leaveOut(ctx context.Context) error {
+	a, err := b.asker(1)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	var missing []string
+	for _, q := range b.all {
+		r, err := a.ask(ctx, q, 0, false)
+		if err != nil {
+			return err
+		}
+		if q.unserved = r.status == http.StatusNotFound; !q.unserved {
+			b.questions = append(b.questions, q)
+		} else if !slices.Contains(missing, q.path) {
+			missing = append(missing, q.path)
+		}
+	}
+	if len(missing) > 0 {
+		fmt.Printf("\nQuestions left out, because the service has no such route (404): /api/stats/%s\n", strings.Join(missing, ", /api/stats/"))
+	}
+	return nil
 }
 
 // stop ends everything, once.
@@ -169,15 +200,16 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\n- Machine: %s; client, services, Postgres and the DuckDB that is compared share it\n", measure.Machine())
+	fmt.Printf("\n- Machine: %s; client, services, Postgres and the engines that are compared share it\n", measure.Machine())
 	fmt.Printf("- %s\n", postgres)
 	fmt.Printf("- Commit %s, %s; the services' settings are the defaults but for %s; reached without a gateway, by API key\n",
 		commit(ctx), runtime.Version(), strings.Join(slices.Concat(rates, b.Environment), ", "))
 	fmt.Printf("- Events: %d of about %d users over %d days up to %s, %d types, one project; 2 %% late; %d live segments\n",
 		b.Events, b.Users, b.Days, lastDay.Format("2006-01-02"), history.Types, len(b.live))
-	fmt.Printf("- DuckDB is asked in the own process, the service over HTTP. Clients that ask at once ask %d variants of a question, with the range moved by a day each, "+
+	fmt.Printf("- DuckDB is asked in the own process, ClickHouse in one beside it, the service over HTTP. Clients that ask at once ask %d variants of a question, with the range moved by a day each, "+
 		"so that no two share an answer; uncached: with Cache-Control: no-cache\n", variants)
-	fmt.Print("- The page cache is warm: it cannot be dropped on every machine\n")
+	fmt.Print("- The page cache is warm; for cold answers the engine is restarted and the pages of its files are dropped with posix_fadvise(POSIX_FADV_DONTNEED)\n")
+	fmt.Printf("- Load average of the machine before the run: %s\n", measure.LoadAverage())
 	return nil
 }
 

@@ -25,7 +25,7 @@ import (
 //
 //	<dir>/<parameters>/made/   postgres, warehouse, made.json; complete if it exists
 //	<dir>/<parameters>/run/    the copy of the run, or the remains of a killed one
-//	<dir>/<parameters>/native.duckdb, baselines.json, lock
+//	<dir>/<parameters>/native-2.duckdb, clickhouse/, baselines.json, lock
 type dataset struct {
 	folder string
 	made   made
@@ -64,7 +64,7 @@ func openDataset(ctx context.Context, o options) (*dataset, error) {
 		return nil, err
 	}
 	if o.Fresh {
-		for _, name := range []string{"made", "native.duckdb", "baselines.json"} {
+		for _, name := range []string{"made", nativeFile, clickHouseFolder, "baselines.json"} {
 			if err := os.RemoveAll(d.path(name)); err != nil {
 				return nil, fmt.Errorf("removing the old events: %w", err)
 			}

@@ -1,7 +1,7 @@
 // Command bench-stats measures how fast questions about one large project are
-// answered, compared with DuckDB on a table of its own with the same events, and
-// fails when the answers differ. It prints tables in Markdown. It needs Linux, because
-// CPU and memory are read from /proc.
+// answered, compared with DuckDB and ClickHouse on tables of their own with the same
+// events, and fails when the answers differ. It prints tables in Markdown and draws
+// charts of them. It needs Linux, because CPU and memory are read from /proc.
 package main
 
 import (
@@ -32,14 +32,18 @@ type options struct {
 	Fresh     bool   `help:"Regenerate the events even if they exist."`
 	Ahead     int64  `default:"2000000" help:"Maximum number of events in the outbox that are not loaded yet, while the events are generated."`
 
-	Rounds   int           `default:"7" help:"How often each question is asked where a table shows medians."`
-	Seconds  float64       `default:"3" help:"How long each question is asked by so many clients at once."`
-	Cap      time.Duration `default:"120s" help:"Maximum duration of a query of the comparison."`
-	Memory   string        `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
-	LoadRate float64       `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
-	Soak     time.Duration `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
+	Rounds     int           `default:"7" help:"How often each question is asked where a table shows medians."`
+	Seconds    float64       `default:"3" help:"How long each question is asked by so many clients at once."`
+	Cap        time.Duration `default:"120s" help:"Maximum duration of a query of the comparison."`
+	Memory     string        `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
+	ClickHouse string        `name:"clickhouse" type:"path" help:"Program that runs ClickHouse, built from tests/bench/clickhouse; without it the section \"engines\" leaves ClickHouse out."`
+	Samples    int           `default:"20" help:"How often each engine is asked each question in the section \"engines\"."`
+	Cold       int           `default:"3" help:"How often each engine is restarted there for each question, with the page cache of its files dropped."`
+	Images     string        `type:"path" help:"Folder for the charts; without it none are drawn."`
+	LoadRate   float64       `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
+	Soak       time.Duration `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
 
-	Only        *regexp.Regexp `help:"Run only the sections that match: generate, baselines, questions, load, ready, soak. Events that are missing are made in any case."`
+	Only        *regexp.Regexp `help:"Run only the sections that match: generate, baselines, ready, engines, questions, noisy, load, soak. Events that are missing are made in any case."`
 	Environment []string       `name:"env" help:"A setting of the services, NAME=value; it may be repeated."`
 }
 
@@ -59,8 +63,8 @@ func (o *options) AfterApply() error {
 	if o.Directory == "" {
 		o.Directory = filepath.Join(os.TempDir(), "analytics-bench-stats")
 	}
-	if o.Days < 120 || o.Rounds < 1 {
-		return fmt.Errorf("%d days, %d rounds: the questions need 120 days and one round", o.Days, o.Rounds)
+	if o.Days < 120 || o.Rounds < 1 || o.Samples < 1 || o.Cold < 1 {
+		return fmt.Errorf("%d days, %d rounds, %d samples, %d cold: the questions need 120 days and one of each", o.Days, o.Rounds, o.Samples, o.Cold)
 	}
 	return nil
 }
@@ -77,7 +81,9 @@ var sections = []struct {
 }{
 	{"baselines", baselines},
 	{"ready", readiness},
+	{"engines", compareEngines},
 	{"questions", questionsIdle},
+	{"noisy", noisy},
 	{"load", questionsLoaded},
 	{"soak", soak},
 }
@@ -85,7 +91,7 @@ var sections = []struct {
 func main() {
 	var o options
 	k := kong.Parse(&o, kong.Name("bench-stats"),
-		kong.Description("Measures how fast questions are answered, beside DuckDB on a table of its own."))
+		kong.Description("Measures how fast questions are answered, beside DuckDB and ClickHouse on tables of their own."))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	k.FatalIfErrorf(run(ctx, o))

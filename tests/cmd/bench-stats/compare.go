@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"eventanalytics/tests/bench/measure"
+)
+
+// figures of one engine for one question.
+type figures struct {
+	p50, p90, cpu time.Duration // of answers that are not the first; cpu is the median
+	cold          time.Duration // median of first answers, or 0 without any
+}
+
+// comparison of the engines, in their order, for one question. The first are the
+// service's, and 0 for a question for which it has no route.
+type comparison struct {
+	question, source string
+	figures          []figures
+}
+
+func (c comparison) served() bool { return c.figures[0].p50 > 0 }
+
+// compareEngines asks every engine every question, in turns, and compares the answers.
+func compareEngines(ctx context.Context, b *bench) (err error) {
+	names, engines, err := b.engines(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll(engines)) }()
+	columns := []string{"question", "source"}
+	for _, name := range names {
+		columns = append(columns, name+": p50 ms", "p90 ms", "CPU ms", "cold ms")
+	}
+	for _, name := range names[1:] {
+		columns = append(columns, "service ÷ "+name+": p50", "CPU", "cold")
+	}
+	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: %d each; cold: median of %d first answers", len(names), b.Samples, b.Cold), columns...)
+	var done []comparison
+	var failed []error
+	for _, q := range b.all {
+		progress("in turns: %s", q.name)
+		c, err := b.compare(ctx, names, engines, q)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", q.name, err))
+			measure.Row(q.name, "FAILED")
+			continue
+		}
+		done = append(done, c)
+		measure.Row(c.cells()...)
+	}
+	return errors.Join(errors.Join(failed...), b.draw(names, done))
+}
+
+func (c comparison) cells() []string {
+	cells := []string{c.question, c.source}
+	for _, f := range c.figures {
+		for _, d := range []time.Duration{f.p50, f.p90, f.cpu, f.cold} {
+			if d == 0 {
+				cells = append(cells, "–")
+			} else {
+				cells = append(cells, measure.Milliseconds(d))
+			}
+		}
+	}
+	service := c.figures[0]
+	for _, f := range c.figures[1:] {
+		cells = append(cells, ratio(service.p50, f.p50), ratio(service.cpu, f.cpu), ratio(service.cold, f.cold))
+	}
+	return cells
+}
+
+// ratio of two durations with two significant digits.
+func ratio(a, b time.Duration) string {
+	if a == 0 || b == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2g", float64(a)/float64(b))
+}
+
+// compare asks one question. The engines take turns, each round beginning with
+// another, so that what else runs on the machine disturbs all of them alike.
+func (b *bench) compare(ctx context.Context, names []string, engines []engine, q *question) (c comparison, err error) {
+	c = comparison{question: q.name, figures: make([]figures, len(engines))}
+	var want []string
+	ask := func(i int) (answered, error) {
+		a, err := engines[i].ask(ctx, q)
+		switch {
+		case err != nil:
+		case want == nil:
+			want = a.rows
+			if len(want) == 0 {
+				err = errors.New("the answer is empty")
+			}
+		default:
+			err = equal(want, a.rows)
+		}
+		if err != nil {
+			return a, fmt.Errorf("%s: %w", names[i], err)
+		}
+		if a.source != "" {
+			c.source = a.source
+		}
+		return a, nil
+	}
+	order := func(round int) (turns []int) {
+		for k := range engines {
+			// DuckDB begins: the others are compared with its answer.
+			if i := (round + 1 + k) % len(engines); i > 0 || !q.unserved {
+				turns = append(turns, i)
+			}
+		}
+		return turns
+	}
+	took, cpu, cold := make([][]time.Duration, len(engines)), make([][]time.Duration, len(engines)), make([][]time.Duration, len(engines))
+	for round := range b.Cold {
+		for _, i := range order(round) {
+			if err := engines[i].restart(ctx); err != nil {
+				return c, err
+			}
+			a, err := ask(i)
+			if err != nil {
+				return c, err
+			}
+			cold[i] = append(cold[i], a.took)
+		}
+	}
+	for round := range b.Samples {
+		for _, i := range order(round) {
+			a, err := ask(i)
+			if err != nil {
+				return c, err
+			}
+			took[i], cpu[i] = append(took[i], a.took), append(cpu[i], a.cpu)
+		}
+		if ctx.Err() != nil {
+			return c, ctx.Err()
+		}
+	}
+	if q.unserved {
+		c.source = "no route"
+	}
+	for _, i := range order(0) {
+		c.figures[i] = figures{
+			p50: measure.Median(took[i]), p90: measure.Quantile(took[i], 0.9), cpu: measure.Median(cpu[i]), cold: measure.Median(cold[i]),
+		}
+	}
+	return c, nil
+}
