@@ -49,9 +49,17 @@ func TestPrometheusAcceptsTheQueries(t *testing.T) {
 	promtool(t, "check", "rules", file)
 }
 
-func TestDashboardIsWhole(t *testing.T) {
+func TestDashboardsAreWhole(t *testing.T) {
 	t.Parallel()
-	d := readDashboard(t)
+	both := []dashboard{readDashboard(t), readProductDashboard(t)}
+	require.NotEqual(t, both[0].UID, both[1].UID)
+	for _, d := range both {
+		whole(t, d)
+	}
+}
+
+func whole(t *testing.T, d dashboard) {
+	t.Helper()
 	require.NotEmpty(t, d.UID)
 	require.Equal(t, 41, d.SchemaVersion, "that of Grafana 12")
 	seen := map[int]string{}
@@ -75,19 +83,42 @@ func TestDashboardIsWhole(t *testing.T) {
 	}
 }
 
-func TestDashboardFindsItsDataSource(t *testing.T) {
+func TestDashboardsFindTheirDataSources(t *testing.T) {
 	t.Parallel()
-	provisioned := readYAML[struct {
-		Datasources []struct{ Name, UID, Type, URL string }
-	}](t, "deployments", "grafana", "provisioning", "datasources", "datasource.yml").Datasources
-	require.Len(t, provisioned, 1)
-	require.Equal(t, "prometheus", provisioned[0].Type)
+	prometheus := onlySource(t, "provisioning", "datasources", "datasource.yml")
+	require.Equal(t, "prometheus", prometheus.Type)
 	d := readDashboard(t)
 	require.Len(t, d.Templating.List, 1)
+	findsSource(t, d, prometheus)
+
+	stats := onlySource(t, "stats", "datasource.yml")
+	require.Equal(t, "yesoreyeram-infinity-datasource", stats.Type)
+	product := readProductDashboard(t)
+	findsSource(t, product, stats)
+	for _, p := range product.Panels {
+		for _, target := range p.Targets { // Infinity's queries name it, too
+			require.Equal(t, p.Datasource, target.Datasource, p.Title)
+		}
+	}
+}
+
+type dataSource struct{ Name, UID, Type, URL string }
+
+func onlySource(t *testing.T, elements ...string) dataSource {
+	t.Helper()
+	provisioned := readYAML[struct{ Datasources []dataSource }](t, append([]string{"deployments", "grafana"}, elements...)...).Datasources
+	require.Len(t, provisioned, 1)
+	return provisioned[0]
+}
+
+// findsSource checks that the first variable of a dashboard chooses the data source of
+// all its panels, and begins with the provisioned one.
+func findsSource(t *testing.T, d dashboard, s dataSource) {
+	t.Helper()
 	variable := d.Templating.List[0]
 	require.Equal(t, "datasource", variable.Type)
-	require.Equal(t, provisioned[0].Type, variable.Query)
-	require.Equal(t, provisioned[0].UID, variable.Current.Value)
+	require.Equal(t, s.Type, variable.Query)
+	require.Equal(t, s.UID, variable.Current.Value)
 	for _, p := range d.Panels {
 		if p.Type != "row" {
 			require.Equal(t, "${"+variable.Name+"}", p.Datasource.UID, p.Title)

@@ -75,12 +75,27 @@ type panel struct {
 	Datasource  struct{ Type, UID string }
 	FieldConfig struct{ Defaults struct{ Unit string } }
 	GridPos     struct{ H, W, X, Y int }
-	Targets     []struct{ RefID, Expr, LegendFormat string }
+	Targets     []struct {
+		RefID, Expr, LegendFormat string
+		Datasource                struct{ Type, UID string }
+	}
 }
 
-func readDashboard(t *testing.T) (d dashboard) {
+// readDashboard returns the operators' dashboard.
+func readDashboard(t *testing.T) dashboard {
 	t.Helper()
-	require.NoError(t, json.Unmarshal(read(t, "deployments", "grafana", "dashboards", "event-analytics.json"), &d))
+	return readDashboardAt(t, "dashboards", "event-analytics.json")
+}
+
+// readProductDashboard returns the one over the stats API.
+func readProductDashboard(t *testing.T) dashboard {
+	t.Helper()
+	return readDashboardAt(t, "stats", "dashboard.json")
+}
+
+func readDashboardAt(t *testing.T, folder, file string) (d dashboard) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal(read(t, "deployments", "grafana", folder, file), &d))
 	require.NotEmpty(t, d.Panels)
 	return d
 }
