@@ -138,6 +138,38 @@ func TestOldSegmentsAreUpgraded(t *testing.T) {
 	require.EqualValues(t, len(want), live(t, leader)[0].Events)
 }
 
+// A segment whose roll-up is of a version that counted no properties gets one of today.
+func TestOldRollUpsAreUpgraded(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range 2 {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 2)...))
+	}
+	before := live(t, leader)
+	path := filepath.Join(cfg.Warehouse.Dir, before[0].RollUpPath())
+	old, err := os.ReadFile(path)
+	require.NoError(t, err)
+	copy(old, "EAROLL01")
+	require.NoError(t, os.WriteFile(path, old, 0o600))
+	sum := sha256.Sum256(old)
+	exec(t, pool, "UPDATE analytics.segments SET rollup_sha256 = $1 WHERE id = $2", sum[:], before[0].ID)
+
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	after := live(t, leader)
+	require.Len(t, after, 2)
+	require.Equal(t, before[1], after[0], "it was of today")
+	require.NotEqual(t, before[0].Path, after[1].Path, "readers of the old one keep its files")
+	for _, s := range after {
+		current, err := segment.HasCurrentRollUp(cfg.Warehouse.Dir, s)
+		require.NoError(t, err)
+		require.True(t, current)
+	}
+	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
+	require.NoError(t, err)
+	require.Equal(t, 2, r.Equal)
+}
+
 func TestUpgradeGoesOnBehindDamage(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)

@@ -105,7 +105,7 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 
 	var rollUp rollup.Builder
 	for i, e := range events {
-		rollUp.Add(e.OccurredAt, e.Type, keys[i])
+		rollUp.Add(e.OccurredAt, e.Type, keys[i], e.Properties)
 	}
 	conn, err := b.db.Conn(ctx)
 	if err != nil {

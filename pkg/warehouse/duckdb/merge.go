@@ -116,7 +116,7 @@ func (b *Builder) days(ctx context.Context, in []segment.Segment, size string) (
 }
 
 // rollUps reads the roll-ups of segments, which must all have one. One that is
-// damaged is rebuilt from its events.
+// damaged, or of a version that did not count properties, is rebuilt from its events.
 func (b *Builder) rollUps(ctx context.Context, segments []segment.Segment) ([]*rollup.File, error) {
 	files := make([]*rollup.File, len(segments))
 	known := segment.NewIntegrity(b.dir)
@@ -126,7 +126,7 @@ func (b *Builder) rollUps(ctx context.Context, segments []segment.Segment) ([]*r
 		}
 		var err error
 		files[i], err = known.ReadRollUp(s)
-		if err == nil {
+		if err == nil && files[i].CountsProperties() {
 			continue
 		}
 		data, err := b.sum(ctx, s)

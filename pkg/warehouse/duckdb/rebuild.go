@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"unsafe"
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse/rollup"
@@ -49,7 +50,7 @@ func (b *Builder) Rebuild(ctx context.Context, s segment.Segment) (segment.Segme
 
 // sum makes the roll-up of the events in a segment's file.
 func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
-	rows, err := b.db.QueryContext(ctx, "SELECT epoch_us(occurred_at), event_type, user_key FROM "+readParquet(b.dir, []segment.Segment{s})+
+	rows, err := b.db.QueryContext(ctx, "SELECT epoch_us(occurred_at), event_type, user_key, coalesce(properties, '') FROM "+readParquet(b.dir, []segment.Segment{s})+
 		" WHERE project_id = $1", s.ProjectID)
 	if err != nil {
 		return nil, fmt.Errorf("reading events for a roll-up: %w", err)
@@ -57,17 +58,18 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 	defer rows.Close()
 	var sum rollup.Builder
 	var us, n int64
-	var eventType sql.RawBytes
+	var eventType, properties sql.RawBytes
 	var user uint32
 	var name string
 	for rows.Next() {
-		if err := rows.Scan(&us, &eventType, &user); err != nil {
+		if err := rows.Scan(&us, &eventType, &user, &properties); err != nil {
 			return nil, fmt.Errorf("reading events for a roll-up: %w", err)
 		}
 		if !bytes.Equal([]byte(name), eventType) { // sorted by type: few texts are made
 			name = string(eventType)
 		}
-		sum.Add(us, name, user)
+		// Add keeps no part of the properties, which are there until the next row.
+		sum.Add(us, name, user, unsafe.String(unsafe.SliceData(properties), len(properties)))
 		n++
 	}
 	if err := rows.Err(); err != nil {

@@ -36,7 +36,7 @@ func writeOf(t testing.TB, cfg warehouse.Config, r *rand.Rand, project int64, n,
 	var sum rollup.Builder
 	for range n {
 		at := start.Add(time.Duration(r.Int64N(int64(days) * int64(24*time.Hour))))
-		sum.Add(at.UnixMicro(), string(rune('A'+r.IntN(5))), uint32(r.IntN(26)))
+		sum.Add(at.UnixMicro(), string(rune('A'+r.IntN(5))), uint32(r.IntN(26)), "")
 	}
 	s := segment.Segment{ProjectID: project, Events: int64(n), Epoch: 1, MinAt: start, MaxAt: start.AddDate(0, 0, days), Shredded: []string{}}
 	s, err := segment.NewPublisher(cfg.Dir).Publish(s, func() ([]byte, error) { return sum.Bytes(project) }, func(tmp string) error {

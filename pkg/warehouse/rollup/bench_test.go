@@ -26,7 +26,7 @@ var world = sync.OnceValues(func() (*View, float64) {
 	for day := range int64(benchDays) {
 		var b Builder
 		for range 274_000 {
-			b.Add((20_000+day)*dayMicros+g.Int64N(dayMicros), names[skewed(50)], uint32(skewed(1_000_000)))
+			b.Add((20_000+day)*dayMicros+g.Int64N(dayMicros), names[skewed(50)], uint32(skewed(1_000_000)), ordinary(g))
 			events++
 		}
 		data, err := b.Bytes(7)

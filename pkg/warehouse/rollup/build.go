@@ -9,16 +9,17 @@ import (
 
 // Builder makes the roll-up of events, added in any order.
 type Builder struct {
-	days map[int32]map[string]*bucket
+	days   map[int32]map[string]*bucket
+	shapes shapes
 	// Where the last event went: events often come in runs.
 	day       int32
 	eventType string
 	bucket    *bucket
 }
 
-// Add counts an event: when it happened, in microseconds since 1970 UTC, and its
-// user's key.
-func (b *Builder) Add(us int64, eventType string, user uint32) {
+// Add counts an event: when it happened, in microseconds since 1970 UTC, its user's key,
+// and its properties, as valid JSON or empty. Of the texts it keeps eventType.
+func (b *Builder) Add(us int64, eventType string, user uint32, properties string) {
 	day := int32(calendar.FloorDiv(us, dayMicros))
 	to := b.bucket
 	if to == nil || day != b.day || eventType != b.eventType {
@@ -27,6 +28,9 @@ func (b *Builder) Add(us int64, eventType string, user uint32) {
 	to.first, to.last = min(to.first, us), max(to.last, us)
 	quarter := uint64(us-int64(day)*dayMicros) / QuarterMicros
 	to.pairs = append(to.pairs, quarter<<32|uint64(user))
+	if shape, ok := b.shapes.of(properties); ok {
+		to.shapes = append(to.shapes, uint64(shape)<<8|quarter)
+	}
 }
 
 func (b *Builder) find(day int32, eventType string, us int64) *bucket {
@@ -50,67 +54,15 @@ func (b *Builder) find(day int32, eventType string, us int64) *bucket {
 // Bytes returns the roll-up's file. The Builder must not be used again.
 func (b *Builder) Bytes(project int64) ([]byte, error) {
 	var e encoder
+	count := func(of *bucket) error {
+		e.tally.addShapes(&b.shapes, of.shapes)
+		return nil
+	}
 	for _, day := range slices.Sorted(maps.Keys(b.days)) {
-		if err := e.day(day, b.days[day]); err != nil {
+		if err := e.day(day, b.days[day], b.shapes.names, count); err != nil {
 			return nil, err
 		}
 		delete(b.days, day)
 	}
 	return e.bytes(project), nil
-}
-
-// Merge returns the roll-up of the events that files have on the days [first,
-// last], counted since 1970-01-01 UTC, and how many events these are. Beside the files
-// it takes the memory of one day's users and twice that of the result.
-func Merge(project int64, files []*File, first, last int32) (data []byte, events uint64, err error) {
-	var e encoder
-	v, err := NewView(nil, files)
-	if err != nil {
-		return nil, 0, err
-	}
-	for _, d := range v.between(first, last) {
-		buckets := map[string]*bucket{}
-		for _, r := range d.refs {
-			if err := r.gather(buckets); err != nil {
-				return nil, 0, err
-			}
-		}
-		if err := e.day(d.day, buckets); err != nil {
-			return nil, 0, err
-		}
-	}
-	return e.bytes(project), e.events, nil
-}
-
-// gather adds the types of a day to buckets.
-func (r ref) gather(buckets map[string]*bucket) error {
-	block, err := r.quarters()
-	if err != nil {
-		return err
-	}
-	for _, x := range r.types() {
-		name := r.file.types[x.eventType-1]
-		to := buckets[name]
-		if to == nil {
-			to = &bucket{first: x.first, last: x.last}
-			buckets[name] = to
-		}
-		to.first, to.last = min(to.first, x.first), max(to.last, x.last)
-		events := uint64(0)
-		err := block.each(x, 0, quartersOfDay, func(q quarterUsers) (err error) {
-			events += q.events
-			if more := q.events - q.users; more > 0 {
-				to.extra = append(to.extra, quarterCount{q.quarter, more})
-			}
-			to.pairs, err = q.appendTo(to.pairs)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		if events != x.events {
-			return damagedQuarters(x)
-		}
-	}
-	return nil
 }

@@ -16,6 +16,10 @@ type bucket struct {
 	// extra are events whose pair is in pairs for another event already.
 	extra       []quarterCount
 	first, last int64
+	// shapes are those of events that have properties, each<<8 | quarter of the day; or
+	// sources have their properties.
+	shapes  []uint64
+	sources []source
 }
 
 type quarterCount struct {
@@ -33,12 +37,19 @@ type encoder struct {
 	maxKey   uint32
 	events   uint64
 
+	properties table
+	memory     bytes.Buffer // of properties
+	cuts       bytes.Buffer
+	sections   []daySection
+
+	tally   tally
 	scratch []uint32
 	stream  []byte
 }
 
-// day writes the buckets of a day, by type.
-func (e *encoder) day(day int32, buckets map[string]*bucket) error {
+// day writes the buckets of a day, by type. count adds the properties of one to the
+// tally, with their numbers in properties.
+func (e *encoder) day(day int32, buckets map[string]*bucket, properties []string, count func(*bucket) error) error {
 	names := make([]string, 0, len(buckets))
 	for name := range buckets {
 		names = append(names, name)
@@ -48,12 +59,18 @@ func (e *encoder) day(day int32, buckets map[string]*bucket) error {
 	whole := entry{day: day, first: buckets[names[0]].first, last: buckets[names[0]].last}
 	at := len(e.entries)
 	e.entries = append(e.entries, entry{})
+	section := daySection{memoryAt: uint64(e.memory.Len()), cutsAt: uint64(e.cuts.Len())}
 	everyone := roaring.New()
 	for _, name := range names {
 		b := buckets[name]
 		slices.Sort(b.pairs)
 		one := entry{day: day, eventType: e.typeOf(name), first: b.first, last: b.last}
 		e.writeQuarters(&one, b)
+		e.tally.reset()
+		if err := count(b); err != nil {
+			return err
+		}
+		e.writeProperties(one, properties)
 		users := e.distinct(b.pairs)
 		one.users = uint32(users.GetCardinality())
 		whole.events += one.events
@@ -77,6 +94,8 @@ func (e *encoder) day(day int32, buckets map[string]*bucket) error {
 		one := &e.entries[at+1]
 		one.usersAt, one.usersLen = whole.usersAt, whole.usersLen
 	}
+	section.memoryLen, section.cutsLen = uint64(e.memory.Len())-section.memoryAt, uint64(e.cuts.Len())-section.cutsAt
+	e.sections = append(e.sections, section)
 	e.maxKey = max(e.maxKey, everyone.Maximum())
 	e.events += whole.events
 	return nil
@@ -166,19 +185,21 @@ const entryBytes = 24
 // bytes returns the whole file. The index may be most of it: it is written in place,
 // and its length afterwards.
 func (e *encoder) bytes(project int64) []byte {
-	size := headerSize + 2*binary.MaxVarintLen64 + len(e.entries)*entryBytes + e.users.Len() + e.quarters.Len()
-	for _, name := range e.names {
+	size := headerSize + 3*binary.MaxVarintLen64 + len(e.entries)*entryBytes + e.users.Len() + e.memory.Len() + e.quarters.Len() + e.cuts.Len()
+	for _, name := range slices.Concat(e.names, e.properties.names) {
 		size += len(name) + binary.MaxVarintLen16
 	}
 	file := make([]byte, headerSize, size)
 	index := binary.AppendUvarint(file, uint64(e.maxKey))
-	index = binary.AppendUvarint(index, uint64(len(e.names)))
-	for _, name := range e.names {
-		index = binary.AppendUvarint(index, uint64(len(name)))
-		index = append(index, name...)
+	for _, names := range [][]string{e.names, e.properties.names} {
+		index = binary.AppendUvarint(index, uint64(len(names)))
+		for _, name := range names {
+			index = binary.AppendUvarint(index, uint64(len(name)))
+			index = append(index, name...)
+		}
 	}
 	index = binary.AppendUvarint(index, uint64(len(e.entries)))
-	day := int32(0)
+	day, sections := int32(0), e.sections
 	for _, x := range e.entries {
 		index = binary.AppendVarint(index, int64(x.day-day))
 		index = binary.AppendUvarint(index, uint64(x.eventType))
@@ -188,14 +209,23 @@ func (e *encoder) bytes(project int64) []byte {
 		index = binary.AppendUvarint(index, uint64(x.last-x.first))
 		index = binary.AppendUvarint(index, x.usersAt)
 		index = binary.AppendUvarint(index, uint64(x.usersLen))
-		index = binary.AppendUvarint(index, uint64(x.quartersLen))
+		if x.eventType == 0 {
+			index = binary.AppendUvarint(index, sections[0].memoryLen)
+			index = binary.AppendUvarint(index, sections[0].cutsLen)
+			sections = sections[1:]
+		} else {
+			index = binary.AppendUvarint(index, uint64(x.quartersLen))
+		}
 		day = x.day
 	}
 	file = index
 	header := append(file[:0], magic...)
 	header = binary.LittleEndian.AppendUint64(header, uint64(project))
 	header = binary.LittleEndian.AppendUint64(header, uint64(len(file)-headerSize))
-	binary.LittleEndian.AppendUint64(header, uint64(e.users.Len()))
+	header = binary.LittleEndian.AppendUint64(header, uint64(e.users.Len()))
+	binary.LittleEndian.AppendUint64(header, uint64(e.memory.Len()))
 	file = append(file, e.users.Bytes()...)
-	return append(file, e.quarters.Bytes()...)
+	file = append(file, e.memory.Bytes()...)
+	file = append(file, e.quarters.Bytes()...)
+	return append(file, e.cuts.Bytes()...)
 }

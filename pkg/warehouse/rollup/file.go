@@ -23,7 +23,14 @@ type File struct {
 	users   []byte
 	maxKey  uint32
 
+	// counted says that there are properties.
+	counted    bool
+	names      []string     // of properties
+	properties []byte       // of all days
+	sections   []daySection // by day
+
 	quartersAt int64 // in the file
+	cutsAt     int64
 	size       int64
 	source     Source
 }
@@ -47,35 +54,91 @@ func Read(source Source, size int64) (_ *File, err error) {
 		return nil, fmt.Errorf("opening a roll-up: %w", err)
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	header := make([]byte, headerSize)
-	if _, err := r.ReadAt(header, 0); err != nil {
-		return nil, fmt.Errorf("%w: reading its header: %w", ErrFormat, err)
-	}
-	if string(header[:len(magic)]) != magic {
-		return nil, fmt.Errorf("%w: it begins with %q", ErrFormat, header[:len(magic)])
-	}
-	number := func(i int) uint64 { return binary.LittleEndian.Uint64(header[len(magic)+8*i:]) }
-	indexLen, usersLen := number(1), number(2)
-	if indexLen > uint64(size) || usersLen > uint64(size) || int64(headerSize)+int64(indexLen+usersLen) > size {
-		return nil, fmt.Errorf("%w: sections of %d and %d bytes in %d", ErrFormat, indexLen, usersLen, size)
-	}
-	f := &File{Project: int64(number(0)), source: source, size: size, quartersAt: int64(headerSize) + int64(indexLen+usersLen)}
-	index := make([]byte, indexLen)
-	f.users = make([]byte, usersLen)
-	sections := io.NewSectionReader(r, int64(headerSize), int64(indexLen+usersLen))
-	for _, section := range [][]byte{index, f.users} {
-		if _, err := io.ReadFull(sections, section); err != nil {
-			return nil, fmt.Errorf("%w: reading its index and users: %w", ErrFormat, err)
-		}
+	f := &File{source: source, size: size}
+	index, err := f.readSections(r)
+	if err != nil {
+		return nil, err
 	}
 	return f, f.decode(index)
 }
 
+// readSections reads what stays in memory, and returns the index.
+func (f *File) readSections(r io.ReaderAt) (index []byte, err error) {
+	header := make([]byte, headerSize)
+	if _, err := r.ReadAt(header[:len(magic)], 0); err != nil {
+		return nil, fmt.Errorf("%w: reading how it begins: %w", ErrFormat, err)
+	}
+	switch string(header[:len(magic)]) {
+	case magic:
+		f.counted = true
+	case firstMagic:
+		header = header[:firstHeaderSize]
+	default:
+		return nil, fmt.Errorf("%w: it begins with %q", ErrFormat, header[:len(magic)])
+	}
+	if _, err := r.ReadAt(header, 0); err != nil {
+		return nil, fmt.Errorf("%w: reading its header: %w", ErrFormat, err)
+	}
+	var numbers [headerSize/8 - 1]uint64 // the project, and the lengths of sections
+	for i := range len(header)/8 - 1 {
+		numbers[i] = binary.LittleEndian.Uint64(header[8*(i+1):])
+	}
+	f.Project = int64(numbers[0])
+	at := uint64(len(header))
+	sections := []*[]byte{&index, &f.users, &f.properties}
+	for i, section := range sections {
+		length := numbers[i+1]
+		if length > uint64(f.size) || at+length > uint64(f.size) {
+			return nil, fmt.Errorf("%w: a section of %d bytes in %d", ErrFormat, length, f.size)
+		}
+		if *section, err = readAt(r, int64(at), length); err != nil {
+			return nil, err
+		}
+		at += length
+	}
+	f.quartersAt = int64(at)
+	return index, nil
+}
+
+func readAt(r io.ReaderAt, at int64, length uint64) ([]byte, error) {
+	data := make([]byte, length)
+	if _, err := r.ReadAt(data, at); err != nil && length > 0 {
+		return nil, fmt.Errorf("%w: reading %d bytes at %d: %w", ErrFormat, length, at, err)
+	}
+	return data, nil
+}
+
+// readAt opens the file and reads a part of it.
+func (f *File) readAt(at int64, length uint64) (data []byte, err error) {
+	if length == 0 {
+		return nil, nil
+	}
+	r, err := f.source.Open()
+	if err != nil {
+		return nil, fmt.Errorf("opening a roll-up: %w", err)
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return readAt(r, at, length)
+}
+
+// IsCurrent says whether a file is a roll-up of the version that is written now.
+func IsCurrent(r io.ReaderAt) (bool, error) {
+	begin, err := readAt(r, 0, uint64(len(magic)))
+	return string(begin) == magic, err
+}
+
+// CountsProperties says whether the file is of a version that does: others are to be
+// made again.
+func (f *File) CountsProperties() bool { return f.counted }
+
 // Memory returns about how many bytes the file takes.
 func (f *File) Memory() int64 {
 	n := int64(len(f.users)) + int64(len(f.entries))*int64(unsafe.Sizeof(entry{})) + int64(len(f.days))*int64(unsafe.Sizeof(ref{}))
-	for _, name := range f.types {
-		n += int64(len(name)) + int64(unsafe.Sizeof(name))
+	n += int64(len(f.properties)) + int64(len(f.sections))*int64(unsafe.Sizeof(daySection{}))
+	for _, names := range [][]string{f.types, f.names} {
+		for _, name := range names {
+			n += int64(len(name)) + int64(unsafe.Sizeof(name))
+		}
 	}
 	return n
 }
@@ -111,26 +174,37 @@ func (d *decoder) varint() int64 {
 	return v
 }
 
-func (d *decoder) text() string {
+// bytes reads a number of bytes, and these.
+func (d *decoder) bytes() []byte {
 	n := d.uvarint(uint64(len(d.rest)))
 	if d.bad || n > uint64(len(d.rest)) {
 		d.bad = true
-		return ""
+		return nil
 	}
-	s := string(d.rest[:n])
+	b := d.rest[:n]
 	d.rest = d.rest[n:]
-	return s
+	return b
+}
+
+// texts reads a number of texts, and these.
+func (d *decoder) texts() []string {
+	texts := make([]string, d.uvarint(uint64(len(d.rest))))
+	for i := range texts {
+		texts[i] = string(d.bytes())
+	}
+	return texts
 }
 
 func (f *File) decode(index []byte) error {
 	d := decoder{rest: index}
 	f.maxKey = uint32(d.uvarint(math.MaxUint32))
-	f.types = make([]string, d.uvarint(uint64(len(index))))
-	for i := range f.types {
-		f.types[i] = d.text()
+	f.types = d.texts()
+	if f.counted {
+		f.names = d.texts()
 	}
 	f.entries = make([]entry, d.uvarint(uint64(len(index))))
 	day, quartersAt := int64(0), uint64(0)
+	var section daySection
 	for i := range f.entries {
 		day += d.varint()
 		x := entry{day: int32(day), eventType: uint32(d.uvarint(uint64(len(f.types)))), events: d.uvarint(math.MaxInt64)}
@@ -139,7 +213,12 @@ func (f *File) decode(index []byte) error {
 		x.last = int64(d.uvarint(dayMicros)) + x.first
 		x.usersAt = d.uvarint(uint64(len(f.users)))
 		x.usersLen = uint32(d.uvarint(uint64(len(f.users)) - x.usersAt))
-		x.quartersAt, x.quartersLen = quartersAt, uint32(d.uvarint(math.MaxUint32))
+		if x.quartersAt = quartersAt; f.counted && x.eventType == 0 {
+			section = section.next(&d)
+			f.sections = append(f.sections, section)
+		} else {
+			x.quartersLen = uint32(d.uvarint(math.MaxUint32))
+		}
 		if quartersAt += uint64(x.quartersLen); quartersAt > uint64(f.size) {
 			d.bad = true
 		}
@@ -151,7 +230,9 @@ func (f *File) decode(index []byte) error {
 		}
 		f.entries[i] = x
 	}
-	if d.bad || len(d.rest) > 0 {
+	f.cutsAt = f.quartersAt + int64(quartersAt)
+	end := section.next(&decoder{})
+	if d.bad || len(d.rest) > 0 || end.memoryAt > uint64(len(f.properties)) || end.cutsAt > uint64(f.size) {
 		return fmt.Errorf("%w: its index is damaged", ErrFormat)
 	}
 	for from := 0; from < len(f.entries); {
@@ -162,7 +243,7 @@ func (f *File) decode(index []byte) error {
 		if to == from+1 {
 			return fmt.Errorf("%w: day %d has events of no type", ErrFormat, f.entries[from].day)
 		}
-		f.days = append(f.days, ref{f, from, to})
+		f.days = append(f.days, ref{f, len(f.days), from, to})
 		from = to
 	}
 	return nil
@@ -180,7 +261,8 @@ func (f *File) bitmap(x *entry) (*roaring.Bitmap, error) {
 // ref is a day of a file: its entry for all types, then those of the types.
 type ref struct {
 	file     *File
-	from, to int
+	n        int // which
+	from, to int // of its entries
 }
 
 func (r ref) all() *entry    { return &r.file.entries[r.from] }
@@ -202,16 +284,8 @@ func (f *File) read(entries []entry) (b block, err error) {
 	}
 	last := entries[len(entries)-1]
 	b.at = entries[0].quartersAt
-	b.bytes = make([]byte, last.quartersAt+uint64(last.quartersLen)-b.at)
-	r, err := f.source.Open()
-	if err != nil {
-		return b, fmt.Errorf("opening a roll-up: %w", err)
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	if _, err := r.ReadAt(b.bytes, f.quartersAt+int64(b.at)); err != nil {
-		return b, fmt.Errorf("%w: reading the quarters of day %d: %w", ErrFormat, last.day, err)
-	}
-	return b, nil
+	b.bytes, err = f.readAt(f.quartersAt+int64(b.at), last.quartersAt+uint64(last.quartersLen)-b.at)
+	return b, err
 }
 
 // quarterUsers is one quarter of an hour of an entry.

@@ -1,5 +1,5 @@
 // Package rollup keeps what events add up to: for each day (UTC) and event type
-// how many events there were, who their users are, and the same for each quarter
+// how many events there were, who their users are, which properties they have, and the same for each quarter
 // of an hour. A roll-up serves the scans that need no more than that in a
 // time that depends on the days and users asked for, not on the events there are.
 //
@@ -55,10 +55,17 @@ type entry struct {
 	quartersLen uint32 // 0 for all
 }
 
-// A file is this header, the index (types and entries), the users' bitmaps and
-// the quarters. The index and the bitmaps stay in memory; quarters are read when
-// a scan cuts a day.
+// A file is this header, the index (types, names of properties, entries), the users'
+// bitmaps, the properties by day, and of the quarters the users and the properties. The
+// index, the bitmaps and the properties by day stay in memory; quarters are read when a
+// scan cuts a day.
 const (
-	magic      = "EAROLL01"
-	headerSize = len(magic) + 3*8 // project, length of the index, length of the bitmaps
+	magic      = "EAROLL02"
+	headerSize = len(magic) + 4*8 // project, lengths of the index, of the bitmaps, of the properties by day
+)
+
+// Files of the first version have no properties.
+const (
+	firstMagic      = "EAROLL01"
+	firstHeaderSize = len(firstMagic) + 3*8
 )

@@ -22,6 +22,8 @@ type fact struct {
 	us        int64
 	eventType string
 	user      uint32
+	// properties as JSON, or empty
+	properties string
 }
 
 type facts []fact
@@ -71,7 +73,7 @@ func (m memory) Open() (ReadAtCloser, error) { return reader{bytes.NewReader(m.d
 func build(t testing.TB, all facts) []byte {
 	var b Builder
 	for _, f := range all {
-		b.Add(f.us, f.eventType, f.user)
+		b.Add(f.us, f.eventType, f.user, f.properties)
 	}
 	data, err := b.Bytes(7)
 	require.NoError(t, err)
@@ -106,7 +108,7 @@ func (g generator) facts(n int) facts {
 	users := []int{1, 5, 3_000, 200_000}[g.IntN(4)]
 	all := make(facts, n)
 	for i := range all {
-		all[i] = fact{begin + g.Int64N(span), eventTypes[g.IntN(1+g.IntN(len(eventTypes)))], uint32(g.IntN(1 + g.IntN(users)))}
+		all[i] = fact{begin + g.Int64N(span), eventTypes[g.IntN(1+g.IntN(len(eventTypes)))], uint32(g.IntN(1 + g.IntN(users))), g.properties()}
 		if i > 0 && g.IntN(3) == 0 { // again in the same quarter
 			all[i] = all[i-1]
 			all[i].us = calendar.FloorDiv(all[i].us, QuarterMicros)*QuarterMicros + g.Int64N(QuarterMicros)
@@ -206,6 +208,9 @@ func checkPeriods(t *testing.T, g generator, view *View, q *Scan, periods []Peri
 		}
 	}
 	require.Equal(t, wanted, totals, about)
+	properties, err := q.Properties(t.Context(), periods...)
+	require.NoError(t, err)
+	require.Equal(t, want.properties(t), properties, about)
 
 	name := eventTypes[g.IntN(len(eventTypes))]
 	want = want.where(periods, func(eventType string) bool { return eventType == name })
@@ -221,6 +226,9 @@ func checkPeriods(t *testing.T, g generator, view *View, q *Scan, periods []Peri
 	n, err = one.Events(t.Context(), periods...)
 	require.NoError(t, err)
 	require.Equal(t, len(want), int(n), about)
+	properties, err = one.Properties(t.Context(), periods...)
+	require.NoError(t, err)
+	require.Equal(t, want.properties(t), properties, about)
 }
 
 // TestManyTypes: asking about each takes no more memory than asking about one.
@@ -229,7 +237,7 @@ func TestManyTypes(t *testing.T) {
 	const types, users = 2000, 100_000
 	var all facts
 	for i := range types {
-		all = append(all, fact{int64(i), fmt.Sprintf("type %d", i), uint32(i % 2 * users)})
+		all = append(all, fact{int64(i), fmt.Sprintf("type %d", i), uint32(i % 2 * users), ""})
 	}
 	view, err := NewView(nil, []*File{read(t, build(t, all))})
 	require.NoError(t, err)
@@ -289,7 +297,7 @@ func TestMergeIsTheSameAsBuilding(t *testing.T) {
 // in winter.
 func TestNothingIsLeftFromThePeriodBefore(t *testing.T) {
 	t.Parallel()
-	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1}, {dayMicros, "b", 2}}))})
+	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1, ""}, {dayMicros, "b", 2, ""}}))})
 	require.NoError(t, err)
 	q := view.Scan(func(eventType string) bool { return eventType == "a" })
 	n, err := q.CountUsers(t.Context(), Period{-4, quartersOfDay - 4})
@@ -303,12 +311,12 @@ func TestNothingIsLeftFromThePeriodBefore(t *testing.T) {
 func TestProjectsDoNotMix(t *testing.T) {
 	t.Parallel()
 	var b Builder
-	b.Add(0, "a", 1)
+	b.Add(0, "a", 1, "")
 	other, err := b.Bytes(8)
 	require.NoError(t, err)
 	file, err := Read(memory{other}, int64(len(other)))
 	require.NoError(t, err)
-	_, err = NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1}})), file})
+	_, err = NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1, ""}})), file})
 	require.Error(t, err)
 }
 
@@ -316,14 +324,14 @@ func TestProjectsDoNotMix(t *testing.T) {
 // other days that went.
 func TestOldFilesAreForgotten(t *testing.T) {
 	t.Parallel()
-	stays := read(t, build(t, facts{{0, "a", 1}}))
+	stays := read(t, build(t, facts{{0, "a", 1, ""}}))
 	old, gone := func() (*View, weak.Pointer[File]) {
-		goes := read(t, build(t, facts{{dayMicros, "a", 1}}))
+		goes := read(t, build(t, facts{{dayMicros, "a", 1, ""}}))
 		view, err := NewView(nil, []*File{stays, goes})
 		require.NoError(t, err)
 		return view, weak.Make(goes)
 	}()
-	view, err := NewView(old, []*File{stays, read(t, build(t, facts{{dayMicros, "a", 2}}))})
+	view, err := NewView(old, []*File{stays, read(t, build(t, facts{{dayMicros, "a", 2, ""}}))})
 	require.NoError(t, err)
 	require.Same(t, old.days[0], view.days[0])
 	runtime.GC() // old is used no more
@@ -360,6 +368,8 @@ func TestDamage(t *testing.T) {
 		_, _ = q.CountUsers(t.Context(), Always)
 		_, _ = q.CountUsers(t.Context(), Period{minQuarter + 1, maxQuarter - 1})
 		_, _ = q.Totals(t.Context(), Always)
+		_, _ = q.Properties(t.Context(), Always)
+		_, _ = q.Properties(t.Context(), Period{minQuarter + 1, maxQuarter - 1})
 		_, _, _ = Merge(7, []*File{f}, minDay, maxDay)
 	}
 }
@@ -367,7 +377,7 @@ func TestDamage(t *testing.T) {
 // A changed bit can put the types of a day into another: Merge would find none.
 func TestDayWithoutTypesIsDamaged(t *testing.T) {
 	t.Parallel()
-	data := (&encoder{entries: []entry{{day: 1}}}).bytes(7)
+	data := (&encoder{entries: []entry{{day: 1}}, sections: make([]daySection, 1)}).bytes(7)
 	_, err := Read(memory{data}, int64(len(data)))
 	require.ErrorIs(t, err, ErrFormat)
 }
@@ -381,7 +391,7 @@ func BenchmarkBuild(b *testing.B) {
 		if g.IntN(50) == 0 {
 			day -= g.Int64N(30)
 		}
-		all[i] = fact{day*dayMicros + g.Int64N(dayMicros), fmt.Sprint("type ", g.IntN(1+g.IntN(50))), uint32(g.IntN(1 + g.IntN(1_000_000)))}
+		all[i] = fact{day*dayMicros + g.Int64N(dayMicros), fmt.Sprint("type ", g.IntN(1+g.IntN(50))), uint32(g.IntN(1 + g.IntN(1_000_000))), ordinary(g)}
 	}
 	for b.Loop() {
 		data := build(b, all)

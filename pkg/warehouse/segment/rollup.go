@@ -25,6 +25,21 @@ func (i *Integrity) ReadRollUp(s Segment) (*rollup.File, error) {
 	return f, nil
 }
 
+// HasCurrentRollUp says whether the roll-up of a segment below the warehouse folder dir is
+// of the version that is written now. It looks only at how the file begins.
+func HasCurrentRollUp(dir string, s Segment) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, s.RollUpPath()))
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrQuarantined, err)
+	}
+	defer f.Close()
+	current, err := rollup.IsCurrent(f)
+	if err != nil {
+		return false, fmt.Errorf("reading how %s begins: %w", s.RollUpPath(), err)
+	}
+	return current, nil
+}
+
 // rollUpSource is a segment's roll-up on disk. Each opened file is checked: what
 // is read later must be what was verified.
 type rollUpSource struct {

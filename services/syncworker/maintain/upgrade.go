@@ -25,8 +25,10 @@ const (
 	upgradeBytes  = 64 << 20
 )
 
-// Upgrader rewrites the segments of workers that made no roll-ups.
+// Upgrader rewrites the segments of workers that made no roll-ups, or roll-ups of a
+// version that did not count properties.
 type Upgrader struct {
+	dir     string
 	pool    *pgxpool.Pool
 	term    *lease.Term
 	builder *duckdb.Builder
@@ -35,9 +37,9 @@ type Upgrader struct {
 	log     *zap.Logger
 }
 
-// Upgrade rewrites old segments one after the other. Their events have no user keys
-// either, so that compaction leaves them alone until then. A damaged one does not
-// hold up the others.
+// Upgrade rewrites old segments one after the other. The events of those without a
+// roll-up have no user keys either, so that compaction leaves them alone until then. A
+// damaged one does not hold up the others.
 func (u *Upgrader) Upgrade(ctx context.Context) error {
 	var errs []error
 	for ctx.Err() == nil {
@@ -45,7 +47,7 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		old, ok, err := manifest.Outdated(ctx, u.pool, slices.Concat(u.damage.list(), cut))
+		old, ok, err := u.next(ctx, slices.Concat(u.damage.list(), cut))
 		if err != nil {
 			return err
 		}
@@ -63,15 +65,54 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// next returns an old segment other than those with the ids except; ok is false when
+// there is none.
+func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segment, ok bool, err error) {
+	if old, ok, err = manifest.Outdated(ctx, u.pool, except); ok || err != nil {
+		return old, ok, err
+	}
+	live, err := manifest.Live(ctx, u.pool)
+	if err != nil {
+		return old, false, err
+	}
+	for _, s := range live {
+		if s.RollUp == nil || slices.Contains(except, s.ID) {
+			continue
+		}
+		current, err := segment.HasCurrentRollUp(u.dir, s)
+		if err != nil {
+			continue // the next merge or a rebuild makes it again
+		}
+		if !current {
+			return s, true, nil
+		}
+	}
+	return old, false, nil
+}
+
 func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	in := []segment.Segment{old}
-	err := rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
+	write := u.write
+	if old.RollUp != nil {
+		write = u.rollUp
+	}
+	err := rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return write(ctx, old) })
 	if err != nil {
 		return err
 	}
 	u.term.Notify(ctx)
 	u.log.Info("upgraded a segment", zap.Int64(logging.ProjectID, old.ProjectID), zap.String(logging.Segment, old.Path))
 	return nil
+}
+
+// rollUp makes a copy of an old segment with a roll-up of today.
+func (u *Upgrader) rollUp(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
+	old.Epoch = u.term.Epoch()
+	made, fate, err := u.builder.Rebuild(ctx, old)
+	if err == nil && fate != duckdb.RollUpReplaced {
+		err = fmt.Errorf("the roll-up of %s is %s, not an old one", old.Path, fate)
+	}
+	return []segment.Segment{made}, err
 }
 
 // write makes segments of today of an old one.

@@ -60,14 +60,14 @@ func warehouse() []Bug {
 			Old: `
 	var rollUp rollup.Builder
 	for i, e := range events {
-		rollUp.Add(e.OccurredAt, e.Type, keys[i])
+		rollUp.Add(e.OccurredAt, e.Type, keys[i], e.Properties)
 	}
 `,
 			New: `
 	var rollUp rollup.Builder
 	add := func(to *rollup.Builder) {
 		for i, e := range events {
-			to.Add(e.OccurredAt, e.Type, keys[i])
+			to.Add(e.OccurredAt, e.Type, keys[i], e.Properties)
 		}
 	}
 	if failed, ok := unpublished.Swap(project, add); ok {
