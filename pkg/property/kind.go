@@ -3,18 +3,20 @@ package property
 import (
 	"iter"
 	"strings"
+
+	"eventanalytics/pkg/decimal"
 )
 
-// Kind of a JSON value, told by its text alone.
+// Kind of a JSON value.
 type Kind uint8
 
 // The kinds, in the order in which they are listed.
 const (
 	Text Kind = iota
-	// Integer is a JSON number without a fraction and without an exponent, whatever its
-	// size: 10 and -0.
+	// Integer is a JSON number without a fraction, of any size and however it was written:
+	// 10, 10.0, 1e1 and -0.
 	Integer
-	// Number is any other JSON number: 10.0 and 1e1 too.
+	// Number is any other JSON number.
 	Number
 	Boolean
 	Array
@@ -44,7 +46,10 @@ func (v Value) Kind() Kind {
 		return Null
 	}
 	if strings.ContainsAny(v.json, ".eE") {
-		return Number
+		var digits [40]byte
+		if significant, point, _ := decimal.Digits(digits[:0], v.json); int64(len(significant)) > point {
+			return Number
+		}
 	}
 	return Integer
 }

@@ -9,25 +9,33 @@ import (
 	driver "github.com/duckdb/duckdb-go/v2"
 )
 
-// functions are conditions on properties that Go evaluates, for as long as the
-// statements that name them run. In SQL they are holds(properties, number), which is
-// not NULL where the condition holds: the driver writes texts without an allocation
-// for each row, but not booleans.
+// functions are functions of properties that Go evaluates, for as long as the statements
+// that name them run: texts, in SQL text_of(properties, number), and conditions,
+// holds(properties, number), which is not NULL where the condition holds: the driver
+// writes texts without an allocation for each row, but not booleans.
 type functions struct {
 	mu   sync.RWMutex
 	last int64
-	all  map[int64]func(properties string) bool
+	all  map[int64]function
 }
+
+// function returns a text, or none.
+type function func(properties string) (text string, ok bool)
 
 // add makes a condition known and returns its number.
 func (f *functions) add(condition func(properties string) bool) int64 {
+	return f.addText(func(properties string) (string, bool) { return "", condition(properties) })
+}
+
+// addText makes a function known and returns its number.
+func (f *functions) addText(text function) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.all == nil {
-		f.all = map[int64]func(string) bool{}
+		f.all = map[int64]function{}
 	}
 	f.last++
-	f.all[f.last] = condition
+	f.all[f.last] = text
 	return f.last
 }
 
@@ -37,7 +45,7 @@ func (f *functions) remove(number int64) {
 	delete(f.all, number)
 }
 
-func (f *functions) get(number int64) func(properties string) bool {
+func (f *functions) get(number int64) function {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.all[number]
@@ -46,15 +54,17 @@ func (f *functions) get(number int64) func(properties string) bool {
 // holdsSQL is the condition with a number, or a placeholder for it.
 func holdsSQL(number string) string { return "holds(properties, " + number + "::BIGINT) IS NOT NULL" }
 
-// register adds holds to a database.
+// register adds holds and text_of, which are the same, to a database.
 func (f *functions) register(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("registering functions: %w", err)
 	}
 	defer conn.Close()
-	if err := driver.RegisterScalarUDF(conn, "holds", holds{f}); err != nil {
-		return fmt.Errorf("registering functions: %w", err)
+	for _, name := range []string{"holds", "text_of"} {
+		if err := driver.RegisterScalarUDF(conn, name, holds{f}); err != nil {
+			return fmt.Errorf("registering functions: %w", err)
+		}
 	}
 	return nil
 }
@@ -84,7 +94,7 @@ func (h holds) Executor() driver.ScalarFuncExecutor {
 func (h holds) execute(ctx context.Context, state *driver.ChunkIteratorState) (err error) {
 	defer func() {
 		if r := recover(); r != nil { // or the process would end, in C
-			err = fmt.Errorf("evaluating a condition: %v", r)
+			err = fmt.Errorf("evaluating a function of properties: %v", r)
 		}
 	}()
 	chunk := state.GetInputChunk()
@@ -93,12 +103,12 @@ func (h holds) execute(ctx context.Context, state *driver.ChunkIteratorState) (e
 	}
 	number, err := chunk.GetValue(1, 0) // the same in all rows
 	if err != nil {
-		return fmt.Errorf("reading the number of a condition: %w", err)
+		return fmt.Errorf("reading the number of a function: %w", err)
 	}
 	id, _ := number.(int64)
-	condition := h.get(id)
-	if condition == nil {
-		return fmt.Errorf("there is no condition %d", id)
+	function := h.get(id)
+	if function == nil {
+		return fmt.Errorf("there is no function %d", id)
 	}
 	vector, err := chunk.GetVector(0)
 	if err != nil {
@@ -120,8 +130,8 @@ func (h holds) execute(ctx context.Context, state *driver.ChunkIteratorState) (e
 		if err != nil {
 			return fmt.Errorf("reading properties: %w", err)
 		}
-		if condition(text) {
-			err = results.Set(row, "")
+		if result, ok := function(text); ok {
+			err = results.Set(row, result)
 		} else {
 			err = results.SetNull(row)
 		}

@@ -98,6 +98,9 @@ type Query struct {
 	// Where, if not nil, returns a condition that the events must meet. It is called
 	// for each set of columns that files have.
 	Where func(Columns) string
+	// Texts are functions of an event's properties, JSON or empty, that Go evaluates, in
+	// several goroutines at a time. In SQL one is text_of(properties, $name::BIGINT).
+	Texts map[string]func(properties string) string
 }
 
 const placeholder = "{{events}}"
@@ -125,6 +128,11 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 			db.holds.remove(number)
 		}
 	}()
+	for name, text := range q.Texts {
+		number := db.holds.addText(func(properties string) (string, bool) { return text(properties), true })
+		defer db.holds.remove(number)
+		args = append(args, sql.Named(name, number))
+	}
 	holds := func(key string, condition func() func(string) bool) string {
 		number, known := numbers[key]
 		if !known {

@@ -1,9 +1,9 @@
 package rollup
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"testing"
@@ -48,10 +48,10 @@ func naiveKind(value json.RawMessage) property.Kind {
 	case nil:
 		return property.Null
 	}
-	if bytes.ContainsAny(value, ".eE") {
-		return property.Number
+	if r, _ := new(big.Rat).SetString(string(value)); r.IsInt() {
+		return property.Integer
 	}
-	return property.Integer
+	return property.Number
 }
 
 // someMembers are spellings of keys, and values of each kind.

@@ -27,6 +27,7 @@ type Engine interface {
 	Values(context.Context, Values) ([]Value, error)
 	Cohorts(context.Context, Cohorts) ([]CohortUsers, error)
 	Latest(context.Context, Latest) ([]Event, error)
+	Properties(context.Context, Properties) ([]PropertyEvents, error)
 	// Event returns the event with an id, or none.
 	Event(context.Context, uuid.UUID) ([]Event, error)
 }
@@ -50,6 +51,11 @@ func (Unsupported) Cohorts(context.Context, Cohorts) ([]CohortUsers, error) {
 
 // Latest returns ErrUnsupported.
 func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }
+
+// Properties returns ErrUnsupported.
+func (Unsupported) Properties(context.Context, Properties) ([]PropertyEvents, error) {
+	return nil, ErrUnsupported
+}
 
 // Event returns ErrUnsupported.
 func (Unsupported) Event(context.Context, uuid.UUID) ([]Event, error) { return nil, ErrUnsupported }

@@ -66,6 +66,11 @@ func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
 }
 
+// Properties serves a scan.
+func (s *Source) Properties(ctx context.Context, p Properties) ([]PropertyEvents, error) {
+	return serve(s, func(e Engine) ([]PropertyEvents, error) { return e.Properties(ctx, p) })
+}
+
 // Event returns the event with an id, or none.
 func (s *Source) Event(ctx context.Context, id uuid.UUID) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Event(ctx, id) })

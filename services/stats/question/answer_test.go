@@ -143,6 +143,7 @@ func (c *comparison) all(t *testing.T) {
 	page := 1 + c.g.IntN(len(types)+1)
 	c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), question.EventTypes{Limit: page, After: after, Scope: scope}, fields(types[:min(page, len(types))]))
 	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(c.model, c.loc, limit)))
+	c.properties(t, about, scope, days)
 	c.one(t)
 	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {
 		c.retention(t, about, scope, days, unit)
@@ -233,6 +234,16 @@ func (c *comparison) fill(rows []oracle.BucketCount, buckets []string, byType bo
 		bucket, name, _ := strings.Cut(label, " ")
 		return oracle.BucketCount{Bucket: bucket, Type: name}
 	})
+}
+
+func (c *comparison) properties(t *testing.T, about string, scope question.Scope, days question.Days) {
+	q := question.Properties{Days: days, Scope: scope}
+	asked := oracle.Properties{Scope: oracle.Scope{From: days.From.String(), To: days.To.String(), Zone: c.loc}}
+	if c.g.IntN(2) == 0 {
+		q.Series = []string{pick(c.g, someTypes), pick(c.g, someTypes)}
+		asked.Series.Types = q.Series
+	}
+	c.equal(t, fmt.Sprintf("%s series=%q", about, q.Series), q, fields(asked.Rows(c.model)))
 }
 
 func (c *comparison) one(t *testing.T) {

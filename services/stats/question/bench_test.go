@@ -103,6 +103,12 @@ func BenchmarkEventTypes(b *testing.B) {
 	})
 }
 
+func BenchmarkProperties(b *testing.B) {
+	benchmark(b, func(s question.Scope, d question.Days) question.Question {
+		return question.Properties{Days: d, Scope: s}
+	})
+}
+
 func BenchmarkLatestEvents(b *testing.B) {
 	benchmark(b, func(s question.Scope, _ question.Days) question.Question {
 		return question.LatestEvents{Limit: 10, Scope: s}

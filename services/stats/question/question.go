@@ -17,7 +17,7 @@ import (
 
 // All returns the questions, in the order of the documents.
 func All() []Definition {
-	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event}
+	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties}
 }
 
 // Params are the parameters of a question, as read from the query or from JSON.

@@ -26,6 +26,7 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 		"/api/stats/retention":     {"start_date", "2025-07-31"},
 		"/api/stats/event-types":   nil,
 		"/api/stats/events/latest": nil,
+		"/api/stats/properties":    month,
 	} {
 		var out struct{ Data []json.RawMessage }
 		stranger.Get(t, path, query...).Is(t, 200, "").Decode(t, &out)

@@ -129,6 +129,8 @@ var operations = map[string]operation{
 	"events-post":        {needs: read, shows: true, body: fixed(`{"from": "` + day + `", "to": "` + day + `", "interval": "day", "by": "event_type"}`)},
 	"top-events":         {needs: read, shows: true, query: period},
 	"top-events-post":    {needs: read, shows: true, body: fixed(periodBody)},
+	"properties":         {needs: read, query: period},
+	"properties-post":    {needs: read, body: fixed(periodBody)},
 	"event-types":        {needs: read, shows: true},
 	"event-types-post":   {needs: read, shows: true, body: fixed(`{}`)},
 	"latest-events":      {needs: read, shows: true},

@@ -36,7 +36,7 @@ func (*Engine) Name() string { return "raw" }
 
 // run runs a statement and calls scan for each row.
 func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
-	q := duckdb.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where}
+	q := duckdb.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where, Texts: st.texts}
 	if st.period.From != math.MinInt64 {
 		q.From = time.UnixMicro(st.period.From).UTC()
 	}

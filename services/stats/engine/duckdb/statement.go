@@ -20,6 +20,7 @@ type statement struct {
 	period engine.Period
 	text   string
 	args   []any
+	texts  map[string]func(properties string) string // by the name of their value
 	filter syntax.Filter
 }
 
