@@ -109,11 +109,51 @@ func TestUnits(t *testing.T) {
 		{Week, "1969-12-28", "1969-12-22", "1969-12-29", 1},
 		{Month, "2025-01-31", "2025-01-01", "2026-02-01", 13},
 		{Month, "1969-12-31", "1969-12-01", "1970-01-01", 1},
+		{SundayWeek, "2025-08-03", "2025-08-03", "2025-08-17", 2}, // a Sunday
+		{SundayWeek, "2025-08-02", "2025-07-27", "2025-08-03", 1},
+		{SundayWeek, "1970-01-01", "1969-12-28", "1969-12-21", -1},
+		{SaturdayWeek, "2025-08-03", "2025-08-02", "2025-08-16", 2},
+		{SaturdayWeek, "2025-08-01", "2025-07-26", "2025-08-02", 1},
+		{SaturdayWeek, "1969-12-26", "1969-12-20", "1969-12-27", 1},
+		{Quarter, "2025-03-31", "2025-01-01", "2025-10-01", 3},
+		{Quarter, "2025-12-31", "2025-10-01", "2025-04-01", -2},
+		{Quarter, "1969-11-02", "1969-10-01", "1970-01-01", 1},
+		{Year, "2024-12-31", "2024-01-01", "2027-01-01", 3},
+		{Year, "1970-01-01", "1970-01-01", "1969-01-01", -1},
 	} {
 		floor := c.unit.Floor(date(t, c.day))
 		require.Equal(t, c.floor, floor.String())
 		require.Equal(t, c.add, c.unit.Add(floor, c.n).String())
 	}
+}
+
+// Buckets of dates follow one another without a gap: each begins with its own floor, on
+// the weekday or month that its unit says.
+func TestUnitsFollowOneAnother(t *testing.T) {
+	t.Parallel()
+	begins := map[Unit]func(time.Time) bool{
+		Day:          func(time.Time) bool { return true },
+		Week:         func(d time.Time) bool { return d.Weekday() == time.Monday },
+		SundayWeek:   func(d time.Time) bool { return d.Weekday() == time.Sunday },
+		SaturdayWeek: func(d time.Time) bool { return d.Weekday() == time.Saturday },
+		Month:        func(d time.Time) bool { return d.Day() == 1 },
+		Quarter:      func(d time.Time) bool { return d.Day() == 1 && d.Month()%3 == 1 },
+		Year:         func(d time.Time) bool { return d.YearDay() == 1 },
+	}
+	for unit, begin := range begins {
+		first := unit.Floor(-800)
+		for d := first; d < 800; d++ {
+			if begin(d.Time()) && d != first {
+				require.Equal(t, d, unit.Add(first, 1), "%s %s", unit, d)
+				require.Equal(t, first, unit.Add(d, -1), "%s %s", unit, d)
+				first = d
+			}
+			require.Equal(t, first, unit.Floor(d), "%s %s", unit, d)
+		}
+		require.False(t, unit.OfInstants())
+	}
+	require.True(t, Minute.OfInstants())
+	require.True(t, Hour.OfInstants())
 }
 
 // TestSpans compares offsets with package time, at random instants and at both
@@ -185,7 +225,11 @@ func TestDatesLeaveOutTheDayThatNeverWas(t *testing.T) {
 	require.Equal(t, "2011-12-29 2011-12-30 2011-12-31", list("UTC", Day, "2011-12-29", "2011-12-31"))
 	require.Equal(t, "2011-12-26 2012-01-02", list("Pacific/Apia", Week, "2011-12-30", "2012-01-02"))
 	require.Equal(t, "2011-12-01 2012-01-01", list("Pacific/Apia", Month, "2011-12-30", "2012-01-02"))
-	for _, unit := range []Unit{Day, Week, Month} {
+	require.Equal(t, "2011-12-25 2012-01-01", list("Pacific/Apia", SundayWeek, "2011-12-30", "2012-01-02"))
+	require.Equal(t, "2011-12-31", list("Pacific/Apia", SaturdayWeek, "2011-12-30", "2012-01-02"))
+	require.Equal(t, "2011-10-01 2012-01-01", list("Pacific/Apia", Quarter, "2011-12-30", "2012-01-02"))
+	require.Equal(t, "2011-01-01 2012-01-01", list("Pacific/Apia", Year, "2011-12-30", "2012-01-02"))
+	for _, unit := range []Unit{Day, Week, SundayWeek, SaturdayWeek, Month, Quarter, Year} {
 		require.Empty(t, list("Pacific/Apia", unit, "2011-12-30", "2011-12-30"), unit)
 	}
 }
@@ -229,7 +273,7 @@ func TestHours(t *testing.T) {
 		{"Pacific/Apia", "2011-12-30", 0, nil},
 	} {
 		z := zone(t, c.zone)
-		hours := z.Hours(date(t, c.day), date(t, c.day))
+		hours := z.Begins(Hour, date(t, c.day), date(t, c.day))
 		var labels []string
 		for _, h := range hours {
 			labels = append(labels, z.Format(h))
@@ -239,18 +283,44 @@ func TestHours(t *testing.T) {
 	}
 }
 
-// TestHoursHoldTheirInstants: every instant of a range is in a listed hour, and
-// each hour's name parses as RFC 3339 to the hour's instant.
-func TestHoursHoldTheirInstants(t *testing.T) {
+func TestMinutes(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		zone, day string
+		count     int
+	}{
+		{"UTC", "2025-08-01", 1440},
+		{"America/New_York", "2025-03-09", 1380},
+		{"America/New_York", "2025-11-02", 1500},
+		{"Australia/Lord_Howe", "2025-04-06", 1470},
+		{"Pacific/Apia", "2011-12-30", 0},
+		{"Africa/Monrovia", "1972-01-07", 1396}, // clocks of 44:30 behind were moved to UTC: 23 h 15 min 30 s
+	} {
+		z := zone(t, c.zone)
+		require.Len(t, z.Begins(Minute, date(t, c.day), date(t, c.day)), c.count, "%s %s", c.zone, c.day)
+	}
+	z := zone(t, "Asia/Kathmandu")
+	at := us(t, "2025-08-01T18:15:59.999999Z")
+	require.Equal(t, "2025-08-02T00:00:00+05:45", z.Format(z.BeginOf(Minute, at)))
+	require.Equal(t, "2025-08-02T00:01:00+05:45", z.Format(z.EndOf(Minute, z.BeginOf(Minute, at))))
+}
+
+// TestBeginsHoldTheirInstants: every instant of a range is in a listed minute and hour,
+// and the name of each parses as RFC 3339 to its instant.
+func TestBeginsHoldTheirInstants(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(8, 8))
 	for _, name := range zones {
 		z := zone(t, name)
-		for range 20 {
+		for i := range 22 {
+			unit, days := Hour, 400
+			if i >= 20 {
+				unit, days = Minute, 3
+			}
 			first := Date(r.IntN(60 * 365))
-			last := first + Date(r.IntN(400))
+			last := first + Date(r.IntN(days))
 			listed := map[int64]bool{}
-			for _, h := range z.Hours(first, last) {
+			for _, h := range z.Begins(unit, first, last) {
 				listed[h] = true
 				at, err := time.Parse(time.RFC3339, z.Format(h))
 				require.NoError(t, err)
@@ -260,17 +330,17 @@ func TestHoursHoldTheirInstants(t *testing.T) {
 			for range 50 {
 				at := from + r.Int64N(to-from)
 				if d := z.Date(at); d >= first && d <= last {
-					require.True(t, listed[z.HourOf(at)], "%s %s", name, z.Format(at))
+					require.True(t, listed[z.BeginOf(unit, at)], "%s %s", name, z.Format(at))
 				}
 			}
 		}
 	}
 }
 
-// TestHoursOfAllZones looks at every zone wherever its clock is moved: an hour bucket
+// TestBeginsOfAllZones looks at every zone wherever its clock is moved: an hour bucket
 // begins with its label, lasts until the hour ends or the clock is moved, and the
-// buckets of the days around leave nothing out.
-func TestHoursOfAllZones(t *testing.T) {
+// buckets of the days around leave nothing out. So do minutes.
+func TestBeginsOfAllZones(t *testing.T) {
 	t.Parallel()
 	names, err := files()
 	require.NoError(t, err)
@@ -283,31 +353,37 @@ func TestHoursOfAllZones(t *testing.T) {
 		for _, span := range z.Spans(from, to) {
 			moved++
 			for range 4 {
-				at := span.Start + r.Int64N(4*hour) - 2*hour
-				begin := z.HourOf(at)
-				end := z.HourEnd(begin)
-				about := name + " " + z.Format(at) + " " + z.Format(begin)
-				label, err := time.Parse(time.RFC3339Nano, z.Format(begin))
-				require.NoError(t, err)
-				if label.UnixMicro() != begin || begin > at || at >= end || end-begin > hour ||
-					z.HourOf(begin) != begin || z.HourOf(end-1) != begin || z.HourOf(end) != end ||
-					z.offset(begin) != z.offset(end-1) || FloorDiv(begin+z.offset(begin), hour) != FloorDiv(end-1+z.offset(begin), hour) {
-					t.Fatal(about)
-				}
+				checkBegin(t, z, Hour, span.Start+r.Int64N(4*hour)-2*hour)
+				checkBegin(t, z, Minute, span.Start+r.Int64N(4*minute)-2*minute)
 			}
 			first := z.Date(span.Start) - 1
-			hours := z.Hours(first, first+2)
+			hours := z.Begins(Hour, first, first+2)
 			for i, begin := range hours {
-				if z.HourOf(begin) != begin || i > 0 && hours[i-1] >= begin {
+				if z.BeginOf(Hour, begin) != begin || i > 0 && hours[i-1] >= begin {
 					t.Fatal(name, z.Format(begin))
 				}
-				if next := z.HourEnd(begin); z.Date(next) >= first && z.Date(next) <= first+2 && !slices.Contains(hours, next) {
+				if next := z.EndOf(Hour, begin); z.Date(next) >= first && z.Date(next) <= first+2 && !slices.Contains(hours, next) {
 					t.Fatal(name, z.Format(begin), z.Format(next))
 				}
 			}
 		}
 	}
 	require.Greater(t, moved, 20_000)
+}
+
+// checkBegin checks the bucket of an instant.
+func checkBegin(t *testing.T, z *Zone, unit Unit, at int64) {
+	t.Helper()
+	begin := z.BeginOf(unit, at)
+	end := z.EndOf(unit, begin)
+	label, err := time.Parse(time.RFC3339Nano, z.Format(begin))
+	require.NoError(t, err)
+	length := lengths[unit]
+	if label.UnixMicro() != begin || begin > at || at >= end || end-begin > length ||
+		z.BeginOf(unit, begin) != begin || z.BeginOf(unit, end-1) != begin || z.BeginOf(unit, end) != end ||
+		z.offset(begin) != z.offset(end-1) || FloorDiv(begin+z.offset(begin), length) != FloorDiv(end-1+z.offset(begin), length) {
+		t.Fatal(z, unit, z.Format(at), z.Format(begin))
+	}
 }
 
 func TestFormat(t *testing.T) {

@@ -46,34 +46,51 @@ func (d *Date) UnmarshalText(text []byte) (err error) {
 // Unit is the length of a bucket.
 type Unit string
 
-// The units. A week is an ISO week: it begins on Monday.
+// The units. Minutes and hours are stretches of time, the others are made of local
+// dates. A week is an ISO week, which begins on Monday, unless its name says otherwise.
 const (
-	Hour  Unit = "hour"
-	Day   Unit = "day"
-	Week  Unit = "week"
-	Month Unit = "month"
+	Minute       Unit = "minute"
+	Hour         Unit = "hour"
+	Day          Unit = "day"
+	Week         Unit = "week"
+	SundayWeek   Unit = "sunday_week"
+	SaturdayWeek Unit = "saturday_week"
+	Month        Unit = "month"
+	Quarter      Unit = "quarter"
+	Year         Unit = "year"
 )
 
-// Floor returns the first date of the bucket that holds d. For hours it is d.
+// OfInstants says whether buckets are told apart by the instants that they begin with,
+// not by their first dates.
+func (u Unit) OfInstants() bool { return u == Minute || u == Hour }
+
+// weekdays are how many days before 1970-01-01, a Thursday, a week began.
+var weekdays = map[Unit]int64{Week: 3, SundayWeek: 4, SaturdayWeek: 5}
+
+// months are the lengths of the units that begin with a month.
+var months = map[Unit]int{Month: 1, Quarter: 3, Year: 12}
+
+// Floor returns the first date of the bucket that holds d. For minutes and hours it is
+// d.
 func (u Unit) Floor(d Date) Date {
-	switch u {
-	case Week:
-		return d - Date(floorMod(int64(d)+3, 7)) // 1970-01-01 was a Thursday
-	case Month:
+	if n := months[u]; n > 0 {
 		y, m, _ := d.Time().Date()
-		return ymd(y, m, 1)
+		return ymd(y, m-(m-1)%time.Month(n), 1)
+	}
+	if before, ok := weekdays[u]; ok {
+		return d - Date(floorMod(int64(d)+before, 7))
 	}
 	return d
 }
 
 // Add returns the first date of the n-th bucket after the one that begins on d.
 func (u Unit) Add(d Date, n int) Date {
-	switch u {
-	case Week:
-		return d + Date(7*n)
-	case Month:
+	if length := months[u]; length > 0 {
 		y, m, _ := d.Time().Date()
-		return ymd(y, m+time.Month(n), 1)
+		return ymd(y, m+time.Month(n*length), 1)
+	}
+	if _, ok := weekdays[u]; ok {
+		return d + Date(7*n)
 	}
 	return d + Date(n)
 }

@@ -61,7 +61,7 @@ func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 
 // Dates lists the first dates of the buckets that contain the dates
 // [first, last], except buckets of which the range has only days that never existed
-// in the zone. unit is Day, Week or Month.
+// in the zone. unit is none of instants.
 func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 	begin, end := int64(first)*day, (int64(last)+1)*day
 	var dates []Date
@@ -75,30 +75,36 @@ func (z *Zone) Dates(unit Unit, first, last Date) []Date {
 	return slices.Compact(dates)
 }
 
-// HourOf returns the hour bucket of an instant: the instant that begins the stretch in
-// which the clock shows one hour without being moved. An hour that the clock shows
-// twice is two buckets, and one in which it is moved by half an hour two shorter ones.
-func (z *Zone) HourOf(us int64) int64 {
-	spans := z.Spans(us-hour, us+1)
+// lengths are those of the units of instants.
+var lengths = map[Unit]int64{Minute: minute, Hour: hour}
+
+// BeginOf returns the minute or hour bucket of an instant: the instant that begins the
+// stretch in which the clock shows one minute or hour without being moved. An hour that
+// the clock shows twice is two buckets, and one in which it is moved by half an hour two
+// shorter ones.
+func (z *Zone) BeginOf(unit Unit, us int64) int64 {
+	length := lengths[unit]
+	spans := z.Spans(us-length, us+1)
 	s := spans[len(spans)-1]
-	return max(s.Start, us-floorMod(us+s.Offset, hour))
+	return max(s.Start, us-floorMod(us+s.Offset, length))
 }
 
-// HourEnd returns the instant that ends an hour bucket.
-func (z *Zone) HourEnd(bucket int64) int64 {
-	offset := z.offset(bucket)
-	return z.Spans(bucket, bucket-floorMod(bucket+offset, hour)+hour)[0].End
+// EndOf returns the instant that ends a minute or hour bucket.
+func (z *Zone) EndOf(unit Unit, bucket int64) int64 {
+	length, offset := lengths[unit], z.offset(bucket)
+	return z.Spans(bucket, bucket-floorMod(bucket+offset, length)+length)[0].End
 }
 
-// Hours lists the hour buckets of the dates [first, last] in order.
-func (z *Zone) Hours(first, last Date) []int64 {
+// Begins lists the minute or hour buckets of the dates [first, last] in order.
+func (z *Zone) Begins(unit Unit, first, last Date) []int64 {
+	length := lengths[unit]
 	begin, end := int64(first)*day, (int64(last)+1)*day
-	var hours []int64
+	var begins []int64
 	for _, s := range z.Spans(begin-slack, end+slack) {
-		// Where a date begins an hour does, too.
-		for at, to := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset); at < to; at += hour - floorMod(at+s.Offset, hour) {
-			hours = append(hours, at)
+		// Where a date begins a minute and an hour do, too.
+		for at, to := max(s.Start, begin-s.Offset), min(s.End, end-s.Offset); at < to; at += length - floorMod(at+s.Offset, length) {
+			begins = append(begins, at)
 		}
 	}
-	return hours
+	return begins
 }

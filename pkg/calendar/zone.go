@@ -1,4 +1,5 @@
-// Package calendar divides time into local days, weeks, months and hours.
+// Package calendar divides time into minutes and hours, and into local days, weeks,
+// months, quarters and years.
 //
 // A local day is a label: an instant belongs to the date that a clock in the
 // zone shows then (docs/adr/0007). That stays correct where a day is not one
@@ -112,13 +113,14 @@ func (z *Zone) Format(us int64) string { return format(us, z.offset(us)) }
 // format truncates the offset to minutes, because RFC 3339 offsets have no
 // seconds (Monrovia was 44:30 behind until 1972); the instant stays exact.
 func format(us, offset int64) string {
-	minutes := int(offset / (60 * second))
+	minutes := int(offset / minute)
 	return time.UnixMicro(us).In(time.FixedZone("", minutes*60)).Format("2006-01-02T15:04:05.999999Z07:00")
 }
 
 const (
 	second = int64(time.Second / time.Microsecond)
-	hour   = 3600 * second
+	minute = 60 * second
+	hour   = 60 * minute
 	day    = 24 * hour
 )
 

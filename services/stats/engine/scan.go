@@ -42,8 +42,8 @@ type Counts struct {
 // group in the order of code points; with Top by bucket, the most events first, then
 // by group. There are none without events.
 type Count struct {
-	// Bucket is its first date in days since 1970, of an hour the instant that it
-	// begins with (calendar.Zone.HourOf), of Whole 0.
+	// Bucket is its first date in days since 1970, of an hour of a minute or an
+	// hour the instant that it begins with (calendar.Zone.BeginOf), of Whole 0.
 	Bucket int64
 	Group  string
 	Events int64

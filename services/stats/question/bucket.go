@@ -26,8 +26,8 @@ func bucketsOf(d Days, s Scope, unit calendar.Unit, src *engine.Source) buckets 
 
 // incomplete says whether events may be missing from a bucket, as engine.Count has it.
 func (b buckets) incomplete(bucket int64) bool {
-	if b.unit == calendar.Hour {
-		return b.zone.HourEnd(bucket) > b.until
+	if b.unit.OfInstants() {
+		return b.zone.EndOf(b.unit, bucket) > b.until
 	}
 	first := calendar.Date(bucket)
 	last := b.unit.Add(first, 1) - 1
@@ -53,8 +53,8 @@ func clockKey(d Days, s Scope, unit calendar.Unit, now, completeUntil time.Time)
 // bucketKey names the bucket that an instant is in. Its offset is part of the name:
 // clocks that go back over midnight show a date twice.
 func bucketKey(zone *calendar.Zone, unit calendar.Unit, us int64) string {
-	if unit == calendar.Hour {
-		return fmt.Sprint(zone.HourOf(us))
+	if unit.OfInstants() {
+		return fmt.Sprint(zone.BeginOf(unit, us))
 	}
 	return fmt.Sprintf("%s%+d", unit.Floor(zone.Date(us)), zone.Spans(us, us+1)[0].Offset)
 }

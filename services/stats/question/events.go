@@ -99,7 +99,7 @@ type bucketLabel struct {
 
 func (q Events) label(bucket int64, all buckets) bucketLabel {
 	text := calendar.Date(bucket).String()
-	if q.Interval == calendar.Hour {
+	if q.Interval.OfInstants() {
 		text = q.Timezone.Format(bucket)
 	}
 	return bucketLabel{text, all.incomplete(bucket)}
@@ -144,8 +144,8 @@ func (q Events) fill(ctx context.Context, counts []engine.Count, all buckets) (*
 }
 
 func (q Events) buckets() []int64 {
-	if q.Interval == calendar.Hour {
-		return q.Timezone.Hours(q.From, q.To)
+	if q.Interval.OfInstants() {
+		return q.Timezone.Begins(q.Interval, q.From, q.To)
 	}
 	var days []int64
 	for _, d := range q.Timezone.Dates(q.Interval, q.From, q.To) {

@@ -19,11 +19,16 @@ var (
 
 // bucketSQL is the bucket of an event as engine.Count has it.
 var bucketSQL = map[calendar.Unit]string{
-	engine.Whole:   "0",
-	calendar.Hour:  "greatest(epoch_us(date_trunc('hour', clock)) - offset_us, since_us)", // no hour goes on when the clock is moved
-	calendar.Day:   "day - DATE '1970-01-01'",
-	calendar.Week:  "date_trunc('week', day)::DATE - DATE '1970-01-01'",
-	calendar.Month: "date_trunc('month', day)::DATE - DATE '1970-01-01'",
+	engine.Whole:          "0",
+	calendar.Minute:       "greatest(epoch_us(date_trunc('minute', clock)) - offset_us, since_us)", // none goes on when the clock is moved
+	calendar.Hour:         "greatest(epoch_us(date_trunc('hour', clock)) - offset_us, since_us)",
+	calendar.Day:          "day - DATE '1970-01-01'",
+	calendar.Week:         "date_trunc('week', day)::DATE - DATE '1970-01-01'",
+	calendar.SundayWeek:   "date_trunc('week', day + 1)::DATE - 1 - DATE '1970-01-01'",
+	calendar.SaturdayWeek: "date_trunc('week', day + 2)::DATE - 2 - DATE '1970-01-01'",
+	calendar.Month:        "date_trunc('month', day)::DATE - DATE '1970-01-01'",
+	calendar.Quarter:      "date_trunc('quarter', day)::DATE - DATE '1970-01-01'",
+	calendar.Year:         "date_trunc('year', day)::DATE - DATE '1970-01-01'",
 }
 
 // fieldSQL is the value of a field.

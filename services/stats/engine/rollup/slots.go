@@ -35,6 +35,8 @@ func slotsOf(p engine.Period, unit calendar.Unit) ([]slot, error) {
 			switch unit {
 			case engine.Whole:
 				next = to
+			case calendar.Minute:
+				return nil, engine.ErrUnsupported
 			case calendar.Hour:
 				hour := calendar.FloorDiv(at+span.Offset, hourMicros)*hourMicros - span.Offset
 				s.bucket = max(hour, span.Start) // no hour goes on when the clock is moved
