@@ -26,6 +26,8 @@ type Engine interface {
 	Users(context.Context, Users) ([]DayUsers, error)
 	Values(context.Context, Values) ([]Value, error)
 	Cohorts(context.Context, Cohorts) ([]CohortUsers, error)
+	Tally(context.Context, Tally) ([]Cell, error)
+	Rank(context.Context, Rank) (Ranked, error)
 	Latest(context.Context, Latest) ([]Event, error)
 	Properties(context.Context, Properties) ([]PropertyEvents, error)
 	// Event returns the event with an id, or none.
@@ -48,6 +50,12 @@ func (Unsupported) Values(context.Context, Values) ([]Value, error) { return nil
 func (Unsupported) Cohorts(context.Context, Cohorts) ([]CohortUsers, error) {
 	return nil, ErrUnsupported
 }
+
+// Tally returns ErrUnsupported.
+func (Unsupported) Tally(context.Context, Tally) ([]Cell, error) { return nil, ErrUnsupported }
+
+// Rank returns ErrUnsupported.
+func (Unsupported) Rank(context.Context, Rank) (Ranked, error) { return Ranked{}, ErrUnsupported }
 
 // Latest returns ErrUnsupported.
 func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }

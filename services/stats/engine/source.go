@@ -30,15 +30,15 @@ func NewSource(now, completeUntil time.Time, engines ...Engine) *Source {
 // the order of NewSource.
 func (s *Source) Name() string { return s.engines[s.served].Name() }
 
-func serve[T any](s *Source, scan func(Engine) ([]T, error)) ([]T, error) {
+func serve[T any](s *Source, scan func(Engine) (T, error)) (result T, err error) {
 	for i, e := range s.engines {
-		rows, err := scan(e)
+		result, err = scan(e)
 		if !errors.Is(err, ErrUnsupported) {
 			s.served = max(s.served, i)
-			return rows, err
+			return result, err
 		}
 	}
-	return nil, ErrUnsupported
+	return result, ErrUnsupported
 }
 
 // Counts serves a scan.
@@ -59,6 +59,16 @@ func (s *Source) Values(ctx context.Context, v Values) ([]Value, error) {
 // Cohorts serves a scan.
 func (s *Source) Cohorts(ctx context.Context, c Cohorts) ([]CohortUsers, error) {
 	return serve(s, func(e Engine) ([]CohortUsers, error) { return e.Cohorts(ctx, c) })
+}
+
+// Tally serves a scan.
+func (s *Source) Tally(ctx context.Context, t Tally) ([]Cell, error) {
+	return serve(s, func(e Engine) ([]Cell, error) { return e.Tally(ctx, t) })
+}
+
+// Rank serves a scan.
+func (s *Source) Rank(ctx context.Context, r Rank) (Ranked, error) {
+	return serve(s, func(e Engine) (Ranked, error) { return e.Rank(ctx, r) })
 }
 
 // Latest serves a scan.

@@ -45,7 +45,10 @@ type Tally struct {
 	Breakdown []syntax.Breakdown
 	// Groups are told apart; all other combinations of values are in the group Rest.
 	Groups []Group
-	Part   Part
+	// Least leaves out of a cell the users with fewer events in it, with what they have;
+	// 0 is as 1.
+	Least int
+	Part  Part
 	Field  syntax.Field // of Numbers
 }
 

@@ -19,6 +19,7 @@ import (
 
 // Engine serves all scans.
 type Engine struct {
+	engine.Unsupported
 	db       *duckdb.DB
 	snapshot *manifest.Snapshot
 	project  int64
@@ -28,7 +29,7 @@ var _ engine.Engine = (*Engine)(nil)
 
 // New makes the engine for a project's events in a snapshot.
 func New(db *duckdb.DB, snapshot *manifest.Snapshot, project int64) *Engine {
-	return &Engine{db, snapshot, project}
+	return &Engine{db: db, snapshot: snapshot, project: project}
 }
 
 // Name returns "raw".
