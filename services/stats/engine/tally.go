@@ -49,7 +49,9 @@ type Tally struct {
 	// 0 is as 1.
 	Least int
 	Part  Part
-	Field  syntax.Field // of Numbers
+	// Field is that of Numbers. With CountUsers and UserSets, if it is one, its distinct
+	// values are counted in the place of users; events without it still count as events.
+	Field syntax.Field
 }
 
 // BeforeRange is the bucket of Tally.Before.
@@ -75,7 +77,7 @@ type Cell struct {
 	Events int64
 	Users  int64 // of CountUsers and UserSets
 	// Set has the users, under numbers that are the same in all scans of one Source that
-	// have the same Unit. It must not be changed.
+	// count the same. It must not be changed.
 	Set *roaring.Bitmap
 	// Numbers are the JSON numbers in Field, ascending.
 	Numbers []Number
