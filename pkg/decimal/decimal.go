@@ -110,6 +110,11 @@ func isNumber(s string) bool {
 // digitsAt counts the digits that s begins with.
 func digitsAt(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
+// Parts returns what a number is made of: it is 0.digits · 10^point. 0 has no digits.
+func (d Decimal) Parts() (digits string, point int64, negative bool) {
+	return d.digits, d.point, d.negative
+}
+
 // Compare returns -1 if a is less than b, 1 if it is greater, else 0.
 func Compare(a, b Decimal) int {
 	if c := cmp.Compare(a.sign(), b.sign()); c != 0 {

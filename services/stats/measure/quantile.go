@@ -1,0 +1,50 @@
+package measure
+
+import (
+	"sort"
+
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+)
+
+// percents are those of the quantiles.
+var percents = map[string]int64{
+	syntax.Min: 0, syntax.Median: 50, syntax.P75: 75, syntax.P90: 90, syntax.P95: 95, syntax.P99: 99, syntax.Max: 100,
+}
+
+// between returns the quantile of a measure of count numbers, which at returns by their
+// place from 0, ascending: with h = (count-1)·q it lies between those at ⌊h⌋ and the
+// next, as far as h is.
+func between(measure string, count int64, at func(int64) decimal.Decimal) Value {
+	if count == 0 {
+		return null
+	}
+	percent := percents[measure]
+	// (count-1)·percent/100, without the product, which may not fit.
+	place, rest := (count-1)/100*percent+(count-1)%100*percent/100, (count-1)%100*percent%100
+	low := at(place)
+	if rest == 0 {
+		return number(low.Float())
+	}
+	high := at(place + 1)
+	if high == low {
+		return number(low.Float())
+	}
+	// low·(100-rest) + high·rest is 100 times as much.
+	t := totalOf([]engine.Number{{Value: low, Events: 100 - rest}, {Value: high, Events: rest}})
+	return t.value(syntax.Avg)
+}
+
+// quantile returns that of n numbers, which at returns ascending.
+func quantile(measure string, n int, at func(int) engine.Number) Value {
+	until := make([]int64, n) // events of the numbers up to each
+	var count int64
+	for i := range n {
+		count += at(i).Events
+		until[i] = count
+	}
+	return between(measure, count, func(place int64) decimal.Decimal {
+		return at(sort.Search(n, func(i int) bool { return until[i] > place })).Value
+	})
+}
