@@ -41,13 +41,17 @@ func writeCSV(to io.Writer, a answer, cell func(string) string) error {
 	w := csv.NewWriter(bufio.NewWriterSize(to, pieceBytes))
 	record := make([]string, len(a.rows.Columns))
 	for i, c := range a.rows.Columns {
-		record[i] = c.Name
+		record[i] = cell(c.Name)
 	}
 	if err := w.Write(record); err != nil {
 		return fmt.Errorf("writing CSV: %w", err)
 	}
 	for row := range a.rows.Len() {
 		for i, c := range a.rows.Columns {
+			if a.rows.Null(i, row) {
+				record[i] = ""
+				continue
+			}
 			switch c.Kind {
 			case question.Integer:
 				record[i] = strconv.FormatInt(a.rows.Integer(i, row), 10)

@@ -61,7 +61,11 @@ func writeValue(b *bytes.Buffer, v any) error {
 func writeRows(b *pieces, rows *question.Table, separator string) error {
 	names := make([]string, len(rows.Columns)) // each with what comes before it
 	for i, c := range rows.Columns {
-		names[i] = `,"` + c.Name + `":`
+		var name bytes.Buffer
+		if err := writeText(&name, c.Name); err != nil {
+			return err
+		}
+		names[i] = "," + name.String() + ":"
 	}
 	names[0] = "{" + names[0][1:]
 	for row := range rows.Len() {
@@ -83,6 +87,10 @@ func writeRows(b *pieces, rows *question.Table, separator string) error {
 }
 
 func writeCell(b *bytes.Buffer, rows *question.Table, kind question.Kind, column, row int) error {
+	if rows.Null(column, row) {
+		b.WriteString("null")
+		return nil
+	}
 	switch kind {
 	case question.Integer:
 		b.Write(strconv.AppendInt(b.AvailableBuffer(), rows.Integer(column, row), 10))
@@ -91,10 +99,7 @@ func writeCell(b *bytes.Buffer, rows *question.Table, kind question.Kind, column
 	case question.Bool:
 		b.Write(strconv.AppendBool(b.AvailableBuffer(), rows.Bool(column, row)))
 	case question.JSON:
-		document := rows.Text(column, row)
-		if document == "" {
-			b.WriteString("null")
-		} else if err := json.Compact(b, []byte(document)); err != nil {
+		if err := json.Compact(b, []byte(rows.Text(column, row))); err != nil {
 			return fmt.Errorf("writing JSON: %w", err)
 		}
 	default:

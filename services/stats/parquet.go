@@ -13,15 +13,14 @@ import (
 // groupBytes is how many bytes of text begin a new row group: the writer holds one.
 const groupBytes = 4 << 20
 
-// encodeParquet writes a file with a column for each of the answer's. Only JSON
-// columns have nulls.
+// encodeParquet writes a file with a column for each of the answer's.
 func encodeParquet(to io.Writer, a answer) error {
 	w := parquet.NewWriter(to, parquetSchema(a.rows.Columns), parquet.Compression(&parquet.Zstd))
 	values := make(parquet.Row, len(a.rows.Columns))
 	group := 0 // bytes of texts in the row group that is being written
 	for row := range a.rows.Len() {
 		for i, c := range a.rows.Columns {
-			values[i] = parquetValue(a.rows, c.Kind, i, row)
+			values[i] = parquetValue(a.rows, c, i, row)
 			if c.Kind == question.Text || c.Kind == question.JSON {
 				group += len(a.rows.Text(i, row))
 			}
@@ -43,46 +42,66 @@ func encodeParquet(to io.Writer, a answer) error {
 	return nil
 }
 
-func parquetValue(rows *question.Table, kind question.Kind, column, row int) parquet.Value {
-	switch kind {
-	case question.Integer:
-		return parquet.Int64Value(rows.Integer(column, row)).Level(0, 0, column)
-	case question.Number:
-		return parquet.DoubleValue(rows.Number(column, row)).Level(0, 0, column)
-	case question.Bool:
-		return parquet.BooleanValue(rows.Bool(column, row)).Level(0, 0, column)
-	case question.JSON:
-		document := rows.Text(column, row)
-		if document == "" {
+func parquetValue(rows *question.Table, c question.Column, column, row int) parquet.Value {
+	level := 0 // 1 where there could have been a null
+	if optional(c) {
+		if rows.Null(column, row) {
 			return parquet.NullValue().Level(0, 0, column)
 		}
-		return parquet.ByteArrayValue([]byte(document)).Level(0, 1, column)
+		level = 1
+	}
+	var v parquet.Value
+	switch c.Kind {
+	case question.Integer:
+		v = parquet.Int64Value(rows.Integer(column, row))
+	case question.Number:
+		v = parquet.DoubleValue(rows.Number(column, row))
+	case question.Bool:
+		v = parquet.BooleanValue(rows.Bool(column, row))
 	default:
-		return parquet.ByteArrayValue([]byte(rows.Text(column, row))).Level(0, 0, column)
+		v = parquet.ByteArrayValue([]byte(rows.Text(column, row)))
 	}
+	return v.Level(0, level, column)
 }
 
-// parquetTypes are the types of struct fields that make a column of each kind.
-var parquetTypes = [...]reflect.Type{
-	question.Text:    reflect.TypeFor[string](),
-	question.Integer: reflect.TypeFor[int64](),
-	question.Number:  reflect.TypeFor[float64](),
-	question.Bool:    reflect.TypeFor[bool](),
-	question.JSON:    reflect.TypeFor[string](),
+// optional says whether a column may have nulls.
+func optional(c question.Column) bool { return c.Nullable || c.Kind == question.JSON }
+
+// parquetNodes are the columns of each kind.
+var parquetNodes = [...]parquet.Node{
+	question.Text:    parquet.String(),
+	question.Integer: parquet.Int(64),
+	question.Number:  parquet.Leaf(parquet.DoubleType),
+	question.Bool:    parquet.Leaf(parquet.BooleanType),
+	question.JSON:    parquet.String(),
 }
 
-// parquetSchema goes through a struct: only so do columns keep their order.
+// record is a group whose columns keep their order, and may have any name.
+type record struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (r record) Fields() []parquet.Field { return r.fields }
+
+// field is a column of a record. It is written by rows alone, never from a Go value.
+type field struct {
+	parquet.Node
+	name string
+}
+
+func (f field) Name() string                        { return f.name }
+func (field) Value(reflect.Value) (v reflect.Value) { return v }
+
 func parquetSchema(columns []question.Column) *parquet.Schema {
-	fields := make([]reflect.StructField, len(columns))
-	for i, c := range columns {
-		options := ""
-		if c.Kind == question.JSON {
-			options = ",optional"
+	r := record{Group: parquet.Group{}}
+	for _, c := range columns {
+		node := parquetNodes[c.Kind]
+		if optional(c) {
+			node = parquet.Optional(node)
 		}
-		fields[i] = reflect.StructField{
-			Name: fmt.Sprintf("Column%d", i), Type: parquetTypes[c.Kind],
-			Tag: reflect.StructTag(fmt.Sprintf(`parquet:"%s%s"`, c.Name, options)),
-		}
+		r.Group[c.Name] = node
+		r.fields = append(r.fields, field{node, c.Name})
 	}
-	return parquet.SchemaOf(reflect.New(reflect.StructOf(fields)).Elem().Interface())
+	return parquet.NewSchema("row", r)
 }

@@ -65,7 +65,7 @@ func rowSchema(columns []question.Column) *huma.Schema {
 	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
 	for _, c := range columns {
 		value := columnSchema(c)
-		value.Description = c.Doc
+		value.Description, value.Nullable = c.Doc, c.Nullable
 		row.Properties[c.Name] = value
 		row.Required = append(row.Required, c.Name)
 	}

@@ -25,6 +25,8 @@ type Column struct {
 	Kind   Kind
 	Format string // of a Text in the OpenAPI document, such as date
 	Doc    string
+	// Nullable columns of texts and numbers have nulls. (A column of documents always may.)
+	Nullable bool
 }
 
 // Value is one value of a row.
@@ -33,6 +35,7 @@ type Value struct {
 	text    string
 	integer int64
 	number  float64
+	null    bool
 }
 
 // TextOf makes a value of a Text column.
@@ -52,6 +55,12 @@ func BoolOf(b bool) Value {
 	}
 	return v
 }
+
+// NullText and NullNumber are the nulls of nullable columns.
+var (
+	NullText   = Value{kind: Text, null: true}
+	NullNumber = Value{kind: Number, null: true}
+)
 
 // JSONOf makes a value of a JSON column; an empty document is null.
 func JSONOf(document string) Value { return Value{kind: JSON, text: document} }
@@ -73,10 +82,19 @@ type values struct {
 	integers []int64
 	numbers  []float64
 	bools    []bool
+	nulls    []bool // of a nullable column
 }
 
 // widths are the bytes that a value of each kind takes, its text not included.
 var widths = [...]int{Text: 16, Integer: 8, Number: 8, Bool: 1, JSON: 16}
+
+// width is the bytes that a value of the column takes, its text not included.
+func (c Column) width() int {
+	if c.Nullable {
+		return widths[c.Kind] + 1
+	}
+	return widths[c.Kind]
+}
 
 // maxRoom bounds what a table takes before its first row is counted.
 const maxRoom = 4096
@@ -88,6 +106,9 @@ func NewTable(ctx context.Context, columns []Column, room int) *Table {
 	room = min(room, maxRoom)
 	for i, c := range columns {
 		column := &t.values[i]
+		if c.Nullable {
+			column.nulls = make([]bool, 0, room)
+		}
 		switch c.Kind {
 		case Text, JSON:
 			column.texts = make([]string, 0, room)
@@ -114,7 +135,10 @@ func (t *Table) Add(row ...Value) error {
 		if v.kind != t.Columns[i].Kind {
 			panic(fmt.Sprintf("value of kind %d in column %s", v.kind, t.Columns[i].Name))
 		}
-		size += widths[v.kind]
+		if v.null && !t.Columns[i].Nullable {
+			panic("null in column " + t.Columns[i].Name)
+		}
+		size += t.Columns[i].width()
 		texts += len(v.text)
 	}
 	if err := t.budget.Spend(size + texts); err != nil {
@@ -122,6 +146,9 @@ func (t *Table) Add(row ...Value) error {
 	}
 	for i, v := range row {
 		column := &t.values[i]
+		if t.Columns[i].Nullable {
+			column.nulls = append(column.nulls, v.null)
+		}
 		switch v.kind {
 		case Text, JSON:
 			column.texts = append(column.texts, v.text)
@@ -147,6 +174,14 @@ func (t *Table) Texts() int64 { return t.texts }
 // Len returns the number of rows.
 func (t *Table) Len() int { return t.rows }
 
+// Null says whether a value is null.
+func (t *Table) Null(column, row int) bool {
+	if t.Columns[column].Kind == JSON {
+		return t.values[column].texts[row] == ""
+	}
+	return t.Columns[column].Nullable && t.values[column].nulls[row]
+}
+
 // Text returns a value of a Text or JSON column.
 func (t *Table) Text(column, row int) string { return t.values[column].texts[row] }
 
@@ -164,7 +199,7 @@ func (t *Table) Bool(column, row int) bool { return t.values[column].bools[row] 
 func (t *Table) Bytes() int64 {
 	size := t.texts
 	for _, v := range t.values {
-		size += int64(cap(v.texts)*widths[Text] + cap(v.integers)*widths[Integer] + cap(v.numbers)*widths[Number] + cap(v.bools)*widths[Bool])
+		size += int64(cap(v.texts)*widths[Text] + cap(v.integers)*widths[Integer] + cap(v.numbers)*widths[Number] + cap(v.bools)*widths[Bool] + cap(v.nulls))
 	}
 	return size
 }
