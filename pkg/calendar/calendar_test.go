@@ -95,6 +95,19 @@ func TestText(t *testing.T) {
 	require.ErrorIs(t, json.Unmarshal([]byte(`{"Zone":"Local"}`), &back), ErrUnknownZone)
 }
 
+func TestAddMonths(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		day, want string
+		n         int
+	}{
+		{"2025-01-31", "2025-02-28", 1}, {"2024-01-31", "2024-02-29", 1}, {"2025-03-31", "2025-02-28", -1},
+		{"2025-03-31", "2024-11-30", -4}, {"2024-02-29", "2023-02-28", -12}, {"2025-08-03", "2025-08-03", 0}, {"2025-12-15", "2026-01-15", 1},
+	} {
+		require.Equal(t, c.want, date(t, c.day).AddMonths(c.n).String(), "%s %d", c.day, c.n)
+	}
+}
+
 func TestUnits(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

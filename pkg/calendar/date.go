@@ -43,6 +43,14 @@ func (d *Date) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// AddMonths returns the date so many calendar months later. A day that its month lacks
+// becomes the last: a month after 31 January is 28 or 29 February.
+func (d Date) AddMonths(n int) Date {
+	y, m, day := d.Time().Date()
+	first := ymd(y, m+time.Month(n), 1)
+	return min(first+Date(day-1), Month.Add(first, 1)-1)
+}
+
 // Unit is the length of a bucket.
 type Unit string
 

@@ -26,6 +26,10 @@ func bucketsOf(d Days, s Scope, unit calendar.Unit, src *engine.Source) buckets 
 
 // incomplete says whether events may be missing from a bucket, as engine.Count has it.
 func (b buckets) incomplete(bucket int64) bool {
+	if b.unit == engine.Whole {
+		_, end, _ := b.zone.Bounds(b.From, b.To)
+		return end > b.until
+	}
 	if b.unit.OfInstants() {
 		return b.zone.EndOf(b.unit, bucket) > b.until
 	}
@@ -50,9 +54,42 @@ func clockKey(d Days, s Scope, unit calendar.Unit, now, completeUntil time.Time)
 	return bucketKey(s.Timezone, unit, until)
 }
 
+// list returns the buckets of some days, in order: none that the zone skipped.
+func list(zone *calendar.Zone, unit calendar.Unit, d Days) []int64 {
+	if unit.OfInstants() {
+		return zone.Begins(unit, d.From, d.To)
+	}
+	if unit == engine.Whole {
+		if _, _, exists := zone.Bounds(d.From, d.To); !exists {
+			return nil
+		}
+		return []int64{0}
+	}
+	var all []int64
+	for _, first := range zone.Dates(unit, d.From, d.To) {
+		all = append(all, int64(first))
+	}
+	return all
+}
+
+// label names a bucket: by its first date, that of a range by the range's, or by its
+// instant.
+func (b buckets) label(bucket int64) string {
+	switch {
+	case b.unit.OfInstants():
+		return b.zone.Format(bucket)
+	case b.unit == engine.Whole:
+		return b.From.String()
+	}
+	return calendar.Date(bucket).String()
+}
+
 // bucketKey names the bucket that an instant is in. Its offset is part of the name:
 // clocks that go back over midnight show a date twice.
 func bucketKey(zone *calendar.Zone, unit calendar.Unit, us int64) string {
+	if unit == engine.Whole {
+		return "open"
+	}
 	if unit.OfInstants() {
 		return fmt.Sprint(zone.BeginOf(unit, us))
 	}

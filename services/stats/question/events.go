@@ -97,12 +97,8 @@ type bucketLabel struct {
 	incomplete bool
 }
 
-func (q Events) label(bucket int64, all buckets) bucketLabel {
-	text := calendar.Date(bucket).String()
-	if q.Interval.OfInstants() {
-		text = q.Timezone.Format(bucket)
-	}
-	return bucketLabel{text, all.incomplete(bucket)}
+func (Events) label(bucket int64, all buckets) bucketLabel {
+	return bucketLabel{all.label(bucket), all.incomplete(bucket)}
 }
 
 func (q Events) add(rows *Table, label bucketLabel, c engine.Count) error {
@@ -123,7 +119,7 @@ func (q Events) fill(ctx context.Context, counts []engine.Count, all buckets) (*
 		slices.Sort(groups)
 		groups = slices.Compact(groups)
 	}
-	buckets := q.buckets()
+	buckets := list(q.Timezone, q.Interval, q.Days)
 	if len(buckets)*len(groups) > engine.MaxRows {
 		return nil, engine.ErrTooManyRows
 	}
@@ -141,15 +137,4 @@ func (q Events) fill(ctx context.Context, counts []engine.Count, all buckets) (*
 		}
 	}
 	return rows, nil
-}
-
-func (q Events) buckets() []int64 {
-	if q.Interval.OfInstants() {
-		return q.Timezone.Begins(q.Interval, q.From, q.To)
-	}
-	var days []int64
-	for _, d := range q.Timezone.Dates(q.Interval, q.From, q.To) {
-		days = append(days, int64(d))
-	}
-	return days
 }

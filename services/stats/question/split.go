@@ -1,0 +1,95 @@
+package question
+
+import (
+	"context"
+	"strings"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+)
+
+// Split is how a question is broken down.
+type Split struct {
+	Breakdown []syntax.Breakdown `json:"breakdown,omitempty" nullable:"false"`
+	Top       int                `json:"top,omitempty"`   // groups of values
+	Other     *bool              `json:"other,omitempty"` // with a group of all other values; nil without a breakdown
+	Total     bool               `json:"total,omitempty"` // with a group of everything
+}
+
+// groupColumn tells groups apart.
+var groupColumn = Column{Name: "group", Doc: "value: one combination of values, where null means missing; other: all combinations behind the first ones together; all: everything"}
+
+// columns returns those of a breakdown.
+func (s Split) columns() []Column {
+	if len(s.Breakdown) == 0 {
+		return nil
+	}
+	var columns []Column
+	for _, b := range s.Breakdown {
+		columns = append(columns, Column{Name: fieldName(b.Field), Nullable: true, Doc: "Value of the field"})
+	}
+	return append(columns, groupColumn)
+}
+
+// fieldName is a field as a question writes it.
+func fieldName(f syntax.Field) string {
+	return strings.Join(append([]string{string(f.Source)}, f.Keys...), ".")
+}
+
+// groups are the groups of an answer, in their order: values, other, all.
+type groups struct {
+	values []engine.Group
+	cells  [][]Value // of each group, for the columns of the breakdown
+	other  int       // index of that group, or -1
+	all    int       // likewise; without a breakdown it is the only one
+}
+
+// groups asks for the groups of a question.
+func (s Split) groups(ctx context.Context, src *engine.Source, r engine.Rank) (groups, error) {
+	if len(s.Breakdown) == 0 {
+		return groups{cells: [][]Value{nil}, other: -1}, nil
+	}
+	r.Breakdown, r.Top = s.Breakdown, s.Top
+	ranked, err := src.Rank(ctx, r)
+	if err != nil {
+		return groups{}, err
+	}
+	g := groups{values: ranked.Groups, other: -1, all: -1}
+	for _, group := range ranked.Groups {
+		g.cells = append(g.cells, groupCells(group, "value"))
+	}
+	none := make(engine.Group, len(s.Breakdown))
+	for i := range none {
+		none[i].Missing = true
+	}
+	if *s.Other && ranked.More {
+		g.other = len(g.cells)
+		g.cells = append(g.cells, groupCells(none, "other"))
+	}
+	if s.Total {
+		g.all = len(g.cells)
+		g.cells = append(g.cells, groupCells(none, "all"))
+	}
+	return g, nil
+}
+
+func groupCells(group engine.Group, kind string) []Value {
+	var cells []Value
+	for _, v := range group {
+		if v.Missing {
+			cells = append(cells, NullText)
+		} else {
+			cells = append(cells, TextOf(v.Value))
+		}
+	}
+	return append(cells, TextOf(kind))
+}
+
+// place returns the index of a cell's group in an answer, or -1 for one that is not in
+// it.
+func (g groups) place(group int) int {
+	if group == engine.Rest {
+		return g.other
+	}
+	return group
+}
