@@ -27,6 +27,7 @@ var bodies = map[string]any{
 	"post /api/auth/refresh":           object{"refresh_token": toFillIn},
 	"post /api/auth/password":          object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
 	"post /api/projects":               object{"name": "Shop"},
+	"patch /api/projects/{id}":         object{"name": "Shop", "week_start": "sunday"},
 	"post /api/projects/{id}/keys":     object{"name": "web shop", "scope": "ingest"},
 	"post /api/projects/{id}/members":  object{"username": "demo", "role": "viewer"},
 	"post /api/projects/{id}/transfer": object{"username": toFillIn},
@@ -46,6 +47,7 @@ const exampleLines = `{"event_id": "` + exampleEvent + `", "occurred_at": "2025-
 // parameters are examples of parameters by path and name. An id that only the
 // caller can know has none.
 var parameters = map[string]any{
+	"/api/projects/{id} id":                       1,
 	"/api/projects/{id}/invitations id":           1,
 	"/api/projects/{id}/invitations/{user_id} id": 1,
 	"/api/projects/{id}/keys id":                  1,
