@@ -29,8 +29,8 @@ func stats() []Bug {
 			"Shows without a fault when a caller asks for the id of another project's event: 200 instead of 404. Nothing else differs.",
 		Edits: []Edit{{
 			File: "services/stats/engine/duckdb/event.go",
-			Old:  "\treturn e.events(ctx, newStatement(nil, eventSQL,",
-			New:  "\te.project = 0\n\treturn e.events(ctx, newStatement(nil, eventSQL,",
+			Old:  "\treturn e.events(ctx, newStatement(syntax.Filter{}, eventSQL,",
+			New:  "\te.project = 0\n\treturn e.events(ctx, newStatement(syntax.Filter{}, eventSQL,",
 		}, {
 			File: "pkg/warehouse/manifest/snapshot.go",
 			Old:  "\tall := s.segments[project]\n",
