@@ -58,7 +58,9 @@ func freeAddress(t *testing.T) string {
 // replica does that is killed. It counts the requests.
 func dying(t *testing.T) (address string, requests *atomic.Int32) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	// Not a port that the system gives away: programs that still call its last owner
+	// would count as requests.
+	ln, err := net.Listen("tcp", freeAddress(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = ln.Close() })
 	requests = new(atomic.Int32)
