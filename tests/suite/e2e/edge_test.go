@@ -174,11 +174,7 @@ func TestConnectionsToTheStandalone(t *testing.T) {
 	for range 1100 {
 		connect("GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ")
 	}
-	for range 10 {
-		c.Get(t, "/readyz").Is(t, 200, "")
-		c.Send(t, array(event(newID()))).Is(t, 202, "")
-	}
-	require.Eventually(t, func() bool { // at most 64 are told at a time
+	require.Eventually(t, func() bool { // at most 64 are told at a time; first, as each is cut off after 10 s
 		response, err := http.ReadResponse(bufio.NewReader(connect("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")), nil)
 		if err != nil {
 			return false
@@ -186,6 +182,10 @@ func TestConnectionsToTheStandalone(t *testing.T) {
 		defer response.Body.Close()
 		return response.StatusCode == 429 && response.Header.Get("Retry-After") == "1"
 	}, 8*time.Second, 100*time.Millisecond)
+	for range 10 {
+		c.Get(t, "/readyz").Is(t, 200, "")
+		c.Send(t, array(event(newID()))).Is(t, 202, "")
+	}
 }
 
 // HEAD says what GET would, without its body, on each route that is read.

@@ -111,6 +111,21 @@ func TestSlowRequests(t *testing.T) {
 			return "POST /api/auth/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000\r\n\r\n{"
 		}
 	})
+	// The one that is slow gets to know why more of it are refused: before anything
+	// else is asked, since the first are cut off after 10 s.
+	var text []byte
+	require.Eventually(t, func() bool {
+		conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}).Dial("tcp", address)
+		require.NoError(t, err)
+		defer conn.Close()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+		_, err = fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+		require.NoError(t, err)
+		text, err = io.ReadAll(conn)
+		require.NoError(t, err)
+		return strings.HasPrefix(string(text), "HTTP/1.1 429")
+	}, 8*time.Second, 10*time.Millisecond)
+	require.Contains(t, string(text), "Retry-After: 1")
 	for range 10 {
 		other.ask(t, "GET", gateway+"/readyz", "").is(t, 200)
 		other.ask(t, "GET", gateway+"/api/auth/me", "").is(t, 200)
@@ -119,15 +134,4 @@ func TestSlowRequests(t *testing.T) {
 			other.ask(t, "POST", gateway+"/api/events", manyEvents(n)).is(t, 202)
 		}
 	}
-	// The one that is slow gets to know why more of it are refused.
-	conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.0.2")}}).Dial("tcp", address)
-	require.NoError(t, err)
-	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err = fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-	require.NoError(t, err)
-	text, err := io.ReadAll(conn)
-	require.NoError(t, err)
-	require.Contains(t, string(text), "HTTP/1.1 429")
-	require.Contains(t, string(text), "Retry-After: 1")
 }
