@@ -81,7 +81,7 @@ func TestBucket(t *testing.T) {
 	t.Parallel()
 	mini := miniredis.RunT(t)
 	for name, url := range map[string]string{
-		"redis":     redisURL,
+		"redis":     newDatabase(),
 		"miniredis": "redis://" + mini.Addr(),
 		"process":   "unix://" + filepath.Join(t.TempDir(), "nobody.sock"),
 	} {
@@ -117,7 +117,7 @@ func TestBucket(t *testing.T) {
 func TestClassesAreApart(t *testing.T) {
 	t.Parallel()
 	one := Limit{1, time.Hour, 1}
-	l := newLimiter(t, Config{Stats: one, Ingest: one}, redisURL, slow)
+	l := newLimiter(t, Config{Stats: one, Ingest: one}, newDatabase(), slow)
 	require.True(t, l.take(t.Context(), ClassStats, t.Name()).allowed)
 	require.False(t, l.take(t.Context(), ClassStats, t.Name()).allowed)
 	require.True(t, l.take(t.Context(), ClassIngest, t.Name()).allowed)
@@ -127,7 +127,8 @@ func TestClassesAreApart(t *testing.T) {
 func TestReplicasShare(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Ingest: Limit{1, time.Hour, 50}}
-	replicas := []*Limiter{newLimiter(t, cfg, redisURL, slow), newLimiter(t, cfg, redisURL, slow)}
+	url := newDatabase()
+	replicas := []*Limiter{newLimiter(t, cfg, url, slow), newLimiter(t, cfg, url, slow)}
 	var allowed atomic.Int64
 	var wg sync.WaitGroup
 	for i := range 8 {
@@ -200,7 +201,7 @@ func TestSlowRedis(t *testing.T) {
 // A client that hangs up does not make Redis look away.
 func TestHangingUpIsNoFailure(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Config{Stats: Limit{1, time.Hour, 100}}, redisURL, slow)
+	l := newLimiter(t, Config{Stats: Limit{1, time.Hour, 100}}, newDatabase(), slow)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for range 10 {

@@ -67,7 +67,7 @@ func TestFailedLogins(t *testing.T) {
 		url        string
 		limit, all int
 	}{
-		"redis":   {redisURL, 5, 8},
+		"redis":   {newDatabase(), 5, 8},
 		"process": {"unix:///nobody.sock", 3, 4}, // stricter: replicas do not know of each other
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestFailedLogins(t *testing.T) {
 // A customer with IPv6 has a /64 to guess from.
 func TestFailedLoginsOfANetwork(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Config{LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: plenty}, redisURL, slow)
+	l := newLimiter(t, Config{LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: plenty}, newDatabase(), slow)
 	account := Login{Account: t.Name(), Known: stranger}
 	for n := range 5 {
 		require.True(t, attempt(t, l, "[2001:db8:0:1::"+strconv.Itoa(n)+"]:4711", account, errWrong))
@@ -119,7 +119,7 @@ func TestFailedLoginsOfANetwork(t *testing.T) {
 // What prevents the look-up of a known address is told, and nothing is checked.
 func TestUnknownWhetherKnown(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Config{LoginFailures: plenty, AllLoginFailures: Limit{1, time.Hour, 1}}, redisURL, slow)
+	l := newLimiter(t, Config{LoginFailures: plenty, AllLoginFailures: Limit{1, time.Hour, 1}}, newDatabase(), slow)
 	away := errors.New("Postgres is away")
 	login := Login{Account: t.Name(), Failed: errWrong, Known: func(context.Context) (bool, error) { return false, away }}
 	verify := func() error { return errWrong }
@@ -132,7 +132,7 @@ func TestUnknownWhetherKnown(t *testing.T) {
 // one address or from many; right passwords at the same time are all admitted.
 func TestLoginsAtOnce(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Config{LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: Limit{10, time.Minute, 8}}, redisURL, slow)
+	l := newLimiter(t, Config{LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: Limit{10, time.Minute, 8}}, newDatabase(), slow)
 	var guesses, spread atomic.Int64
 	var wg sync.WaitGroup
 	login := func(account string) Login {

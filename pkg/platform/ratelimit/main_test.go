@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -13,8 +14,14 @@ import (
 	"go.uber.org/goleak"
 )
 
-// redisURL is of the real server that all tests share; each uses its own names.
-var redisURL string
+// shared is a real server, in which each test has a database of its own.
+var (
+	shared    *redisServer
+	databases atomic.Int64
+)
+
+// newDatabase returns the URL of an empty database.
+func newDatabase() string { return fmt.Sprintf("%s?db=%d", shared.url, databases.Add(1)) }
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -25,14 +32,12 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	server, err := startRedis(filepath.Join(dir, "redis.sock"))
-	if err != nil {
+	if shared, err = startRedis(filepath.Join(dir, "redis.sock")); err != nil {
 		fmt.Fprintln(os.Stderr, "starting redis-server, which these tests need:", err)
 		return 1
 	}
-	redisURL = server.url
 	code := m.Run()
-	server.stop()
+	shared.stop()
 	if code == 0 {
 		if err := goleak.Find(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -49,7 +54,7 @@ type redisServer struct {
 
 // startRedis starts a redis-server that listens on a socket and keeps nothing.
 func startRedis(socket string) (*redisServer, error) {
-	cmd := exec.CommandContext(context.Background(), "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--dir", filepath.Dir(socket))
+	cmd := exec.CommandContext(context.Background(), "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--databases", "10000", "--dir", filepath.Dir(socket))
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}

@@ -60,7 +60,7 @@ func own(n int) string { return "192.0.2." + strconv.Itoa(n) + ":4711" }
 
 func TestHeaders(t *testing.T) {
 	t.Parallel()
-	l := newLimiter(t, Config{Stats: Limit{1, time.Hour, 2}}, redisURL, slow)
+	l := newLimiter(t, Config{Stats: Limit{1, time.Hour, 2}}, newDatabase(), slow)
 	h := newService(t, l)
 	for _, left := range []string{"1", "0"} {
 		answer := get(h, "/stats", own(1), nil)
@@ -86,7 +86,7 @@ func TestHeaders(t *testing.T) {
 
 func TestSubjects(t *testing.T) {
 	t.Parallel()
-	h := newService(t, newLimiter(t, Config{Stats: Limit{1, time.Hour, 1}}, redisURL, slow))
+	h := newService(t, newLimiter(t, Config{Stats: Limit{1, time.Hour, 1}}, newDatabase(), slow))
 	user := map[string]string{"X-Test-User": "7"}
 	key := map[string]string{"X-Test-Key": "7"}
 	require.Equal(t, 204, get(h, "/stats", own(2), user).Code)
@@ -105,7 +105,7 @@ func TestSubjects(t *testing.T) {
 // that the gateway adds counts.
 func TestSpoofedForwardedFor(t *testing.T) {
 	t.Parallel()
-	h := newService(t, newLimiter(t, Config{Register: Limit{1, time.Hour, 3}}, redisURL, slow), "10.0.0.0/8")
+	h := newService(t, newLimiter(t, Config{Register: Limit{1, time.Hour, 3}}, newDatabase(), slow), "10.0.0.0/8")
 	direct := func(i int) int {
 		return get(h, "/register", own(4), map[string]string{"X-Forwarded-For": "198.51.100." + strconv.Itoa(i)}).Code
 	}
@@ -124,7 +124,7 @@ func TestSpoofedForwardedFor(t *testing.T) {
 // When an account is blocked, the headers speak of that and not of the address.
 func TestHeadersOfTheStricterLimit(t *testing.T) {
 	t.Parallel()
-	h := newService(t, newLimiter(t, Config{Login: Limit{60, time.Minute, 60}, LoginFailures: Limit{5, time.Minute, 2}, AllLoginFailures: plenty}, redisURL, slow))
+	h := newService(t, newLimiter(t, Config{Login: Limit{60, time.Minute, 60}, LoginFailures: Limit{5, time.Minute, 2}, AllLoginFailures: plenty}, newDatabase(), slow))
 	for _, left := range []string{"1", "0"} {
 		answer := get(h, "/login", own(5), nil)
 		require.Equal(t, 500, answer.Code) // as errWrong is not a problem
