@@ -34,7 +34,7 @@ func openDir(t *testing.T) string {
 
 func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	s, err := Start(ctx, cfg)
 	require.NoError(t, err)
