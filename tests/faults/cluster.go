@@ -95,11 +95,7 @@ func newCluster(ctx context.Context, dir string, variant stack.Variant) (_ *clus
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
 		"WAREHOUSE_DIR=" + c.warehouse(),
 	}, settings...)
-	program, err := variant.Binary("ingest")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := stack.Command(ctx, []string{"DATABASE_URL=" + c.server.URL()}, program, "migrate"); err != nil {
+	if err := c.migrate(ctx); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{"account-1", "account-2", "ingest-1", "ingest-2", "syncworker-1", "syncworker-2", "stats-1", "stats-2"} {
@@ -121,6 +117,20 @@ func newCluster(ctx context.Context, dir string, variant stack.Variant) (_ *clus
 		return nil, err
 	}
 	return c, c.awaitReady(ctx)
+}
+
+func (c *cluster) migrate(ctx context.Context) error {
+	program, err := c.variant.Binary("ingest")
+	if err != nil {
+		return err
+	}
+	if _, err := stack.Command(ctx, []string{"DATABASE_URL=" + c.server.URL()}, program, "migrate"); err != nil {
+		return err
+	}
+	if _, err := c.db.Exec(ctx, watchRowsSQL); err != nil {
+		return fmt.Errorf("watching the rows of segments: %w", err)
+	}
+	return nil
 }
 
 func (c *cluster) warehouse() string { return filepath.Join(c.dir, "warehouse") }
