@@ -66,7 +66,7 @@ func (c Condition) holds(k known, e Event) bool {
 	case "since", "before":
 		want, isInstant := instant(c.Values[0], k.zone)
 		at, ok := instant(text, k.zone)
-		return value[0] == '"' && isInstant && ok && at.Before(want) == (c.Op == "before")
+		return isInstant && ok && at.Before(want) == (c.Op == "before")
 	}
 	return c.ordered(value, text)
 }

@@ -32,7 +32,7 @@ func TestConditions(t *testing.T) {
 		{`[1.0, "a"]`, "=", `[1.0,"a"]`, true}, {`[1.0]`, "=", "[1]", false},
 		{`"UA"`, "!=", "PL", true}, {`"UA"`, "!=", "UA", false}, {``, "!=", "UA", false}, {`null`, "!=", "UA", true},
 		{`10.0`, "!=", "10", false},
-		{`10`, ">", "9", true}, {`"10"`, ">", "9", false}, {`true`, ">", "0", false}, {`null`, "<", "1", false}, {`[5]`, ">", "1", false},
+		{`10`, ">", "9", true}, {`"99"`, ">", "9", false}, {`true`, ">", "0", false}, {`null`, "<", "1", false}, {`[5]`, ">", "1", false},
 		{`9007199254740993`, ">", "9007199254740992", true}, {`0.30000000000000000001`, "<=", "0.3", false}, {`-0.0`, ">=", "0", true},
 		{`"b"`, ">", "a", true}, {`"B"`, ">", "a", false}, {`5`, ">", "a", false}, {`"😀"`, ">", "ａ", true}, {`"10"`, ">=", "010", true},
 		{`"abc"`, "~", "b", true}, {`"abc"`, "~", "B", false}, {`10.50`, "~", "0.5", true}, {`10.50`, "~", "50", false}, {``, "~", "a", false},
@@ -92,6 +92,7 @@ func TestFields(t *testing.T) {
 	is(field("user", "list", "0"), `{"x":2}`)
 	is(field("time.hour"), "22")
 	is(field("time.weekday"), "3")
+	require.True(t, condition(field("time.weekday"), "=", "7").Holds(oracle.Event{At: at("2025-08-10T10:00:00Z")}), "a Sunday")
 	require.True(t, holds(condition(field("time.hour"), ">=", "22"), time.UTC), "an hour is a number")
 	require.True(t, holds(condition(field("user", "paid"), "missing"), time.UTC))
 	require.True(t, holds(condition(field("properties", "list", "00"), "missing"), time.UTC), "00 is no place")

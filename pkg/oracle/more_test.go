@@ -82,13 +82,13 @@ func TestStickiness(t *testing.T) {
 func TestProperties(t *testing.T) {
 	t.Parallel()
 	var events []oracle.Event
-	for i, properties := range []string{`{"b":1,"a.b":"x","n":null}`, `{"b":1.5,"a":{"b":1}}`, `{"b":1e1,"a":[true]}`, `{"b":"1","c":false}`, ``} {
+	for i, properties := range []string{`{"b":1,"a.b":"x","n":null}`, `{"b":1.5,"a":{"b":1}}`, `{"b":false,"a":[true]}`, `{"b":"1","c":1e1}`, ``} {
 		events = append(events, oracle.Event{UserID: "a", Type: map[bool]string{true: "buy"}[i == 1], At: at("2025-08-04T10:00:00Z"), Properties: properties})
 	}
 	events = append(events, oracle.Event{At: at("2025-08-07T00:00:00Z"), Properties: `{"later":1}`})
 	q := oracle.Properties{Scope: days}
 	require.Equal(t, []oracle.PropertyRow{
-		{"b", "text,integer,number", 4, 0.8}, {"a", "array,object", 2, 0.4}, {"a.b", "text", 1, 0.2}, {"c", "boolean", 1, 0.2}, {"n", "null", 1, 0.2},
+		{"b", "text,integer,number,boolean", 4, 0.8}, {"a", "array,object", 2, 0.4}, {"a.b", "text", 1, 0.2}, {"c", "integer", 1, 0.2}, {"n", "null", 1, 0.2},
 	}, q.Rows(events))
 	q.Series.Types = []string{"buy"}
 	require.Equal(t, []oracle.PropertyRow{{"a", "object", 1, 1}, {"b", "number", 1, 1}}, q.Rows(events))

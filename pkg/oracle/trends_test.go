@@ -143,6 +143,10 @@ func TestIntervals(t *testing.T) {
 		q.Interval = interval
 		requireRows(t, q, append(sales, early), want...)
 	}
+	q.From, q.To, q.Interval = "2025-07-01", "2025-09-30", "quarter"
+	requireRows(t, q, sales, "2025-07-01 A 8")
+	q.To = "2025-08-31"
+	requireRows(t, q, sales, "2025-07-01 A 8 incomplete")
 	q.From, q.To, q.Zone = "2025-08-04", "2025-08-04", kyiv(t)
 	q.Interval, q.CompleteUntil = "hour", at("2025-08-04T13:30:00Z")
 	requireRows(t, q, sales, "2025-08-04T13:00:00+03:00 A 1", "2025-08-04T14:00:00+03:00 A 1", "2025-08-04T15:00:00+03:00 A 1",
@@ -233,11 +237,12 @@ func TestValuesOfGroups(t *testing.T) {
 	for i, v := range []string{"10", "10.0", `"10"`, `"10.0"`, "null", `"null"`, `""`, "true", "[1, 2]", "1.50", "1e41", "15e-1"} {
 		events = append(events, oracle.Event{UserID: fmt.Sprint(i), At: at("2025-08-04T10:00:00Z"), Properties: `{"c":` + v + `}`})
 	}
+	events = append(events, oracle.Event{UserID: "missing", At: at("2025-08-04T10:00:00Z")})
 	q := trends("2025-08-04", "2025-08-04", measured("users"))
 	q.Breakdown, q.Top = []oracle.Breakdown{{Field: country}}, 20
 	requireRows(t, q, events,
 		"2025-08-04 A 10 value 3", "2025-08-04 A 1.5 value 2", "2025-08-04 A null value 2",
-		"2025-08-04 A  value 1", "2025-08-04 A 10.0 value 1", "2025-08-04 A 1e+41 value 1", "2025-08-04 A [1,2] value 1", "2025-08-04 A true value 1")
+		"2025-08-04 A  value 1", "2025-08-04 A 10.0 value 1", "2025-08-04 A 1e+41 value 1", "2025-08-04 A [1,2] value 1", "2025-08-04 A true value 1", "2025-08-04 A null value 1")
 }
 
 func TestFirst(t *testing.T) {
@@ -301,6 +306,8 @@ func TestRolling(t *testing.T) {
 	q.Zone = zone
 	samoa := []oracle.Event{{UserID: "a", At: at("2011-12-30T09:00:00Z")}, {UserID: "b", At: at("2011-12-30T11:00:00Z")}}
 	requireRows(t, q, samoa, "2011-12-31 A 2") // the 30th never was: the bucket before is the 29th
+	q.From, q.To, q.Interval, q.Series[0].Rolling, q.Fill = "2011-12-30", "2011-12-30", "all", 0, true
+	requireRows(t, q, samoa)
 
 	q = rolling("2025-10-26", "2025-10-26", 2)
 	q.Zone, q.Interval = kyiv(t), "hour"
