@@ -88,7 +88,7 @@ const (
 	rowGap    = 10
 	frame     = 130 // title, legend, axis
 	// slack is for pages whose font is wider than the one that the widths are of.
-	slack = 26
+	slack = 32
 )
 
 func (b Bars) svg(t theme) ([]byte, error) {

@@ -5,8 +5,10 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,8 +18,8 @@ var sample = Bars{
 	Title: "Uncached answers", Axis: "p50, ms, logarithmic", Series: []string{"service", "DuckDB", "ClickHouse"},
 	Rows: []Row{
 		{"dau, 30 days", []float64{0.26, 12.4, 40}},
-		{"retention, daily, 30 cohorts × 30 windows", []float64{8.5, 1234, 100}},
-		{"dau, 30 days, a common property", []float64{35, 6.5, 10}},
+		{"retention, daily, 30 cohorts × 30 windows", []float64{8.5, 1234, 99}},
+		{"dau, 30 days, a common property", []float64{35, 6.5, 11}},
 	},
 }
 
@@ -30,13 +32,17 @@ func TestChartSaysWhatItShows(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(svg), text, kind)
 		words := texts(t, svg)
-		for _, row := range sample.Rows {
+		require.Subset(t, slices.Collect(maps.Keys(words)), append(sample.Series, sample.Title, sample.Axis, "0.1", "1", "10", "100", "1000", "10000"))
+		for i, row := range sample.Rows { // from top to bottom, each with its own values
 			require.Contains(t, words, row.Name)
+			if i > 0 {
+				require.Less(t, words[sample.Rows[i-1].Name], words[row.Name])
+			}
 			for _, v := range row.Values {
 				require.Contains(t, words, short(v))
+				require.InDelta(t, words[row.Name], words[short(v)], barHeight*float64(len(sample.Series)), "%s: %v", row.Name, v)
 			}
 		}
-		require.Subset(t, words, append(sample.Series, sample.Title, sample.Axis, "0.1", "1", "10", "100", "1000", "10000"))
 	}
 }
 
@@ -64,20 +70,24 @@ func TestChartRefusesWhatHasNoBar(t *testing.T) {
 	}
 }
 
-// texts are those of an SVG's text elements.
-func texts(t *testing.T, svg []byte) (all []string) {
+// texts are those of an SVG's text elements, with their distance from the top.
+func texts(t *testing.T, svg []byte) map[string]float64 {
 	t.Helper()
+	found := map[string]float64{}
 	decoder := xml.NewDecoder(bytes.NewReader(svg))
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
-			return all
+			return found
 		}
 		require.NoError(t, err)
 		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "text" {
-			var text string
+			var text struct {
+				Y     float64 `xml:"y,attr"`
+				Words string  `xml:",chardata"`
+			}
 			require.NoError(t, decoder.DecodeElement(&text, &start))
-			all = append(all, text)
+			found[text.Words] = text.Y
 		}
 	}
 }

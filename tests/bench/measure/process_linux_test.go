@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"runtime"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -12,6 +14,20 @@ import (
 )
 
 func TestPreciseCPUIsThatOfTheProcess(t *testing.T) {
+	start, err := OwnCPU()
+	require.NoError(t, err)
+	var threads sync.WaitGroup
+	for range 2 { // the clock must not be that of one thread
+		threads.Go(func() {
+			runtime.LockOSThread()
+			for {
+				if now, err := OwnCPU(); err != nil || now-start > 20*ticks(1) {
+					return
+				}
+			}
+		})
+	}
+	threads.Wait()
 	before, err := PreciseCPU(os.Getpid())
 	require.NoError(t, err)
 	used, err := OwnCPU()
