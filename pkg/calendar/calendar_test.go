@@ -225,6 +225,20 @@ func TestBounds(t *testing.T) {
 	require.False(t, exists)
 }
 
+func TestMidnight(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ zone, day, want string }{
+		{"UTC", "2025-08-01", "2025-08-01T00:00:00Z"},
+		{"Asia/Kathmandu", "2025-08-01", "2025-07-31T18:15:00Z"},
+		{"America/Sao_Paulo", "2018-11-04", "2018-11-04T03:00:00Z"}, // clocks go from 0:00 to 1:00
+		{"America/St_Johns", "2006-10-29", "2006-10-29T02:30:00Z"},  // and here from 0:01 back to 23:01
+		{"Pacific/Apia", "2011-12-30", "2011-12-30T10:00:00Z"},      // skipped
+		{"Pacific/Apia", "2011-12-31", "2011-12-30T10:00:00Z"},
+	} {
+		require.Equal(t, us(t, c.want), zone(t, c.zone).Midnight(date(t, c.day)), "%s %s", c.zone, c.day)
+	}
+}
+
 func TestDatesLeaveOutTheDayThatNeverWas(t *testing.T) {
 	t.Parallel()
 	list := func(zoneName string, unit Unit, first, last string) string {

@@ -59,6 +59,16 @@ func (z *Zone) Bounds(first, last Date) (from, to int64, exists bool) {
 	return from, to, exists
 }
 
+// Midnight returns when a clock first shows a date or, of a date that the zone skipped,
+// the next one.
+func (z *Zone) Midnight(d Date) int64 {
+	for ; ; d++ {
+		if from, _, exists := z.Bounds(d, d); exists {
+			return from
+		}
+	}
+}
+
 // Dates lists the first dates of the buckets that contain the dates
 // [first, last], except buckets of which the range has only days that never existed
 // in the zone. unit is none of instants.

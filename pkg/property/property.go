@@ -3,6 +3,8 @@
 package property
 
 import (
+	"iter"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,6 +15,9 @@ import (
 // Value is a JSON value as it was sent. The zero value is that of a property that is
 // missing, which is not null.
 type Value struct{ json string }
+
+// OfInteger returns the value of an integer.
+func OfInteger(n int64) Value { return Value{strconv.FormatInt(n, 10)} }
 
 // Missing reports whether there is no value.
 func (v Value) Missing() bool { return v.json == "" }
@@ -120,6 +125,24 @@ func member(json string, at int, key string) int {
 		}
 	}
 	return -1
+}
+
+// Elements are those of an array, in their order. Of other values there are none.
+func (v Value) Elements() iter.Seq[Value] {
+	return func(yield func(Value) bool) {
+		if v.json == "" || v.json[0] != '[' {
+			return
+		}
+		for at := space(v.json, 1); v.json[at] != ']'; {
+			next := end(v.json, at)
+			if !yield(Value{v.json[at:next]}) {
+				return
+			}
+			if at = space(v.json, next); v.json[at] == ',' {
+				at = space(v.json, at+1)
+			}
+		}
+	}
 }
 
 // placeOf reads a place in an array, without zeros before it, or returns -1.

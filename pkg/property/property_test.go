@@ -74,3 +74,26 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+func TestElements(t *testing.T) {
+	t.Parallel()
+	for json, want := range map[string][]string{
+		`[]`: nil, `[ ]`: nil, `{"a":1}`: nil, `"[1]"`: nil, `null`: nil, `12`: nil,
+		`[1]`:                         {"1"},
+		` [ 1.0 , "a,]\"" , [2, 3] ]`: {"1.0", `"a,]\""`, "[2, 3]"},
+		`[{"a":[1]},null,[]]`:         {`{"a":[1]}`, "null", "[]"},
+	} {
+		var got []string
+		for v := range Find(json, nil).Elements() {
+			got = append(got, v.JSON())
+		}
+		require.Equal(t, want, got, json)
+	}
+	for range (Value{}).Elements() {
+		t.Fatal("a missing value has no elements")
+	}
+	for v := range Find("[1,2]", nil).Elements() {
+		require.Equal(t, "1", v.JSON())
+		break
+	}
+}

@@ -1,11 +1,12 @@
 package syntax
 
 import (
-	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/property"
 )
@@ -19,27 +20,37 @@ import (
 //   - > >= < <= with a value that is written as a number hold only for JSON numbers,
 //     which they compare exactly; with another value only for JSON strings, which they
 //     compare by code points.
+//   - matches finds its regular expression anywhere in the text.
+//   - has holds for arrays with an element that = would hold for.
+//   - since and before hold for JSON strings that are an RFC 3339 date or date-time, on
+//     or after the condition's, or before it. Dates are midnights in a time zone.
 //   - exists and missing say whether there is a value. All others fail without one.
 type Test struct {
 	Op string
-	// Equal are the texts of = and != and in.
+	// Equal are the texts of = and != and in and has.
 	Equal []string
 	// Text is that of ~, and of an order between texts.
 	Text string
 	// Number is that of an order between numbers, and IsNumber says that it is one.
 	Number   decimal.Decimal
 	IsNumber bool
+	// Regexp is that of matches.
+	Regexp *regexp.Regexp
+	// Instant is what since and before compare instants with: microseconds since 1970
+	// UTC, the first that since holds for and before does not.
+	Instant int64
 
+	bound   bound
 	equal   map[string]bool
 	numbers map[float64]bool // nearest to those of equal that are numbers
 	float   float64          // nearest to Number
 }
 
-// Test prepares the condition.
-func (c Condition) Test() *Test {
+// Test prepares the condition. The zone is that of dates without a time.
+func (c Condition) Test(zone *calendar.Zone) *Test {
 	t := &Test{Op: c.Op}
 	switch {
-	case c.Op == In || c.Op == "=" || c.Op == "!=":
+	case c.Op == In || c.Op == "=" || c.Op == "!=" || c.Op == Has:
 		t.equal, t.numbers = map[string]bool{}, map[float64]bool{}
 		for _, value := range c.Values {
 			t.add(value)
@@ -50,6 +61,11 @@ func (c Condition) Test() *Test {
 		}
 	case c.Op == "~":
 		t.Text = c.Values[0]
+	case c.Op == Matches:
+		t.Regexp = regexp.MustCompile(c.Values[0]) // it was read before
+	case c.Op == Since || c.Op == Before:
+		t.bound = boundOf(c.Values[0], zone)
+		t.Instant = t.bound.micros()
 	case c.ordered():
 		t.Text = c.Values[0]
 		t.Number, t.IsNumber = decimal.Parse(t.Text)
@@ -65,14 +81,20 @@ func (t *Test) add(text string) {
 	}
 }
 
-// HoldsText says whether the condition holds for a text. Go compares the bytes of UTF-8,
+// HoldsText says whether the condition holds for a JSON string, or the type or user id
+// of an event. Go compares the bytes of UTF-8,
 // which are in the order of code points.
 func (t *Test) HoldsText(text string) bool {
 	switch t.Op {
 	case Exists:
 		return true
-	case Missing:
+	case Missing, Has:
 		return false
+	case Matches:
+		return t.Regexp.MatchString(text)
+	case Since, Before:
+		passed, ok := t.bound.passed(text)
+		return ok && passed == (t.Op == Since)
 	case "~":
 		return strings.Contains(text, t.Text)
 	case "=", In:
@@ -96,18 +118,44 @@ func (t *Test) inOrder(compared int) bool {
 	}
 }
 
+// HoldsInteger says whether the condition holds for a number, such as an hour.
+func (t *Test) HoldsInteger(n int64) bool {
+	return t.Holds(property.OfInteger(n))
+}
+
+// HoldsInstant says whether since, before, exists or missing holds for an instant, in
+// microseconds since 1970 UTC.
+func (t *Test) HoldsInstant(us int64) bool {
+	switch t.Op {
+	case Since:
+		return us >= t.Instant
+	case Before:
+		return us < t.Instant
+	}
+	return t.Op == Exists
+}
+
 // Holds says whether the condition holds for a property.
 func (t *Test) Holds(v property.Value) bool {
 	switch {
 	case v.Missing():
 		return t.Op == Missing
+	case t.Op == Has:
+		for element := range v.Elements() {
+			if t.equal[element.Text()] {
+				return true
+			}
+		}
+		return false
 	case v.IsNumber() && (t.equal != nil || t.IsNumber):
 		return t.holdsNumber(v)
-	case t.equal == nil && t.Op != "~" && t.Op != Exists && t.Op != Missing && !v.IsText():
-		return false // there is no order
+	case !v.IsText() && (t.ordered() || t.Op == Since || t.Op == Before):
+		return false
 	}
 	return t.HoldsText(v.Text())
 }
+
+func (t *Test) ordered() bool { return t.Op[0] == '<' || t.Op[0] == '>' }
 
 // holdsNumber compares the nearest floats first. They are in the same order, so that
 // only where they are equal the digits have to be looked at.
@@ -127,34 +175,4 @@ func (t *Test) holdsNumber(v property.Value) bool {
 	}
 	n, _ := decimal.Parse(v.JSON()) // it is valid
 	return t.inOrder(decimal.Compare(n, t.Number))
-}
-
-// OfProperties returns what says whether all conditions, which are on properties, hold
-// for the properties of an event: JSON, or empty. Each property is looked up once.
-func OfProperties(conditions []Condition) func(properties string) bool {
-	type lookUp struct {
-		keys  []string
-		tests []*Test
-	}
-	var lookUps []*lookUp
-	known := map[string]*lookUp{}
-	for _, f := range conditions {
-		path := fmt.Sprintf("%q", f.Field.Keys)
-		if known[path] == nil {
-			known[path] = &lookUp{keys: f.Field.Keys}
-			lookUps = append(lookUps, known[path])
-		}
-		known[path].tests = append(known[path].tests, f.Test())
-	}
-	return func(properties string) bool {
-		for _, l := range lookUps {
-			v := property.Find(properties, l.keys)
-			for _, t := range l.tests {
-				if !t.Holds(v) {
-					return false
-				}
-			}
-		}
-		return true
-	}
 }

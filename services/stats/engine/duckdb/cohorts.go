@@ -26,7 +26,7 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) ([]engine.Cohort
 		p.From, p.First = math.MinInt64, engine.FirstDate
 	}
 	first, last := c.Buckets()
-	st := newStatement(c.Filter, cohortsSQL, p, "{{unit}}", string(c.Unit)).
+	st := newStatement(c.Scope, cohortsSQL, p, "{{unit}}", string(c.Unit)).
 		with("start_us", start).
 		with("founding", c.Founding).with("returning", c.Returning).
 		with("first_cohort", first.String()).with("last_cohort", last.String()).

@@ -51,7 +51,7 @@ func (e *Engine) Counts(ctx context.Context, c engine.Counts) ([]engine.Count, e
 	if c.Top > 0 {
 		top = "QUALIFY row_number() OVER (PARTITION BY bucket ORDER BY events DESC, name) <= $top ORDER BY bucket, events DESC, name"
 	}
-	st := newStatement(c.Filter, text, p, "{{bucket}}", bucketSQL[c.Unit], "{{group}}", group, "{{top}}", top)
+	st := newStatement(c.Scope, text, p, "{{bucket}}", bucketSQL[c.Unit], "{{group}}", group, "{{top}}", top)
 	if c.Top > 0 {
 		st.with("top", c.Top)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -21,12 +20,12 @@ var (
 
 // Event returns the event with an id, or none.
 func (e *Engine) Event(ctx context.Context, id uuid.UUID) ([]engine.Event, error) {
-	return e.events(ctx, newStatement(syntax.Filter{}, eventSQL, engine.Always()).with("event_id", id.String()))
+	return e.events(ctx, newStatement(engine.Scope{}, eventSQL, engine.Always()).with("event_id", id.String()))
 }
 
 // Latest serves a scan.
 func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, error) {
-	return e.events(ctx, newStatement(l.Filter, latestSQL, engine.Always()).with("limit", l.Limit))
+	return e.events(ctx, newStatement(l.Scope, latestSQL, engine.Always()).with("limit", l.Limit))
 }
 
 func (e *Engine) events(ctx context.Context, st *statement) ([]engine.Event, error) {

@@ -7,65 +7,74 @@ import (
 	"strconv"
 	"strings"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
 )
 
 // whereSQL is the condition that a filter sets; where it is NULL, it does not hold.
 // Columns are compared in SQL. What only the JSON of properties tells is left to
 // package syntax: DuckDB's JSON functions read numbers as float64 and rewrite them.
-func whereSQL(f syntax.Filter, columns duckdb.Columns) string {
-	sets := 0
-	return filterSQL(f, columns, &sets)
+func whereSQL(s engine.Scope, columns duckdb.Columns) string {
+	w := where{s.Zone, columns, new(int)}
+	return w.filter(s.Filter)
 }
 
-func filterSQL(f syntax.Filter, columns duckdb.Columns, sets *int) string {
+// where makes the SQL of a scope's filter.
+type where struct {
+	zone    *calendar.Zone
+	columns duckdb.Columns
+	sets    *int // how many comparisons use one
+}
+
+func (w where) filter(f syntax.Filter) string {
 	switch f.Form {
 	case syntax.All:
-		return allSQL(f.Of, columns, sets)
+		return w.all(f.Of)
 	case syntax.Holds:
-		return allSQL([]syntax.Filter{f}, columns, sets)
+		return w.all([]syntax.Filter{f})
 	case syntax.Not:
-		return "(" + filterSQL(f.Of[0], columns, sets) + ") IS NOT TRUE"
+		return "(" + w.filter(f.Of[0]) + ") IS NOT TRUE"
 	}
 	parts := []string{"false"}
 	for _, one := range f.Of {
-		parts = append(parts, filterSQL(one, columns, sets))
+		parts = append(parts, w.filter(one))
 	}
 	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
-// allSQL is the condition that all filters hold. What is in JSON alone is looked up
+// all is the condition that all filters hold. What is in JSON alone is looked up
 // together.
-func allSQL(filters []syntax.Filter, columns duckdb.Columns, sets *int) string {
+func (w where) all(filters []syntax.Filter) string {
 	parts := []string{"true"}
-	var rest []syntax.Condition
+	var rest []syntax.Filter
 	for _, f := range filters {
 		if f.Form != syntax.Holds {
-			parts = append(parts, filterSQL(f, columns, sets))
+			parts = append(parts, w.filter(f))
 			continue
 		}
-		if condition, ok := columnSQL(f.Condition, columns, sets); ok {
+		if condition, ok := w.column(f.Condition); ok {
 			parts = append(parts, condition)
 		} else {
-			rest = append(rest, f.Condition)
+			rest = append(rest, f)
 		}
 	}
 	if len(rest) > 0 {
 		key := ""
-		for _, c := range rest {
-			key += strconv.Quote(c.Text)
+		for _, f := range rest {
+			key += strconv.Quote(f.Condition.Text)
 		}
-		parts = append(parts, columns.Holds(key, func() func(string) bool { return syntax.OfProperties(rest) }))
+		parts = append(parts, w.columns.Holds(key, func() func(string) bool { return syntax.OfProperties(syntax.And(rest...), w.zone) }))
 	}
 	return "(" + strings.Join(parts, " AND ") + ")"
 }
 
-// columnSQL is a condition on what has a column of its own, with the result of
+// column is a condition on what has a column of its own, with the result of
 // syntax.Test. ok is false where there is no column, or it does not tell.
-func columnSQL(f syntax.Condition, columns duckdb.Columns, sets *int) (condition string, ok bool) {
-	c := comparison{column: string(f.Field.Source), Test: f.Test(), bind: columns.Bind, sets: sets}
+func (w where) column(f syntax.Condition) (condition string, ok bool) {
+	c := comparison{column: string(f.Field.Source), Test: f.Test(w.zone), bind: w.columns.Bind, sets: w.sets}
 	if f.Field.Source != syntax.Property {
 		return c.text(), true
 	}
@@ -73,7 +82,7 @@ func columnSQL(f syntax.Condition, columns duckdb.Columns, sets *int) (condition
 		return "", false // inside a property
 	}
 	var kind string
-	c.column, kind, ok = columns.Shredded(f.Field.Keys[0])
+	c.column, kind, ok = w.columns.Shredded(f.Field.Keys[0])
 	switch {
 	case !ok:
 		return "", false

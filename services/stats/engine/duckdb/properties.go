@@ -21,7 +21,7 @@ func (e *Engine) Properties(ctx context.Context, p engine.Properties) ([]engine.
 	if !exists {
 		return nil, nil
 	}
-	st := newStatement(p.Filter, propertiesSQL, period)
+	st := newStatement(p.Scope, propertiesSQL, period)
 	st.texts = map[string]func(string) string{"shape": shapeOf}
 	counted, events := map[string]engine.Kinds{}, int64(0)
 	err := e.run(ctx, st, func(r *sql.Rows) error {

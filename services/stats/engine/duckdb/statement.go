@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
@@ -21,13 +20,13 @@ type statement struct {
 	text   string
 	args   []any
 	texts  map[string]func(properties string) string // by the name of their value
-	filter syntax.Filter
+	scope  engine.Scope
 }
 
 // newStatement replaces {{local}} in text by the events of a period. The other
 // markers stand for constants of this package.
-func newStatement(filter syntax.Filter, text string, p engine.Period, markers ...string) *statement {
-	st := &statement{period: p, filter: filter}
+func newStatement(scope engine.Scope, text string, p engine.Period, markers ...string) *statement {
+	st := &statement{period: p, scope: scope}
 	st.with("from_us", p.From)
 	st.with("to_us", p.To)
 	st.with("first_date", p.First.String())
@@ -56,7 +55,7 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 }
 
 // where is the condition of the filter.
-func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.filter, columns) }
+func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.scope, columns) }
 
 // with adds a value under a name of its own.
 func (st *statement) with(name string, value any) *statement {

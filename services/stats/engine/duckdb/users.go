@@ -25,13 +25,13 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 		if !exists {
 			return nil, nil
 		}
-		return e.dayUsers(ctx, newStatement(u.Filter, usersSQL, p))
+		return e.dayUsers(ctx, newStatement(u.Scope, usersSQL, p))
 	}
 	p, exists := engine.Range{From: u.From - calendar.Date(u.Window-1), To: u.To}.Period(u.Zone)
 	if !exists {
 		return nil, nil
 	}
-	changes, err := e.dayUsers(ctx, newStatement(u.Filter, usersRollingSQL, p).with("window", u.Window))
+	changes, err := e.dayUsers(ctx, newStatement(u.Scope, usersRollingSQL, p).with("window", u.Window))
 	if err != nil {
 		return nil, err
 	}

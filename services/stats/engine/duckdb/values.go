@@ -19,7 +19,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 		return nil, engine.ErrUnsupported
 	}
 	result := engine.NewResult[engine.Value](ctx)
-	err := e.run(ctx, newStatement(v.Filter, valuesSQL, engine.Always(), "{{field}}", field).with("after", v.After).with("limit", v.Limit), func(r *sql.Rows) error {
+	err := e.run(ctx, newStatement(v.Scope, valuesSQL, engine.Always(), "{{field}}", field).with("after", v.After).with("limit", v.Limit), func(r *sql.Rows) error {
 		var value engine.Value
 		if err := r.Scan(&value.Text, &value.First, &value.Last); err != nil {
 			return fmt.Errorf("reading a value: %w", err)

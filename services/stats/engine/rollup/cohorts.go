@@ -22,7 +22,7 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) (rows []engine.C
 }
 
 func (e *Engine) cohorts(ctx context.Context, c engine.Cohorts) ([]engine.CohortUsers, error) {
-	match, err := typesOf(c.Filter)
+	match, err := typesOf(c.Filter, c.Zone)
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error
 
 // ask begins a question about a range, cut into buckets.
 func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollup.Scan, []bucket, error) {
-	match, err := typesOf(s.Filter)
+	match, err := typesOf(s.Filter, s.Zone)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,13 +60,13 @@ func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollu
 }
 
 // typesOf returns which event types a filter holds for, nil for all types.
-func typesOf(f syntax.Filter) (match func(eventType string) bool, err error) {
+func typesOf(f syntax.Filter, zone *calendar.Zone) (match func(eventType string) bool, err error) {
 	switch f.Form {
 	case syntax.Holds:
 		if f.Condition.Field.Source != syntax.EventType {
 			return nil, engine.ErrUnsupported
 		}
-		return f.Condition.Test().HoldsText, nil
+		return f.Condition.Test(zone).HoldsText, nil
 	case syntax.All:
 		if len(f.Of) == 0 {
 			return nil, nil
@@ -74,7 +74,7 @@ func typesOf(f syntax.Filter) (match func(eventType string) bool, err error) {
 	}
 	matches := make([]func(string) bool, len(f.Of))
 	for i, one := range f.Of {
-		if matches[i], err = typesOf(one); err != nil {
+		if matches[i], err = typesOf(one, zone); err != nil {
 			return nil, err
 		}
 		if matches[i] == nil {

@@ -63,7 +63,7 @@ func seriesTypes(scope engine.Scope, s engine.Series) (match func(string) bool, 
 	if s.Unit.Source != "" && s.Unit.Source != syntax.UserID {
 		return nil, engine.ErrUnsupported
 	}
-	match, err = typesOf(syntax.And(scope.Filter, s.Filter))
+	match, err = typesOf(syntax.And(scope.Filter, s.Filter), scope.Zone)
 	if err != nil || len(s.Types) == 0 {
 		return match, err
 	}

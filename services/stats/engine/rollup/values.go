@@ -15,7 +15,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 	}
 	result := engine.NewResult[engine.Value](ctx)
 	err := e.do(ctx, func(ctx context.Context) error {
-		match, err := typesOf(v.Filter)
+		match, err := typesOf(v.Filter, v.Zone)
 		if err != nil {
 			return err
 		}
