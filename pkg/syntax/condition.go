@@ -3,12 +3,14 @@ package syntax
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"unicode/utf8"
 
 	"eventanalytics/pkg/decimal"
 )
 
-// MaxLength is the maximum number of code points in a condition's text.
+// MaxLength is the maximum number of code points in a condition's text, apart from a
+// regular expression.
 const MaxLength = 1000
 
 // MarshalText returns the text that the condition was read from.
@@ -27,64 +29,120 @@ func (c *Condition) UnmarshalText(text []byte) (err error) {
 //	field:exists      or field exists
 //	field:missing     or field missing
 //
-// A field is event_type, user_id or properties.key; further keys after dots lead
-// into objects, and numbers into arrays; "" is the empty key. A backslash makes the
-// character after it an ordinary one. Spaces around operators, commas and the
-// parentheses mean nothing. What would be read in a way that few mean is refused
-// with advice: a bar in a value, and a word after a colon that reads like an
-// operator but is none.
+// A field is event_type, user_id or properties.key, as for ParseField. A backslash makes the character after it an
+// ordinary one. Spaces around operators, commas and the parentheses mean nothing. What
+// would be read in a way that few mean is refused with advice: a bar in a value, and a
+// word after a colon that reads like an operator but is none.
 //
-// What the operators mean is said at Test. A property that is missing fails every
-// condition but missing.
+// What the operators mean is said at Test. A value that is missing fails every
+// condition but missing. The condition's Text is the one that was read.
 func ParseSegment(s string) (Condition, error) {
-	switch {
-	case !utf8.ValidString(s):
-		return Condition{}, errors.New("is not valid UTF-8")
-	case utf8.RuneCountInString(s) > MaxLength:
-		return Condition{}, fmt.Errorf("has more than %d characters", MaxLength)
+	if err := checkText(s, MaxLength); err != nil {
+		return Condition{}, err
 	}
-	keys, op, rest, err := cutOperator(s)
+	c, err := parseCondition(s, segmentWords, eventField)
 	if err != nil {
 		return Condition{}, err
 	}
-	f := Condition{Text: s, Op: op}
-	if f.Field, err = eventField(keys); err != nil {
+	c.Text = s
+	return c, nil
+}
+
+// ParseCondition reads a condition of a filter, on any field: what ParseSegment reads, and
+//
+//	field:matches(RE)    a regular expression, whose backslashes are its own
+//	field:has(value)
+//	field:since(T)       an RFC 3339 date or date-time
+//	field:before(T)
+//
+// The condition's Text is canonical: read again, it is the same condition.
+func ParseCondition(s string) (Condition, error) {
+	if err := checkText(s, MaxLength+MaxRegexp); err != nil {
+		return Condition{}, err
+	}
+	c, err := parseCondition(s, filterWords, fieldOf)
+	if err != nil {
+		return Condition{}, err
+	}
+	c.Text = c.write()
+	if c.Op != Matches {
+		err = errors.Join(checkText(s, MaxLength), checkText(c.Text, MaxLength))
+	} else {
+		err = checkText(c.Text, MaxLength+MaxRegexp)
+	}
+	if err != nil {
+		return Condition{}, fmt.Errorf("has more than %d characters", MaxLength)
+	}
+	return c, nil
+}
+
+// checkText bounds the code points of a text.
+func checkText(s string, most int) error {
+	switch {
+	case !utf8.ValidString(s):
+		return errors.New("is not valid UTF-8")
+	case utf8.RuneCountInString(s) > most:
+		return fmt.Errorf("has more than %d characters", most)
+	}
+	return nil
+}
+
+func parseCondition(s string, words []string, field func(names []string) (Field, error)) (Condition, error) {
+	keys, op, rest, err := cutOperator(s, words)
+	if err != nil {
+		return Condition{}, err
+	}
+	if op == "" {
+		return Condition{}, fmt.Errorf("has no operator (: = != > >= < <= ~ %s)", strings.Join(words, " "))
+	}
+	c := Condition{Op: op}
+	if c.Field, err = field(keys); err != nil {
 		return Condition{}, err
 	}
 	if op == ":" {
-		f.Op = "="
-		switch list, isIn := cutIn(rest); {
-		case rest == Exists, rest == Missing:
-			f.Op = rest
-			return f, nil
-		case isIn:
-			f.Op = In
-			f.Values, err = parseList(list)
-			return f, err
+		c.Op = "="
+		if word, values := cutWord(rest, words); word != "" {
+			c.Op = word
+			if word != Exists && word != Missing {
+				err = c.setList(values)
+			}
+			return c, errors.Join(err, c.checkInstant())
 		}
 		if word := operatorWord(rest); word != "" {
-			return Condition{}, fmt.Errorf("has no operator %s (there are in, exists and missing); to compare with that text, write = instead of the colon", word)
+			last := len(words) - 1
+			return Condition{}, fmt.Errorf("has no operator %s (there are %s and %s); to compare with that text, write = instead of the colon",
+				word, strings.Join(words[:last], ", "), words[last])
 		}
 	}
-	return f, f.setValue(rest, op)
+	if err := c.setValue(rest, op); err != nil {
+		return Condition{}, err
+	}
+	return c, c.checkInstant()
 }
 
-// eventField returns the field of an event that a name and keys lead to.
-func eventField(names []string) (Field, error) {
-	source, keys := Source(names[0]), names[1:]
-	switch source {
-	case EventType, UserID:
-		if len(keys) > 0 {
-			return Field{}, fmt.Errorf("%s has no keys", source)
-		}
-		return Field{Source: source}, nil
-	case Property:
-		if len(keys) == 0 {
-			return Field{}, errors.New("names no property, as in properties.country")
-		}
-		return Field{Source: source, Keys: keys}, nil
+// setList reads the rest of an operator with values in parentheses.
+func (c *Condition) setList(text string) error {
+	inner, err := closed(text)
+	if err != nil {
+		return err
 	}
-	return Field{}, fmt.Errorf("%q is not event_type, user_id or properties.…", names[0])
+	if c.Op == Matches {
+		c.Values = []string{inner}
+		_, err := parseRegexp(inner)
+		return err
+	}
+	if c.Values, err = split(inner, ','); err != nil {
+		return err
+	}
+	if c.Op != In && len(c.Values) > 1 {
+		return fmt.Errorf(`has more than one value for %s: write \, for a comma`, c.Op)
+	}
+	if c.Op == Since || c.Op == Before {
+		if _, ok := parseInstant(c.Values[0]); !ok {
+			return fmt.Errorf("compares with %q, which is not an RFC 3339 date or date-time such as 2025-08-01 or 2025-08-01T12:00:00Z", c.Values[0])
+		}
+	}
+	return nil
 }
 
 func (c *Condition) setValue(text, op string) error {
@@ -96,10 +154,70 @@ func (c *Condition) setValue(text, op string) error {
 		return err
 	}
 	c.Values = values
-	if _, isNumber := decimal.Parse(values[0]); isNumber && c.Field.Source != Property && c.ordered() {
-		return fmt.Errorf("compares %s, a text, with the number %s; there is no order between them", c.Field.Source, values[0])
+	if !c.ordered() {
+		return nil
+	}
+	_, isNumber := decimal.Parse(values[0])
+	switch c.Field.Source {
+	case EventType, UserID:
+		if isNumber {
+			return fmt.Errorf("compares %s, a text, with the number %s; there is no order between them", c.Field.Source, values[0])
+		}
+	case Hour, Weekday:
+		if !isNumber {
+			return fmt.Errorf("compares %s, a number, with the text %q; there is no order between them", c.Field.Source, values[0])
+		}
 	}
 	return nil
 }
 
+// checkInstant refuses what cannot be asked about an instant.
+func (c *Condition) checkInstant() error {
+	if c.Field.Source != FirstSeen && c.Field.Source != LastSeen {
+		return nil
+	}
+	switch c.Op {
+	case Since, Before, Exists, Missing:
+		return nil
+	}
+	return fmt.Errorf("has the operator %s, but %s is an instant: it takes since, before, exists and missing", c.Op, c.Field.Source)
+}
+
 func (c *Condition) ordered() bool { return c.Op[0] == '<' || c.Op[0] == '>' }
+
+// write returns the canonical text.
+func (c *Condition) write() string {
+	field := c.Field.String()
+	values := make([]string, len(c.Values))
+	for i, value := range c.Values {
+		values[i] = escapeValue(value)
+	}
+	switch c.Op {
+	case Exists, Missing:
+		return field + ":" + c.Op
+	case Matches:
+		return field + ":" + c.Op + "(" + c.Values[0] + ")"
+	case In, Has, Since, Before:
+		for i := range values {
+			values[i] = strings.ReplaceAll(values[i], ",", `\,`)
+		}
+		return field + ":" + c.Op + "(" + strings.Join(values, ",") + ")"
+	case ">", "<":
+		if strings.HasPrefix(values[0], "=") {
+			values[0] = `\` + values[0]
+		}
+	}
+	return field + c.Op + values[0]
+}
+
+// escapeValue writes a value such that split reads it.
+func escapeValue(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `|`, `\|`).Replace(s)
+	if strings.HasSuffix(s, " ") {
+		s = s[:len(s)-1] + `\ `
+	}
+	if strings.HasPrefix(s, " ") {
+		s = `\` + s
+	}
+	return s
+}

@@ -1,11 +1,14 @@
 package syntax
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // FuzzParseSegment reads any text as a condition: what is accepted survives being
@@ -31,6 +34,58 @@ func FuzzParseSegment(f *testing.F) {
 			require.NoError(t, err, written)
 			again.Text = text
 			require.Equal(t, condition, again, written)
+		}
+	})
+}
+
+// FuzzParseFilter reads any text as a filter: what is accepted is bounded, and survives
+// being written and read again.
+func FuzzParseFilter(f *testing.F) {
+	for _, text := range []string{
+		"event_type:purchase", `["user.plan=pro",{"not":{"any":["properties.a:has(b)","time.hour>=9"]}}]`, `{"any":[]}`, `[[],["a"]]`, `{"any":["x"],"any":[]}`,
+		`properties.a:matches((?i)^a\.b{2,3}$)`, "first_seen:since(2025-08-01)", `properties.a\ in.b.""=x\|y`, `properties.a>\=`, `properties.a!\==`, "properties. a  exists",
+		`{"not":{"did":"purchase"}}`, `["properties.a:matches(x{1000}{1000})"]`, "cohort:paying", `properties.\"\" :before(2025-08-01T00:00:00+02:00)`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		filter, err := ParseFilter(text)
+		if err != nil {
+			var e *Error
+			require.ErrorAs(t, err, &e)
+			return
+		}
+		require.NoError(t, Bound(filter))
+		written, err := json.Marshal(filter)
+		require.NoError(t, err)
+		again, err := ParseFilterJSON(written)
+		require.NoError(t, err, string(written))
+		require.Equal(t, filter, again, string(written))
+		zone, err := calendar.Load("Europe/Kyiv")
+		require.NoError(t, err)
+		for c := range filter.conditions {
+			c.Test(zone).HoldsText(text)
+		}
+	})
+}
+
+// FuzzParseField reads any text as a field, which survives being written and read again.
+func FuzzParseField(f *testing.F) {
+	for _, text := range []string{"event_type", "user.a.0", `properties.a\.b."".\"\"`, "properties.a exists", `first.a\=!.b c`, "time.hour", "cohort:a"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		field, err := ParseField(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseField(field.String())
+		require.NoError(t, err, field.String())
+		require.Equal(t, field, again)
+		condition, err := ParseCondition(field.String() + ":exists")
+		if utf8.RuneCountInString(field.String()) <= MaxLength-len(":exists") {
+			require.NoError(t, err)
+			require.Equal(t, field, condition.Field)
 		}
 	})
 }

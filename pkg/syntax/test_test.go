@@ -49,7 +49,9 @@ func TestOperators(t *testing.T) {
 
 func TestOtherValues(t *testing.T) {
 	t.Parallel()
-	test := func(op, value string) *Test { return Condition{Op: op, Values: []string{value}}.Test(zone(t, "Asia/Kathmandu")) }
+	test := func(op, value string) *Test {
+		return Condition{Op: op, Values: []string{value}}.Test(zone(t, "Asia/Kathmandu"))
+	}
 	require.True(t, test(">=", "9.5").HoldsInteger(10))
 	require.False(t, test(">=", "9.5").HoldsInteger(9))
 	require.True(t, test("=", "9.0").HoldsInteger(9))

@@ -11,9 +11,10 @@ var errLoneBackslash = errors.New("ends in a lone backslash")
 // emptyKey is how a field writes the key of no characters.
 const emptyKey = `""`
 
-// cutOperator splits a filter at its operator, and the field before it at its
+// cutOperator splits a condition at its operator, and the field before it at its
 // dots, without the spaces around them. A word after a space reads as after a colon.
-func cutOperator(s string) (keys []string, op, rest string, err error) {
+// op is empty when there is none.
+func cutOperator(s string, words []string) (keys []string, op, rest string, err error) {
 	var key []byte
 	kept, raw := 0, 0 // bytes of key that are no spaces at its end; where the key begins in s
 	end := func(at int) error {
@@ -29,7 +30,7 @@ func cutOperator(s string) (keys []string, op, rest string, err error) {
 	}
 	for i := 0; i < len(s); i++ {
 		op, rest := operatorAt(s[i:])
-		if op == "" && s[i] == ' ' && isWord(strings.Trim(s[i:], " ")) {
+		if op == "" && s[i] == ' ' && isOperation(strings.Trim(s[i:], " "), words) {
 			op, rest = ":", s[i:]
 		}
 		switch {
@@ -54,7 +55,7 @@ func cutOperator(s string) (keys []string, op, rest string, err error) {
 			}
 		}
 	}
-	return nil, "", "", errors.New("has no operator (: = != > >= < <= ~ in exists missing)")
+	return keys, "", "", end(len(s))
 }
 
 func operatorAt(s string) (op, rest string) {
@@ -66,19 +67,35 @@ func operatorAt(s string) (op, rest string) {
 	return "", ""
 }
 
-// isWord says whether what comes after a space is an operator.
-func isWord(s string) bool {
-	_, isIn := cutIn(s)
-	return isIn || s == Exists || s == Missing
+// The words that are operators in a segment, and in a filter.
+var (
+	segmentWords = []string{In, Exists, Missing}
+	filterWords  = []string{In, Exists, Missing, Matches, Has, Since, Before}
+)
+
+// cutWord cuts a text into the word of an operator that it begins with and, in
+// parentheses, the values. word is empty when it does not.
+func cutWord(s string, words []string) (word, values string) {
+	for _, word := range words {
+		if word == Exists || word == Missing {
+			if s == word {
+				return word, ""
+			}
+			continue
+		}
+		if rest, ok := strings.CutPrefix(s, word); ok {
+			if values, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), "("); ok {
+				return word, values
+			}
+		}
+	}
+	return "", ""
 }
 
-// cutIn returns what comes after "in(".
-func cutIn(s string) (list string, ok bool) {
-	rest, ok := strings.CutPrefix(s, In)
-	if !ok {
-		return "", false
-	}
-	return strings.CutPrefix(strings.TrimLeft(rest, " "), "(")
+// isOperation says whether what comes after a space is an operator.
+func isOperation(s string, words []string) bool {
+	word, _ := cutWord(s, words)
+	return word != ""
 }
 
 // trim removes the spaces around a value, except one at the end that is escaped.
@@ -96,17 +113,17 @@ func endsInBackslash(s string) bool {
 	return (len(s)-len(strings.TrimRight(s, `\`)))%2 == 1
 }
 
-// parseList reads the rest of in(a,b).
-func parseList(s string) ([]string, error) {
-	// The closing parenthesis is the last character, and not an escaped one.
-	inner, closed := strings.CutSuffix(s, ")")
-	if !closed || endsInBackslash(inner) {
-		return nil, errors.New("has no closing parenthesis")
+// closed cuts the closing parenthesis, which is the last character and not an escaped
+// one, and the spaces inside the parentheses.
+func closed(s string) (string, error) {
+	inner, ok := strings.CutSuffix(s, ")")
+	if !ok || endsInBackslash(inner) {
+		return "", errors.New("has no closing parenthesis")
 	}
-	if strings.Trim(inner, " ") == "" {
-		return nil, errors.New("has no values in the parentheses")
+	if inner = trim(inner); inner == "" {
+		return "", errors.New("has no values in the parentheses")
 	}
-	return split(inner, ',')
+	return inner, nil
 }
 
 // split cuts s at each separator without a backslash before it, and removes the

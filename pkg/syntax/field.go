@@ -1,0 +1,126 @@
+package syntax
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// ParseField reads the text of a field: event_type, user_id, properties.key, user.key,
+// first.key, first_seen, last_seen, time.hour or time.weekday. Further keys after dots
+// lead into objects, and numbers into arrays; "" is the empty key. A backslash makes the
+// character after it an ordinary one; it is needed before what would be an operator in a
+// condition.
+func ParseField(s string) (Field, error) {
+	if err := checkText(s, MaxLength); err != nil {
+		return Field{}, err
+	}
+	names, op, _, err := cutOperator(s, filterWords)
+	if err != nil {
+		return Field{}, err
+	}
+	f, err := fieldOf(names)
+	if err == nil && op != "" {
+		err = fmt.Errorf("has the operator %q, but is to be a field alone; a backslash before it makes it a part of the name", op)
+	}
+	if err != nil {
+		return Field{}, err
+	}
+	return f, checkText(f.String(), MaxLength)
+}
+
+// eventField returns the field of an event that a name and keys lead to.
+func eventField(names []string) (Field, error) {
+	switch f := (Field{Source: Source(names[0]), Keys: names[1:]}); f.Source {
+	case EventType, UserID:
+		return f.withoutKeys()
+	case Property:
+		return f.withKeys()
+	}
+	return Field{}, fmt.Errorf("%q is not event_type, user_id or properties.…", names[0])
+}
+
+// fieldOf returns the field that a name and keys lead to.
+func fieldOf(names []string) (Field, error) {
+	switch f := (Field{Source: Source(names[0]), Keys: names[1:]}); f.Source {
+	case EventType, UserID, FirstSeen, LastSeen:
+		return f.withoutKeys()
+	case Property, UserProperty, FirstProperty:
+		return f.withKeys()
+	case "time":
+		of := Source(strings.Join(names, "."))
+		if of != Hour && of != Weekday {
+			return Field{}, errors.New("names no part of the time: there are time.hour and time.weekday")
+		}
+		return Field{Source: of}, nil
+	case Cohort:
+		return Field{}, errors.New("names a cohort; cohorts are not available yet")
+	case Entry, Exit:
+		return Field{}, fmt.Errorf("names a field at the %s of a session; sessions are not available yet", f.Source)
+	case "did", "funnel":
+		return Field{}, fmt.Errorf("names %s, which is not available yet", f.Source)
+	}
+	return Field{}, fmt.Errorf("%q is not event_type, user_id, properties.…, user.…, first.…, first_seen, last_seen, time.hour or time.weekday", names[0])
+}
+
+func (f Field) withoutKeys() (Field, error) {
+	if len(f.Keys) > 0 {
+		return Field{}, fmt.Errorf("%s has no keys", f.Source)
+	}
+	return Field{Source: f.Source}, nil
+}
+
+func (f Field) withKeys() (Field, error) {
+	if len(f.Keys) == 0 {
+		return Field{}, fmt.Errorf("names no property, as in %s.country", f.Source)
+	}
+	return f, nil
+}
+
+// String returns the canonical text, with no backslash that is not needed.
+func (f Field) String() string {
+	var b strings.Builder
+	b.WriteString(string(f.Source))
+	for _, key := range f.Keys {
+		b.WriteByte('.')
+		writeKey(&b, key)
+	}
+	return b.String()
+}
+
+// MarshalText returns the canonical text.
+func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads what ParseField reads.
+func (f *Field) UnmarshalText(text []byte) (err error) {
+	*f, err = ParseField(string(text))
+	return err
+}
+
+func writeKey(b *strings.Builder, key string) {
+	switch key {
+	case "":
+		b.WriteString(emptyKey)
+		return
+	case emptyKey:
+		b.WriteString(`\"\"`)
+		return
+	}
+	for i := range len(key) {
+		last := i == len(key)-1
+		switch c := key[i]; {
+		case strings.IndexByte(`\.:=<>~`, c) >= 0,
+			c == '!' && (last || key[i+1] == '='),
+			c == ' ' && (last || beginsLikeWord(key[i:])):
+			b.WriteByte('\\')
+		}
+		b.WriteByte(key[i])
+	}
+}
+
+// beginsLikeWord says whether a space might be read as the colon before an operator.
+func beginsLikeWord(s string) bool {
+	s = strings.TrimLeft(s, " ")
+	return slices.ContainsFunc(filterWords, func(word string) bool { return strings.HasPrefix(s, word) })
+}

@@ -1,0 +1,178 @@
+package syntax
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// What the values of all conditions of a question may come to, together. Each becomes a
+// constant of a query, which takes DuckDB time to plan that nothing can interrupt.
+const (
+	MaxValues     = 1_000
+	MaxValueBytes = 32 << 10
+)
+
+// ParseFilter reads a filter from the text of a parameter: JSON when it begins with a
+// brace or bracket, else a condition. Errors are *Error.
+func ParseFilter(text string) (Filter, error) {
+	if IsJSON(text) {
+		return ParseFilterJSON([]byte(text))
+	}
+	c, err := ParseCondition(text)
+	if err != nil {
+		return Filter{}, At("", quoted(text, err))
+	}
+	return Filter{Form: Holds, Condition: c}, nil
+}
+
+// ParseFilterJSON reads a filter from JSON: the text of a condition, an array of filters
+// that must all hold, {"any": [filters]} or {"not": filter}. Errors are *Error.
+func ParseFilterJSON(data []byte) (Filter, error) {
+	v, err := valid(data)
+	if err != nil {
+		return Filter{}, At("", err)
+	}
+	f, err := filterOf(v, MaxDepth)
+	if err != nil {
+		return Filter{}, err
+	}
+	return f, At("", Bound(f))
+}
+
+// filterOf reads a filter that has at most so many others around its conditions.
+func filterOf(v jsontext.Value, depth int) (Filter, error) {
+	kind := v.Kind()
+	if depth == 0 && (kind == '[' || kind == '{') {
+		return Filter{}, At("", fmt.Errorf("is more than %d levels deep", MaxDepth))
+	}
+	switch kind {
+	case '"':
+		text := textOf(v)
+		c, err := ParseCondition(text)
+		if err != nil {
+			return Filter{}, At("", quoted(text, err))
+		}
+		return Filter{Form: Holds, Condition: c}, nil
+	case '[':
+		all, err := filtersOf(v, depth-1)
+		return And(all...), err
+	case '{':
+		return combined(v, depth-1)
+	}
+	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]} or {"not": …}`))
+}
+
+// filtersOf reads an array of filters.
+func filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
+	if v.Kind() != '[' {
+		return nil, At("", notA(v, "an array of filters"))
+	}
+	var all []Filter
+	for i, one := range elements(v) {
+		f, err := filterOf(one, depth)
+		if err != nil {
+			return nil, At(fmt.Sprintf("[%d]", i), err)
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+func combined(v jsontext.Value, depth int) (Filter, error) {
+	const any, not = string(Any), string(Not)
+	all, err := members(v, any, not, "did", "funnel", "times", "last", "reached", "dropped")
+	if err == nil {
+		for _, m := range all {
+			if m.name != any && m.name != not {
+				return Filter{}, At("."+m.name, errors.New("is not available yet"))
+			}
+		}
+	} else if _, err := members(v, any, not); err != nil {
+		return Filter{}, At("", err)
+	}
+	if len(all) != 1 {
+		return Filter{}, At("", fmt.Errorf("has %d members; a filter has one: any or not", len(all)))
+	}
+	m := all[0]
+	if m.name == any {
+		of, err := filtersOf(m.value, depth)
+		return Filter{Form: Any, Of: of}, At("."+any, err)
+	}
+	of, err := filterOf(m.value, depth)
+	return Filter{Form: Not, Of: []Filter{of}}, At("."+not, err)
+}
+
+// Bound refuses filters that together have too many conditions or values.
+func Bound(filters ...Filter) error {
+	conditions, values, bytes := 0, 0, 0
+	for _, f := range filters {
+		for c := range f.conditions {
+			conditions++
+			values += len(c.Values)
+			for _, text := range slices.Concat(c.Field.Keys, c.Values) {
+				bytes += len(text)
+			}
+		}
+	}
+	switch {
+	case conditions > MaxConditions:
+		return fmt.Errorf("there are %d conditions together, at most %d are allowed", conditions, MaxConditions)
+	case values > MaxValues:
+		return fmt.Errorf("the conditions have %d values together, at most %d are allowed", values, MaxValues)
+	case bytes > MaxValueBytes:
+		return fmt.Errorf("the conditions' keys and values have %d bytes together, at most %d are allowed", bytes, MaxValueBytes)
+	}
+	return nil
+}
+
+// conditions yields those of a filter, in their order.
+func (f Filter) conditions(yield func(Condition) bool) {
+	f.each(yield)
+}
+
+func (f Filter) each(yield func(Condition) bool) bool {
+	if f.Form == Holds {
+		return yield(f.Condition)
+	}
+	for _, one := range f.Of {
+		if !one.each(yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// Fields returns the fields that the conditions of a filter are on, in their order.
+func (f Filter) Fields() []Field {
+	var fields []Field
+	for c := range f.conditions {
+		fields = append(fields, c.Field)
+	}
+	return fields
+}
+
+// IsZero says whether the filter is the one that holds always.
+func (f Filter) IsZero() bool { return f.Form == All && len(f.Of) == 0 }
+
+// MarshalJSON writes the canonical form, which reads as the same filter.
+func (f Filter) MarshalJSON() ([]byte, error) {
+	switch f.Form {
+	case Holds:
+		return json.Marshal(f.Condition)
+	case Any:
+		return json.Marshal(map[Form][]Filter{Any: append([]Filter{}, f.Of...)})
+	case Not:
+		return json.Marshal(map[Form]Filter{Not: f.Of[0]})
+	}
+	return json.Marshal(append([]Filter{}, f.Of...))
+}
+
+// UnmarshalJSON reads what ParseFilterJSON reads.
+func (f *Filter) UnmarshalJSON(data []byte) (err error) {
+	*f, err = ParseFilterJSON(data)
+	return err
+}

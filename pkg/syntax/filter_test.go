@@ -1,0 +1,161 @@
+package syntax
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestParseField(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Field{
+		"event_type":            {Source: EventType},
+		"user_id ":              {Source: UserID},
+		"properties.a.0":        {Source: Property, Keys: []string{"a", "0"}},
+		`properties.a\.b."".c`:  {Source: Property, Keys: []string{"a.b", "", "c"}},
+		`properties.a\=b!c`:     {Source: Property, Keys: []string{"a=b!c"}},
+		`properties.a b`:        {Source: Property, Keys: []string{"a b"}},
+		`properties.a\ exists`:  {Source: Property, Keys: []string{"a exists"}},
+		`properties.a!\=\ \"\"`: {Source: Property, Keys: []string{`a!= ""`}},
+		`properties.\"\"`:       {Source: Property, Keys: []string{`""`}},
+		`properties.\ a\ `:      {Source: Property, Keys: []string{" a "}},
+		"user.plan":             {Source: UserProperty, Keys: []string{"plan"}},
+		"first.utm.source":      {Source: FirstProperty, Keys: []string{"utm", "source"}},
+		"first_seen":            {Source: FirstSeen},
+		"last_seen":             {Source: LastSeen},
+		"time.hour":             {Source: Hour},
+		"time.weekday":          {Source: Weekday},
+	} {
+		f, err := ParseField(text)
+		require.NoError(t, err, text)
+		if len(f.Keys) == 0 {
+			f.Keys = nil
+		}
+		require.Equal(t, want, f, text)
+		again, err := ParseField(f.String())
+		require.NoError(t, err, f.String())
+		require.Equal(t, f.Keys, again.Keys, f.String())
+	}
+	for text, want := range map[string]string{
+		"": `"" is not event_type`, "country": `"country" is not`, "properties": "names no property, as in properties.country", "user": "as in user.country",
+		"first": "as in first.country", "first_seen.a": "first_seen has no keys", "time": "time.hour and time.weekday", "time.minute": "time.hour and time.weekday",
+		"time.hour.a": "time.hour and time.weekday", "cohort:paying": "cohorts are not available yet", "entry.properties.a": "sessions are not available yet",
+		"exit.event_type": "sessions are not available yet", "did": "did, which is not available yet", "funnel": "funnel, which is not available yet",
+		"properties.a=1": `has the operator "="`, "properties.a exists": `has the operator ":"`, "properties.a..b": "empty key", `properties.a\`: "lone backslash",
+		"properties.\xff": "UTF-8", "properties." + long(MaxLength): "more than 1000 characters",
+	} {
+		_, err := ParseField(text)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+func TestParseCondition(t *testing.T) {
+	t.Parallel()
+	for text, canonical := range map[string]string{
+		"event_type : purchase ":                        "event_type=purchase",
+		"properties.a in ( 1,\\,, b )":                  `properties.a:in(1,\,,b)`,
+		"properties.a exists":                           "properties.a:exists",
+		"properties.a = \\ b\\|\\\\ ":                   `properties.a=\ b\|\\`,
+		`properties.a>\=5`:                              `properties.a>\=5`,
+		`properties.a\!=5`:                              `properties.a\!=5`,
+		`properties.a:matches( a\)|b\ )`:                `properties.a:matches(a\)|b\ )`,
+		`properties.a matches ((?i)ab)`:                 "properties.a:matches((?i)ab)",
+		`properties.a:has( x\,y )`:                      `properties.a:has(x\,y)`,
+		`properties.a:since(2025-08-01)`:                "properties.a:since(2025-08-01)",
+		`first_seen:before(2025-08-01T00:00:00Z)`:       "first_seen:before(2025-08-01T00:00:00Z)",
+		`last_seen missing`:                             "last_seen:missing",
+		"user.plan!=":                                   "user.plan!=",
+		"time.hour>=9.0":                                "time.hour>=9.0",
+		"time.weekday:in(6,7)":                          "time.weekday:in(6,7)",
+		"properties.a=matches(b)":                       "properties.a=matches(b)",
+		`properties.a:\matches(b)`:                      "properties.a=matches(b)",
+		"properties.a:matches(" + long(MaxRegexp) + ")": "properties.a:matches(" + long(MaxRegexp) + ")",
+	} {
+		c, err := ParseCondition(text)
+		require.NoError(t, err, text)
+		require.Equal(t, canonical, c.Text)
+		again, err := ParseCondition(c.Text)
+		require.NoError(t, err, c.Text)
+		require.Equal(t, c, again, text)
+	}
+	for text, want := range map[string]string{
+		"properties.a": "has no operator (: = != > >= < <= ~ in exists missing matches has since before)", "properties.price>": `no value after ">"`,
+		"properties.a:not_exists": "there are in, exists, missing, matches, has, since and before", "properties.a:matches()": "no values in the parentheses",
+		"properties.a:matches(a": "closing parenthesis", `properties.a:matches(a\)`: "closing parenthesis", "properties.a:matches(()": "no valid regular expression: missing closing )",
+		"properties.a:matches(" + long(MaxRegexp+1) + ")": "more than 1000 characters", "properties.a:has(b,c)": `more than one value for has: write \,`,
+		"properties.a:has(b|c)": "has a bar", "properties.a:has()": "no values", "properties.a:since(today)": "not an RFC 3339 date", "properties.a:before(2025-02-29)": "not an RFC 3339",
+		"properties.a:since(2025-08-01,2025-08-02)": "more than one value", "first_seen=2025-08-01": "it takes since, before, exists and missing",
+		"last_seen>2025-08-01": "has the operator >", "last_seen:in(2025-08-01)": "has the operator in", "first_seen:matches(2025)": "has the operator matches",
+		"time.hour>noon": "time.hour, a number, with the text", "event_type>5": "no order", "cohort:paying": "cohorts are not available yet",
+		"properties.a=" + long(MaxLength): "more than 1000 characters", "properties.a=" + long(3*MaxLength): "more than", "properties.a=\xff": "UTF-8",
+	} {
+		_, err := ParseCondition(text)
+		require.ErrorContains(t, err, want, text)
+	}
+}
+
+func TestParseFilter(t *testing.T) {
+	t.Parallel()
+	for text, canonical := range map[string]string{
+		"event_type:a":                          `"event_type=a"`,
+		"[]":                                    `[]`,
+		` ["event_type:a"]`:                     `"event_type=a"`,
+		`["event_type:a",["user_id:b",[]]]`:     `["event_type=a","user_id=b"]`,
+		`{"any":[]}`:                            `{"any":[]}`,
+		`{"any":["event_type:a",[]]}`:           `{"any":["event_type=a",[]]}`,
+		`{"not":{"not":["event_type:\u0061"]}}`: `{"not":{"not":"event_type=a"}}`,
+		`{"not":{"any":["user.a exists",["first.b=<&>","time.hour=1"]]}}`:                      `{"not":{"any":["user.a:exists",["first.b=\u003c\u0026\u003e","time.hour=1"]]}}`,
+		strings.Repeat(`{"not":`, MaxDepth) + `"event_type:a"` + strings.Repeat("}", MaxDepth): strings.Repeat(`{"not":`, MaxDepth) + `"event_type=a"` + strings.Repeat("}", MaxDepth),
+	} {
+		f, err := ParseFilter(text)
+		require.NoError(t, err, text)
+		written, err := json.Marshal(f)
+		require.NoError(t, err)
+		require.Equal(t, canonical, string(written), text)
+		again, err := ParseFilterJSON(written)
+		require.NoError(t, err)
+		require.Equal(t, f, again, text)
+	}
+	for text, want := range map[string]string{
+		"properties.price>":                                  `"properties.price>" has no value after ">"`,
+		`{"any":["properties.price>"]}`:                      `any[0]: "properties.price>" has no value after ">"`,
+		`["event_type:a",{"not":{"any":["user_id:b","x"]}}]`: `[1].not.any[1]: "x" has no operator`,
+		`{"any":[1]}`:                                        `any[0]: is a number, not a filter`,
+		`{"not":null}`:                                       `not: is null, not a filter`,
+		`{"any":"event_type:a"}`:                             `any: is a string, not an array of filters`,
+		`{}`:                                                 `has 0 members; a filter has one: any or not`,
+		`{"any":[],"not":[]}`:                                `has 2 members`,
+		`{"or":[]}`:                                          `"or" is not known here; known are any, not`,
+		`{"any":[],"or":[]}`:                                 `"or" is not known here; known are any, not`,
+		`{"did":"a"}`:                                        `did: is not available yet`,
+		`{"not":{"funnel":{"steps":[]}}}`:                    `not.funnel: is not available yet`,
+		`{"not":"event_type:a","not":[]}`:                    `is not valid JSON: duplicate object member name`,
+		`{"any":["event_type:a"]`:                            `is not valid JSON: it ends too early`,
+		`[] []`:                                              `is not valid JSON`,
+		`["\ud800"]`:                                         `is not valid JSON`,
+		strings.Repeat(`{"not":`, MaxDepth+1) + `"event_type:a"` + strings.Repeat("}", MaxDepth+1): `is more than 8 levels deep`,
+		strings.Repeat(`[`, 5000) + strings.Repeat(`]`, 5000):                                      `is more than 8 levels deep`,
+		list(MaxConditions+1, "event_type:a"):                                                      "there are 101 conditions together, at most 100 are allowed",
+		list(11, "event_type:in("+strings.Repeat("a,", 99)+"a)"):                                   "1100 values together",
+		list(40, "event_type:"+strings.Repeat("x", 900)):                                           "36000 bytes together",
+	} {
+		_, err := ParseFilter(text)
+		require.ErrorContains(t, err, want, text)
+		var e *Error
+		require.ErrorAs(t, err, &e)
+	}
+	require.Equal(t, []Field{{Source: Hour}, {Source: UserProperty, Keys: []string{"a"}}}, must(ParseFilter(`["time.hour=1",{"not":"user.a=1"}]`)).Fields())
+}
+
+func must(f Filter, err error) Filter {
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func list(n int, text string) string {
+	return `["` + strings.Repeat(text+`","`, n-1) + text + `"]`
+}
