@@ -90,6 +90,39 @@ func FuzzParseField(f *testing.F) {
 	})
 }
 
+// FuzzParseParts reads any texts as series, breakdowns and formulas, which survive being
+// written and read again.
+func FuzzParseParts(f *testing.F) {
+	for _, text := range []string{
+		"purchase", "*", `["a",{"event":["b","c"],"filter":{"any":["user.a=1"]},"measure":"p95(properties.a.b)","rolling":7,"first":true,"name":"N"}]`,
+		"properties.a", `["time.hour",{"field":"properties.price","bins":[-1e2,0.50,1e400]}]`, "A/B*-(1.5-C)", `{"formula":"A+B","name":"Sum"}`, `[{}]`, `{"event":"*"}`,
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		again(t, text, ParseSeries, ParseSeriesJSON)
+		again(t, text, ParseBreakdown, ParseBreakdownJSON)
+		again(t, text, func(texts []string) ([]Formula, error) { return ParseFormulas(texts, 3) }, func(data []byte) ([]Formula, error) { return ParseFormulasJSON(data, 3) })
+		if d, err := ParseDuration(text, 1<<62); err == nil {
+			same, err := ParseDuration(FormatDuration(d), 1<<62)
+			require.NoError(t, err)
+			require.Equal(t, d, same)
+		}
+	})
+}
+
+func again[T any](t *testing.T, text string, parse func([]string) ([]T, error), parseJSON func([]byte) ([]T, error)) {
+	got, err := parse([]string{text})
+	if err != nil || got == nil {
+		return
+	}
+	written, err := json.Marshal(got)
+	require.NoError(t, err)
+	same, err := parseJSON(written)
+	require.NoError(t, err, string(written))
+	require.Equal(t, got, same, string(written))
+}
+
 // write is the opposite of ParseSegment, with a backslash before each character.
 func write(c Condition) string {
 	escape := func(s string) (escaped string) {
