@@ -13,11 +13,12 @@ type Filter interface {
 	holds(k known, e Event) bool
 }
 
-// All holds when each of its filters does, Any when one does, Not when its filter does
-// not.
 type (
+	// All holds when each of its filters does.
 	All []Filter
+	// Any holds when one of its filters does.
 	Any []Filter
+	// Not holds when its filter does not.
 	Not struct{ Filter }
 )
 

@@ -75,7 +75,7 @@ func TestStickiness(t *testing.T) {
 	requireStickiness("1 0 null", "2 0 null", "3 0 null")
 	q.Interval, q.From, q.To = "week", "2025-08-03", "2025-08-05" // two weeks, of which the events in the range count
 	requireStickiness("1 1 1", "2 0 0")
-	q.Scope.Unit, q.Least = field("event_type"), 1
+	q.Unit, q.Least = field("event_type"), 1
 	requireStickiness("1 0 0", "2 1 1")
 }
 

@@ -272,12 +272,12 @@ func TestFirst(t *testing.T) {
 func TestUnit(t *testing.T) {
 	t.Parallel()
 	q := trends("2025-08-04", "2025-08-06", measured("users"), measured("events"), measured("per_user"), oracle.Series{First: true, Measure: usersOf})
-	q.Scope.Unit = country
+	q.Unit = country
 	requireRows(t, q, sales,
 		"2025-08-04 A 2", "2025-08-04 B 3", "2025-08-04 C 1.5", "2025-08-04 D 2",
 		"2025-08-06 A 2", "2025-08-06 B 3", "2025-08-06 C 1.5", "2025-08-06 D 1")
 	q = trends("2025-08-06", "2025-08-06", measured("events"))
-	q.Scope.Unit, q.Breakdown = country, []oracle.Breakdown{{Field: field("first", "c")}}
+	q.Unit, q.Breakdown = country, []oracle.Breakdown{{Field: field("first", "c")}}
 	requireRows(t, q, sales, "2025-08-06 A DE value 1", "2025-08-06 A PL value 1", "2025-08-06 A UA value 1") // of d, c and a
 }
 

@@ -50,7 +50,7 @@ func (b Bars) Write(folder, name string) error {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("drawing %s: %w", name, err)
 		}
-		if err := os.WriteFile(filepath.Join(folder, name+"-"+kind+".svg"), svg, 0o644); err != nil { //nolint:gosec // a page shows it
+		if err := os.WriteFile(filepath.Join(folder, name+"-"+kind+".svg"), svg, 0o644); err != nil {
 			return fmt.Errorf("drawing %s: %w", name, err)
 		}
 	}

@@ -45,7 +45,7 @@ func (b *bench) openClickHouse(folder string) (*clickHouse, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting ClickHouse: %w", err)
 	}
-	c := &clickHouse{folder: folder, cmd: exec.Command(program, folder)} //nolint:noctx // it ends with its input, and a statement with the process
+	c := &clickHouse{folder: folder, cmd: exec.Command(program, folder)}
 	c.cmd.Dir, c.cmd.Stderr = folder, os.Stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as the services have
 	in, err := c.cmd.StdinPipe()
