@@ -3,6 +3,7 @@ package duckdb
 import (
 	"cmp"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	driver "github.com/duckdb/duckdb-go/v2"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -355,7 +357,7 @@ func TestMergedRollUpsAreEqual(t *testing.T) {
 			}
 			in = append(in, write(t, b, events...))
 		}
-		in[0] = withFirstVersion(t, b, in[0])
+		in[0] = withFirstVersion(t, b, someEvents(r, 1, 1)[0])
 		out, err := b.Merge(t.Context(), in, int64(1+r.IntN(400)), 1)
 		require.NoError(t, err)
 		for _, s := range append(out, in[1:]...) {
@@ -372,11 +374,31 @@ func TestMergedRollUpsAreEqual(t *testing.T) {
 	}
 }
 
-// withFirstVersion gives a segment a roll-up of the version before properties were
-// counted: one without events, since a merge must not read it.
-func withFirstVersion(t testing.TB, b *Builder, s segment.Segment) segment.Segment {
+// withFirstVersion makes a segment of one event with a roll-up of the version before
+// properties were counted.
+func withFirstVersion(t testing.TB, b *Builder, e event.Event) segment.Segment {
 	t.Helper()
-	old, err := b.withRollUp(s, append([]byte("EAROLL01"), 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+	const dayMicros, quarterMicros = 24 * 3600 * 1_000_000, 15 * 60 * 1_000_000
+	key := keysOf([]event.Event{e})[0]
+	users, err := roaring.BitmapOf(key).ToBytes()
 	require.NoError(t, err)
+	at := uint64(e.OccurredAt % dayMicros)
+	quarters := []byte{1, byte(at / quarterMicros), 1, 1, 1, byte(key)} // how many; the one, its events, users and bytes; the key
+	index := append([]byte{byte(key), 1, byte(len(e.Type))}, e.Type...)
+	index = append(index, 2)
+	for eventType, quartersLen := range []int{0, len(quarters)} {
+		day := e.OccurredAt / dayMicros * int64(1-eventType) // the difference
+		index = append(binary.AppendVarint(index, day), byte(eventType), 1, 1)
+		index = append(binary.AppendUvarint(index, at), 0, 0, byte(len(users)), byte(quartersLen))
+	}
+	data := []byte("EAROLL01")
+	for _, n := range []int{1, len(index), len(users)} {
+		data = binary.LittleEndian.AppendUint64(data, uint64(n))
+	}
+	old, err := b.withRollUp(write(t, b, e), slices.Concat(data, index, users, quarters))
+	require.NoError(t, err)
+	f, err := segment.NewIntegrity(b.dir).ReadRollUp(old)
+	require.NoError(t, err)
+	require.False(t, f.CountsProperties())
 	return old
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"unsafe"
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse/rollup"
@@ -58,7 +57,8 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 	defer rows.Close()
 	var sum rollup.Builder
 	var us, n int64
-	var eventType, properties sql.RawBytes
+	var eventType sql.RawBytes
+	var properties string
 	var user uint32
 	var name string
 	for rows.Next() {
@@ -68,8 +68,7 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 		if !bytes.Equal([]byte(name), eventType) { // sorted by type: few texts are made
 			name = string(eventType)
 		}
-		// Add keeps no part of the properties, which are there until the next row.
-		sum.Add(us, name, user, unsafe.String(unsafe.SliceData(properties), len(properties)))
+		sum.Add(us, name, user, properties)
 		n++
 	}
 	if err := rows.Err(); err != nil {
