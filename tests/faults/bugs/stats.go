@@ -64,8 +64,8 @@ func stats() []Bug {
 			"Shows without a fault: a key revoked longer than AUTH_CACHE_FOR ago is still answered.",
 		Edits: []Edit{{
 			File: "pkg/auth/rows.go",
-			Old:  "\nWHERE hash = $1 AND revoked_at IS NULL`",
-			New:  "\nWHERE hash = $1`",
+			Old:  "\nWHERE k.hash = $1 AND k.revoked_at IS NULL`",
+			New:  "\nWHERE k.hash = $1`",
 		}},
 	}}
 }
