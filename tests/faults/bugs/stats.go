@@ -29,8 +29,8 @@ func stats() []Bug {
 			"Shows without a fault when a caller asks for the id of another project's event: 200 instead of 404. Nothing else differs.",
 		Edits: []Edit{{
 			File: "services/stats/engine/duckdb/event.go",
-			Old:  "\treturn e.events(ctx, newStatement(syntax.Filter{}, eventSQL,",
-			New:  "\te.project = 0\n\treturn e.events(ctx, newStatement(syntax.Filter{}, eventSQL,",
+			Old:  "id uuid.UUID) ([]engine.Event, error) {\n",
+			New:  "id uuid.UUID) ([]engine.Event, error) {\n\te.project = 0\n",
 		}, {
 			File: "pkg/warehouse/manifest/snapshot.go",
 			Old:  "\tall := s.segments[project]\n",
