@@ -24,7 +24,8 @@ func hangUp(t *testing.T, _ *caller) {
 	server := httptest.NewServer(to)
 	t.Cleanup(server.Close)
 	s, err := stack.Services(t.Context(), newDir(t),
-		"OTEL_TRACES_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL, "OTEL_BSP_SCHEDULE_DELAY=20")
+		"OTEL_TRACES_EXPORTER=otlp", "OTEL_EXPORTER_OTLP_ENDPOINT="+server.URL, "OTEL_BSP_SCHEDULE_DELAY=20",
+		"WAREHOUSE_QUERY_TIMEOUT=5m") // on a busy machine the question takes more than the usual 30 s
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Stop()) })
 
