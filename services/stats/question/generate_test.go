@@ -12,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/oracle"
 )
 
 // scene is a zone and an instant around which its calendar is odd.
@@ -48,6 +47,7 @@ type generator struct {
 	// kinds are the values that properties of the project at hand have, by key; all
 	// where it is nil.
 	kinds map[string][]string
+	near  time.Time // what instants in filters are near to; any scene where it is zero
 }
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }
@@ -68,7 +68,7 @@ func (g generator) events(s scene, n int) []event.Event {
 	events := make([]event.Event, n)
 	for i := range events {
 		var at time.Time
-		switch g.IntN(5) {
+		switch g.IntN(6) {
 		case 0: // at the change of the offset
 			at = center.Add(time.Duration(g.IntN(5)-2) * time.Microsecond)
 		case 1: // within hours of it
@@ -78,6 +78,8 @@ func (g generator) events(s scene, n int) []event.Event {
 			at = time.Date(y, m, d, 0, 0, 0, 0, loc).Add(time.Duration(g.IntN(3)-1) * time.Microsecond)
 		case 3:
 			at = center.Add(time.Duration(g.Int64N(int64(10*24*time.Hour)) - int64(5*24*time.Hour)))
+		case 4: // long before
+			at = center.Add(-time.Duration(g.Int64N(int64(500 * 24 * time.Hour))))
 		default:
 			at = center.Add(time.Duration(g.Int64N(int64(160*24*time.Hour)) - int64(100*24*time.Hour)))
 		}
@@ -104,7 +106,8 @@ var someValues = []string{
 	`0.3`, `0.30000000000000000001`, `0.30000000000000004`, `0.29999999999999999999`,
 	`9007199254740992`, `9007199254740993`, `9007199254740993.0`, `9.007199254740993e15`, `18446744073709551615`, `-9223372036854775808`, `9223372036854775807`,
 	`99999999999999999999999999999999999999`, `99999999999999999999999999999999999998`, `123456789012345678901234567890.5`, `1e40`, `1.5e41`, `1e308`, `1e-320`, `1e-323`, `1e-400`,
-	`true`, `false`, `null`, `[1, "a", 3]`, `[1.0, 2e0, "\u00e9\/"]`, `{"x": 1}`, `{"x": 1.50}`, `[]`, `[1]`,
+	`"2025-03-09"`, `"2025-03-09T03:00:00-04:00"`, `"2025-03-09T06:59:59.999999Z"`, `"2011-12-30"`, `"2025-02-30"`, `"2025-03-09 07:00"`,
+	`true`, `false`, `null`, `["UA", 10.0, "10", null, [1]]`, `[1, "a", 3]`, `[1.0, 2e0, "\u00e9\/"]`, `{"x": 1}`, `{"x": 1.50}`, `[]`, `[1]`,
 }
 
 func isText(v string) bool    { return strings.HasPrefix(v, `"`) }
@@ -193,96 +196,4 @@ func (g generator) properties() string {
 		return rest
 	}
 	return flat[:len(flat)-1] + "," + rest[1:]
-}
-
-// filter makes a filter as text and for the oracle.
-func (g generator) filter() (string, oracle.Condition) {
-	field, of := g.field()
-	c := oracle.Condition{Field: of}
-	c.Op = pick(g, []string{"=", "!=", ">", ">=", "<", "<=", "~", ":", "in", "exists", "missing"})
-	text := func() string {
-		if of.Source != "properties" {
-			return pick(g, append([]string{"1e1", "43.0"}, append(someUsers, someTypes...)...))
-		}
-		v := pick(g, someValues)
-		if isText(v) {
-			var s string
-			if err := json.Unmarshal([]byte(v), &s); err != nil {
-				panic(err)
-			}
-			return s
-		}
-		return pick(g, []string{v, v, "10", "9.5", "100", "1e400", "-1e400", "1e-999", "010", "0.3", "9007199254740992.5", "99999999999999999999999999999999999998.5", "nul", `[1,"a",3]`, `[1.0,2e0,"é/"]`, `{"x":1.50}`})
-	}
-	word := pick(g, []string{":", " ", " : ", ": "})
-	space := func() string { return pick(g, []string{"", "", " "}) }
-	switch c.Op {
-	case "exists", "missing":
-		return field + word + c.Op + space(), c
-	case "in":
-		var list []string
-		for range 1 + g.IntN(3) {
-			v := text()
-			if v == "" && len(list) == 0 { // in() has no values
-				v = "UA"
-			}
-			c.Values = append(c.Values, v)
-			list = append(list, space()+escapeValue(v)+space())
-		}
-		return field + word + "in" + space() + "(" + strings.Join(list, ",") + ")" + space(), c
-	}
-	v := text()
-	ordered := strings.ContainsAny(c.Op, "<>")
-	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && of.Source != "properties" && json.Valid([]byte(v)) {
-		v = text()
-	}
-	c.Values = []string{v}
-	op, value := c.Op, escapeValue(v)
-	if op == ":" {
-		c.Op = "="
-		if v == "exists" || v == "not_exists" {
-			value = `\` + value
-		}
-	}
-	return field + space() + op + space() + value + space(), c
-}
-
-// escapeValue writes a value in a filter.
-func escapeValue(v string) string {
-	v = escapeFilter(v, `\,)|`)
-	if strings.HasPrefix(v, " ") {
-		v = `\` + v
-	}
-	return v
-}
-
-// field makes a field as a filter writes it, and for the oracle.
-func (g generator) field() (string, oracle.Field) {
-	switch g.IntN(6) {
-	case 0:
-		return "event_type", oracle.Field{Source: "event_type"}
-	case 1:
-		return "user_id", oracle.Field{Source: "user_id"}
-	}
-	path := [][]string{{pick(g, someKeys)}, {pick(g, someKeys)}, {"n"}, {"n", "x"}, {"n", "y.z"}, {"n", "x", "deep"}, {"missing"}, {"n", "missing"}, {pick(g, someKeys), "0"}}[g.IntN(9)]
-	var keys []string
-	for _, key := range path {
-		if key == "" {
-			keys = append(keys, `""`)
-		} else {
-			keys = append(keys, escapeFilter(key, `\.:=!<>~ `))
-		}
-	}
-	return "properties." + strings.Join(keys, "."), oracle.Field{Source: "properties", Keys: path}
-}
-
-func escapeFilter(s, special string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune(special, r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
