@@ -96,7 +96,8 @@ func (g generator) compared(field string, of oracle.Field, op string) (string, o
 	v := g.value(of)
 	ordered := strings.ContainsAny(c.Op, "<>")
 	isName := of.Source == "event_type" || of.Source == "user_id"
-	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && isName && json.Valid([]byte(v)) {
+	isTime := strings.HasPrefix(of.Source, "time.")
+	for v == "" && (ordered || c.Op == "~" || c.Op == ":") || ordered && (isName && json.Valid([]byte(v)) || isTime && !json.Valid([]byte(v))) {
 		v = g.value(of)
 	}
 	c.Values = []string{v}

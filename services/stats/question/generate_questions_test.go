@@ -168,8 +168,13 @@ var someBins = [][]string{{"0"}, {"0", "10", "100"}, {"-0.5", "0.30", "1.5", "1e
 func (g generator) split(b body) oracle.Split {
 	split := oracle.Split{Top: 10, Other: true}
 	var breakdown []any
+	seen := map[string]bool{}
 	for range pick(g, []int{0, 0, 1, 1, 1, 2, 3}) {
 		field, of := g.valued()
+		if seen[field] { // each is a column
+			continue
+		}
+		seen[field] = true
 		by := oracle.Breakdown{Field: of}
 		var text any = field
 		if g.maybe(4) {
