@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/syntax"
 )
@@ -100,5 +101,40 @@ func requireParses(t *testing.T, b body) {
 	if measure, ok := b["measure"].(string); ok {
 		_, err := syntax.ParseMeasure(measure)
 		require.NoError(t, err, measure)
+	}
+}
+
+// TestConditionsOnProperties compares what conditions on properties mean with the oracle,
+// event by event.
+func TestConditionsOnProperties(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	held := map[string]int{}
+	for _, s := range scenes {
+		g.near = s.at()
+		zone, err := calendar.Load(s.zone)
+		require.NoError(t, err)
+		loc, err := time.LoadLocation(s.zone)
+		require.NoError(t, err)
+		events := g.events(s, 60)
+		for range 1000 {
+			text, condition := g.condition()
+			if condition.Field.Source != "properties" {
+				continue
+			}
+			f, err := syntax.ParseFilter(text)
+			require.NoError(t, err, text)
+			holds := syntax.OfProperties(f, zone)
+			for _, e := range events {
+				want := len(oracle.Keep([]oracle.Event{naive(e)}, condition, s.around[:10], loc)) > 0
+				require.Equal(t, want, holds(e.Properties), "%q of %s in %s", text, e.Properties, s.zone)
+				if want {
+					held[condition.Op]++
+				}
+			}
+		}
+	}
+	t.Log(held)
+	for _, op := range []string{"=", "!=", ">", ">=", "<", "<=", "~", "in", "exists", "missing", "matches", "has", "since", "before"} {
+		require.Positive(t, held[op], op)
 	}
 }
