@@ -235,6 +235,9 @@ func (f *File) decode(index []byte) error {
 	if d.bad || len(d.rest) > 0 || end.memoryAt > uint64(len(f.properties)) || end.cutsAt > uint64(f.size) {
 		return fmt.Errorf("%w: its index is damaged", ErrFormat)
 	}
+	if err := f.validate(); err != nil {
+		return err
+	}
 	for from := 0; from < len(f.entries); {
 		to := from + 1
 		for to < len(f.entries) && f.entries[to].day == f.entries[from].day {
@@ -245,6 +248,20 @@ func (f *File) decode(index []byte) error {
 		}
 		f.days = append(f.days, ref{f, len(f.days), from, to})
 		from = to
+	}
+	return nil
+}
+
+// validate looks at all bitmaps: package roaring panics on some that are damaged.
+func (f *File) validate() error {
+	for i := range f.entries {
+		users, err := f.bitmap(&f.entries[i])
+		if err != nil {
+			return err
+		}
+		if err := users.Validate(); err != nil && f.entries[i].users > 0 {
+			return fmt.Errorf("%w: the users of day %d: %w", ErrFormat, f.entries[i].day, err)
+		}
 	}
 	return nil
 }
