@@ -110,7 +110,7 @@ func combined(v jsontext.Value, depth int) (Filter, error) {
 func Bound(filters ...Filter) error {
 	conditions, values, bytes := 0, 0, 0
 	for _, f := range filters {
-		for c := range f.conditions {
+		for c := range f.Conditions {
 			conditions++
 			values += len(c.Values)
 			for _, text := range slices.Concat(c.Field.Keys, c.Values) {
@@ -129,10 +129,8 @@ func Bound(filters ...Filter) error {
 	return nil
 }
 
-// conditions yields those of a filter, in their order.
-func (f Filter) conditions(yield func(Condition) bool) {
-	f.each(yield)
-}
+// Conditions yields those of a filter, in their order.
+func (f Filter) Conditions(yield func(Condition) bool) { f.each(yield) }
 
 func (f Filter) each(yield func(Condition) bool) bool {
 	if f.Form == Holds {
@@ -144,15 +142,6 @@ func (f Filter) each(yield func(Condition) bool) bool {
 		}
 	}
 	return true
-}
-
-// Fields returns the fields that the conditions of a filter are on, in their order.
-func (f Filter) Fields() []Field {
-	var fields []Field
-	for c := range f.conditions {
-		fields = append(fields, c.Field)
-	}
-	return fields
 }
 
 // IsZero says whether the filter is the one that holds always.

@@ -146,14 +146,6 @@ func TestParseFilter(t *testing.T) {
 		var e *Error
 		require.ErrorAs(t, err, &e)
 	}
-	require.Equal(t, []Field{{Source: Hour}, {Source: UserProperty, Keys: []string{"a"}}}, must(ParseFilter(`["time.hour=1",{"not":"user.a=1"}]`)).Fields())
-}
-
-func must(f Filter, err error) Filter {
-	if err != nil {
-		panic(err)
-	}
-	return f
 }
 
 func list(n int, text string) string {

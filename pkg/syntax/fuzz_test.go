@@ -63,7 +63,7 @@ func FuzzParseFilter(f *testing.F) {
 		require.Equal(t, filter, again, string(written))
 		zone, err := calendar.Load("Europe/Kyiv")
 		require.NoError(t, err)
-		for c := range filter.conditions {
+		for c := range filter.Conditions {
 			c.Test(zone).HoldsText(text)
 		}
 	})

@@ -74,6 +74,21 @@ func TestBadParameters(t *testing.T) {
 		{"events/latest", "segment=properties.a%3D" + strings.Repeat("x", 5<<10), "segment"},
 		{"events/latest", "segment=%FF", "segment"},
 		{"events/latest", segments, "segment"},
+		{"events/latest", "filter=", "filter"},
+		{"events/latest", "filter=event_type:", "filter"},
+		{"events/latest", "filter=event_type:a&filter=x", "filter[1]"},
+		{"events/latest", "filter={%22any%22:[%22properties.a=1%22,%22properties.price>%22]}", "filter.any[1]"},
+		{"events/latest", "filter=[%22event_type:a%22,{%22not%22:{%22or%22:[]}}]", "filter[1].not"},
+		{"events/latest", "filter={%22did%22:%22purchase%22}", "filter.did"},
+		{"events/latest", "filter={%22not%22:%22a=1%22,%22not%22:%22b=1%22}", "filter"},
+		{"events/latest", "filter={%22any%22:", "filter"},
+		{"events/latest", "filter=cohort:paying", "filter"},
+		{"events/latest", "filter=user.plan=pro", "filter"},
+		{"events/latest", "filter=user_id:matches(a)", "filter"},
+		{"events/latest", "filter=properties.a:matches(()", "filter"},
+		{"events/latest", "filter=properties.a:matches(x%7B900%7Dx%7B900%7Dx%7B900%7Dx%7B900%7D)", "filter"},
+		{"events/latest", "filter=" + strings.Repeat("[", 9) + strings.Repeat("]", 9), "filter" + strings.Repeat("[0]", 8)},
+		{"events/latest", "filter=%FF", "filter"},
 		{"events/{00000000-0000-0000-0000-000000000002}", "", "event_id"},
 		{"events/2", "", "event_id"},
 	} {
@@ -94,6 +109,13 @@ func TestBadParameters(t *testing.T) {
 		{"dau", `{` + jsonDays + `"segment":[` + strings.Repeat(`"event_type:a",`, 50) + `"event_type:a"]}`, "segment"},
 		{"dau", `{` + jsonDays + `"segment":` + list(11, "event_type:in(a"+strings.Repeat(",b", 99)+")") + `}`, "segment"},
 		{"dau", `{` + jsonDays + `"segment":` + list(40, "properties.a="+strings.Repeat("x", 900)) + `}`, "segment"},
+		{"dau", `{` + jsonDays + `"filter":""}`, "filter"},
+		{"dau", `{` + jsonDays + `"filter":1}`, "filter"},
+		{"dau", `{` + jsonDays + `"filter":[{"any":["event_type:a",null]}]}`, "filter[0].any[1]"},
+		{"dau", `{` + jsonDays + `"filter":{"not":{"not":"properties.price>"}}}`, "filter.not.not"},
+		{"dau", `{` + jsonDays + `"filter":` + list(101, "event_type:a") + `}`, "filter"},
+		{"dau", `{` + jsonDays + `"filter":` + list(60, "event_type:a") + `,"segment":` + list(41, "event_type:a") + `}`, "filter"},
+		{"dau", `{` + jsonDays + `"filter":` + list(11, "event_type:in(a"+strings.Repeat(",b", 99)+")") + `}`, "filter"},
 		{"top-events", `{` + jsonDays + `"limit":0}`, "limit"},
 		{"properties", `{` + jsonDays + `"series":""}`, "series"},
 		{"properties", `{` + jsonDays + `"series":{"event":"buy"}}`, "series"},
@@ -106,7 +128,7 @@ func TestBadParameters(t *testing.T) {
 		require.Equal(t, http.StatusUnprocessableEntity, r.StatusCode, "%s %s: %s", c.path, c.body, r.body)
 		require.Equal(t, c.field, lastWord(r.refused(t)), "%s %s", c.path, c.body)
 	}
-	for _, body := range []string{"", "{", `{"from":"2025-08-01","from":"2025-08-02"}`} {
+	for _, body := range []string{"", "{", `{"from":"2025-08-01","from":"2025-08-02"}`, `{` + jsonDays + `"filter":{"any":[],"any":[]}}`} {
 		require.Equal(t, http.StatusBadRequest, a.post(t, 1, "/api/stats/dau", body).StatusCode, body)
 	}
 	long := `{` + jsonDays + `"segment":"` + strings.Repeat(`\u00e9`, 30<<10) + `"}`
@@ -115,6 +137,31 @@ func TestBadParameters(t *testing.T) {
 	require.Equal(t, http.StatusUnprocessableEntity, a.post(t, 1, "/api/stats/dau?from=2025-08-01", `{`+jsonDays+`"fill":"zero"}`).StatusCode)
 	a.post(t, 1, "/api/stats/dau", `{`+jsonDays+`"timezone":null}`).ok(t) // null is absent
 	require.Equal(t, "200", a.get(t, 1, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "segment", "properties.' OR 1=1--=x")).Status[:3])
+}
+
+// The canonical form of a filter is in the answer, and asks the same when it is posted.
+func TestFilterIsEchoed(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	const days = "from=2025-08-01&to=2025-08-31"
+	for query, want := range map[string]string{
+		"":                           "",
+		"&filter=[]":                 "",
+		"&filter=event_type%20:%20a": `,"filter":"event_type=a"`,
+		"&filter=user_id:b&filter=[%22event_type:a%22,[]]":              `,"filter":["user_id=b","event_type=a"]`,
+		"&filter={%22not%22:{%22any%22:[%22properties.a%20exists%22]}}": `,"filter":{"not":{"any":["properties.a:exists"]}}`,
+	} {
+		r := a.get(t, 1, "/api/stats/dau?"+days+query)
+		r.ok(t)
+		_, echo, ok := strings.Cut(string(r.body), `"query":`)
+		require.True(t, ok, "%s", r.body)
+		require.Contains(t, echo, `"timezone":"UTC"`+want+`}`)
+		end := strings.Index(echo, `,"response_time_sec"`)
+		again := a.post(t, 1, "/api/stats/dau", echo[:end])
+		again.ok(t)
+		require.Contains(t, string(again.body), `"query":`+echo[:end])
+		require.Equal(t, r.Header.Get("ETag"), again.Header.Get("ETag"))
+	}
 }
 
 // list is a JSON array with a text so many times.

@@ -37,6 +37,7 @@ func methods(d question.Definition) []string {
 }
 
 func (s *Service) register(api huma.API) {
+	question.DescribeTypes(api.OpenAPI().Components.Schemas)
 	for _, d := range question.All() {
 		handle := func(ctx context.Context, p question.Params) (*huma.StreamResponse, error) {
 			r, err := s.respond(ctx, d, p)

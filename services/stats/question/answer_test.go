@@ -163,6 +163,15 @@ func (c *comparison) scope(t *testing.T) (question.Scope, string) {
 		conditions = append(conditions, condition)
 		about += fmt.Sprintf(" %q", text)
 	}
+	combined := func(oracle.Event) bool { return true }
+	if c.g.IntN(2) == 0 {
+		var text string
+		var err error
+		text, combined = c.g.combined(2)
+		scope.Filter, err = syntax.ParseFilterJSON([]byte(text))
+		require.NoError(t, err, text)
+		about += " filter " + text
+	}
 	c.model = nil
 events:
 	for _, e := range c.whole {
@@ -171,7 +180,9 @@ events:
 				continue events
 			}
 		}
-		c.model = append(c.model, naive(e))
+		if combined(naive(e)) {
+			c.model = append(c.model, naive(e))
+		}
 	}
 	return scope, about
 }

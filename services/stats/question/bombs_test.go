@@ -84,6 +84,7 @@ func TestConditionsOnColumns(t *testing.T) {
 		for range 100 {
 			events = append(events, event.Event{ID: uuid.New(), OccurredAt: at, UserID: "7", Type: "7", Properties: fmt.Sprintf(`{"k%d":7}`, i)})
 		}
+		events = append(events, event.Event{ID: uuid.New(), OccurredAt: at, UserID: "7", Type: "none", Properties: "{}"})
 		w.add(t, 1, events)
 		require.Equal(t, []string{fmt.Sprintf("integer:k%d", i)}, w.segments[i].Shredded)
 	}
@@ -104,6 +105,12 @@ func TestConditionsOnColumns(t *testing.T) {
 	begun := time.Now()
 	require.Equal(t, [][]any{{"7", 100}}, d.rows(t, q))
 	whole := time.Since(begun)
+
+	// Not is the plain opposite, also where a column has no value.
+	not := question.TopEvents{Days: q.Days, Limit: 10, Scope: question.Scope{Timezone: zone}}
+	not.Filter, err = syntax.ParseFilter(`{"not":"properties.k3=7"}`)
+	require.NoError(t, err)
+	require.Equal(t, [][]any{{"7", 700}, {"none", 8}}, d.rows(t, not))
 
 	// It ends on time, also while it is planned.
 	for _, after := range []string{"5ms", "20ms", "50ms", "100ms"} {

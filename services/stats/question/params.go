@@ -1,16 +1,12 @@
 package question
 
 import (
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/platform/server"
-	"eventanalytics/pkg/syntax"
-	"eventanalytics/services/stats/engine"
 )
 
 // ParamError says what is wrong with a parameter.
@@ -45,7 +41,7 @@ func (p *OutputParams) Headers() Headers { return p.headers }
 // Resolve reads what is not a parameter, and refuses what huma lets pass.
 func (p *OutputParams) Resolve(ctx huma.Context) []error {
 	p.headers = Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
-	if p := server.CheckQuery(ctx, "segment", "series"); p != nil {
+	if p := server.CheckQuery(ctx, "segment", "filter", "series"); p != nil {
 		return []error{p}
 	}
 	return nil
@@ -57,98 +53,6 @@ func (p *OutputParams) zone() (*calendar.Zone, error) {
 		return nil, invalid("timezone", "%q is not an IANA time zone", p.Timezone)
 	}
 	return zone, nil
-}
-
-// FilterParams are the parameters of questions about many events.
-type FilterParams struct {
-	OutputParams
-	Segment     []string `query:"segment,explode" json:"-" maxItems:"50" nullable:"false" doc:"Condition on events; it may be repeated, and all must hold: event_type:purchase, user_id=42, properties.country=UA, also != > >= < <= ~ (contains), properties.country:in(UA,PL), properties.coupon:exists, properties.coupon:missing; a dot leads into objects, a number into arrays, a backslash makes the character after it an ordinary one, \"\" is the empty key. An order with a number holds for JSON numbers alone, exactly; with another value for JSON strings alone, by code points. = != and in compare texts, that of a number in canonical form: 10 is 10.0 and 1e1. A missing property fails every condition but missing. Spaces around operators, commas and parentheses mean nothing; the conditions have at most 1,000 values and 32 KiB of keys and values together"`
-	JSONSegment Segments `json:"segment,omitempty"`
-	Fill        string   `query:"fill" json:"fill,omitempty" enum:"zero" doc:"zero: with rows for empty buckets"`
-}
-
-// maxSegments is how many conditions a question may have.
-const maxSegments = 50
-
-// Segments are conditions in JSON: one, or an array of them.
-type Segments []string
-
-// UnmarshalJSON reads a string or an array of strings.
-func (s *Segments) UnmarshalJSON(data []byte) error {
-	var one string
-	if json.Unmarshal(data, &one) == nil {
-		*s = Segments{one}
-		return nil
-	}
-	return json.Unmarshal(data, (*[]string)(s))
-}
-
-// Schema describes both forms.
-func (Segments) Schema(huma.Registry) *huma.Schema {
-	maximum := maxSegments
-	one := &huma.Schema{Type: huma.TypeString}
-	return &huma.Schema{
-		Description: "Condition on events, or an array of conditions that must all hold; see the parameter segment of GET",
-		OneOf:       []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &maximum}},
-	}
-}
-
-// Scope is what a question about many events is asked with.
-type Scope struct {
-	Timezone *calendar.Zone     `json:"timezone" nullable:"false"`
-	Fill     string             `json:"fill,omitempty"` // zero: with rows for empty buckets
-	Segment  []syntax.Condition `json:"segment,omitempty" nullable:"false"`
-}
-
-func (s Scope) events() engine.Scope {
-	conditions := make([]syntax.Filter, len(s.Segment))
-	for i, c := range s.Segment {
-		conditions[i] = syntax.Filter{Form: syntax.Holds, Condition: c}
-	}
-	return engine.Scope{Zone: s.Timezone, Filter: syntax.And(conditions...)}
-}
-
-func (p *FilterParams) scope() (s Scope, err error) {
-	if s.Timezone, err = p.zone(); err != nil {
-		return s, err
-	}
-	s.Fill = p.Fill
-	texts := append(p.Segment, p.JSONSegment...)
-	if len(texts) > maxSegments {
-		return s, invalid("segment", "is given %d times, at most %d are allowed", len(texts), maxSegments)
-	}
-	for _, text := range texts {
-		f, err := syntax.ParseSegment(text)
-		if err != nil {
-			return s, invalid("segment", "%q %s", shorten(text), err)
-		}
-		s.Segment = append(s.Segment, f)
-	}
-	return s, boundValues(s.Segment)
-}
-
-// What the values of all conditions may come to, together. Each becomes a constant
-// of a query, which takes DuckDB time to plan that nothing can interrupt.
-const (
-	maxValues     = 1_000
-	maxValueBytes = 32 << 10
-)
-
-func boundValues(conditions []syntax.Condition) error {
-	values, bytes := 0, 0
-	for _, f := range conditions {
-		values += len(f.Values)
-		for _, text := range slices.Concat(f.Field.Keys, f.Values) {
-			bytes += len(text)
-		}
-	}
-	switch {
-	case values > maxValues:
-		return invalid("segment", "the conditions have %d values together, at most %d are allowed", values, maxValues)
-	case bytes > maxValueBytes:
-		return invalid("segment", "the conditions' keys and values have %d bytes together, at most %d are allowed", bytes, maxValueBytes)
-	}
-	return nil
 }
 
 // shorten keeps messages readable.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -68,6 +69,17 @@ var badQueries = []badQuery{
 	{49, dau, august + "&min_position=garbage", "min_position"},
 	{49, dau, august + "&wait=soon", "wait"},
 	{50, "/api/stats/events/not-a-uuid", "", "event_id"},
+	{52, dau, august + "&filter=event_type:", "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"any":["properties.price>"]}`), "filter.any[0]"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`[{"not":{"or":[]}}]`), "filter[0].not"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"any":[],"any":[]}`), "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"any":[`), "filter"},
+	{52, dau, august + "&filter=" + strings.Repeat("[", 9) + strings.Repeat("]", 9), "filter" + strings.Repeat("[0]", 8)},
+	{52, dau, august + "&filter=" + url.QueryEscape(`["event_type:a"`+strings.Repeat(`,"event_type:a"`, 100)+`]`), "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape("properties.a:matches(()"), "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape("properties.a:matches("+strings.Repeat("x{900}", 4)+")"), "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"did":"purchase"}`), "filter.did"},
+	{52, dau, august + "&filter=cohort:paying", "filter"},
 }
 
 func (q badQuery) name() string {
@@ -100,6 +112,9 @@ var oddQueries = []badInput{
 		body := object{"from": "2025-08-01", "to": "2025-08-31", "segment": long}
 		p := c.Post(t, dau, body).Is(t, 422, "invalid-parameter").Problem(t)
 		require.Equal(t, "segment", p.Fields[0].Field)
+	}},
+	{row: 52, name: "as JSON", ask: func(t *testing.T, c *caller) {
+		c.Post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "filter": object{"not": 1}}).Is(t, 422, "invalid-parameter")
 	}},
 	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *caller) {
 		r := c.Upload(t, event(newID()))

@@ -78,6 +78,10 @@ func (w where) column(f syntax.Condition) (condition string, ok bool) {
 	if f.Field.Source != syntax.Property {
 		return c.text(), true
 	}
+	switch f.Op {
+	case syntax.Matches, syntax.Has, syntax.Since, syntax.Before:
+		return "", false
+	}
 	if len(f.Field.Keys) > 1 {
 		return "", false // inside a property
 	}
