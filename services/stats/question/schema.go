@@ -12,6 +12,10 @@ import (
 // which knows nothing of HTTP.
 func DescribeTypes(schemas huma.Registry) {
 	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Filter](), reflect.TypeFor[filterSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Field](), reflect.TypeFor[fieldSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Series](), reflect.TypeFor[seriesSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Breakdown](), reflect.TypeFor[breakdownSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Formula](), reflect.TypeFor[formulaSchema]())
 }
 
 // filterSchema describes a syntax.Filter.
