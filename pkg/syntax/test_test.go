@@ -61,6 +61,7 @@ func TestOtherValues(t *testing.T) {
 	require.False(t, test(Before, "2025-08-01").HoldsText("first"))
 	require.True(t, test(Matches, "^a").HoldsText("ab"))
 	require.False(t, test(Has, "a").HoldsText("a"))
+	require.False(t, test(Has, "a").HoldsText(""))
 	const us = 1_753_985_700_000_000 // 2025-07-31T18:15:00Z
 	for _, date := range []string{"2025-08-01", "2025-07-31T18:14:59.999999001Z"} {
 		require.Equal(t, int64(us), test(Since, date).Instant)
