@@ -1,8 +1,7 @@
 // Package syntax has the parts that questions are made of: fields say where a value
 // comes from, filters which events count, series what is measured of them, breakdowns
-// how they are split, intervals how time is cut; besides, dates and formulas. It
-// reads them from text and from JSON, and writes their canonical form, which reads as
-// the same again.
+// how they are split; besides, formulas and durations. It reads them from text and from
+// JSON, and writes their canonical form, which reads as the same again.
 //
 // The types hold nothing but what was asked: what a filter means for a value is said at
 // Test, what a measure means at the questions.
