@@ -66,14 +66,14 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 		format += fmt.Sprintf(", ROW_GROUP_SIZE %d", rowGroup(events, raw))
 	}
 	tmp := filepath.Join(spill, "events")
-	relation := strings.ReplaceAll((&DB{dir: dir}).events(segments, from, to, nil, Columns{}), "$project", fmt.Sprint(project))
+	events := strings.ReplaceAll((&DB{dir: dir}).events(segments, relation{from: from, to: to, key: keyOf(segments)}, Columns{}), "$project", fmt.Sprint(project))
 	at := "occurred_at"
 	if filepath.Ext(file) == ".csv" { // RFC 3339: DuckDB would write offsets without minutes
 		at = "strftime(occurred_at, '%Y-%m-%dT%H:%M:%S.%fZ') AS occurred_at"
 	}
 	stop := showSize(ctx, tmp)
 	result, err := db.ExecContext(ctx, "COPY (SELECT event_id, "+at+", user_id, event_type, properties AS properties_json FROM "+
-		relation+" AS e ORDER BY e.occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
+		events+" AS e ORDER BY e.occurred_at, event_id) TO "+quote(tmp)+" ("+format+")")
 	stop()
 	if err != nil {
 		return 0, fmt.Errorf("exporting: %w", err)

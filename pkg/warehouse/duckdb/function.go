@@ -9,18 +9,20 @@ import (
 	driver "github.com/duckdb/duckdb-go/v2"
 )
 
-// functions are functions of properties that Go evaluates, for as long as the statements
-// that name them run: texts, in SQL text_of(properties, number), and conditions,
-// holds(properties, number), which is not NULL where the condition holds: the driver
-// writes texts without an allocation for each row, but not booleans.
+// Function makes a text of a text, which is empty where SQL has NULL, as the properties
+// of an event without any. ok is false for NULL. The text that it is given is valid
+// until it returns.
+type Function func(text string) (result string, ok bool)
+
+// functions are those that Go evaluates, for as long as the statements that name them
+// run: texts, in SQL text_of(text, number), and conditions, holds(properties, number),
+// which is not NULL where the condition holds: the driver writes texts without an
+// allocation for each row, but not booleans.
 type functions struct {
 	mu   sync.RWMutex
 	last int64
-	all  map[int64]function
+	all  map[int64]Function
 }
-
-// function returns a text, or none.
-type function func(properties string) (text string, ok bool)
 
 // add makes a condition known and returns its number.
 func (f *functions) add(condition func(properties string) bool) int64 {
@@ -28,11 +30,11 @@ func (f *functions) add(condition func(properties string) bool) int64 {
 }
 
 // addText makes a function known and returns its number.
-func (f *functions) addText(text function) int64 {
+func (f *functions) addText(text Function) int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.all == nil {
-		f.all = map[int64]function{}
+		f.all = map[int64]Function{}
 	}
 	f.last++
 	f.all[f.last] = text
@@ -45,10 +47,16 @@ func (f *functions) remove(number int64) {
 	delete(f.all, number)
 }
 
-func (f *functions) get(number int64) function {
+func (f *functions) get(number int64) Function {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return f.all[number]
+}
+
+// TextOf is the SQL of a function's result for an expression, by the function's number or
+// a placeholder for it.
+func TextOf(expression, number string) string {
+	return "text_of(" + expression + ", " + number + "::BIGINT)"
 }
 
 // holdsSQL is the condition with a number, or a placeholder for it.

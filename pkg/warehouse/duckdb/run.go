@@ -98,12 +98,43 @@ type Query struct {
 	// Where, if not nil, returns a condition that the events must meet. It is called
 	// for each set of columns that files have.
 	Where func(Columns) string
-	// Texts are functions of an event's properties, JSON or empty, that Go evaluates, in
-	// several goroutines at a time. In SQL one is text_of(properties, $name::BIGINT).
-	Texts map[string]func(properties string) string
+	// Select, if not nil, returns further columns of {{events}}, as expressions with
+	// names. It is called as Where is.
+	Select func(Columns) []string
+	// History, if not nil, has SQL read {{history}}, too: all of the project's events
+	// before To, with the further columns that it returns.
+	History func(Columns) []string
+	// Texts are functions that Go evaluates, in several goroutines at a time. In SQL one
+	// is text_of(text, $name::BIGINT).
+	Texts map[string]Function
 }
 
-const placeholder = "{{events}}"
+const (
+	placeholder        = "{{events}}"
+	historyPlaceholder = "{{history}}"
+)
+
+// relation is what a placeholder stands for.
+type relation struct {
+	from, to time.Time
+	where    func(Columns) string   // or nil
+	more     func(Columns) []string // or nil
+	key      string                 // user_key
+}
+
+// keyOf is the expression of user_key: one for all of a project's events, or its values
+// would not be the same in all queries.
+func keyOf(all []segment.Segment) string {
+	if slices.ContainsFunc(all, func(s segment.Segment) bool { return s.RollUp == nil }) {
+		return "user_id AS user_key" // those of older workers have no keys
+	}
+	return "user_key"
+}
+
+// IntegerKeys says whether the user_key of a project's events is an integer.
+func IntegerKeys(s *manifest.Snapshot, project int64) bool {
+	return keyOf(s.Segments(project, time.Time{}, time.Time{})) == "user_key"
+}
 
 // Run runs q over a snapshot and calls scan for each row of the result. It
 // waits at most QueryTimeout for its project's turn among MaxQueries (ErrBusy), then runs
@@ -129,19 +160,25 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 		}
 	}()
 	for name, text := range q.Texts {
-		number := db.holds.addText(func(properties string) (string, bool) { return text(properties), true })
+		number := db.holds.addText(text)
 		defer db.holds.remove(number)
 		args = append(args, sql.Named(name, number))
 	}
-	holds := func(key string, condition func() func(string) bool) string {
+	number := func(key string, function func() Function) string {
 		number, known := numbers[key]
 		if !known {
-			number = db.holds.add(condition())
+			number = db.holds.addText(function())
 			numbers[key] = number
 		}
-		return holdsSQL(bind(number))
+		return bind(number)
 	}
-	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, q.From, q.To, q.Where, Columns{bind: bind, holds: holds}))
+	columns := Columns{bind: bind, number: number}
+	key := keyOf(s.Segments(q.Project, time.Time{}, time.Time{}))
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, relation{q.From, q.To, q.Where, q.Select, key}, columns))
+	if q.History != nil {
+		segments = s.Segments(q.Project, time.Time{}, q.To)
+		text = strings.ReplaceAll(text, historyPlaceholder, db.events(segments, relation{to: q.To, more: q.History, key: key}, columns))
+	}
 	if err := checkNames(text, args); err != nil {
 		return err
 	}
@@ -228,49 +265,60 @@ const maxConditions = 8
 // bounds are numbers; nothing of a request becomes SQL. The bounds are
 // literals because DuckDB skips row groups by constants only.
 //
-// Files for which the condition reads the same columns are read together: each
+// Files for which the same columns are read are read together: each
 // file has its own set, and those that are not read do not matter. Where there are
 // too many sets, all are read by the columns that every file has.
-func (db *DB) events(segments []segment.Segment, from, to time.Time, where func(Columns) string, columns Columns) string {
-	if len(segments) == 0 {
-		return `(SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at, NULL::BIGINT AS us,
-			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties WHERE false)`
+func (db *DB) events(segments []segment.Segment, r relation, columns Columns) string {
+	more := func() (list string) {
+		if r.more != nil {
+			for _, column := range r.more(columns) {
+				list += ", " + column
+			}
+		}
+		return list
 	}
-	key := "user_key"
-	if slices.ContainsFunc(segments, func(s segment.Segment) bool { return s.RollUp == nil }) {
-		key = "user_id AS user_key" // those of older workers have no keys
+	if len(segments) == 0 {
+		return `(SELECT event_id, occurred_at, 0::BIGINT AS us, user_id, user_key, event_type, properties` + more() + `
+			FROM (SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at,
+			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties) WHERE false)`
 	}
 	bounds := "project_id = $project"
-	if !from.IsZero() {
-		bounds += " AND occurred_at >= " + timestamptzLiteral(from)
+	if !r.from.IsZero() {
+		bounds += " AND occurred_at >= " + timestamptzLiteral(r.from)
 	}
-	if !to.IsZero() {
-		bounds += " AND occurred_at < " + timestamptzLiteral(to.Add(time.Microsecond-1)) // rounded up
+	if !r.to.IsZero() {
+		bounds += " AND occurred_at < " + timestamptzLiteral(r.to.Add(time.Microsecond-1)) // rounded up
 	}
-	var conditions []string
-	files := map[string][]segment.Segment{} // by condition
+	// part is how files are read.
+	type part struct{ more, condition string }
+	partOf := func() part {
+		p := part{more(), bounds}
+		if r.where != nil {
+			p.condition += " AND (" + r.where(columns) + ")"
+		}
+		return p
+	}
+	var parts []part
+	files := map[part][]segment.Segment{}
 	for _, s := range segments {
-		condition := bounds
-		if where != nil {
-			columns.shredded = s.Shredded
-			condition += " AND (" + where(columns) + ")"
+		columns.shredded = s.Shredded
+		p := partOf()
+		if files[p] == nil {
+			parts = append(parts, p)
 		}
-		if files[condition] == nil {
-			conditions = append(conditions, condition)
-		}
-		files[condition] = append(files[condition], s)
+		files[p] = append(files[p], s)
 	}
-	if len(conditions) > maxConditions {
+	if len(parts) > maxConditions {
 		columns.shredded = nil
-		all := bounds + " AND (" + where(columns) + ")"
-		conditions, files = []string{all}, map[string][]segment.Segment{all: segments}
+		all := partOf()
+		parts, files = []part{all}, map[part][]segment.Segment{all: segments}
 	}
-	var parts []string
-	for _, condition := range conditions {
-		parts = append(parts, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+key+", event_type, properties FROM "+
-			readParquet(db.dir, files[condition])+" WHERE "+condition)
+	var reads []string
+	for _, p := range parts {
+		reads = append(reads, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+r.key+", event_type, properties"+p.more+" FROM "+
+			readParquet(db.dir, files[p])+" WHERE "+p.condition)
 	}
-	return "(" + strings.Join(parts, " UNION ALL ") + ")"
+	return "(" + strings.Join(reads, " UNION ALL ") + ")"
 }
 
 // namePattern also matches quoted identifiers, which are no names of values: a

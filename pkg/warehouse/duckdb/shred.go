@@ -195,7 +195,7 @@ func pointer(key string) string {
 type Columns struct {
 	shredded []string
 	bind     func(value any) string
-	holds    func(key string, condition func() func(string) bool) string
+	number   func(key string, function func() Function) string
 }
 
 // Shredded returns the column that has a property, and its kind; ok is false when
@@ -213,7 +213,16 @@ func (c Columns) Shredded(key string) (column, kind string, ok bool) {
 // evaluates, in several goroutines at a time. One that is made under a key is used
 // wherever the query has that key.
 func (c Columns) Holds(key string, condition func() func(properties string) bool) string {
-	return c.holds(key, condition)
+	return holdsSQL(c.number(key, func() Function {
+		holds := condition()
+		return func(properties string) (string, bool) { return "", holds(properties) }
+	}))
+}
+
+// TextOf is an expression for the result of a function in Go, as Holds is for a
+// condition.
+func (c Columns) TextOf(expression, key string, function func() Function) string {
+	return TextOf(expression, c.number(key, function))
 }
 
 // Bind returns a placeholder for a value.

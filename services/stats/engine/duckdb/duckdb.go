@@ -7,11 +7,6 @@
 package duckdb
 
 import (
-	"context"
-	"database/sql"
-	"math"
-	"time"
-
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/services/stats/engine"
@@ -23,6 +18,7 @@ type Engine struct {
 	db       *duckdb.DB
 	snapshot *manifest.Snapshot
 	project  int64
+	codes    codes
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -34,15 +30,3 @@ func New(db *duckdb.DB, snapshot *manifest.Snapshot, project int64) *Engine {
 
 // Name returns "raw".
 func (*Engine) Name() string { return "raw" }
-
-// run runs a statement and calls scan for each row.
-func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
-	q := duckdb.Query{Project: e.project, SQL: st.text, Args: st.args, Where: st.where, Texts: st.texts}
-	if st.period.From != math.MinInt64 {
-		q.From = time.UnixMicro(st.period.From).UTC()
-	}
-	if st.period.To != math.MaxInt64 {
-		q.To = time.UnixMicro(st.period.To).UTC()
-	}
-	return e.db.Run(ctx, e.snapshot, q, scan)
-}

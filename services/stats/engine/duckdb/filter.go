@@ -14,9 +14,10 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-// whereSQL is the condition that a filter sets; where it is NULL, it does not hold.
-// Columns are compared in SQL. What only the JSON of properties tells is left to
-// package syntax: DuckDB's JSON functions read numbers as float64 and rewrite them.
+// whereSQL is the condition that a filter on what events have themselves sets; where it
+// is NULL, it does not hold. Columns are compared in SQL. What only the JSON of
+// properties tells is left to package syntax: DuckDB's JSON functions read numbers as
+// float64 and rewrite them.
 func whereSQL(s engine.Scope, columns duckdb.Columns) string {
 	w := where{s.Zone, columns, new(int)}
 	return w.filter(s.Filter)
@@ -31,44 +32,70 @@ type where struct {
 
 func (w where) filter(f syntax.Filter) string {
 	switch f.Form {
-	case syntax.All:
-		return w.all(f.Of)
 	case syntax.Holds:
-		return w.all([]syntax.Filter{f})
+		if condition, ok := w.column(f.Condition); ok {
+			return "(" + condition + ")"
+		}
+		return w.json(f)
 	case syntax.Not:
-		return "(" + w.filter(f.Of[0]) + ") IS NOT TRUE"
+		if w.inJSON(f.Of[0]) {
+			return w.json(f)
+		}
+		return "(" + w.filter(f.Of[0]) + " IS NOT TRUE)"
+	case syntax.Any:
+		return w.join(f, "false", " OR ")
+	default:
+		return w.join(f, "true", " AND ")
 	}
-	parts := []string{"false"}
-	for _, one := range f.Of {
-		parts = append(parts, w.filter(one))
-	}
-	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
-// all is the condition that all filters hold. What is in JSON alone is looked up
-// together.
-func (w where) all(filters []syntax.Filter) string {
-	parts := []string{"true"}
-	var rest []syntax.Filter
-	for _, f := range filters {
-		if f.Form != syntax.Holds {
-			parts = append(parts, w.filter(f))
-			continue
-		}
-		if condition, ok := w.column(f.Condition); ok {
-			parts = append(parts, condition)
+// join joins the filters of one. What is in JSON alone is looked up together.
+func (w where) join(f syntax.Filter, none, operator string) string {
+	parts := []string{none}
+	rest := syntax.Filter{Form: f.Form}
+	for _, one := range f.Of {
+		if w.inJSON(one) {
+			rest.Of = append(rest.Of, one)
 		} else {
-			rest = append(rest, f)
+			parts = append(parts, w.filter(one))
 		}
 	}
-	if len(rest) > 0 {
-		key := ""
-		for _, f := range rest {
-			key += strconv.Quote(f.Condition.Text)
-		}
-		parts = append(parts, w.columns.Holds(key, func() func(string) bool { return syntax.OfProperties(syntax.And(rest...), w.zone) }))
+	if len(rest.Of) > 0 {
+		parts = append(parts, w.json(rest))
 	}
-	return "(" + strings.Join(parts, " AND ") + ")"
+	return "(" + strings.Join(parts, operator) + ")"
+}
+
+// inJSON says whether a filter is on nothing but properties that have no column.
+func (w where) inJSON(f syntax.Filter) bool {
+	if f.Form == syntax.Holds {
+		return f.Condition.Field.Source == syntax.Property && !w.hasColumn(f.Condition)
+	}
+	return len(f.Of) > 0 && !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !w.inJSON(one) })
+}
+
+// json is the condition that a filter on properties holds, which Go evaluates.
+func (w where) json(f syntax.Filter) string {
+	return w.columns.Holds(keyOf(f), func() func(string) bool { return syntax.OfProperties(f, w.zone) })
+}
+
+// keyOf tells filters apart.
+func keyOf(f syntax.Filter) string {
+	c := f.Condition
+	key := fmt.Sprintf("(%s %s %q %s %q", f.Form, c.Field.Source, c.Field.Keys, c.Op, c.Values)
+	for _, one := range f.Of {
+		key += keyOf(one)
+	}
+	return key + ")"
+}
+
+// hasColumn says whether a condition on a property is on a column that tells.
+func (w where) hasColumn(f syntax.Condition) bool {
+	if len(f.Field.Keys) > 1 || !compared(f.Op) {
+		return false // inside a property
+	}
+	_, kind, ok := w.columns.Shredded(f.Field.Keys[0])
+	return ok && (kind != duckdb.Number || f.Op != "~") // their text is in JSON
 }
 
 // column is a condition on what has a column of its own, with the result of
@@ -78,18 +105,12 @@ func (w where) column(f syntax.Condition) (condition string, ok bool) {
 	if f.Field.Source != syntax.Property {
 		return c.text(), true
 	}
-	switch f.Op {
-	case syntax.Matches, syntax.Has, syntax.Since, syntax.Before:
+	if !w.hasColumn(f) {
 		return "", false
-	}
-	if len(f.Field.Keys) > 1 {
-		return "", false // inside a property
 	}
 	var kind string
-	c.column, kind, ok = w.columns.Shredded(f.Field.Keys[0])
+	c.column, kind, _ = w.columns.Shredded(f.Field.Keys[0])
 	switch {
-	case !ok:
-		return "", false
 	case f.Op == syntax.Exists:
 		return c.column + " IS NOT NULL", true
 	case f.Op == syntax.Missing:
@@ -98,10 +119,14 @@ func (w where) column(f syntax.Condition) (condition string, ok bool) {
 		return c.text(), true
 	case kind == duckdb.Integer:
 		return c.integer(), true
-	case kind == duckdb.Number && f.Op != "~": // their text is in JSON
+	default:
 		return c.number(), true
 	}
-	return "", false
+}
+
+// compared says whether SQL has an operator.
+func compared(op string) bool {
+	return slices.Contains([]string{"=", "!=", ">", ">=", "<", "<=", "~", syntax.In, syntax.Exists, syntax.Missing}, op)
 }
 
 // comparison is a filter on a column.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -22,7 +23,7 @@ func (e *Engine) Properties(ctx context.Context, p engine.Properties) ([]engine.
 		return nil, nil
 	}
 	st := newStatement(p.Scope, propertiesSQL, period)
-	st.texts = map[string]func(string) string{"shape": shapeOf}
+	st.texts = map[string]duckdb.Function{"shape": shapeOf}
 	counted, events := map[string]engine.Kinds{}, int64(0)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var shape string
@@ -41,7 +42,7 @@ func (e *Engine) Properties(ctx context.Context, p engine.Properties) ([]engine.
 
 // shapeOf writes the properties that an event has: of each the kind of its value, the
 // length of its name, a colon and the name.
-func shapeOf(properties string) string {
+func shapeOf(properties string) (string, bool) {
 	var b []byte
 	for name, value := range property.Members(properties) {
 		b = append(b, '0'+byte(value.Kind()))
@@ -49,7 +50,7 @@ func shapeOf(properties string) string {
 		b = append(b, ':')
 		b = append(b, name...)
 	}
-	return string(b)
+	return string(b), true
 }
 
 // addShape counts n events with a set of properties. Of a key that comes twice in an

@@ -1,42 +1,90 @@
 package duckdb
 
 import (
+	"context"
 	"database/sql"
 	_ "embed"
 	"fmt"
+	"math"
 	"strings"
+	"time"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
 
-//go:embed local.sql
-var localSQL string
+var (
+	//go:embed local.sql
+	localSQL string
+	//go:embed users_history.sql
+	usersHistorySQL string
+)
 
-// statement is SQL with its values, over the events of a period.
+// statement is SQL with its values, over the events of a period. Its text reads them from
+// {{local}}; other markers stand for constants of this package.
 type statement struct {
-	period engine.Period
-	text   string
-	args   []any
-	texts  map[string]func(properties string) string // by the name of their value
-	scope  engine.Scope
+	zone    *calendar.Zone
+	period  engine.Period
+	until   int64 // instant that ends the users' history
+	text    string
+	markers []string
+	args    []any
+	texts   map[string]duckdb.Function // by the name of their value
+	types   []string                   // of the events; empty: all
+	filter  syntax.Filter              // for the events, by what they have themselves
+	holds   string                     // the rest of the filter, in SQL
+	events  columns                    // further ones of {{events}}
+	history columns                    // further ones of {{history}}
+	users   []string                   // values of users' histories, as SQL with a name
+	needed  bool                       // {{history}} is
+	sets    int                        // comparisons that use one
+	err     error                      // of what cannot be asked
 }
 
-// newStatement replaces {{local}} in text by the events of a period. The other
-// markers stand for constants of this package.
+// newStatement makes a statement over the events of a period that a scope has.
 func newStatement(scope engine.Scope, text string, p engine.Period, markers ...string) *statement {
-	st := &statement{period: p, scope: scope}
-	st.with("from_us", p.From)
-	st.with("to_us", p.To)
-	st.with("first_date", p.First.String())
-	st.with("last_date", p.Last.String())
-	local := strings.NewReplacer(
-		"{{offset}}", spanSQL(p.Spans, func(s calendar.Span) int64 { return s.Offset }, st.bind),
-		"{{since}}", spanSQL(p.Spans, func(s calendar.Span) int64 { return s.Start }, st.bind),
-	).Replace(localSQL)
-	st.text = strings.NewReplacer(append(markers, "{{local}}", local)...).Replace(text)
+	st := &statement{zone: scope.Zone, period: p, until: p.To, text: text, markers: markers, texts: map[string]duckdb.Function{}}
+	st.filter, st.holds = st.split(scope.Filter)
 	return st
+}
+
+// sql returns the text in full.
+func (st *statement) sql() string {
+	st.with("from_us", st.period.From)
+	st.with("to_us", st.period.To)
+	st.with("first_date", st.period.First.String())
+	st.with("last_date", st.period.Last.String())
+	users := ""
+	if st.needed {
+		st.with("until_us", st.until)
+		users = strings.ReplaceAll(usersHistorySQL, "{{values}}", strings.Join(st.users, ""))
+	}
+	local := strings.NewReplacer(
+		"{{offset}}", spanSQL(st.period.Spans, func(s calendar.Span) int64 { return s.Offset }, st.bind),
+		"{{since}}", spanSQL(st.period.Spans, func(s calendar.Span) int64 { return s.Start }, st.bind),
+		"{{users}}", users, "{{holds}}", st.holds,
+	).Replace(localSQL)
+	return strings.NewReplacer("{{local}}", local).Replace(strings.NewReplacer(st.markers...).Replace(st.text))
+}
+
+// run runs a statement and calls scan for each row.
+func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
+	if st.err != nil {
+		return st.err
+	}
+	q := duckdb.Query{Project: e.project, SQL: st.sql(), Args: st.args, Where: st.where, Select: st.events.sql, Texts: st.texts}
+	if st.needed {
+		q.History = st.history.sql
+	}
+	if st.period.From != math.MinInt64 {
+		q.From = time.UnixMicro(st.period.From).UTC()
+	}
+	if st.period.To != math.MaxInt64 {
+		q.To = time.UnixMicro(st.period.To).UTC()
+	}
+	return e.db.Run(ctx, e.snapshot, q, scan)
 }
 
 // spanSQL is an expression for a value of the span that the instant us is in.
@@ -54,8 +102,18 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 	return b.String()
 }
 
-// where is the condition of the filter.
-func (st *statement) where(columns duckdb.Columns) string { return whereSQL(st.scope, columns) }
+// where is the condition on what events have themselves.
+func (st *statement) where(columns duckdb.Columns) string {
+	condition := whereSQL(engine.Scope{Zone: st.zone, Filter: st.filter}, columns)
+	if len(st.types) == 0 {
+		return condition
+	}
+	types := make([]string, len(st.types))
+	for i, name := range st.types {
+		types[i] = columns.Bind(name) + "::VARCHAR"
+	}
+	return "event_type IN (" + strings.Join(types, ", ") + ") AND " + condition
+}
 
 // with adds a value under a name of its own.
 func (st *statement) with(name string, value any) *statement {
@@ -68,4 +126,39 @@ func (st *statement) bind(value any) string {
 	name := fmt.Sprintf("v%d", len(st.args))
 	st.with(name, value)
 	return "$" + name
+}
+
+// textOf is the result of a function in Go for an expression.
+func (st *statement) textOf(expression, name string, function duckdb.Function) string {
+	st.texts["fn_"+name] = function
+	return duckdb.TextOf(expression, "$fn_"+name)
+}
+
+// columns are expressions that depend on how files store properties.
+type columns struct {
+	names map[string]string // by key
+	all   []func(duckdb.Columns) string
+}
+
+// add has an expression, of VARCHAR, selected under a name that begins with prefix, once
+// for each key.
+func (c *columns) add(prefix, key string, expression func(duckdb.Columns) string) (name string) {
+	if name = c.names[key]; name != "" {
+		return name
+	}
+	name = fmt.Sprintf("%s%d", prefix, len(c.all))
+	if c.names == nil {
+		c.names = map[string]string{}
+	}
+	c.names[key] = name
+	c.all = append(c.all, func(files duckdb.Columns) string { return expression(files) + " AS " + name })
+	return name
+}
+
+func (c *columns) sql(files duckdb.Columns) []string {
+	list := make([]string, len(c.all))
+	for i, expression := range c.all {
+		list[i] = expression(files)
+	}
+	return list
 }

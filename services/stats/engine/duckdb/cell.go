@@ -1,0 +1,108 @@
+package duckdb
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/services/stats/engine"
+)
+
+// cell is one that is being read.
+type cell struct{ engine.Cell }
+
+// end returns the cell with its numbers ascending.
+func (c *cell) end() engine.Cell {
+	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
+	return c.Cell
+}
+
+// numberBytes is what a number takes, with its digits.
+const numberBytes = 64
+
+// addNumbers adds numbers as string_agg wrote them, or none.
+func (c *cell) addNumbers(values any, budget *engine.Budget) error {
+	text, _ := values.(string)
+	if text == "" {
+		return nil
+	}
+	before := len(c.Numbers)
+	err := parseNumbers(text, func(n decimal.Decimal, events int64) error {
+		c.Numbers = append(c.Numbers, engine.Number{Value: n, Events: events})
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return budget.Spend((len(c.Numbers) - before) * numberBytes)
+}
+
+// addUsers adds the keys or values of a list to the cell's set.
+func (c *cell) addUsers(values any, codes *dictionary, budget *engine.Budget) error {
+	list, _ := values.([]any)
+	if c.Set == nil {
+		c.Set = roaring.New()
+	}
+	before := c.Set.GetSizeInBytes()
+	for _, v := range list {
+		switch v := v.(type) {
+		case int32:
+			c.Set.Add(uint32(v))
+		case string:
+			code, err := codes.code(v)
+			if err != nil {
+				return err
+			}
+			c.Set.Add(code)
+		default:
+			return fmt.Errorf("reading a set of users: a %T", v)
+		}
+	}
+	return budget.Spend(int(c.Set.GetSizeInBytes() - before))
+}
+
+// codes are the dictionaries of what is counted in sets, other than users by their keys.
+type codes struct {
+	mu  sync.Mutex
+	all map[string]*dictionary
+}
+
+func (c *codes) of(counted string) *dictionary {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all == nil {
+		c.all = map[string]*dictionary{}
+	}
+	if c.all[counted] == nil {
+		c.all[counted] = &dictionary{codes: map[string]uint32{}}
+	}
+	return c.all[counted]
+}
+
+// dictionary numbers texts.
+type dictionary struct {
+	mu    sync.Mutex
+	codes map[string]uint32
+	bytes int
+}
+
+func (d *dictionary) code(text string) (uint32, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	code, ok := d.codes[text]
+	if ok {
+		return code, nil
+	}
+	if d.bytes += entryBytes + len(text); d.bytes > engine.MaxBytes {
+		return 0, engine.ErrTooLarge
+	}
+	code = uint32(len(d.codes))
+	d.codes[text] = code
+	return code, nil
+}
+
+// entryBytes is what a text takes in a dictionary beside itself.
+const entryBytes = 48

@@ -1,0 +1,187 @@
+package duckdb
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
+)
+
+// fieldText is SQL for the text of a field at an event of {{local}}, NULL where there is
+// no value.
+func (st *statement) fieldText(f syntax.Field) string {
+	switch f.Source {
+	case syntax.EventType, syntax.UserID:
+		return string(f.Source)
+	case syntax.Property:
+		return st.events.add("e", fmt.Sprintf("text %q", f.Keys), func(c duckdb.Columns) string { return propertyText(c, f.Keys) })
+	case syntax.Hour, syntax.Weekday:
+		return clockSQL[f.Source] + "::VARCHAR"
+	case syntax.UserProperty, syntax.FirstProperty:
+		return st.textOf(st.userValue(f), "text", textOfJSON)
+	case syntax.FirstSeen, syntax.LastSeen:
+		st.needed = true
+		return st.textOf(string(f.Source)+"::VARCHAR", "instant", textOfInstant)
+	}
+	st.err = engine.ErrUnsupported
+	return "NULL"
+}
+
+// fieldNumber is SQL for the JSON number that a field has at an event, in canonical form.
+func (st *statement) fieldNumber(f syntax.Field) string {
+	switch f.Source {
+	case syntax.Property:
+		return st.events.add("e", fmt.Sprintf("number %q", f.Keys), func(c duckdb.Columns) string { return propertyNumber(c, f.Keys) })
+	case syntax.Hour, syntax.Weekday:
+		return clockSQL[f.Source] + "::VARCHAR"
+	case syntax.UserProperty, syntax.FirstProperty:
+		return st.textOf(st.userValue(f), "number", numberOfJSON)
+	}
+	return "NULL::VARCHAR"
+}
+
+// clockSQL is what a clock shows at an event of {{local}}.
+var clockSQL = map[syntax.Source]string{syntax.Hour: "hour(clock)", syntax.Weekday: "isodow(clock)"}
+
+// inOrder is the order of a user's events.
+const inOrder = "(us, event_type, event_id)"
+
+// userValue is the column with the JSON of a user's property.
+func (st *statement) userValue(f syntax.Field) string {
+	st.needed = true
+	column := st.history.add("h", fmt.Sprintf("%q", f.Keys), func(c duckdb.Columns) string { return propertyJSON(c, f.Keys) })
+	function, name := "arg_max", "last_"+column
+	if f.Source == syntax.FirstProperty {
+		function, name = "arg_min", "first_"+column
+	}
+	value := fmt.Sprintf(", %s(%s, %s) FILTER (%s IS NOT NULL) AS %s", function, column, inOrder, column, name)
+	for _, known := range st.users {
+		if known == value {
+			return name
+		}
+	}
+	st.users = append(st.users, value)
+	return name
+}
+
+func shredded(c duckdb.Columns, keys []string) (column, kind string) {
+	if len(keys) == 1 {
+		column, kind, _ = c.Shredded(keys[0])
+	}
+	return column, kind
+}
+
+func propertyText(c duckdb.Columns, keys []string) string {
+	switch column, kind := shredded(c, keys); kind {
+	case duckdb.Text:
+		return column
+	case duckdb.Integer:
+		return column + "::VARCHAR"
+	case duckdb.Number:
+		return doubleText(c, column)
+	}
+	return c.TextOf("properties", fmt.Sprintf("text %q", keys), func() duckdb.Function {
+		return func(properties string) (string, bool) { return textOf(property.Find(properties, keys)) }
+	})
+}
+
+func propertyNumber(c duckdb.Columns, keys []string) string {
+	switch column, kind := shredded(c, keys); kind {
+	case duckdb.Text:
+		return "NULL::VARCHAR"
+	case duckdb.Integer:
+		return column + "::VARCHAR"
+	case duckdb.Number:
+		return doubleText(c, column)
+	}
+	return c.TextOf("properties", fmt.Sprintf("number %q", keys), func() duckdb.Function {
+		return func(properties string) (string, bool) { return numberOf(property.Find(properties, keys)) }
+	})
+}
+
+func propertyJSON(c duckdb.Columns, keys []string) string {
+	switch column, kind := shredded(c, keys); kind {
+	case duckdb.Text:
+		return "CASE WHEN " + column + " IS NOT NULL THEN to_json(" + column + ")::VARCHAR END"
+	case duckdb.Integer, duckdb.Number:
+		return column + "::VARCHAR"
+	}
+	return c.TextOf("properties", fmt.Sprintf("json %q", keys), func() duckdb.Function {
+		return func(properties string) (string, bool) {
+			v := property.Find(properties, keys)
+			return v.JSON(), !v.Missing()
+		}
+	})
+}
+
+// doubleText is the canonical text of a column of numbers. DuckDB writes their shortest
+// decimals, too, whole ones with a zero behind the point, and large and small ones with an
+// exponent: these are left to Go.
+func doubleText(c duckdb.Columns, column string) string {
+	return fmt.Sprintf("CASE WHEN abs(%[1]s) < 1e15 AND %[1]s = trunc(%[1]s) THEN %[1]s::BIGINT::VARCHAR "+
+		"WHEN abs(%[1]s) BETWEEN 1e-3 AND 1e15 THEN %[1]s::VARCHAR ELSE %[2]s END",
+		column, c.TextOf(column+"::VARCHAR", "number", func() duckdb.Function { return numberOfJSON }))
+}
+
+func textOf(v property.Value) (string, bool) {
+	if v.Missing() {
+		return "", false
+	}
+	return v.Text(), true
+}
+
+func numberOf(v property.Value) (string, bool) {
+	if !v.IsNumber() {
+		return "", false
+	}
+	return v.Text(), true
+}
+
+// valueOf is a value by its JSON, which may be empty.
+func valueOf(json string) property.Value { return property.Find(json, nil) }
+
+func textOfJSON(json string) (string, bool)   { return textOf(valueOf(json)) }
+func numberOfJSON(json string) (string, bool) { return numberOf(valueOf(json)) }
+
+// textOfInstant writes microseconds since 1970 as RFC 3339 in UTC.
+func textOfInstant(text string) (string, bool) {
+	us, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return "", false
+	}
+	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.999999Z07:00"), true
+}
+
+// breakdownText is SQL for the value that a breakdown sorts an event by.
+func (st *statement) breakdownText(b syntax.Breakdown) string {
+	if len(b.Bins) == 0 {
+		return st.fieldText(b.Field)
+	}
+	name := "bin"
+	for _, edge := range b.Bins {
+		name += fmt.Sprintf("_%x", edge.String())
+	}
+	return st.textOf(st.fieldNumber(b.Field), name, func(text string) (string, bool) {
+		n, ok := decimal.Parse(text)
+		return binOf(n, b.Bins), ok
+	})
+}
+
+// binOf is the bin of a number.
+func binOf(n decimal.Decimal, edges []decimal.Decimal) string {
+	for i, edge := range edges {
+		switch {
+		case decimal.Compare(n, edge) >= 0:
+		case i == 0:
+			return "<" + edge.String()
+		default:
+			return "[" + edges[i-1].String() + "," + edge.String() + ")"
+		}
+	}
+	return ">=" + edges[len(edges)-1].String()
+}

@@ -1,0 +1,103 @@
+package duckdb
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
+)
+
+// split cuts a filter into one on what events have themselves, which files are read by,
+// and the SQL of the rest, on {{local}}.
+func (st *statement) split(f syntax.Filter) (own syntax.Filter, rest string) {
+	if st.isOwn(f) {
+		return f, "true"
+	}
+	if f.Form != syntax.All {
+		return syntax.Filter{}, st.restSQL(f)
+	}
+	parts := []string{"true"}
+	for _, one := range f.Of {
+		if st.isOwn(one) {
+			own.Of = append(own.Of, one)
+		} else {
+			parts = append(parts, st.restSQL(one))
+		}
+	}
+	return own, strings.Join(parts, " AND ")
+}
+
+// isOwn says whether a filter is on what events have themselves, in a form that files are
+// read by.
+func (st *statement) isOwn(f syntax.Filter) bool {
+	if f.Form != syntax.Holds {
+		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !st.isOwn(one) })
+	}
+	switch f.Condition.Field.Source {
+	case syntax.Property:
+		return true
+	case syntax.EventType, syntax.UserID:
+		return compared(f.Condition.Op)
+	}
+	return false
+}
+
+// restSQL is the SQL of a filter of which something is not on events themselves.
+func (st *statement) restSQL(f syntax.Filter) string {
+	if st.isOwn(f) {
+		return st.events.add("e", "holds "+keyOf(f), func(c duckdb.Columns) string {
+			return "CASE WHEN " + whereSQL(engine.Scope{Zone: st.zone, Filter: f}, c) + " THEN '' END"
+		}) + " IS NOT NULL"
+	}
+	switch f.Form {
+	case syntax.Holds:
+		return st.conditionSQL(f)
+	case syntax.Not:
+		return "(" + st.restSQL(f.Of[0]) + " IS NOT TRUE)"
+	}
+	none, operator := "true", " AND "
+	if f.Form == syntax.Any {
+		none, operator = "false", " OR "
+	}
+	parts := []string{none}
+	for _, one := range f.Of {
+		parts = append(parts, "("+st.restSQL(one)+")")
+	}
+	return "(" + strings.Join(parts, operator) + ")"
+}
+
+// conditionSQL is a condition on a user's history, or on the clock.
+func (st *statement) conditionSQL(f syntax.Filter) string {
+	test, source := f.Condition.Test(st.zone), f.Condition.Field.Source
+	name := fmt.Sprintf("holds_%x", keyOf(f))
+	holds := func(condition func(string) bool) duckdb.Function {
+		return func(text string) (string, bool) { return "", condition(text) }
+	}
+	switch source {
+	case syntax.Hour, syntax.Weekday:
+		c := comparison{column: clockSQL[source], Test: test, bind: st.bind, sets: &st.sets}
+		switch {
+		case f.Condition.Op == syntax.Exists, f.Condition.Op == syntax.Missing:
+			return c.text()
+		case compared(f.Condition.Op):
+			return c.integer()
+		}
+		return st.textOf(clockSQL[source]+"::VARCHAR", name, holds(test.HoldsText)) + " IS NOT NULL"
+	case syntax.EventType, syntax.UserID:
+		return st.textOf(string(source), name, holds(test.HoldsText)) + " IS NOT NULL"
+	case syntax.FirstSeen, syntax.LastSeen:
+		st.needed = true
+		return st.textOf(string(source)+"::VARCHAR", name, holds(func(text string) bool {
+			us, err := strconv.ParseInt(text, 10, 64)
+			return err == nil && test.HoldsInstant(us)
+		})) + " IS NOT NULL"
+	case syntax.UserProperty, syntax.FirstProperty:
+		return st.textOf(st.userValue(f.Condition.Field), name, holds(func(json string) bool { return test.Holds(valueOf(json)) })) + " IS NOT NULL"
+	}
+	st.err = engine.ErrUnsupported
+	return "false"
+}

@@ -1,0 +1,206 @@
+package question_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/measure"
+)
+
+// found is what there is in a bucket and group, counted in Go.
+type found struct {
+	events  int64
+	users   map[string]int
+	numbers map[string]int64
+}
+
+// Tallies of events, some of them in columns and some in JSON, are those that Go counts.
+func TestTally(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	w := newWorld(t)
+	zone, err := calendar.Load("Europe/Kyiv")
+	require.NoError(t, err)
+	start := time.Date(2025, 10, 24, 0, 0, 0, 0, time.UTC).UnixMicro() // clocks go back on the 26th
+	make1 := func(n int, values []string) (events []event.Event) {
+		for range n {
+			p := fmt.Sprintf(`{"price": %s}`, pick(g, values))
+			if g.IntN(4) > 0 {
+				p = fmt.Sprintf(`{"country": %q, "price": %s}`, pick(g, []string{"UA", "PL", "", "Ünï'"}), pick(g, values))
+			}
+			events = append(events, event.Event{ID: uuid.New(), OccurredAt: start + g.Int64N(5*86400)*1e6, UserID: fmt.Sprint(g.IntN(20)), Type: pick(g, []string{"a", "b"}), Properties: p})
+		}
+		return events
+	}
+	w.add(t, 1, make1(300, []string{"1", "2", "-3"}))
+	w.add(t, 1, make1(300, []string{"1.5", "2.0", "1e21", "1e-7", "0.001"}))
+	w.builder.ShredFrom = 1 << 40
+	w.add(t, 1, make1(300, []string{"1", "1.50", `"1"`, "null", "9007199254740993"}))
+	e := w.data(t, 1, time.Time{}).raw()
+
+	price := syntax.Field{Source: syntax.Property, Keys: []string{"price"}}
+	country := syntax.Field{Source: syntax.Property, Keys: []string{"country"}}
+	groups := []engine.Group{{{Value: "UA"}, {Value: "1"}}, {{Missing: true}, {Value: "1.5"}}, {{Value: "Ünï'"}, {Value: "1000000000000000000000"}}, {{Value: ""}, {Value: "null"}}}
+	holds := syntax.Filter{Form: syntax.Any, Of: []syntax.Filter{
+		{Form: syntax.Not, Of: []syntax.Filter{{Form: syntax.Holds, Condition: syntax.Condition{Field: country, Op: "=", Values: []string{"PL"}}}}},
+		{Form: syntax.Holds, Condition: syntax.Condition{Field: syntax.Field{Source: syntax.UserProperty, Keys: []string{"price"}}, Op: ">=", Values: []string{"1.5"}}},
+	}}
+	from, to := calendar.Date(20386), calendar.Date(20388) // 25th to 27th
+	last := map[string]property.Value{}
+	inOrder := slices.Clone(w.events[1])
+	slices.SortFunc(inOrder, func(a, b event.Event) int {
+		return strings.Compare(fmt.Sprintf("%020d%s%s", a.OccurredAt, a.Type, a.ID), fmt.Sprintf("%020d%s%s", b.OccurredAt, b.Type, b.ID))
+	})
+	for _, e := range inOrder {
+		if zone.Date(e.OccurredAt) <= to {
+			last[e.UserID] = property.Find(e.Properties, price.Keys)
+		}
+	}
+	atLeast := syntax.Condition{Op: ">=", Field: price, Values: []string{"1.5"}}.Test(zone)
+	for _, first := range []bool{false, true} {
+		for _, before := range []bool{false, true} {
+			for _, unit := range []calendar.Unit{engine.Whole, calendar.Hour, calendar.Day, calendar.SundayWeek} {
+				want := map[[2]int64]*found{}
+				seen := map[string]bool{}
+				for _, e := range inOrder {
+					at, c := property.Find(e.Properties, price.Keys), property.Find(e.Properties, country.Keys)
+					if e.Type != "a" || c.Text() == "PL" && !atLeast.Holds(last[e.UserID]) || first && seen[e.UserID] {
+						continue
+					}
+					seen[e.UserID] = true
+					day := zone.Date(e.OccurredAt)
+					bucket := int64(unit.Floor(day))
+					switch {
+					case day > to, day < from && !before:
+						continue
+					case day < from:
+						bucket = engine.BeforeRange
+					case unit == engine.Whole:
+						bucket = 0
+					case unit.OfInstants():
+						bucket = zone.BeginOf(unit, e.OccurredAt)
+					}
+					group := slices.IndexFunc(groups, func(g engine.Group) bool {
+						return g[0] == engine.Text{Value: c.Text(), Missing: c.Missing()} && g[1].Value == at.Text()
+					})
+					key := [2]int64{bucket, int64(group)}
+					if want[key] == nil {
+						want[key] = &found{users: map[string]int{}, numbers: map[string]int64{}}
+					}
+					f := want[key]
+					f.events++
+					f.users[e.UserID]++
+					if at.IsNumber() {
+						f.numbers[at.Text()]++
+					}
+				}
+				for _, part := range []engine.Part{engine.OnlyEvents, engine.CountUsers, engine.UserSets, engine.Numbers} {
+					q := engine.Tally{
+						Scope: engine.Scope{Zone: zone, Filter: holds}, Range: engine.Range{From: from, To: to},
+						Series: engine.Series{Types: []string{"a"}, First: first}, Interval: unit, Before: before,
+						Breakdown: []syntax.Breakdown{{Field: country}, {Field: price}}, Groups: groups, Part: part,
+					}
+					if part == engine.Numbers {
+						q.Field = price
+					}
+					cells, err := e.Tally(t.Context(), q)
+					require.NoError(t, err)
+					require.Len(t, cells, len(want), "%v %v %v %v", first, before, unit, part)
+					for i, c := range cells {
+						f := want[[2]int64{c.Bucket, int64(c.Group)}]
+						require.NotNil(t, f)
+						require.Equal(t, f.events, c.Events)
+						if part == engine.CountUsers || part == engine.UserSets {
+							require.EqualValues(t, len(f.users), c.Users)
+						}
+						for user := range f.users {
+							require.True(t, part != engine.UserSets || c.Set.Contains(w.keys[user]))
+						}
+						if part == engine.Numbers {
+							require.Len(t, c.Numbers, len(f.numbers))
+							require.True(t, slices.IsSortedFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) }))
+						}
+						for _, n := range c.Numbers {
+							require.Equal(t, f.numbers[n.Value.String()], n.Events, n.Value.String())
+						}
+						if i > 0 {
+							p := cells[i-1]
+							require.True(t, p.Bucket < c.Bucket || p.Bucket == c.Bucket && (c.Group == engine.Rest || p.Group != engine.Rest && p.Group < c.Group))
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// A rank is in the order of the first series' measure over all groups, then of values.
+func TestRank(t *testing.T) {
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	w := newWorld(t)
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	start := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	var events []event.Event
+	for range 400 {
+		events = append(events, event.Event{
+			ID: uuid.New(), OccurredAt: start + g.Int64N(86400)*1e6, UserID: fmt.Sprint(g.IntN(9)), Type: pick(g, []string{"a", "a", "b"}),
+			Properties: fmt.Sprintf(`{"k": %s, "n": %s}`, pick(g, []string{"1", "1.0", `"x"`, `"y"`, "null", "[1]", "7e3", "2.5"}), pick(g, []string{"1", "-2", "0.1", `"t"`})),
+		})
+	}
+	w.add(t, 1, events)
+	e := w.data(t, 1, time.Time{}).raw()
+	key := syntax.Field{Source: syntax.Property, Keys: []string{"k"}}
+	number := syntax.Field{Source: syntax.Property, Keys: []string{"n"}}
+	for _, name := range []string{syntax.Users, syntax.Events, syntax.PerUser, syntax.Sum, syntax.Avg, syntax.Min, syntax.Median, syntax.Distinct} {
+		m := syntax.Measure{Name: name}
+		if name != syntax.Users && name != syntax.Events && name != syntax.PerUser {
+			m.Field = number
+		}
+		scope, days := engine.Scope{Zone: zone}, engine.Range{From: 20301, To: 20301}
+		rare := syntax.Filter{Form: syntax.Holds, Condition: syntax.Condition{Field: key, Op: syntax.In, Values: []string{"x", "1"}}}
+		series := []engine.Series{{Types: []string{"a"}, Filter: rare}, {}}
+		type one struct {
+			text  string
+			value measure.Value
+		}
+		var want []one
+		for _, text := range []string{"1", "2.5", "7000", "[1]", "null", "x", "y"} {
+			group := syntax.Filter{Form: syntax.Holds, Condition: syntax.Condition{Field: key, Op: "=", Values: []string{text}}}
+			cells, err := e.Tally(t.Context(), engine.Tally{Scope: engine.Scope{Zone: zone, Filter: group}, Range: days, Series: series[0], Interval: engine.Whole, Part: measure.Part(m, false), Field: m.Field})
+			require.NoError(t, err)
+			value := measure.Nothing(m)
+			if len(cells) > 0 {
+				value = measure.Of(m, cells[0])
+			}
+			want = append(want, one{text, value})
+		}
+		slices.SortStableFunc(want, func(a, b one) int {
+			if a.value.Null || b.value.Null {
+				return map[bool]int{true: 1}[a.value.Null] - map[bool]int{true: 1}[b.value.Null]
+			}
+			return cmp.Compare(b.value.Number, a.value.Number)
+		})
+		for top := range 9 {
+			ranked, err := e.Rank(t.Context(), engine.Rank{Scope: scope, Range: days, Series: series, Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top})
+			require.NoError(t, err)
+			require.Equal(t, top < len(want), ranked.More)
+			for i, group := range ranked.Groups {
+				require.Equal(t, engine.Group{{Value: want[i].text}}, group, "%s %d %v", name, top, want)
+			}
+			require.Len(t, ranked.Groups, min(top, len(want)))
+		}
+	}
+}
