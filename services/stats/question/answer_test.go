@@ -77,6 +77,7 @@ func TestQuestions(t *testing.T) {
 	require.Greater(t, w.marked[false], 100)
 	require.Greater(t, w.answers["rollup"], 50)
 	require.Greater(t, w.answers["raw"], 50)
+	require.Greater(t, w.answers["rollup of new questions"], 50)
 }
 
 // comparison asks the same of the engines and of the oracle.
@@ -145,9 +146,15 @@ func (c *comparison) all(t *testing.T) {
 	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(c.model, c.loc, limit)))
 	c.properties(t, about, scope, days)
 	c.one(t)
+	c.asked(t, about, scope, days)
 	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {
 		c.retention(t, about, scope, days, unit)
 	}
+	c.model, scope.Segment = nil, nil // of all events roll-ups know the most
+	for _, e := range c.whole {
+		c.model = append(c.model, naive(e))
+	}
+	c.asked(t, "all events "+first+"…"+last, scope, days)
 }
 
 // scope makes random filters, also for the oracle.

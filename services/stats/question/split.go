@@ -2,7 +2,6 @@ package question
 
 import (
 	"context"
-	"strings"
 
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
@@ -26,14 +25,9 @@ func (s Split) columns() []Column {
 	}
 	var columns []Column
 	for _, b := range s.Breakdown {
-		columns = append(columns, Column{Name: fieldName(b.Field), Nullable: true, Doc: "Value of the field"})
+		columns = append(columns, Column{Name: b.Field.String(), Nullable: true, Doc: "Value of the field"})
 	}
 	return append(columns, groupColumn)
-}
-
-// fieldName is a field as a question writes it.
-func fieldName(f syntax.Field) string {
-	return strings.Join(append([]string{string(f.Source)}, f.Keys...), ".")
 }
 
 // groups are the groups of an answer, in their order: values, other, all.

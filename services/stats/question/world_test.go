@@ -150,6 +150,10 @@ func cells(table *question.Table) [][]any {
 	for r := range table.Len() {
 		var row []any
 		for i, c := range table.Columns {
+			if c.Kind != question.JSON && table.Null(i, r) {
+				row = append(row, nil)
+				continue
+			}
 			switch c.Kind {
 			case question.Integer:
 				row = append(row, int(table.Integer(i, r)))

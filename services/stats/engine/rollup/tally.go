@@ -63,11 +63,11 @@ func seriesTypes(scope engine.Scope, s engine.Series) (match func(string) bool, 
 	if s.Unit.Source != "" && s.Unit.Source != syntax.UserID {
 		return nil, engine.ErrUnsupported
 	}
-	match, err = typesOf(syntax.And(scope.Filter, s.Filter), scope.Zone)
+	filtered, err := typesOf(syntax.And(scope.Filter, s.Filter), scope.Zone)
 	if err != nil || len(s.Types) == 0 {
-		return match, err
+		return filtered, err
 	}
-	return func(t string) bool { return slices.Contains(s.Types, t) && (match == nil || match(t)) }, nil
+	return func(t string) bool { return slices.Contains(s.Types, t) && (filtered == nil || filtered(t)) }, nil
 }
 
 // before is the bucket of all that lies before a range. Where clocks go back over

@@ -1,0 +1,89 @@
+package question
+
+import (
+	"context"
+	"time"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+)
+
+// Lifecycle asks in each bucket for the users who are new, come back or stay away.
+type Lifecycle struct {
+	Days
+	Interval
+	Series syntax.Series `json:"series"` // whose events make users active
+	Unit   syntax.Field  `json:"unit"`
+	Scope
+}
+
+// Columns returns those of a row for each bucket and status.
+func (Lifecycle) Columns() []Column {
+	return []Column{
+		{Name: "bucket", Format: "date", Doc: "First day of the bucket"},
+		{Name: "status", Doc: "new: active, never before; returning: active, and in the bucket before; resurrecting: active, not in the bucket before, but earlier; dormant: active in the bucket before, not in this one"},
+		{Name: "users", Kind: Integer, Doc: "Users with the status"},
+		incomplete,
+	}
+}
+
+// whole are the days of all buckets, which the range does not cut.
+func (q Lifecycle) whole() Days {
+	unit := q.unit()
+	return Days{unit.Floor(q.From), unit.Add(unit.Floor(q.To), 1) - 1}
+}
+
+// ClockKey names the bucket that is incomplete.
+func (q Lifecycle) ClockKey(now, completeUntil time.Time) string {
+	return clockKey(q.whole(), q.Scope, q.unit(), now, completeUntil)
+}
+
+// Answer returns four rows for each bucket.
+func (q Lifecycle) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
+	buckets := bucketsOf(q.whole(), q.Scope, q.unit(), src)
+	p := periodOf(buckets, 1)
+	cells, err := src.Tally(ctx, engine.Tally{
+		Scope: q.events(), Range: p.dates(), Series: seriesOf(q.Series, q.Unit), Interval: p.unit, Before: true, Part: engine.UserSets,
+	})
+	if err != nil {
+		return nil, err
+	}
+	active := make([]*roaring.Bitmap, len(p.list))
+	known := roaring.New() // of all time before
+	for _, c := range cells {
+		if c.Bucket == engine.BeforeRange {
+			known.Or(c.Set)
+		} else {
+			active[p.places[c.Bucket]] = c.Set
+		}
+	}
+	rows := NewTable(ctx, q.Columns(), 4*len(p.list))
+	before := roaring.New()
+	for i, now := range active {
+		if now == nil {
+			now = roaring.New()
+		}
+		if i >= p.before {
+			label, open := TextOf(p.label(p.list[i])), BoolOf(buckets.incomplete(p.list[i]))
+			seen, returning := now.AndCardinality(known), now.AndCardinality(before)
+			for _, row := range []struct {
+				status string
+				users  uint64
+			}{
+				{"new", now.GetCardinality() - seen},
+				{"returning", returning},
+				{"resurrecting", seen - returning},
+				{"dormant", before.GetCardinality() - returning},
+			} {
+				if err := rows.Add(label, TextOf(row.status), IntegerOf(int64(row.users)), open); err != nil {
+					return nil, err
+				}
+			}
+		}
+		known.Or(now)
+		before = now
+	}
+	return rows, nil
+}
