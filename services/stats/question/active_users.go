@@ -23,8 +23,8 @@ type ActiveUsersParams struct {
 }
 
 // Question resolves the parameters.
-func (p *ActiveUsersParams) Question(time.Time) (Question, error) {
-	days, scope, err := parseRange(&p.DayParams, &p.FilterParams)
+func (p *ActiveUsersParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
 	return ActiveUsers{days, p.Window, scope}, err
 }
 

@@ -22,8 +22,8 @@ type DAUParams struct {
 }
 
 // Question resolves the parameters.
-func (p *DAUParams) Question(time.Time) (Question, error) {
-	days, scope, err := parseRange(&p.DayParams, &p.FilterParams)
+func (p *DAUParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
 	return DAU{days, scope}, err
 }
 

@@ -2,6 +2,7 @@ package question
 
 import (
 	"context"
+	"time"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
@@ -9,10 +10,10 @@ import (
 
 // DayParams are the parameters of a range of days.
 type DayParams struct {
-	From     string `query:"from" json:"from,omitempty" format:"date" minLength:"1" doc:"First day; required" example:"2025-08-01"`
-	FromDate string `query:"from_date" json:"from_date,omitempty" format:"date" minLength:"1" doc:"Another name of from; only one of them may be given"`
-	To       string `query:"to" json:"to,omitempty" format:"date" minLength:"1" doc:"Last day, inclusive; required; at most 3,660 days" example:"2025-08-31"`
-	ToDate   string `query:"to_date" json:"to_date,omitempty" format:"date" minLength:"1" doc:"Another name of to; only one of them may be given"`
+	From     string `query:"from" json:"from,omitempty" minLength:"1" doc:"First day; required; YYYY-MM-DD, today, yesterday, or so many days, weeks, months or years before today: -7d, -4w, -3mo, -1y" example:"2025-08-01"`
+	FromDate string `query:"from_date" json:"from_date,omitempty" minLength:"1" doc:"Another name of from; only one of them may be given"`
+	To       string `query:"to" json:"to,omitempty" minLength:"1" doc:"Last day, inclusive, as from; required; at most 3,660 days" example:"2025-08-31"`
+	ToDate   string `query:"to_date" json:"to_date,omitempty" minLength:"1" doc:"Another name of to; only one of them may be given"`
 }
 
 // Days are the local dates that a question is about, both inclusive.
@@ -26,7 +27,7 @@ func (d Days) About() string { return d.From.String() + "_" + d.To.String() }
 
 func (d Days) dates() engine.Range { return engine.Range{From: d.From, To: d.To} }
 
-func (p *DayParams) days() (Days, error) {
+func (p *DayParams) days(today calendar.Date) (Days, error) {
 	from, err := alias("from", p.From, "from_date", p.FromDate)
 	if err != nil {
 		return Days{}, err
@@ -35,7 +36,7 @@ func (p *DayParams) days() (Days, error) {
 	if err != nil {
 		return Days{}, err
 	}
-	return parseDays(from, to)
+	return parseDays(from, to, today)
 }
 
 // param is a parameter under the name that it was given by.
@@ -57,14 +58,29 @@ func alias(name, value, other, otherValue string) (param, error) {
 // maxDays is the longest range.
 const maxDays = 3660
 
-func parseDays(from, to param) (Days, error) {
-	first, err := calendar.ParseDate(from.value)
-	if err != nil {
-		return Days{}, invalid(from.name, "%s", err)
+// parseDay reads a date, or a day relative to today.
+func parseDay(p param, today calendar.Date) (calendar.Date, error) {
+	d, isRelative := relativeDay(p.value, today)
+	if !isRelative {
+		var err error
+		if d, err = calendar.ParseDate(p.value); err != nil {
+			return 0, invalid(p.name, "%s, today, yesterday or before today as in -7d, -4w, -3mo, -1y", err)
+		}
 	}
-	last, err := calendar.ParseDate(to.value)
+	if d < engine.FirstDate {
+		return 0, invalid(p.name, "%s is before the year 1", p.value)
+	}
+	return d, nil
+}
+
+func parseDays(from, to param, today calendar.Date) (Days, error) {
+	first, err := parseDay(from, today)
 	if err != nil {
-		return Days{}, invalid(to.name, "%s", err)
+		return Days{}, err
+	}
+	last, err := parseDay(to, today)
+	if err != nil {
+		return Days{}, err
 	}
 	if first > last {
 		return Days{}, invalid(from.name, "%s is after %s, %s", first, to.name, last)
@@ -76,9 +92,9 @@ func parseDays(from, to param) (Days, error) {
 }
 
 // parseRange reads what questions about a range of days have in common.
-func parseRange(d *DayParams, f *FilterParams) (days Days, scope Scope, err error) {
-	if days, err = d.days(); err == nil {
-		scope, err = f.scope()
+func parseRange(d *DayParams, f *FilterParams, now time.Time) (days Days, scope Scope, err error) {
+	if scope, err = f.scope(); err == nil {
+		days, err = d.days(scope.Timezone.Date(now.UnixMicro()))
 	}
 	return days, scope, err
 }

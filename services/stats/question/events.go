@@ -28,8 +28,8 @@ type EventsParams struct {
 }
 
 // Question resolves the parameters.
-func (p *EventsParams) Question(time.Time) (Question, error) {
-	days, scope, err := parseRange(&p.DayParams, &p.FilterParams)
+func (p *EventsParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
 	return Events{days, calendar.Unit(p.Interval), p.By, scope}, err
 }
 

@@ -55,8 +55,8 @@ func (EventTypeList) Schema(huma.Registry) *huma.Schema {
 }
 
 // Question resolves the parameters.
-func (p *PropertiesParams) Question(time.Time) (Question, error) {
-	days, scope, err := parseRange(&p.DayParams, &p.FilterParams)
+func (p *PropertiesParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
 	if err != nil {
 		return nil, err
 	}

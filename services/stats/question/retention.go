@@ -40,10 +40,11 @@ func (p *RetentionParams) Question(now time.Time) (Question, error) {
 	if p.StartDate == "" {
 		return nil, invalid("start_date", "is required")
 	}
+	today := scope.Timezone.Date(now.UnixMicro())
 	if p.EndDate == "" {
-		p.EndDate = scope.Timezone.Date(now.UnixMicro()).String()
+		p.EndDate = today.String()
 	}
-	days, err := parseDays(param{"start_date", p.StartDate}, param{"end_date", p.EndDate})
+	days, err := parseDays(param{"start_date", p.StartDate}, param{"end_date", p.EndDate}, today)
 	return Retention{
 		StartDate: days.From, EndDate: days.To, Granularity: calendar.Unit(p.Granularity), Windows: p.Windows,
 		Cohort: p.Cohort, EventType: p.EventType, ReturningEventType: p.ReturningEventType, Scope: scope,

@@ -26,8 +26,8 @@ type TopEventsParams struct {
 }
 
 // Question resolves the parameters.
-func (p *TopEventsParams) Question(time.Time) (Question, error) {
-	days, scope, err := parseRange(&p.DayParams, &p.FilterParams)
+func (p *TopEventsParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
 	return TopEvents{days, p.Limit, p.Include, scope}, err
 }
 
