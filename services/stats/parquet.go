@@ -103,5 +103,5 @@ func parquetSchema(columns []question.Column) *parquet.Schema {
 		r.Group[c.Name] = node
 		r.fields = append(r.fields, field{node, c.Name})
 	}
-	return parquet.NewSchema("row", r)
+	return parquet.NewSchema("", r)
 }
