@@ -1,0 +1,176 @@
+package question
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/syntax"
+)
+
+// Form is a value in JSON that package syntax reads.
+type Form []byte
+
+// UnmarshalJSON keeps the value.
+func (f *Form) UnmarshalJSON(data []byte) error {
+	*f = slices.Clone(data)
+	return nil
+}
+
+// Schema describes any value.
+func (Form) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// IntervalParams are the parameters that say how time is cut.
+type IntervalParams struct {
+	Interval  string `query:"interval" json:"interval,omitempty" default:"day" enum:"minute,hour,day,week,month,quarter,year,all" doc:"Length of the buckets; all is one for the whole range"`
+	WeekStart string `query:"week_start" json:"week_start,omitempty" default:"monday" enum:"monday,sunday,saturday" doc:"Day on which weeks begin"`
+}
+
+// TrendsParams are the parameters of trends.
+type TrendsParams struct {
+	DayParams
+	IntervalParams
+	Series        []string `query:"series,explode" json:"-" nullable:"false" doc:"What to measure: an event type, * for all, or JSON with event, filter, first, measure, rolling and name; 1 to 10"`
+	JSONSeries    Form     `json:"series,omitempty"`
+	Measure       string   `query:"measure" json:"measure,omitempty" default:"users" minLength:"1" doc:"Measure of the series that name none: users, events, per_user, or of a field sum, avg, min, max, median, p75, p90, p95, p99, distinct, as in sum(properties.price)"`
+	Formula       []string `query:"formula,explode" json:"-" nullable:"false" doc:"Computed from the series A, B, …: A/B, or JSON with formula and name; at most 5"`
+	JSONFormula   Form     `json:"formula,omitempty"`
+	Breakdown     []string `query:"breakdown,explode" json:"-" nullable:"false" doc:"Fields by whose values groups are made, such as properties.country, or JSON with field and bins; at most 3"`
+	JSONBreakdown Form     `json:"breakdown,omitempty"`
+	Top           int      `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"500" doc:"Number of groups"`
+	Other         bool     `query:"other" json:"-" default:"true" doc:"With a group of all other values"`
+	JSONOther     *bool    `json:"other,omitempty"` // false would be taken for a default that is missing
+	Total         bool     `query:"total" json:"total,omitempty" doc:"With a group of everything"`
+	Rolling       int      `query:"rolling" json:"rolling,omitempty" minimum:"2" maximum:"366" doc:"Each value is that of so many buckets up to its own"`
+	Cumulative    bool     `query:"cumulative" json:"cumulative,omitempty" doc:"Each value is that of all buckets up to its own"`
+	Compare       string   `query:"compare" json:"compare,omitempty" minLength:"1" doc:"With the values of an earlier range beside: previous, or so far back as in 30d, 4w, 12mo, 1y"`
+	Unit          string   `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
+	FilterParams
+}
+
+// Question resolves the parameters.
+func (p *TrendsParams) Question(now time.Time) (Question, error) {
+	q := Trends{Interval: Interval(p.IntervalParams), Cumulative: p.Cumulative, Compare: p.Compare}
+	var err error
+	if q.Days, q.Scope, err = parseRange(&p.DayParams, &p.FilterParams, now); err != nil {
+		return nil, err
+	}
+	if err := q.bound(q.Days); err != nil {
+		return nil, err
+	}
+	if q.Unit, err = one("unit", p.Unit, syntax.ParseField); err != nil {
+		return nil, err
+	}
+	if q.Series, err = forms("series", p.Series, p.JSONSeries, syntax.ParseSeries, syntax.ParseSeriesJSON); err != nil {
+		return nil, err
+	}
+	if err := p.complete(q.Series); err != nil {
+		return nil, err
+	}
+	formulas := func(texts []string) ([]syntax.Formula, error) { return syntax.ParseFormulas(texts, len(q.Series)) }
+	fromJSON := func(data []byte) ([]syntax.Formula, error) { return syntax.ParseFormulasJSON(data, len(q.Series)) }
+	if q.Formulas, err = forms("formula", p.Formula, p.JSONFormula, formulas, fromJSON); err != nil {
+		return nil, err
+	}
+	if q.Split, err = p.split(); err != nil {
+		return nil, err
+	}
+	return q, q.checkCompare()
+}
+
+// complete puts the defaults into series, and refuses what contradicts itself.
+func (p *TrendsParams) complete(series []syntax.Series) error {
+	if len(series) == 0 {
+		return invalid("series", "is required")
+	}
+	measure, err := one("measure", p.Measure, syntax.ParseMeasure)
+	if err != nil {
+		return err
+	}
+	if p.Rolling > 0 && p.Cumulative {
+		return invalid("rolling", "cannot be with cumulative")
+	}
+	for i := range series {
+		s := &series[i]
+		if s.Measure.Name == "" {
+			s.Measure = measure
+		}
+		if s.Rolling == 0 {
+			s.Rolling = p.Rolling
+		}
+		if s.Rolling > 0 && p.Interval == Whole {
+			return invalid(fmt.Sprintf("series[%d].rolling", i), "needs an interval: all has one bucket")
+		}
+	}
+	return nil
+}
+
+func (p *TrendsParams) split() (s Split, err error) {
+	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
+	if err != nil || len(s.Breakdown) == 0 {
+		return Split{}, err
+	}
+	seen := map[string]bool{}
+	for i, b := range s.Breakdown {
+		if name := b.Field.String(); seen[name] {
+			return s, invalid(fmt.Sprintf("breakdown[%d]", i), "%s is given twice", name)
+		}
+		seen[b.Field.String()] = true
+	}
+	s.Top, s.Other, s.Total = p.Top, &p.Other, p.Total
+	if p.JSONOther != nil {
+		s.Other = p.JSONOther
+	}
+	return s, nil
+}
+
+// checkCompare refuses a range to compare with that is none.
+func (q Trends) checkCompare() error {
+	if q.Compare == "" {
+		return nil
+	}
+	if _, _, ok := cutSpan(q.Compare); !ok && q.Compare != "previous" {
+		return invalid("compare", "%q is not previous, or days, weeks, months or years as in 30d, 4w, 12mo, 1y", shorten(q.Compare))
+	}
+	if _, err := parseDay(param{"compare", q.compared().From.String()}, 0); err != nil {
+		return invalid("compare", "%s leads to before the year 1", q.Compare)
+	}
+	return nil
+}
+
+// forms reads a parameter that may be repeated, or given in JSON.
+func forms[T any](name string, texts []string, data Form, parse func([]string) ([]T, error), parseJSON func([]byte) ([]T, error)) ([]T, error) {
+	var all []T
+	var err error
+	switch {
+	case len(texts) > 0:
+		all, err = parse(texts)
+	case len(data) > 0 && string(data) != "null":
+		all, err = parseJSON(data)
+	}
+	return all, at(name, err)
+}
+
+// one reads a parameter of one text.
+func one[T any](name, text string, parse func(string) (T, error)) (T, error) {
+	value, err := parse(text)
+	if err != nil {
+		err = invalid(name, "%q %s", shorten(text), err)
+	}
+	return value, err
+}
+
+// at names the parameter that an error of package syntax is about, and the place in it.
+func at(name string, err error) error {
+	var e *syntax.Error
+	if errors.As(err, &e) {
+		return &ParamError{name + e.Path, e.Message}
+	}
+	if err != nil {
+		return invalid(name, "%s", err)
+	}
+	return nil
+}
