@@ -21,8 +21,12 @@ import (
 func TestKeyCoversEveryField(t *testing.T) {
 	t.Parallel()
 	leaves := 0
+	questions := []reflect.Type{reflect.TypeFor[Trends](), reflect.TypeFor[Lifecycle](), reflect.TypeFor[Stickiness]()}
 	for _, d := range All() {
-		q := reflect.New(d.Question).Elem()
+		questions = append(questions, d.Question)
+	}
+	for _, question := range questions {
+		q := reflect.New(question).Elem()
 		change(t, q, func(leaf reflect.Value, _ string) { set(t, leaf, 1) })
 		known := map[[32]byte]string{Key(q.Interface()): "nothing"}
 		require.Equal(t, Key(q.Interface()), Key(q.Interface()))
@@ -31,7 +35,7 @@ func TestKeyCoversEveryField(t *testing.T) {
 			before.Set(leaf)
 			set(t, leaf, 2)
 			key := Key(q.Interface())
-			require.Empty(t, known[key], "%s: the key does not tell a change of %s", d.Question, path)
+			require.Empty(t, known[key], "%s: the key does not tell a change of %s", question, path)
 			known[key] = path
 			leaf.Set(before)
 			leaves++
@@ -48,6 +52,9 @@ func change(t *testing.T, v reflect.Value, do func(leaf reflect.Value, path stri
 	var walk func(v reflect.Value, path string)
 	within := map[reflect.Type]int{} // how often the value lies in each struct
 	walk = func(v reflect.Value, path string) {
+		if strings.Count(path, ".Of") == 3 && strings.HasSuffix(path, ".Of") {
+			return // filters are in filters, and fields in fields, as deep as one likes
+		}
 		v = reflect.NewAt(v.Type(), unsafe.Pointer(v.UnsafeAddr())).Elem() // unexported fields can be set so
 		switch {
 		case v.Type() == zoneType:

@@ -32,6 +32,10 @@ func TestTrendsEcho(t *testing.T) {
 	} {
 		q, err := p.Question(time.Date(2025, 8, 20, 0, 0, 0, 0, time.UTC))
 		require.NoError(t, err)
+		if n := len(p.Series); n > 1 {
+			require.Equal(t, "sum(properties.price)", q.(Trends).Series[1].Measure.String())
+			require.Equal(t, "users", q.(Trends).Series[0].Measure.String())
+		}
 		text, err := json.Marshal(q)
 		require.NoError(t, err)
 		again := TrendsParams{Measure: "users", Top: 10, Other: true} // the defaults of what is not in it
