@@ -150,7 +150,7 @@ func (c *comparison) all(t *testing.T) {
 	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {
 		c.retention(t, about, scope, days, unit)
 	}
-	c.model, scope.Segment = nil, nil // of all events roll-ups know the most
+	c.model, scope.Segment, scope.Filter = nil, nil, syntax.Filter{} // of all events roll-ups know the most
 	for _, e := range c.whole {
 		c.model = append(c.model, naive(e))
 	}

@@ -1,7 +1,6 @@
 package question
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -69,6 +68,13 @@ func (p *TrendsParams) Question(now time.Time) (Question, error) {
 	}
 	if err := p.complete(q.Series); err != nil {
 		return nil, err
+	}
+	filters := append(holding(q.Segment), q.Filter)
+	for _, s := range q.Series {
+		filters = append(filters, s.Filter)
+	}
+	if err := syntax.Bound(filters...); err != nil {
+		return nil, at("series", err)
 	}
 	formulas := func(texts []string) ([]syntax.Formula, error) { return syntax.ParseFormulas(texts, len(q.Series)) }
 	fromJSON := func(data []byte) ([]syntax.Formula, error) { return syntax.ParseFormulasJSON(data, len(q.Series)) }
@@ -151,7 +157,10 @@ func forms[T any](name string, texts []string, data Form, parse func([]string) (
 	case len(data) > 0 && string(data) != "null":
 		all, err = parseJSON(data)
 	}
-	return all, at(name, err)
+	if err != nil {
+		return nil, at(name, err)
+	}
+	return all, nil
 }
 
 // one reads a parameter of one text.
@@ -161,16 +170,4 @@ func one[T any](name, text string, parse func(string) (T, error)) (T, error) {
 		err = invalid(name, "%q %s", shorten(text), err)
 	}
 	return value, err
-}
-
-// at names the parameter that an error of package syntax is about, and the place in it.
-func at(name string, err error) error {
-	var e *syntax.Error
-	if errors.As(err, &e) {
-		return &ParamError{name + e.Path, e.Message}
-	}
-	if err != nil {
-		return invalid(name, "%s", err)
-	}
-	return nil
 }
