@@ -63,11 +63,12 @@ func (s *Service) respond(ctx context.Context, d question.Definition, p question
 func (s *Service) prepare(ctx context.Context, project int64, d question.Definition, p question.Params, r *response) error {
 	began := time.Now()
 	now := s.now()
+	output := p.Output()
+	output.In(auth.From(ctx).WeekStart)
 	q, err := p.Question(now)
 	if err != nil {
 		return err
 	}
-	output := p.Output()
 	headers := output.Headers()
 	snapshot, err := s.snapshot(ctx, project, output)
 	if err != nil {

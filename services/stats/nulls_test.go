@@ -59,7 +59,7 @@ func TestNulls(t *testing.T) {
 	}
 	require.Equal(t, [][]any{{"b", "UA", 0.0, int64(1)}, {"a", nil, nil, int64(2)}, {"a", "", -1.5, int64(3)}}, got)
 
-	schema := rowSchema(rows.Columns)
+	schema := rowSchema(question.Row{Columns: rows.Columns})
 	require.True(t, schema.Properties[name].Nullable)
 	require.True(t, schema.Properties["value"].Nullable)
 	require.False(t, schema.Properties["bucket"].Nullable)

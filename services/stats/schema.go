@@ -39,7 +39,7 @@ func responses(schemas huma.Registry, rows []question.Row) map[string]*huma.Resp
 func answerSchema(schemas huma.Registry, rows []question.Row) *huma.Schema {
 	lists := make([]*huma.Schema, len(rows))
 	for i, row := range rows {
-		schemas.Map()[row.Schema] = rowSchema(row.Columns)
+		schemas.Map()[row.Schema] = rowSchema(row)
 		lists[i] = &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: schemaPath + row.Schema}}
 	}
 	data := lists[0]
@@ -61,9 +61,12 @@ func answerSchema(schemas huma.Registry, rows []question.Row) *huma.Schema {
 const schemaPath = "#/components/schemas/"
 
 // rowSchema describes a row as a JSON object.
-func rowSchema(columns []question.Column) *huma.Schema {
+func rowSchema(form question.Row) *huma.Schema {
 	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
-	for _, c := range columns {
+	if form.Split() {
+		row.AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true, Description: "Value of a field of the breakdown"}
+	}
+	for _, c := range form.Columns {
 		value := columnSchema(c)
 		value.Description, value.Nullable = c.Doc, c.Nullable
 		row.Properties[c.Name] = value

@@ -64,6 +64,9 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 // Code that is generated from it should use the name.
 var mandatory = []string{"from", "to", "start_date"}
 
+// own are examples of parameters that questions cannot do without, by path.
+var own = map[string]object{"/api/stats/trends": {"series": []any{"view_item"}}}
+
 // examples are of parameters that share them in all questions.
 var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31"}
 
@@ -92,6 +95,9 @@ func completeParameter(path string, p object) {
 	name := p["name"].(string)
 	schema := p["schema"].(object)
 	example, ok := parameters[path+" "+name]
+	if !ok {
+		example, ok = own[path][name]
+	}
 	if !ok {
 		example, ok = examples[name]
 	}
@@ -122,7 +128,9 @@ func completeBody(operation string, value, schemas object) error {
 			content["example"] = example
 		case strings.HasPrefix(operation, "post /api/stats/"):
 			reference, _ := content["schema"].(object)["$ref"].(string)
-			content["example"] = question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object))
+			example := question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object))
+			maps.Copy(example, own[strings.TrimPrefix(operation, "post ")])
+			content["example"] = example
 		case kind != "application/octet-stream":
 			return fmt.Errorf("%s has no example of its body", operation)
 		}

@@ -9,6 +9,9 @@ import (
 type Scope struct {
 	Zone   *calendar.Zone // whose clocks show the local dates and hours
 	Filter syntax.Filter
+	// AsOf is the local date with which the history ends that fields of users look at;
+	// nil is the end of the range.
+	AsOf *calendar.Date
 }
 
 // Range is the local dates [From, To]. Which dates an event has, and where buckets

@@ -141,7 +141,7 @@ func (p *FilterParams) filter() (syntax.Filter, error) {
 		all = append(all, f)
 	}
 	f := syntax.And(all...)
-	return f, available(f)
+	return f, nil
 }
 
 // at is the error in a parameter that package syntax has read.
@@ -151,21 +151,4 @@ func at(name string, err error) *ParamError {
 		return &ParamError{name + e.Path, e.Message}
 	}
 	return &ParamError{name, err.Error()}
-}
-
-// available refuses what no engine can look at in all questions.
-func available(f syntax.Filter) error {
-	for c := range f.Conditions {
-		switch c.Field.Source {
-		case syntax.Property:
-		case syntax.EventType, syntax.UserID:
-			switch c.Op {
-			case syntax.Matches, syntax.Has, syntax.Since, syntax.Before:
-				return invalid("filter", "%q has an operator that is not available for %s yet", shorten(c.Text), c.Field.Source)
-			}
-		default:
-			return invalid("filter", "%q is on the field %s, which is not available yet", shorten(c.Text), c.Field)
-		}
-	}
-	return nil
 }

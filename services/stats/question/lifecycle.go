@@ -10,6 +10,30 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
+var lifecycle = define[LifecycleParams, Lifecycle](Info{
+	Name: "lifecycle", Path: "/api/stats/lifecycle", Summary: "New, returning, resurrecting and dormant users",
+	Description: "Four rows for each bucket. Users are active in a bucket when they have an event of the series; new, returning and resurrecting together are the active ones. Buckets that the range cuts are taken whole.",
+	Shorten:     "to", ShortenBy: "ask for a shorter range or a longer interval",
+	Rows: []Row{{"LifecycleRow", Lifecycle{}.Columns()}},
+})
+
+// LifecycleParams are the parameters of lifecycle.
+type LifecycleParams struct {
+	DayParams
+	ActivityParams
+	FilterParams
+}
+
+// Question resolves the parameters.
+func (p *LifecycleParams) Question(now time.Time) (Question, error) {
+	days, scope, err := parseRange(&p.DayParams, &p.FilterParams, now)
+	if err != nil {
+		return nil, err
+	}
+	series, unit, err := p.activity(scope)
+	return Lifecycle{days, p.interval(p.Interval, p.WeekStart), series, unit, scope}, err
+}
+
 // Lifecycle asks in each bucket for the users who are new, come back or stay away.
 type Lifecycle struct {
 	Days
@@ -29,10 +53,14 @@ func (Lifecycle) Columns() []Column {
 	}
 }
 
-// whole are the days of all buckets, which the range does not cut.
+// whole are the days of all buckets that the range has dates of, which it does not cut.
 func (q Lifecycle) whole() Days {
 	unit := q.unit()
-	return Days{unit.Floor(q.From), unit.Add(unit.Floor(q.To), 1) - 1}
+	buckets := q.Timezone.Dates(unit, q.From, q.To)
+	if len(buckets) == 0 {
+		return q.Days // that never were
+	}
+	return Days{buckets[0], unit.Add(buckets[len(buckets)-1], 1) - 1}
 }
 
 // ClockKey names the bucket that is incomplete.
@@ -44,8 +72,10 @@ func (q Lifecycle) ClockKey(now, completeUntil time.Time) string {
 func (q Lifecycle) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	buckets := bucketsOf(q.whole(), q.Scope, q.unit(), src)
 	p := periodOf(buckets, 1)
+	scope := q.events()
+	scope.AsOf = &q.To
 	cells, err := src.Tally(ctx, engine.Tally{
-		Scope: q.events(), Range: p.dates(), Series: seriesOf(q.Series, q.Unit), Interval: p.unit, Before: true, Part: engine.UserSets,
+		Scope: scope, Range: p.dates(), Series: seriesOf(q.Series, q.Unit), Interval: p.unit, Before: true, Part: engine.UserSets,
 	})
 	if err != nil {
 		return nil, err

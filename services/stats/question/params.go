@@ -1,6 +1,7 @@
 package question
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,7 +27,8 @@ type OutputParams struct {
 	MinPosition string `query:"min_position" json:"min_position,omitempty" minLength:"1" doc:"Answer only from data that include this position: that of an upload, or of an earlier answer"`
 	Wait        string `query:"wait" json:"wait,omitempty" default:"5s" minLength:"1" doc:"How long to wait for min_position, at most 30s" example:"5s"`
 
-	headers Headers
+	headers   Headers
+	weekStart string // of the project
 }
 
 // Headers are what a request says of its answer beside its parameters.
@@ -41,10 +43,19 @@ func (p *OutputParams) Headers() Headers { return p.headers }
 // Resolve reads what is not a parameter, and refuses what huma lets pass.
 func (p *OutputParams) Resolve(ctx huma.Context) []error {
 	p.headers = Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
-	if p := server.CheckQuery(ctx, "segment", "filter", "series"); p != nil {
+	if p := server.CheckQuery(ctx, "segment", "filter", "series", "formula", "breakdown"); p != nil {
 		return []error{p}
 	}
 	return nil
+}
+
+// In says on which day weeks of the project begin that is asked about: monday, sunday or
+// saturday.
+func (p *OutputParams) In(weekStart string) { p.weekStart = weekStart }
+
+// interval resolves the parameters that say how time is cut.
+func (p *OutputParams) interval(interval, weekStart string) Interval {
+	return Interval{interval, cmp.Or(weekStart, p.weekStart, "monday")}
 }
 
 func (p *OutputParams) zone() (*calendar.Zone, error) {

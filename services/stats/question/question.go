@@ -8,6 +8,7 @@ package question
 import (
 	"context"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,7 +18,7 @@ import (
 
 // All returns the questions, in the order of the documents.
 func All() []Definition {
-	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties}
+	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, trends, lifecycle, stickiness}
 }
 
 // Params are the parameters of a question, as read from the query or from JSON.
@@ -64,6 +65,12 @@ type Info struct {
 type Row struct {
 	Schema  string
 	Columns []Column
+}
+
+// Split says whether the rows also have columns of texts that are named by the fields of
+// a breakdown.
+func (r Row) Split() bool {
+	return slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Name == groupColumn.Name })
 }
 
 // Definition is a question as it is registered.

@@ -92,3 +92,33 @@ func text(title, about string, examples ...any) *huma.Schema {
 	shortest, longest := 1, 200
 	return &huma.Schema{Title: title, Type: huma.TypeString, MinLength: &shortest, MaxLength: &longest, Description: about, Examples: examples}
 }
+
+// SeriesJSON is a list of series as it was sent.
+type SeriesJSON struct{ RawJSON }
+
+// Schema shows a list of series, and does not check it: see RawJSON.
+func (SeriesJSON) Schema(schemas huma.Registry) *huma.Schema {
+	return shown("Series; see the parameter series of GET", seriesSchema{}.Schema(schemas), syntax.MaxSeries)
+}
+
+// FormulaJSON is a list of formulas as it was sent.
+type FormulaJSON struct{ RawJSON }
+
+// Schema shows a list of formulas, and does not check it.
+func (FormulaJSON) Schema(schemas huma.Registry) *huma.Schema {
+	return shown("Formulas; see the parameter formula of GET", formulaSchema{}.Schema(schemas), syntax.MaxFormulas)
+}
+
+// BreakdownJSON is a list of fields as it was sent.
+type BreakdownJSON struct{ RawJSON }
+
+// Schema shows a list of fields, and does not check it.
+func (BreakdownJSON) Schema(schemas huma.Registry) *huma.Schema {
+	return shown("Fields; see the parameter breakdown of GET", breakdownSchema{}.Schema(schemas), syntax.MaxBreakdown)
+}
+
+// shown is the schema of one item, or of a list of at most so many.
+func shown(about string, item *huma.Schema, most int) *huma.Schema {
+	list := &huma.Schema{Type: huma.TypeArray, Items: item, MaxItems: &most}
+	return &huma.Schema{Description: about, Extensions: map[string]any{"oneOf": []*huma.Schema{list, item}}}
+}

@@ -2,57 +2,60 @@ package question
 
 import (
 	"fmt"
-	"slices"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/syntax"
 )
 
-// Form is a value in JSON that package syntax reads.
-type Form []byte
+var trends = define[TrendsParams, Trends](Info{
+	Name: "trends", Path: "/api/stats/trends", Summary: "How much there is, over time",
+	Description: "One to ten series of events, each measured in every bucket: users, events, sums, averages, quantiles, distinct values; split by up to three fields, beside an earlier range, with formulas over the series. " +
+		"There is a row where there is something to count; fill=zero adds the others. A breakdown adds a column for each field, named like it, and the column group.",
+	Shorten: "to", ShortenBy: "ask for a shorter range, a longer interval, fewer series or a smaller top",
+	Rows: []Row{
+		{"TrendsRow", Trends{}.Columns()},
+		{"TrendsComparedRow", Trends{Compare: "previous"}.Columns()},
+		{"TrendsGroupRow", append(Trends{}.Columns(), groupColumn)},
+		{"TrendsComparedGroupRow", append(Trends{Compare: "previous"}.Columns(), groupColumn)},
+	},
+})
 
-// UnmarshalJSON keeps the value.
-func (f *Form) UnmarshalJSON(data []byte) error {
-	*f = slices.Clone(data)
-	return nil
+// WeekParams say on which day weeks begin.
+type WeekParams struct {
+	WeekStart string `query:"week_start" json:"week_start,omitempty" enum:"monday,sunday,saturday" doc:"Day on which weeks begin; without it the project's"`
 }
-
-// Schema describes any value.
-func (Form) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // IntervalParams are the parameters that say how time is cut.
 type IntervalParams struct {
-	Interval  string `query:"interval" json:"interval,omitempty" default:"day" enum:"minute,hour,day,week,month,quarter,year,all" doc:"Length of the buckets; all is one for the whole range"`
-	WeekStart string `query:"week_start" json:"week_start,omitempty" default:"monday" enum:"monday,sunday,saturday" doc:"Day on which weeks begin"`
+	Interval string `query:"interval" json:"interval,omitempty" default:"day" enum:"minute,hour,day,week,month,quarter,year,all" doc:"Length of the buckets; all is one for the whole range"`
+	WeekParams
 }
 
 // TrendsParams are the parameters of trends.
 type TrendsParams struct {
 	DayParams
 	IntervalParams
-	Series        []string `query:"series,explode" json:"-" nullable:"false" doc:"What to measure: an event type, * for all, or JSON with event, filter, first, measure, rolling and name; 1 to 10"`
-	JSONSeries    Form     `json:"series,omitempty"`
-	Measure       string   `query:"measure" json:"measure,omitempty" default:"users" minLength:"1" doc:"Measure of the series that name none: users, events, per_user, or of a field sum, avg, min, max, median, p75, p90, p95, p99, distinct, as in sum(properties.price)"`
-	Formula       []string `query:"formula,explode" json:"-" nullable:"false" doc:"Computed from the series A, B, …: A/B, or JSON with formula and name; at most 5"`
-	JSONFormula   Form     `json:"formula,omitempty"`
-	Breakdown     []string `query:"breakdown,explode" json:"-" nullable:"false" doc:"Fields by whose values groups are made, such as properties.country, or JSON with field and bins; at most 3"`
-	JSONBreakdown Form     `json:"breakdown,omitempty"`
-	Top           int      `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"500" doc:"Number of groups"`
-	Other         bool     `query:"other" json:"-" default:"true" doc:"With a group of all other values"`
-	JSONOther     *bool    `json:"other,omitempty"` // false would be taken for a default that is missing
-	Total         bool     `query:"total" json:"total,omitempty" doc:"With a group of everything"`
-	Rolling       int      `query:"rolling" json:"rolling,omitempty" minimum:"2" maximum:"366" doc:"Each value is that of so many buckets up to its own"`
-	Cumulative    bool     `query:"cumulative" json:"cumulative,omitempty" doc:"Each value is that of all buckets up to its own"`
-	Compare       string   `query:"compare" json:"compare,omitempty" minLength:"1" doc:"With the values of an earlier range beside: previous, or so far back as in 30d, 4w, 12mo, 1y"`
-	Unit          string   `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
+	Series        []string      `query:"series,explode" json:"-" nullable:"false" doc:"What to measure: an event type, * for all, or JSON with event, filter, first, measure, rolling and name; 1 to 10"`
+	JSONSeries    SeriesJSON    `json:"series,omitempty"`
+	Measure       string        `query:"measure" json:"measure,omitempty" default:"users" minLength:"1" doc:"Measure of the series that name none: users, events, per_user, or of a field sum, avg, min, max, median, p75, p90, p95, p99, distinct, as in sum(properties.price)"`
+	Formula       []string      `query:"formula,explode" json:"-" nullable:"false" doc:"Computed from the series A, B, …: A/B, or JSON with formula and name; at most 5"`
+	JSONFormula   FormulaJSON   `json:"formula,omitempty"`
+	Breakdown     []string      `query:"breakdown,explode" json:"-" nullable:"false" doc:"Fields by whose values groups are made, such as properties.country, or JSON with field and bins; at most 3"`
+	JSONBreakdown BreakdownJSON `json:"breakdown,omitempty"`
+	Top           int           `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"500" doc:"Number of groups"`
+	Other         bool          `query:"other" json:"-" default:"true" doc:"With a group of all other values"`
+	JSONOther     *bool         `json:"other,omitempty"` // false would be taken for a default that is missing
+	Total         bool          `query:"total" json:"total,omitempty" doc:"With a group of everything"`
+	Rolling       int           `query:"rolling" json:"rolling,omitempty" minimum:"2" maximum:"366" doc:"Each value is that of so many buckets up to its own"`
+	Cumulative    bool          `query:"cumulative" json:"cumulative,omitempty" doc:"Each value is that of all buckets up to its own"`
+	Compare       string        `query:"compare" json:"compare,omitempty" minLength:"1" doc:"With the values of an earlier range beside: previous, or so far back as in 30d, 4w, 12mo, 1y"`
+	Unit          string        `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
 	FilterParams
 }
 
 // Question resolves the parameters.
 func (p *TrendsParams) Question(now time.Time) (Question, error) {
-	q := Trends{Interval: Interval(p.IntervalParams), Cumulative: p.Cumulative, Compare: p.Compare}
+	q := Trends{Interval: p.interval(p.Interval, p.WeekStart), Cumulative: p.Cumulative, Compare: p.Compare}
 	var err error
 	if q.Days, q.Scope, err = parseRange(&p.DayParams, &p.FilterParams, now); err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ func (p *TrendsParams) Question(now time.Time) (Question, error) {
 	if q.Unit, err = one("unit", p.Unit, syntax.ParseField); err != nil {
 		return nil, err
 	}
-	if q.Series, err = forms("series", p.Series, p.JSONSeries, syntax.ParseSeries, syntax.ParseSeriesJSON); err != nil {
+	if q.Series, err = forms("series", p.Series, p.JSONSeries.RawJSON, syntax.ParseSeries, syntax.ParseSeriesJSON); err != nil {
 		return nil, err
 	}
 	if err := p.complete(q.Series); err != nil {
@@ -78,7 +81,7 @@ func (p *TrendsParams) Question(now time.Time) (Question, error) {
 	}
 	formulas := func(texts []string) ([]syntax.Formula, error) { return syntax.ParseFormulas(texts, len(q.Series)) }
 	fromJSON := func(data []byte) ([]syntax.Formula, error) { return syntax.ParseFormulasJSON(data, len(q.Series)) }
-	if q.Formulas, err = forms("formula", p.Formula, p.JSONFormula, formulas, fromJSON); err != nil {
+	if q.Formulas, err = forms("formula", p.Formula, p.JSONFormula.RawJSON, formulas, fromJSON); err != nil {
 		return nil, err
 	}
 	if q.Split, err = p.split(); err != nil {
@@ -115,7 +118,7 @@ func (p *TrendsParams) complete(series []syntax.Series) error {
 }
 
 func (p *TrendsParams) split() (s Split, err error) {
-	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
+	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown.RawJSON, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
 	if err != nil || len(s.Breakdown) == 0 {
 		return Split{}, err
 	}
@@ -148,13 +151,13 @@ func (q Trends) checkCompare() error {
 }
 
 // forms reads a parameter that may be repeated, or given in JSON.
-func forms[T any](name string, texts []string, data Form, parse func([]string) ([]T, error), parseJSON func([]byte) ([]T, error)) ([]T, error) {
+func forms[T any](name string, texts []string, data RawJSON, parse func([]string) ([]T, error), parseJSON func([]byte) ([]T, error)) ([]T, error) {
 	var all []T
 	var err error
 	switch {
 	case len(texts) > 0:
 		all, err = parse(texts)
-	case len(data) > 0 && string(data) != "null":
+	case len(data) > 0:
 		all, err = parseJSON(data)
 	}
 	if err != nil {

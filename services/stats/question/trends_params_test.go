@@ -9,7 +9,7 @@ import (
 )
 
 func trendsOf(change func(*TrendsParams)) *TrendsParams {
-	p := &TrendsParams{DayParams: DayParams{From: "2025-08-01", To: "2025-08-31"}, IntervalParams: IntervalParams{"day", "monday"}, Measure: "users", Top: 10, Other: true, Unit: "user_id"}
+	p := &TrendsParams{DayParams: DayParams{From: "2025-08-01", To: "2025-08-31"}, IntervalParams: IntervalParams{"day", WeekParams{"monday"}}, Measure: "users", Top: 10, Other: true, Unit: "user_id"}
 	p.Timezone = "Europe/Kyiv"
 	p.Series = []string{"buy"}
 	change(p)

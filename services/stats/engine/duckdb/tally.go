@@ -90,7 +90,7 @@ func (e *Engine) newTally(t engine.Tally, part string) *statement {
 	if !exists {
 		return nil
 	}
-	start, until := p.From, p.To
+	start, end := p.From, until(t.Scope, p)
 	if t.Before || t.First {
 		p.From, p.First = math.MinInt64, engine.FirstDate
 	}
@@ -98,7 +98,7 @@ func (e *Engine) newTally(t engine.Tally, part string) *statement {
 		p.Last = engine.LastDate // the first event may be on a date that is not asked for
 	}
 	st := newStatement(engine.Scope{Zone: t.Zone, Filter: syntax.And(t.Scope.Filter, t.Series.Filter)}, tallySQL, p)
-	st.types, st.until = t.Types, until
+	st.types, st.until = t.Types, end
 	bucket := bucketSQL[t.Interval]
 	if bucket == "" {
 		st.err = engine.ErrUnsupported
