@@ -85,7 +85,7 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 	if len(cfg.CORSOrigins) > 0 {
 		cors, err := middleware.CORSConfig{
 			AllowOrigins:  cfg.CORSOrigins,
-			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodDelete},
+			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
 			ExposeHeaders: []string{"ETag", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"},
 			MaxAge:        600,

@@ -96,7 +96,9 @@ func completeParameter(path string, p object) {
 	schema := p["schema"].(object)
 	example, ok := parameters[path+" "+name]
 	if !ok {
-		example, ok = own[path][name]
+		if example, ok = own[path][name]; ok {
+			p["required"] = true
+		}
 	}
 	if !ok {
 		example, ok = examples[name]
@@ -128,9 +130,7 @@ func completeBody(operation string, value, schemas object) error {
 			content["example"] = example
 		case strings.HasPrefix(operation, "post /api/stats/"):
 			reference, _ := content["schema"].(object)["$ref"].(string)
-			example := question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object))
-			maps.Copy(example, own[strings.TrimPrefix(operation, "post ")])
-			content["example"] = example
+			content["example"] = question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object), own[strings.TrimPrefix(operation, "post ")])
 		case kind != "application/octet-stream":
 			return fmt.Errorf("%s has no example of its body", operation)
 		}
@@ -138,15 +138,19 @@ func completeBody(operation string, value, schemas object) error {
 	return nil
 }
 
-// question marks what a question requires, and returns an example of its period alone.
-func question(schema object) object {
+// question marks what a question requires, and returns an example of its period and what
+// else it cannot do without.
+func question(schema, own object) object {
 	members := schema["properties"].(object)
-	example, required := object{}, []any{}
+	example, required := maps.Clone(own), []any{}
+	if example == nil {
+		example = object{}
+	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if slices.Contains(aliases, name) {
 			members[name].(object)["deprecated"] = true
 		}
-		if slices.Contains(mandatory, name) {
+		if slices.Contains(mandatory, name) || own[name] != nil {
 			required = append(required, name)
 		}
 		if value, ok := examples[name]; ok {

@@ -174,7 +174,13 @@ func (p *clicker) click(t *testing.T, name, kind string) *api.Answer {
 		case "path":
 			path = strings.ReplaceAll(path, "{"+parameter.Value.Name+"}", fmt.Sprint(value))
 		case "query":
-			query.Set(parameter.Value.Name, fmt.Sprint(value))
+			list, isList := value.([]any)
+			if !isList {
+				list = []any{value}
+			}
+			for _, item := range list {
+				query.Add(parameter.Value.Name, fmt.Sprint(item))
+			}
 		default:
 			t.Fatalf("%s: %s is in the %s", name, parameter.Value.Name, parameter.Value.In)
 		}

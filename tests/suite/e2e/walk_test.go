@@ -256,6 +256,9 @@ func (w *walker) values(t *testing.T) object {
 		"from": "2025-08-01", "start_date": "2025-08-01", "to": "2025-08-31", "end_date": "2025-08-31", "wait": "1s",
 		"timezone": w.oneOf("UTC", "Asia/Kathmandu", "America/St_Johns"),
 		"segment":  w.oneOf("event_type:view", "properties.a exists", "user_id!=1"),
+		"filter":   w.oneOf("event_type:view", "properties.a:has(x)", "time.hour>=5"),
+		"series":   "view", "breakdown": "properties.a", "formula": "2 * A", "unit": "user_id", "property": "properties.a",
+		"measure": w.oneOf("users", "sum(properties.a)"), "compare": w.oneOf("previous", "1mo"),
 		"username": w.c.Username, "password": password, "email": "ann@example.com", "grant_type": "password", "refresh_token": w.c.RefreshToken,
 	}
 	switch w.op.OperationID {
@@ -281,6 +284,8 @@ func (w *walker) values(t *testing.T) object {
 	case "change-password", "logout", "refresh": // they end the login
 		w.c.Login(t)
 		v["refresh_token"], v["old_password"], v["new_password"] = w.c.RefreshToken, password, password
+	case "trends", "trends-post": // some parameters exclude one another
+		v["interval"], v["cumulative"] = w.oneOf("day", "week", "month"), false
 	case "event":
 		v["event_id"] = w.event
 	}
