@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"maps"
 	"reflect"
 	"slices"
 
@@ -93,6 +92,19 @@ func columnSchema(c question.Column) *huma.Schema {
 // queryName is what generated clients know the answer's query by.
 const queryName = "Resolved"
 
+// either describes what is as one of two schemas; a may be nil.
+func either(a, b *huma.Schema) *huma.Schema {
+	switch {
+	case a == nil || reflect.DeepEqual(a, b):
+		return b
+	case len(a.AnyOf) == 0:
+		return &huma.Schema{AnyOf: []*huma.Schema{a, b}}
+	case slices.ContainsFunc(a.AnyOf, func(one *huma.Schema) bool { return reflect.DeepEqual(one, b) }):
+		return a
+	}
+	return &huma.Schema{AnyOf: append(slices.Clone(a.AnyOf), b)}
+}
+
 // querySchema describes the query in an answer to any question: it has what one of
 // the questions has, and requires what all have.
 func querySchema(schemas huma.Registry) *huma.Schema {
@@ -100,7 +112,9 @@ func querySchema(schemas huma.Registry) *huma.Schema {
 		query := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
 		for i, d := range question.All() {
 			one := huma.SchemaFromType(schemas, d.Question)
-			maps.Copy(query.Properties, one.Properties)
+			for name, member := range one.Properties {
+				query.Properties[name] = either(query.Properties[name], member)
+			}
 			if i == 0 {
 				query.Required = one.Required
 			}
