@@ -40,7 +40,11 @@ func (c Cohorts) Period() (p Period, exists bool) {
 	if c.InPeriod {
 		first = c.From
 	}
-	p, exists = Range{first, c.Unit.Add(last, c.Windows) - 1}.Period(c.Zone)
+	end := c.Unit.Add(last, c.Windows[len(c.Windows)-1]) - 1
+	if c.After {
+		end = max(end, c.Unit.Add(c.Through, 1)-1)
+	}
+	p, exists = Range{first, end}.Period(c.Zone)
 	// Where clocks go back over midnight, a later date lies before the end: users that
 	// came first on it are in no cohort that counts.
 	p.Last = LastDate

@@ -92,22 +92,41 @@ type Value struct {
 // bucket of From to that of To count.
 type Cohorts struct {
 	Scope
-	Range
-	Unit      calendar.Unit // calendar.Day, Week or Month
-	Windows   int           // buckets to look at, from the cohort's own; at least 1
-	InPeriod  bool
-	Founding  string // type of the events that found a cohort; empty: any
-	Returning string // type of the events that are a return; empty: any
+	Range               // its end is also that of the history that user.… and first.… fields look at
+	Unit  calendar.Unit // calendar.Day, Week or Month
+	// Windows are where the windows end, in buckets after the cohort's, exclusive,
+	// ascending: the first window begins with the cohort's bucket, each other where the
+	// one before ends. There is at least one.
+	Windows []int
+	// After has each window go on to the bucket that begins on the date Through.
+	After           bool
+	Through         calendar.Date
+	InPeriod        bool
+	Founding        string        // type of the events that found a cohort; empty: any
+	Returning       string        // type of the events that are a return; empty: any
+	ReturningFilter syntax.Filter // that holds for returns, beside the scope's
+	// Returned also counts window 0: members with a return that is not the founding event,
+	// nor before it.
+	Returned bool
+	// Breakdown tells members apart: each field by the first founding event in the cohort's
+	// bucket that has it. The Top combinations with the most members are groups; of equal
+	// ones the first are those whose values come first by code points, a missing one last.
+	Breakdown []syntax.Breakdown
+	Top       int
 }
 
-// CohortUsers is the number of a cohort's members with a returning event in the
-// Window-th bucket after the cohort's; of window 0 it is that of all members. They
-// come by cohort, then by window, without those of no users.
+// CohortUsers is the number of a cohort's members, in a group, with a returning event in
+// a window. They come by cohort, then by group, then by window, Members first, without
+// those of no users.
 type CohortUsers struct {
 	Cohort calendar.Date // first date of its bucket
-	Window int
+	Group  Group         // nil without a breakdown, and for all groups behind the first together
+	Window int           // index, or Members; 0 comes with Cohorts.Returned alone
 	Users  int64
 }
+
+// Members is the window of a cohort's size.
+const Members = -1
 
 // Buckets returns the first dates of the first and the last cohort's buckets.
 func (c Cohorts) Buckets() (first, last calendar.Date) {

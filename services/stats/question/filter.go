@@ -110,7 +110,7 @@ func (p *FilterParams) scope() (s Scope, err error) {
 	if err := syntax.Bound(segments...); err != nil {
 		return s, invalid("segment", "%s", err)
 	}
-	if s.Filter, err = p.filter(); err != nil {
+	if s.Filter, err = parseFilters("filter", p.Filter, p.JSONFilter); err != nil {
 		return s, err
 	}
 	if err := syntax.Bound(append(segments, s.Filter)...); err != nil {
@@ -119,24 +119,24 @@ func (p *FilterParams) scope() (s Scope, err error) {
 	return s, nil
 }
 
-// filter reads the filter, in whichever form it was given.
-func (p *FilterParams) filter() (syntax.Filter, error) {
+// parseFilters reads a parameter with filters, in whichever form it was given.
+func parseFilters(parameter string, texts []string, data RawJSON) (syntax.Filter, error) {
 	var all []syntax.Filter
-	for i, text := range p.Filter {
+	for i, text := range texts {
 		f, err := syntax.ParseFilter(text)
-		name := "filter"
-		if len(p.Filter) > 1 {
-			name = fmt.Sprintf("filter[%d]", i)
+		name := parameter
+		if len(texts) > 1 {
+			name = fmt.Sprintf("%s[%d]", parameter, i)
 		}
 		if err != nil {
 			return f, at(name, err)
 		}
 		all = append(all, f)
 	}
-	if p.JSONFilter != nil {
-		f, err := syntax.ParseFilterJSON(p.JSONFilter)
+	if data != nil {
+		f, err := syntax.ParseFilterJSON(data)
 		if err != nil {
-			return f, at("filter", err)
+			return f, at(parameter, err)
 		}
 		all = append(all, f)
 	}

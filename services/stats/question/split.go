@@ -2,6 +2,7 @@ package question
 
 import (
 	"context"
+	"fmt"
 
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
@@ -10,9 +11,38 @@ import (
 // Split is how a question is broken down.
 type Split struct {
 	Breakdown []syntax.Breakdown `json:"breakdown,omitempty" nullable:"false"`
-	Top       int                `json:"top,omitempty"`   // groups of values
-	Other     *bool              `json:"other,omitempty"` // with a group of all other values; nil without a breakdown
-	Total     bool               `json:"total,omitempty"` // with a group of everything
+	Top       int                `json:"top,omitempty"`                                                                      // groups of values
+	Other     *bool              `json:"other,omitempty" doc:"With a group of all other values; true unless said otherwise"` // with a group of all other values; nil without a breakdown
+	Total     bool               `json:"total,omitempty"`                                                                    // with a group of everything
+}
+
+// SplitParams are the parameters of a breakdown.
+type SplitParams struct {
+	Breakdown     []string      `query:"breakdown,explode" json:"-" nullable:"false" doc:"Fields by whose values groups are made, such as properties.country, or JSON with field and bins; at most 3"`
+	JSONBreakdown BreakdownJSON `json:"breakdown,omitempty" doc:"A field, an object with field and bins, or an array of them; see the parameter breakdown of GET"`
+	Top           int           `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"500" doc:"Number of groups"`
+	Other         bool          `query:"other" json:"-" default:"true" doc:"With a group of all other values"`
+	JSONOther     *bool         `json:"other,omitempty" doc:"With a group of all other values; true unless said otherwise"` // false would be taken for a default that is missing
+	Total         bool          `query:"total" json:"total,omitempty" doc:"With a group of everything"`
+}
+
+func (p *SplitParams) split() (s Split, err error) {
+	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown.RawJSON, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
+	if err != nil || len(s.Breakdown) == 0 {
+		return Split{}, err
+	}
+	seen := map[string]bool{}
+	for i, b := range s.Breakdown {
+		if name := b.Field.String(); seen[name] {
+			return s, invalid(fmt.Sprintf("breakdown[%d]", i), "%s is given twice", name)
+		}
+		seen[b.Field.String()] = true
+	}
+	s.Top, s.Other, s.Total = p.Top, &p.Other, p.Total
+	if p.JSONOther != nil {
+		s.Other = p.JSONOther
+	}
+	return s, nil
 }
 
 // groupColumn tells groups apart.
@@ -52,19 +82,24 @@ func (s Split) groups(ctx context.Context, src *engine.Source, r engine.Rank) (g
 	for _, group := range ranked.Groups {
 		g.cells = append(g.cells, groupCells(group, "value"))
 	}
+	if *s.Other && ranked.More {
+		g.other = len(g.cells)
+		g.cells = append(g.cells, s.groupOf("other"))
+	}
+	if s.Total {
+		g.all = len(g.cells)
+		g.cells = append(g.cells, s.groupOf("all"))
+	}
+	return g, nil
+}
+
+// groupOf are the cells of a group without values.
+func (s Split) groupOf(kind string) []Value {
 	none := make(engine.Group, len(s.Breakdown))
 	for i := range none {
 		none[i].Missing = true
 	}
-	if *s.Other && ranked.More {
-		g.other = len(g.cells)
-		g.cells = append(g.cells, groupCells(none, "other"))
-	}
-	if s.Total {
-		g.all = len(g.cells)
-		g.cells = append(g.cells, groupCells(none, "all"))
-	}
-	return g, nil
+	return groupCells(none, kind)
 }
 
 func groupCells(group engine.Group, kind string) []Value {

@@ -35,21 +35,16 @@ type IntervalParams struct {
 type TrendsParams struct {
 	DayParams
 	IntervalParams
-	Series        []string      `query:"series,explode" json:"-" nullable:"false" doc:"What to measure: an event type, * for all, or JSON with event, filter, first, measure, rolling and name; 1 to 10"`
-	JSONSeries    SeriesJSON    `json:"series,omitempty"`
-	Measure       string        `query:"measure" json:"measure,omitempty" default:"users" minLength:"1" doc:"Measure of the series that name none: users, events, per_user, or of a field sum, avg, min, max, median, p75, p90, p95, p99, distinct, as in sum(properties.price)"`
-	Formula       []string      `query:"formula,explode" json:"-" nullable:"false" doc:"Computed from the series A, B, …: A/B, or JSON with formula and name; at most 5"`
-	JSONFormula   FormulaJSON   `json:"formula,omitempty"`
-	Breakdown     []string      `query:"breakdown,explode" json:"-" nullable:"false" doc:"Fields by whose values groups are made, such as properties.country, or JSON with field and bins; at most 3"`
-	JSONBreakdown BreakdownJSON `json:"breakdown,omitempty"`
-	Top           int           `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"500" doc:"Number of groups"`
-	Other         bool          `query:"other" json:"-" default:"true" doc:"With a group of all other values"`
-	JSONOther     *bool         `json:"other,omitempty"` // false would be taken for a default that is missing
-	Total         bool          `query:"total" json:"total,omitempty" doc:"With a group of everything"`
-	Rolling       int           `query:"rolling" json:"rolling,omitempty" minimum:"2" maximum:"366" doc:"Each value is that of so many buckets up to its own"`
-	Cumulative    bool          `query:"cumulative" json:"cumulative,omitempty" doc:"Each value is that of all buckets up to its own"`
-	Compare       string        `query:"compare" json:"compare,omitempty" minLength:"1" doc:"With the values of an earlier range beside: previous, or so far back as in 30d, 4w, 12mo, 1y"`
-	Unit          string        `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
+	Series      []string    `query:"series,explode" json:"-" nullable:"false" doc:"What to measure: an event type, * for all, or JSON with event, filter, first, measure, rolling and name; 1 to 10"`
+	JSONSeries  SeriesJSON  `json:"series,omitempty"`
+	Measure     string      `query:"measure" json:"measure,omitempty" default:"users" minLength:"1" doc:"Measure of the series that name none: users, events, per_user, or of a field sum, avg, min, max, median, p75, p90, p95, p99, distinct, as in sum(properties.price)"`
+	Formula     []string    `query:"formula,explode" json:"-" nullable:"false" doc:"Computed from the series A, B, …: A/B, or JSON with formula and name; at most 5"`
+	JSONFormula FormulaJSON `json:"formula,omitempty"`
+	Rolling     int         `query:"rolling" json:"rolling,omitempty" minimum:"2" maximum:"366" doc:"Each value is that of so many buckets up to its own"`
+	Cumulative  bool        `query:"cumulative" json:"cumulative,omitempty" doc:"Each value is that of all buckets up to its own"`
+	Compare     string      `query:"compare" json:"compare,omitempty" minLength:"1" doc:"With the values of an earlier range beside: previous, or so far back as in 30d, 4w, 12mo, 1y"`
+	Unit        string      `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
+	SplitParams
 	FilterParams
 }
 
@@ -115,25 +110,6 @@ func (p *TrendsParams) complete(series []syntax.Series) error {
 		}
 	}
 	return nil
-}
-
-func (p *TrendsParams) split() (s Split, err error) {
-	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown.RawJSON, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
-	if err != nil || len(s.Breakdown) == 0 {
-		return Split{}, err
-	}
-	seen := map[string]bool{}
-	for i, b := range s.Breakdown {
-		if name := b.Field.String(); seen[name] {
-			return s, invalid(fmt.Sprintf("breakdown[%d]", i), "%s is given twice", name)
-		}
-		seen[b.Field.String()] = true
-	}
-	s.Top, s.Other, s.Total = p.Top, &p.Other, p.Total
-	if p.JSONOther != nil {
-		s.Other = p.JSONOther
-	}
-	return s, nil
 }
 
 // checkCompare refuses a range to compare with that is none.

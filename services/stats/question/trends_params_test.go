@@ -9,7 +9,7 @@ import (
 )
 
 func trendsOf(change func(*TrendsParams)) *TrendsParams {
-	p := &TrendsParams{DayParams: DayParams{From: "2025-08-01", To: "2025-08-31"}, IntervalParams: IntervalParams{"day", WeekParams{"monday"}}, Measure: "users", Top: 10, Other: true, Unit: "user_id"}
+	p := &TrendsParams{DayParams: DayParams{From: "2025-08-01", To: "2025-08-31"}, IntervalParams: IntervalParams{"day", WeekParams{"monday"}}, Measure: "users", SplitParams: SplitParams{Top: 10, Other: true}, Unit: "user_id"}
 	p.Timezone = "Europe/Kyiv"
 	p.Series = []string{"buy"}
 	change(p)
@@ -38,7 +38,7 @@ func TestTrendsEcho(t *testing.T) {
 		}
 		text, err := json.Marshal(q)
 		require.NoError(t, err)
-		again := TrendsParams{Measure: "users", Top: 10, Other: true} // the defaults of what is not in it
+		again := TrendsParams{Measure: "users", SplitParams: SplitParams{Top: 10, Other: true}} // the defaults of what is not in it
 		require.NoError(t, json.Unmarshal(text, &again), "%s", text)
 		same, err := again.Question(time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC))
 		require.NoError(t, err, "%s", text)

@@ -175,7 +175,7 @@ func (c *comparison) generated(t *testing.T) {
 	for _, row := range trends.Rows(c.model) {
 		want = append(want, trends.Cells(row))
 	}
-	c.posted(t, b, &question.TrendsParams{Measure: "users", Top: 10, Other: true}, want)
+	c.posted(t, b, &question.TrendsParams{Measure: "users", SplitParams: question.SplitParams{Top: 10, Other: true}}, want)
 
 	b, lifecycle := c.g.lifecycle(c.scene, c.now)
 	lifecycle.CompleteUntil = c.snapshot.CompleteUntil

@@ -4,20 +4,27 @@
 WITH activity AS MATERIALIZED (
     SELECT user_key,
            CASE WHEN us < $start_us THEN DATE '0001-01-01' ELSE date_trunc('{{unit}}', day)::DATE END AS bucket,
-           min(us) FILTER ($founding = '' OR event_type = $founding) AS founded,
-           bool_or($returning = '' OR event_type = $returning) AS returned
-    FROM {{local}}
+           min(us) FILTER (founds) AS founded,
+           bool_or(returns) AS returned{{facts}}
+    FROM (SELECT *, ({{founds}}) AS founds, ({{returns}}) AS returns{{fields}} FROM {{local}})
     GROUP BY ALL
 ), cohorts AS (
     SELECT user_key, arg_min(bucket, founded) AS cohort
     FROM activity
     WHERE founded IS NOT NULL
     GROUP BY user_key
+), members AS (
+    {{members}} cohort BETWEEN $first_cohort::DATE AND $last_cohort::DATE
+), placed AS (
+    {{placed}}
+), visits AS (
+    SELECT user_key, cohort, bucket, place, date_diff('{{unit}}', cohort, bucket) AS number, returned{{again}}{{placed_names}}
+    FROM activity JOIN placed USING (user_key)
+    WHERE bucket = cohort OR bucket > cohort AND returned
+), counted AS (
+    {{counted}}
 )
-SELECT cohort, date_diff('{{unit}}', cohort, bucket) AS window_number, count(*)
-FROM activity JOIN cohorts USING (user_key)
-WHERE cohort BETWEEN $first_cohort::DATE AND $last_cohort::DATE
-  AND (bucket = cohort OR bucket > cohort AND returned)
-  AND window_number < $windows
-GROUP BY ALL
-ORDER BY ALL
+SELECT cohort, place, counted_in, count(*){{values}}
+FROM counted
+GROUP BY cohort, place, counted_in
+ORDER BY cohort, place < 0, place, counted_in

@@ -8,6 +8,7 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/services/stats/engine"
 )
@@ -22,7 +23,14 @@ func (e *Engine) Cohorts(ctx context.Context, c engine.Cohorts) (rows []engine.C
 }
 
 func (e *Engine) cohorts(ctx context.Context, c engine.Cohorts) ([]engine.CohortUsers, error) {
+	if c.Returned || len(c.Breakdown) > 0 {
+		return nil, engine.ErrUnsupported // bitmaps tell no order within a bucket, nor fields
+	}
 	match, err := typesOf(c.Filter, c.Zone)
+	if err != nil {
+		return nil, err
+	}
+	returns, err := typesOf(syntax.And(c.Filter, c.ReturningFilter), c.Zone)
 	if err != nil {
 		return nil, err
 	}
@@ -37,16 +45,12 @@ func (e *Engine) cohorts(ctx context.Context, c engine.Cohorts) ([]engine.Cohort
 	if err != nil {
 		return nil, err
 	}
-	founding := e.view.Scan(andType(match, c.Founding))
-	cohorts, err := foundCohorts(ctx, founding, slots, c)
+	cohorts, err := foundCohorts(ctx, e.view.Scan(andType(match, c.Founding)), slots, c)
 	if err != nil {
 		return nil, err
 	}
-	returning := founding
-	if c.Returning != c.Founding {
-		returning = e.view.Scan(andType(match, c.Returning))
-	}
-	return countReturns(ctx, returning, cohorts, byDate(byBucket(slots)), c)
+	r := &returning{Cohorts: c, scan: e.view.Scan(andType(returns, c.Returning)), periods: byDate(byBucket(slots)), sets: map[calendar.Date]*roaring.Bitmap{}}
+	return r.count(ctx, cohorts)
 }
 
 // foundCohorts returns the members of each cohort: those that no earlier slot has.
@@ -82,36 +86,71 @@ func foundCohorts(ctx context.Context, founding *rollup.Scan, slots []slot, c en
 	return cohorts, nil
 }
 
-// countReturns counts the members of each cohort in each window.
-func countReturns(ctx context.Context, returning *rollup.Scan, cohorts map[calendar.Date]*roaring.Bitmap, periods map[calendar.Date][]rollup.Period, c engine.Cohorts) ([]engine.CohortUsers, error) {
-	active := map[calendar.Date]*roaring.Bitmap{} // in the windows of one cohort
+// returning counts returns. It remembers the users of the windows of a cohort or two.
+type returning struct {
+	engine.Cohorts
+	scan    *rollup.Scan
+	periods map[calendar.Date][]rollup.Period
+	sets    map[calendar.Date]*roaring.Bitmap // users in a bucket or, with After, from it on
+}
+
+// count counts the members of each cohort in each window: from the last cohort back, as
+// users from a bucket on are those in it and from the next one on.
+func (r *returning) count(ctx context.Context, cohorts map[calendar.Date]*roaring.Bitmap) ([]engine.CohortUsers, error) {
 	result := engine.NewResult[engine.CohortUsers](ctx)
-	for _, cohort := range slices.Sorted(maps.Keys(cohorts)) {
-		delete(active, cohort)
+	for _, cohort := range slices.Backward(slices.Sorted(maps.Keys(cohorts))) {
 		members := cohorts[cohort]
 		if members.IsEmpty() {
 			continue
 		}
-		if err := result.Add(engine.CohortUsers{Cohort: cohort, Users: int64(members.GetCardinality())}); err != nil {
-			return nil, err
-		}
-		for k := 1; k < c.Windows; k++ {
-			bucket := c.Unit.Add(cohort, k)
-			if active[bucket] == nil {
-				users, err := returning.Users(ctx, periods[bucket]...)
+		for window := len(r.Windows) - 1; window >= 0; window-- {
+			n := engine.CohortUsers{Cohort: cohort, Window: engine.Members, Users: int64(members.GetCardinality())}
+			if window > 0 {
+				n.Window = window
+				users, err := r.users(ctx, cohort, window)
 				if err != nil {
 					return nil, err
 				}
-				active[bucket] = users
+				n.Users = int64(members.AndCardinality(users))
 			}
-			users := members.AndCardinality(active[bucket])
-			if users == 0 {
+			if n.Users == 0 {
 				continue
 			}
-			if err := result.Add(engine.CohortUsers{Cohort: cohort, Window: k, Users: int64(users)}); err != nil {
+			if err := result.Add(n); err != nil {
 				return nil, err
 			}
 		}
+		furthest := r.Unit.Add(cohort, len(r.Windows))
+		maps.DeleteFunc(r.sets, func(bucket calendar.Date, _ *roaring.Bitmap) bool { return bucket >= furthest })
 	}
+	slices.Reverse(result.Rows)
 	return result.Rows, nil
+}
+
+// users returns who returned in a window.
+func (r *returning) users(ctx context.Context, cohort calendar.Date, window int) (*roaring.Bitmap, error) {
+	first, end := r.Unit.Add(cohort, r.Windows[window-1]), r.Unit.Add(cohort, r.Windows[window])
+	long := end > r.Unit.Add(first, 1) // its users are not remembered: sets have those of one bucket
+	if known := r.sets[first]; known != nil && !long {
+		return known, nil
+	}
+	var later *roaring.Bitmap
+	if r.After && end <= r.Through {
+		if later = r.sets[end]; later == nil {
+			end = r.Unit.Add(r.Through, 1)
+		}
+	}
+	var periods []rollup.Period
+	for bucket := first; bucket < end; bucket = r.Unit.Add(bucket, 1) {
+		periods = append(periods, r.periods[bucket]...)
+	}
+	users, err := r.scan.Users(ctx, periods...)
+	if err != nil || long {
+		return users, err
+	}
+	if later != nil {
+		users = roaring.Or(users, later)
+	}
+	r.sets[first] = users
+	return users, nil
 }
