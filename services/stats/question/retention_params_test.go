@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
 )
 
 // TestRetentionEcho: what an answer says it was asked is the same question when it is
@@ -35,4 +37,25 @@ func TestRetentionEcho(t *testing.T) {
 		require.Equal(t, q, same)
 		require.Equal(t, Key(q), Key(same))
 	}
+}
+
+// TestRetentionAfterTheClock: in mode after, rows change when what is complete reaches into
+// another bucket.
+func TestRetentionAfterTheClock(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	q := Retention{Granularity: calendar.Week, Windows: 4, Scope: Scope{Timezone: zone}}
+	monday := time.Date(2025, 8, 18, 0, 0, 0, 0, time.UTC)
+	now := monday.Add(time.Hour)
+	keys := func() []string {
+		return []string{q.ClockKey(now, monday), q.ClockKey(now, monday.Add(time.Microsecond)), q.ClockKey(now, monday.Add(time.Minute))}
+	}
+	plain := keys()
+	require.Equal(t, plain[0], plain[1])
+	q.Mode = "after"
+	after := keys()
+	require.NotEqual(t, after[0], after[1])
+	require.Equal(t, after[1], after[2])
+	require.NotEqual(t, q.ClockKey(now, now.AddDate(0, 0, 3)), q.ClockKey(now, now.AddDate(0, 0, 7)), "complete beyond now")
 }
