@@ -1,6 +1,7 @@
 package question_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -80,6 +81,9 @@ func TestQuestions(t *testing.T) {
 	require.Greater(t, w.answers["rollup of new questions"], 50)
 }
 
+// lastDay is after all events.
+const lastDay = "2100-01-01"
+
 // comparison asks the same of the engines and of the oracle.
 type comparison struct {
 	data
@@ -103,7 +107,7 @@ func (c *comparison) all(t *testing.T) {
 	c.now = c.scene.at().Add(time.Duration(c.g.Int64N(int64(60*24*time.Hour)) - int64(10*24*time.Hour)))
 	c.w.complete = c.now.Add(time.Duration(c.g.Int64N(int64(6*24*time.Hour))) - 5*24*time.Hour)
 	c.snapshot = c.w.snapshot(t, c.project)
-	scope, about := c.scope(t)
+	scope, filter, about := c.scope(t)
 	from := c.scene.at().AddDate(0, 0, c.g.IntN(40)-30)
 	if c.g.IntN(3) == 0 { // close to where the calendar is odd
 		from = c.scene.at().AddDate(0, 0, c.g.IntN(5)-3)
@@ -112,6 +116,7 @@ func (c *comparison) all(t *testing.T) {
 	days := question.Days{From: calendar.DateOf(from), To: calendar.DateOf(to)}
 	first, last := days.From.String(), days.To.String()
 	about += " " + first + "…" + last
+	c.model = c.kept(filter, last)
 
 	for _, scope.Fill = range []string{"", "zero"} {
 		about := fmt.Sprintf("%s fill=%s", about, scope.Fill)
@@ -136,14 +141,15 @@ func (c *comparison) all(t *testing.T) {
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Include: "users", Scope: scope},
 		fields(oracle.TopEventsUsers(c.model, first, last, c.loc, limit)))
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Scope: scope}, fields(oracle.TopEvents(c.model, first, last, c.loc, limit)))
-	types := oracle.EventTypes(c.model, c.loc)
+	ever := c.kept(filter, lastDay)
+	types := oracle.EventTypes(ever, c.loc)
 	after := ""
 	if len(types) > 1 && c.g.IntN(2) == 0 {
 		after, types = types[0].Type, types[1:]
 	}
 	page := 1 + c.g.IntN(len(types)+1)
 	c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), question.EventTypes{Limit: page, After: after, Scope: scope}, fields(types[:min(page, len(types))]))
-	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(c.model, c.loc, limit)))
+	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(ever, c.loc, limit)))
 	c.properties(t, about, scope, days)
 	c.one(t)
 	c.asked(t, about, scope, days)
@@ -158,40 +164,38 @@ func (c *comparison) all(t *testing.T) {
 }
 
 // scope makes random filters, also for the oracle.
-func (c *comparison) scope(t *testing.T) (question.Scope, string) {
+func (c *comparison) scope(t *testing.T) (question.Scope, oracle.Filter, string) {
 	scope := question.Scope{Timezone: c.zone}
-	var conditions []oracle.Condition
+	var all oracle.All
 	about := "segments"
 	for range pick(c.g, []int{0, 1, 1, 1, 2}) {
 		text, condition := c.g.filter()
 		f, err := syntax.ParseSegment(text)
 		require.NoError(t, err, text)
 		scope.Segment = append(scope.Segment, f)
-		conditions = append(conditions, condition)
+		all = append(all, condition)
 		about += fmt.Sprintf(" %q", text)
 	}
-	combined := func(oracle.Event) bool { return true }
-	if c.g.IntN(2) == 0 {
-		var text string
-		var err error
-		text, combined = c.g.combined(2)
-		scope.Filter, err = syntax.ParseFilterJSON([]byte(text))
-		require.NoError(t, err, text)
-		about += " filter " + text
+	if c.g.IntN(3) > 0 {
+		c.g.near = c.scene.at()
+		tree, filter := c.g.tree(3)
+		text, err := json.Marshal(tree)
+		require.NoError(t, err)
+		scope.Filter, err = syntax.ParseFilterJSON(text)
+		require.NoError(t, err, string(text))
+		all = append(all, filter)
+		about += " filter " + string(text)
 	}
-	c.model = nil
-events:
+	return scope, all, about
+}
+
+// kept are the events for which a filter holds, with users as of the end of a day.
+func (c *comparison) kept(filter oracle.Filter, to string) []oracle.Event {
+	var events []oracle.Event
 	for _, e := range c.whole {
-		for _, condition := range conditions {
-			if !condition.Holds(naive(e)) {
-				continue events
-			}
-		}
-		if combined(naive(e)) {
-			c.model = append(c.model, naive(e))
-		}
+		events = append(events, naive(e))
 	}
-	return scope, about
+	return oracle.Keep(events, filter, to, c.loc)
 }
 
 // naive is an event as the oracle takes it.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"math/big"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 	"github.com/google/uuid"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/oracle"
 )
 
 // scene is a zone and an instant around which its calendar is odd.
@@ -198,47 +196,4 @@ func (g generator) properties() string {
 		return rest
 	}
 	return flat[:len(flat)-1] + "," + rest[1:]
-}
-
-// combined makes the text of a filter with others in it up to so deep, and what says
-// whether it holds.
-func (g generator) combined(depth int) (string, func(oracle.Event) bool) {
-	if depth == 0 || g.IntN(4) == 0 {
-		text, condition := g.filter()
-		if g.IntN(4) == 0 {
-			condition = pick(g, []oracle.Condition{
-				{Op: "matches", Values: []string{"^.{2}$"}}, {Op: "matches", Values: []string{`(?i)u|\d\.`}}, {Op: "has", Values: []string{"1.0"}}, {Op: "has", Values: []string{"a"}},
-				{Op: "since", Values: []string{"2000-01-01T00:00:00Z"}},
-			})
-			field, of := g.field()
-			for of.Source != "properties" {
-				field, of = g.field()
-			}
-			condition.Field = of
-			text = field + ":" + condition.Op + "(" + condition.Values[0] + ")"
-		}
-		quoted, err := json.Marshal(text)
-		if err != nil {
-			panic(err)
-		}
-		return string(quoted), condition.Holds
-	}
-	if g.IntN(3) == 0 {
-		text, holds := g.combined(depth - 1)
-		return `{"not":` + text + `}`, func(e oracle.Event) bool { return !holds(e) }
-	}
-	isAny := g.IntN(2) == 0
-	var texts []string
-	var all []func(oracle.Event) bool
-	for range g.IntN(4) {
-		text, holds := g.combined(depth - 1)
-		texts, all = append(texts, text), append(all, holds)
-	}
-	text := "[" + strings.Join(texts, ",") + "]"
-	if isAny {
-		text = `{"any":` + text + `}`
-	}
-	return text, func(e oracle.Event) bool {
-		return slices.ContainsFunc(all, func(holds func(oracle.Event) bool) bool { return holds(e) == isAny }) == isAny
-	}
 }

@@ -21,7 +21,7 @@ func (st *statement) fieldText(f syntax.Field) string {
 	case syntax.Property:
 		return st.events.add("e", fmt.Sprintf("text %q", f.Keys), func(c duckdb.Columns) string { return propertyText(c, f.Keys) })
 	case syntax.Hour, syntax.Weekday:
-		return clockSQL[f.Source] + "::VARCHAR"
+		return st.clockValue(f.Source) + "::VARCHAR"
 	case syntax.UserProperty, syntax.FirstProperty:
 		return st.textOf(st.userValue(f), "text", textOfJSON)
 	case syntax.FirstSeen, syntax.LastSeen:
@@ -38,15 +38,20 @@ func (st *statement) fieldNumber(f syntax.Field) string {
 	case syntax.Property:
 		return st.events.add("e", fmt.Sprintf("number %q", f.Keys), func(c duckdb.Columns) string { return propertyNumber(c, f.Keys) })
 	case syntax.Hour, syntax.Weekday:
-		return clockSQL[f.Source] + "::VARCHAR"
+		return st.clockValue(f.Source) + "::VARCHAR"
 	case syntax.UserProperty, syntax.FirstProperty:
 		return st.textOf(st.userValue(f), "number", numberOfJSON)
 	}
 	return "NULL::VARCHAR"
 }
 
-// clockSQL is what a clock shows at an event of {{local}}.
 var clockSQL = map[syntax.Source]string{syntax.Hour: "hour(clock)", syntax.Weekday: "isodow(clock)"}
+
+// clockValue is SQL for what a clock shows at an event of {{local}}.
+func (st *statement) clockValue(source syntax.Source) string {
+	st.clock = true
+	return clockSQL[source]
+}
 
 // inOrder is the order of a user's events.
 const inOrder = "(us, event_type, event_id)"

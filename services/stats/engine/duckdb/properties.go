@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/property"
-	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -23,7 +22,7 @@ func (e *Engine) Properties(ctx context.Context, p engine.Properties) ([]engine.
 		return nil, nil
 	}
 	st := newStatement(p.Scope, propertiesSQL, period)
-	st.texts = map[string]duckdb.Function{"shape": shapeOf}
+	st.texts["shape"] = shapeOf
 	counted, events := map[string]engine.Kinds{}, int64(0)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var shape string

@@ -79,21 +79,24 @@ func (st *statement) conditionSQL(f syntax.Filter) string {
 	}
 	switch source {
 	case syntax.Hour, syntax.Weekday:
-		c := comparison{column: clockSQL[source], Test: test, bind: st.bind, sets: &st.sets}
+		c := comparison{column: st.clockValue(source), Test: test, bind: st.bind, sets: &st.sets}
 		switch {
 		case f.Condition.Op == syntax.Exists, f.Condition.Op == syntax.Missing:
 			return c.text()
 		case compared(f.Condition.Op):
 			return c.integer()
 		}
-		return st.textOf(clockSQL[source]+"::VARCHAR", name, holds(test.HoldsText)) + " IS NOT NULL"
+		return st.textOf(st.clockValue(source)+"::VARCHAR", name, holds(test.HoldsText)) + " IS NOT NULL"
 	case syntax.EventType, syntax.UserID:
 		return st.textOf(string(source), name, holds(test.HoldsText)) + " IS NOT NULL"
 	case syntax.FirstSeen, syntax.LastSeen:
 		st.needed = true
 		return st.textOf(string(source)+"::VARCHAR", name, holds(func(text string) bool {
 			us, err := strconv.ParseInt(text, 10, 64)
-			return err == nil && test.HoldsInstant(us)
+			if err != nil { // no event before the end of the range
+				return test.Op == syntax.Missing
+			}
+			return test.HoldsInstant(us)
 		})) + " IS NOT NULL"
 	case syntax.UserProperty, syntax.FirstProperty:
 		return st.textOf(st.userValue(f.Condition.Field), name, holds(func(json string) bool { return test.Holds(valueOf(json)) })) + " IS NOT NULL"

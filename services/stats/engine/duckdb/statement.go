@@ -39,6 +39,7 @@ type statement struct {
 	history columns                    // further ones of {{history}}
 	users   []string                   // values of users' histories, as SQL with a name
 	needed  bool                       // {{history}} is
+	clock   bool                       // what the clock shows is looked at
 	sets    int                        // comparisons that use one
 	err     error                      // of what cannot be asked
 }
@@ -85,6 +86,9 @@ func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) er
 	if st.err != nil {
 		return st.err
 	}
+	if st.clock && st.period.From == math.MinInt64 {
+		st.period.Spans = e.spans(st.zone, st.period.To)
+	}
 	q := duckdb.Query{Project: e.project, SQL: st.sql(), Args: st.args, Where: st.where, Select: st.events.sql, Texts: st.texts}
 	if st.needed {
 		q.History = st.history.sql
@@ -96,6 +100,19 @@ func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) er
 		q.To = time.UnixMicro(st.period.To).UTC()
 	}
 	return e.db.Run(ctx, e.snapshot, q, scan)
+}
+
+// spans are those of a zone from the first of the project's events to the last before an
+// instant. Periods of all time have none but of the dates that are asked about.
+func (e *Engine) spans(zone *calendar.Zone, to int64) []calendar.Span {
+	first, last := int64(math.MaxInt64), int64(math.MinInt64)
+	for _, s := range e.snapshot.Segments(e.project, time.Time{}, time.Time{}) {
+		first, last = min(first, s.MinAt.UnixMicro()), max(last, s.MaxAt.UnixMicro())
+	}
+	if spans := zone.Spans(first, min(last, to-1)+1); len(spans) > 0 {
+		return spans
+	}
+	return engine.Always().Spans // there are no events
 }
 
 // spanSQL is an expression for a value of the span that the instant us is in.
