@@ -17,7 +17,7 @@ type FilterParams struct {
 	OutputParams
 	Segment     []string `query:"segment,explode" json:"-" maxItems:"50" nullable:"false" doc:"Condition on events; it may be repeated, and all must hold: event_type:purchase, user_id=42, properties.country=UA, also != > >= < <= ~ (contains), properties.country:in(UA,PL), properties.coupon:exists, properties.coupon:missing; a dot leads into objects, a number into arrays, a backslash makes the character after it an ordinary one, \"\" is the empty key. An order with a number holds for JSON numbers alone, exactly; with another value for JSON strings alone, by code points. = != and in compare texts, that of a number in canonical form: 10 is 10.0 and 1e1. A missing property fails every condition but missing. Spaces around operators, commas and parentheses mean nothing; the conditions have at most 1,000 values and 32 KiB of keys and values together"`
 	JSONSegment Segments `json:"segment,omitempty"`
-	Filter      []string `query:"filter,explode" json:"-" maxItems:"100" nullable:"false" doc:"Filter on events; it may be repeated, and all must hold, beside segment. A condition as in segment, where properties.path:matches(RE) finds a regular expression (RE2), properties.tags:has(new) an element of an array, and properties.due:since(2025-08-01) and :before(2025-09-01) compare RFC 3339 dates and date-times; or JSON, up to 8 levels deep: an array of filters that must all hold, {\"any\": [filters]} of which one must, {\"not\": filter}. A filter has at most 100 conditions"`
+	Filter      []string `query:"filter,explode" json:"-" maxItems:"100" nullable:"false" doc:"Filter on events; it may be repeated, and all must hold, beside segment. A condition as in segment, where properties.path:matches(RE) finds a regular expression (RE2), properties.tags:has(new) an element of an array, and properties.due:since(2025-08-01) and :before(2025-09-01) compare RFC 3339 dates and date-times. It may also be on user.plan or first.plan, the last or first value of the property that the event's user has; on first_seen or last_seen, the instants of the user's first and last event (since, before, exists, missing); on time.hour (0 to 23) or time.weekday (1, Monday, to 7) on a clock of timezone. Users are as of the end of the range, without one as of now. Or JSON, up to 8 levels deep: an array of filters that must all hold, {\"any\": [filters]} of which one must, {\"not\": filter}. A filter has at most 100 conditions"`
 	JSONFilter  RawJSON  `json:"filter,omitempty"`
 	Fill        string   `query:"fill" json:"fill,omitempty" enum:"zero" doc:"zero: with rows for empty buckets"`
 }
@@ -140,8 +140,7 @@ func parseFilters(parameter string, texts []string, data RawJSON) (syntax.Filter
 		}
 		all = append(all, f)
 	}
-	f := syntax.And(all...)
-	return f, nil
+	return syntax.And(all...), nil
 }
 
 // at is the error in a parameter that package syntax has read.
