@@ -62,13 +62,13 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 
 // mandatory are required under this name or an alias, which the document cannot say.
 // Code that is generated from it should use the name.
-var mandatory = []string{"from", "to", "start_date"}
+var mandatory = []string{"from", "to", "start_date", "property"}
 
 // own are examples of parameters that questions cannot do without, by path.
 var own = map[string]object{"/api/stats/trends": {"series": []any{"view_item"}}}
 
 // examples are of parameters that share them in all questions.
-var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31"}
+var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31", "property": "properties.country"}
 
 // complete makes the page that shows the document work at the first click.
 func complete(document object) error {

@@ -28,6 +28,7 @@ type Engine interface {
 	Cohorts(context.Context, Cohorts) ([]CohortUsers, error)
 	Tally(context.Context, Tally) ([]Cell, error)
 	Rank(context.Context, Rank) (Ranked, error)
+	TopValues(context.Context, TopValues) ([]ValueEvents, error)
 	Latest(context.Context, Latest) ([]Event, error)
 	Properties(context.Context, Properties) ([]PropertyEvents, error)
 	// Event returns the event with an id, or none.
@@ -56,6 +57,11 @@ func (Unsupported) Tally(context.Context, Tally) ([]Cell, error) { return nil, E
 
 // Rank returns ErrUnsupported.
 func (Unsupported) Rank(context.Context, Rank) (Ranked, error) { return Ranked{}, ErrUnsupported }
+
+// TopValues returns ErrUnsupported.
+func (Unsupported) TopValues(context.Context, TopValues) ([]ValueEvents, error) {
+	return nil, ErrUnsupported
+}
 
 // Latest returns ErrUnsupported.
 func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }

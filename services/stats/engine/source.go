@@ -71,6 +71,11 @@ func (s *Source) Rank(ctx context.Context, r Rank) (Ranked, error) {
 	return serve(s, func(e Engine) (Ranked, error) { return e.Rank(ctx, r) })
 }
 
+// TopValues serves a scan.
+func (s *Source) TopValues(ctx context.Context, v TopValues) ([]ValueEvents, error) {
+	return serve(s, func(e Engine) ([]ValueEvents, error) { return e.TopValues(ctx, v) })
+}
+
 // Latest serves a scan.
 func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })

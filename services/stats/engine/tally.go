@@ -106,3 +106,23 @@ type Ranked struct {
 	Groups []Group
 	More   bool // there are others
 }
+
+// TopValues asks for the values of a field that the most events of a series have in a
+// range; that it is missing is one of them.
+type TopValues struct {
+	Scope
+	Range // also the end of the user's history, as in Tally
+	Series
+	Field    syntax.Field
+	Contains string // what the value has in it, in upper or lower case; empty: any
+	Users    bool   // also the distinct users of each value
+	Limit    int    // at least 1
+}
+
+// ValueEvents is how many events have a value. They come with the most events first, then
+// by the value in the order of code points, a missing one last.
+type ValueEvents struct {
+	Text
+	Events int64
+	Users  int64 // 0 unless asked for
+}

@@ -1,8 +1,6 @@
 package question
 
-import (
-	"eventanalytics/pkg/syntax"
-)
+import "eventanalytics/pkg/syntax"
 
 // ActivityParams say when users are active.
 type ActivityParams struct {
@@ -13,28 +11,39 @@ type ActivityParams struct {
 	Unit       string     `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users"`
 }
 
-// activity reads the one series that a question has, which is not measured.
+// activity reads the events that make users active, and what counts as a user.
 func (p *ActivityParams) activity(scope Scope) (s syntax.Series, unit syntax.Field, err error) {
 	if unit, err = one("unit", p.Unit, syntax.ParseField); err != nil {
 		return s, unit, err
 	}
-	all, err := forms("series", p.Series, p.JSONSeries.RawJSON, syntax.ParseSeries, syntax.ParseSeriesJSON)
-	switch {
-	case err != nil:
+	if s, err = eventsOf(p.Series, p.JSONSeries.RawJSON); err != nil {
 		return s, unit, err
-	case len(all) > 1:
-		return s, unit, invalid("series", "is given %d times, this question has one", len(all))
-	case len(all) == 1:
-		s = all[0]
-	}
-	switch {
-	case s.Measure.Name != "":
-		return s, unit, invalid("series[0].measure", "is not for this question, which counts users")
-	case s.Rolling != 0:
-		return s, unit, invalid("series[0].rolling", "is not for this question")
 	}
 	if err := syntax.Bound(append(holding(scope.Segment), scope.Filter, s.Filter)...); err != nil {
-		return s, unit, at("series", err)
+		return s, unit, invalid("series", "%s", err)
 	}
 	return s, unit, nil
+}
+
+// eventsOf reads one series of which nothing is measured; none is all events.
+func eventsOf(query []string, body RawJSON) (s syntax.Series, err error) {
+	series, err := forms("series", query, body, syntax.ParseSeries, syntax.ParseSeriesJSON)
+	switch {
+	case err != nil:
+		return s, err
+	case len(series) == 0:
+		return s, nil
+	case len(series) > 1:
+		return s, invalid("series", "has %d series; there can be one here, of several event types as in {\"event\":[\"purchase\",\"renewal\"]}", len(series))
+	}
+	s = series[0]
+	for _, member := range []struct {
+		name  string
+		given bool
+	}{{"measure", s.Measure.Name != ""}, {"rolling", s.Rolling != 0}, {"name", s.Name != ""}} {
+		if member.given {
+			return s, invalid("series[0]."+member.name, "has no meaning here: nothing is measured")
+		}
+	}
+	return s, nil
 }

@@ -50,13 +50,16 @@ func (g generator) propertyNames(s scene, now time.Time) (body, oracle.Propertie
 	return b, q
 }
 
+// propertyValues makes a question of the values of a field. It has no unit.
 func (g generator) propertyValues(s scene, now time.Time) (body, oracle.PropertyValues) {
 	g.near = s.at()
 	b := body{"include": "users"}
 	q := oracle.PropertyValues{Scope: g.scope(b, s, now, "all"), Series: g.one(b), Limit: 20}
+	delete(b, "unit")
+	q.Unit = oracle.Field{}
 	b["property"], q.Property = g.valued()
 	if g.maybe(2) {
-		q.Q = pick(g, []string{"u", "A", "1", ".5", "PL", "É", "null", "[", "10", "zz"})
+		q.Q = pick(g, []string{"U", "u", "A", "L", "B", "N", "1", ".5", "PL", "É", "[", "zz"})
 		b["q"] = q.Q
 	}
 	if g.maybe(2) {

@@ -19,14 +19,15 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 	month := []string{"from", "2025-07-31", "to", "2025-08-31"}
 	foreign := stranger.With("X-Project", strconv.FormatInt(owner.Project, 10))
 	for path, query := range map[string][]string{
-		"/api/stats/dau":           month,
-		"/api/stats/top-events":    month,
-		"/api/stats/events":        append(month, "interval", "day"),
-		"/api/stats/active-users":  append(month, "window", "7"),
-		"/api/stats/retention":     {"start_date", "2025-07-31"},
-		"/api/stats/event-types":   nil,
-		"/api/stats/events/latest": nil,
-		"/api/stats/properties":    month,
+		"/api/stats/dau":             month,
+		"/api/stats/top-events":      month,
+		"/api/stats/events":          append(month, "interval", "day"),
+		"/api/stats/active-users":    append(month, "window", "7"),
+		"/api/stats/retention":       {"start_date", "2025-07-31"},
+		"/api/stats/event-types":     nil,
+		"/api/stats/events/latest":   nil,
+		"/api/stats/properties":      month,
+		"/api/stats/property-values": append(month, "property", "event_type"),
 	} {
 		var out struct{ Data []json.RawMessage }
 		stranger.Get(t, path, query...).Is(t, 200, "").Decode(t, &out)
