@@ -154,7 +154,7 @@ func (c *comparison) all(t *testing.T) {
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)
 	c.one(t)
-	if !ofUsers(scope.Filter) { // lifecycle reads whole buckets: there users would be as of their end, not of the range's
+	if !ofUsers(scope.Filter) { // a compared range has users as of its own end
 		c.asked(t, about, scope, days)
 	}
 	for _, unit := range []calendar.Unit{calendar.Day, calendar.Week, calendar.Month} {

@@ -1,6 +1,8 @@
 package question
 
 import (
+	"slices"
+
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
 )
@@ -45,24 +47,31 @@ type period struct {
 	buckets
 	list   []int64
 	places map[int64]int // in list
-	before int           // how many lie before the days that were asked about
+	asked  []int         // of each bucket in list, its place among those that were asked about, or -1
 }
 
 // periodOf cuts some days. Before them come so many whole buckets, as far as there are
-// any.
+// any. Where clocks go back over midnight, buckets that were not asked about lie between
+// the others.
 func periodOf(b buckets, before int) period {
-	p := period{buckets: b, list: list(b.zone, b.unit, b.Days), places: map[int64]int{}}
-	if before > 0 && len(p.list) > 0 {
+	own := list(b.zone, b.unit, b.Days)
+	p := period{buckets: b, list: own, places: map[int64]int{}}
+	if before > 0 && len(own) > 0 {
 		p.From = longBefore(b.unit, b.From, before)
 		wide := list(b.zone, b.unit, p.Days)
-		p.before = min(before, len(wide)-len(p.list))
-		p.list = wide[len(wide)-len(p.list)-p.before:]
+		first := slices.Index(wide, own[0])
+		p.list = wide[max(0, first-before):]
 		if !b.unit.OfInstants() {
 			p.From = calendar.Date(p.list[0])
 		}
 	}
 	for i, bucket := range p.list {
 		p.places[bucket] = i
+		place, found := slices.BinarySearch(own, bucket)
+		if !found {
+			place = -1
+		}
+		p.asked = append(p.asked, place)
 	}
 	return p
 }

@@ -95,7 +95,7 @@ func (q Lifecycle) Answer(ctx context.Context, src *engine.Source) (*Table, erro
 		if now == nil {
 			now = roaring.New()
 		}
-		if i >= p.before {
+		if p.asked[i] >= 0 {
 			label, open := TextOf(p.label(p.list[i])), BoolOf(buckets.incomplete(p.list[i]))
 			seen, returning := now.AndCardinality(known), now.AndCardinality(before)
 			for _, row := range []struct {

@@ -132,8 +132,8 @@ func (q Trends) lines(ctx context.Context, src *engine.Source, b buckets, s synt
 // line makes the points of the cells of one group, which may begin before the range.
 func (q Trends) line(s syntax.Series, p period, cells []engine.Cell, budget *engine.Budget) (line []point, err error) {
 	add := func(bucket int, v measure.Value) {
-		if bucket >= p.before && err == nil {
-			line = append(line, point{bucket - p.before, v})
+		if at := p.asked[bucket]; at >= 0 && err == nil {
+			line = append(line, point{at, v})
 			err = budget.Spend(pointBytes)
 		}
 	}
