@@ -66,6 +66,11 @@ func (c *client) send(ctx context.Context, text string) (*sent, error) {
 	if s.body, err = io.ReadAll(response.Body); err != nil {
 		return nil, fmt.Errorf("reading an answer: %w", err)
 	}
+	if s.status == http.StatusRequestEntityTooLarge {
+		// nginx closes a connection on which more of the body was still to come, whatever
+		// the answer's headers said.
+		transport.CloseIdleConnections()
+	}
 	for _, d := range directives {
 		if err := c.obey(d, s); err != nil {
 			return nil, err
