@@ -284,6 +284,8 @@ func (w *walker) values(t *testing.T) object {
 	case "change-password", "logout", "refresh": // they end the login
 		w.c.Login(t)
 		v["refresh_token"], v["old_password"], v["new_password"] = w.c.RefreshToken, password, password
+	case "retention", "retention-post": // brackets are in the place of windows
+		v["mode"], v["returning_filter"] = w.oneOf("on", "after"), "event_type:view"
 	case "trends", "trends-post": // some parameters exclude one another
 		v["interval"], v["cumulative"] = w.oneOf("day", "week", "month"), false
 	case "event":
