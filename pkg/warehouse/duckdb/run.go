@@ -131,11 +131,6 @@ func keyOf(all []segment.Segment) string {
 	return "user_key"
 }
 
-// IntegerKeys says whether the user_key of a project's events is an integer.
-func IntegerKeys(s *manifest.Snapshot, project int64) bool {
-	return keyOf(s.Segments(project, time.Time{}, time.Time{})) == "user_key"
-}
-
 // Run runs q over a snapshot and calls scan for each row of the result. It
 // waits at most QueryTimeout for its project's turn among MaxQueries (ErrBusy), then runs
 // at most QueryTimeout (ErrTimeout); the end of ctx cancels either. The error is

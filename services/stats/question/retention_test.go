@@ -21,12 +21,7 @@ func TestRetention(t *testing.T) {
 	w := newWorld(t)
 	for i, s := range scenes {
 		g.kinds = g.someKinds()
-		events := g.events(s, 150)
-		w.add(t, int64(i), events[:50])
-		w.add(t, int64(i), events[50:])
-		if g.maybe(2) {
-			w.compact(t, g, int64(i))
-		}
+		w.scatter(t, g, int64(i), g.events(s, 150))
 	}
 	seen := map[string]int{}
 	for i, s := range scenes {

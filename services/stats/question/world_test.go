@@ -78,6 +78,18 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 	w.events[project] = append(w.events[project], events...)
 }
 
+// scatter writes events in several segments, some of which are merged.
+func (w *world) scatter(t testing.TB, g generator, project int64, events []event.Event) {
+	for len(events) > 0 {
+		n := 1 + g.IntN(len(events))
+		w.add(t, project, events[:n])
+		events = events[n:]
+	}
+	for range g.IntN(4) {
+		w.compact(t, g, project)
+	}
+}
+
 // compact merges some of a project's segments, whose properties become columns
 // where they can.
 func (w *world) compact(t testing.TB, g generator, project int64) {

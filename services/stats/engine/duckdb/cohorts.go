@@ -54,8 +54,9 @@ func newCohorts(c engine.Cohorts, p engine.Period) *statement {
 		p.From = math.MinInt64
 	}
 	p.First = engine.FirstDate // where clocks go back over midnight, an earlier date may come after the founding event
-	st := newStatement(c.Scope, cohortsSQL, p)
-	_, st.until, _ = c.Zone.Bounds(engine.FirstDate, c.To)
+	scope := c.Scope
+	scope.AsOf = &c.To // not the end of the last window
+	st := newStatement(scope, cohortsSQL, p)
 	first, last := c.Buckets()
 	st.with("start_us", start).with("first_cohort", first.String()).with("last_cohort", last.String())
 	if c.After {
