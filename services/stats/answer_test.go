@@ -85,7 +85,7 @@ func TestAnswers(t *testing.T) {
 			  {"event_type":"login","first_seen":"2025-08-03T21:30:00-02:30","last_seen":"2025-08-12T09:30:00-02:30"}]`},
 		{"/properties?from=2025-08-01&to=2025-08-31", `{"from":"2025-08-01","to":"2025-08-31"}`,
 			`[{"property":"country","types":"text","events":3,"share":0.6},{"property":"price","types":"integer,number","events":2,"share":0.4}]`},
-		{"/properties?from=2025-08-01&to=2025-08-05&series=buy&series=view", `{"from":"2025-08-01","to":"2025-08-05","series":["view","buy"]}`,
+		{"/properties?from=2025-08-01&to=2025-08-05&series=%7B%22event%22:%5B%22buy%22,%22view%22%5D%7D", `{"from":"2025-08-01","to":"2025-08-05","series":[{"event":["buy","view"]}]}`,
 			`[{"property":"country","types":"text","events":1,"share":1},{"property":"price","types":"number","events":1,"share":1}]`},
 		{"/properties?from=2025-08-01&to=2025-08-31&series=%5B%22login%22%5D&segment=user_id%3Dbob", `{"from":"2025-08-01","to":"2025-08-31","series":"login","segment":"user_id=bob"}`,
 			`[{"property":"country","types":"text","events":1,"share":1}]`},

@@ -14,7 +14,8 @@ import (
 type Properties struct {
 	Scope
 	Range
-	Limit int // at least 1
+	Types []string // of which an event has one; empty: all
+	Limit int      // at least 1
 }
 
 // Kinds is a number of events by the kind of a value.

@@ -42,7 +42,7 @@ func eventsOf(query []string, body RawJSON) (s syntax.Series, err error) {
 		given bool
 	}{{"measure", s.Measure.Name != ""}, {"rolling", s.Rolling != 0}, {"name", s.Name != ""}} {
 		if member.given {
-			return s, invalid("series[0]."+member.name, "has no meaning here: nothing is measured")
+			return s, invalid("series."+member.name, "has no meaning here: nothing is measured")
 		}
 	}
 	return s, nil

@@ -49,15 +49,7 @@ func TestQuestions(t *testing.T) {
 		for p := range 2 {
 			project := int64(10*i + p)
 			g.kinds = g.someKinds()
-			events := g.events(s, 150+g.IntN(250))
-			for len(events) > 0 {
-				n := 1 + g.IntN(len(events))
-				w.add(t, project, events[:n])
-				events = events[n:]
-			}
-			for range g.IntN(4) {
-				w.compact(t, g, project)
-			}
+			w.scatter(t, g, project, g.events(s, 150+g.IntN(250)))
 		}
 	}
 	require.NotEmpty(t, w.shredded[duckdb.Text])
@@ -277,10 +269,10 @@ func (c *comparison) properties(t *testing.T, about string, scope question.Scope
 	q := question.Properties{Days: days, Scope: scope}
 	asked := oracle.Properties{Scope: oracle.Scope{From: days.From.String(), To: days.To.String(), Zone: c.loc}}
 	if c.g.IntN(2) == 0 {
-		q.Series = []string{pick(c.g, someTypes), pick(c.g, someTypes)}
-		asked.Series.Types = q.Series
+		q.Series.Events = []string{pick(c.g, someTypes), pick(c.g, someTypes)}
+		asked.Series.Types = q.Series.Events
 	}
-	c.equal(t, fmt.Sprintf("%s series=%q", about, q.Series), q, fields(asked.Rows(c.model)))
+	c.equal(t, fmt.Sprintf("%s series=%q", about, q.Series.Events), q, fields(asked.Rows(c.model)))
 }
 
 func (c *comparison) one(t *testing.T) {

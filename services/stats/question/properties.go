@@ -2,13 +2,8 @@ package question
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
@@ -28,30 +23,9 @@ const maxProperties = 1000
 // PropertiesParams are the parameters of properties.
 type PropertiesParams struct {
 	DayParams
-	Series     []string      `query:"series,explode" json:"-" maxItems:"50" nullable:"false" doc:"Event type to ask about; it may be repeated, or be a JSON array of types. Without it, and with *, all"`
-	JSONSeries EventTypeList `json:"series,omitempty"`
+	Series     []string   `query:"series,explode" json:"-" nullable:"false" doc:"Events to look at: an event type, * for all, or JSON with event and filter"`
+	JSONSeries SeriesJSON `json:"series,omitempty"`
 	FilterParams
-}
-
-// maxSeriesTypes is how many event types a series may have.
-const maxSeriesTypes = 50
-
-// EventTypeList is event types in JSON: one, or an array of them.
-type EventTypeList []string
-
-// UnmarshalJSON reads a string or an array of strings.
-func (l *EventTypeList) UnmarshalJSON(data []byte) error {
-	return (*Segments)(l).UnmarshalJSON(data)
-}
-
-// Schema describes both forms.
-func (EventTypeList) Schema(huma.Registry) *huma.Schema {
-	maximum := maxSeriesTypes
-	one := &huma.Schema{Type: huma.TypeString}
-	return &huma.Schema{
-		Description: "Event type to ask about, or an array of them; * for all",
-		OneOf:       []*huma.Schema{one, {Type: huma.TypeArray, Items: one, MaxItems: &maximum}},
-	}
 }
 
 // Question resolves the parameters.
@@ -60,47 +34,23 @@ func (p *PropertiesParams) Question(now time.Time) (Question, error) {
 	if err != nil {
 		return nil, err
 	}
-	types, err := eventTypesOf(p.Series, p.JSONSeries)
-	return Properties{days, types, scope}, err
-}
-
-// eventTypesOf reads a series that is event types alone, in order and each once; none
-// are all. In a URL a list may be JSON.
-func eventTypesOf(query, body []string) (types []string, err error) {
-	types = append(types, body...)
-	for _, text := range query {
-		switch text[0] {
-		case '[':
-			var list []string
-			if err := json.Unmarshal([]byte(text), &list); err != nil {
-				return nil, invalid("series", "%q is not a JSON array of event types", shorten(text))
-			}
-			types = append(types, list...)
-		case '{':
-			return nil, invalid("series", "is an event type or a list of them here, not an object")
-		default:
-			types = append(types, text)
-		}
+	series, err := eventsOf(p.Series, p.JSONSeries.RawJSON)
+	if err != nil {
+		return nil, err
 	}
-	if len(types) > maxSeriesTypes {
-		return nil, invalid("series", "has %d event types, at most %d are allowed", len(types), maxSeriesTypes)
+	if series.First {
+		return nil, invalid("series.first", "is not for this question, which is about all events")
 	}
-	for _, name := range types {
-		if name == "" || utf8.RuneCountInString(name) > syntax.MaxLength || !utf8.ValidString(name) {
-			return nil, invalid("series", "%q is not an event type", shorten(name))
-		}
+	if err := syntax.Bound(append(holding(scope.Segment), scope.Filter, series.Filter)...); err != nil {
+		return nil, invalid("series", "%s", err)
 	}
-	if slices.Contains(types, "*") {
-		return nil, nil
-	}
-	slices.Sort(types)
-	return slices.Compact(types), nil
+	return Properties{days, series, scope}, nil
 }
 
 // Properties asks which properties the events of a range have.
 type Properties struct {
 	Days
-	Series []string `json:"series,omitempty" nullable:"false"` // types of the events; none: all
+	Series syntax.Series `json:"series"` // whose events are looked at
 	Scope
 }
 
@@ -108,7 +58,7 @@ type Properties struct {
 func (Properties) Columns() []Column {
 	return []Column{
 		{Name: "property", Doc: "Key of the property"},
-		{Name: "types", Doc: "Kinds of its values, separated by commas: text, integer (a number without fraction and exponent), number (any other), boolean, array, object, null"},
+		{Name: "types", Doc: "Kinds of its values, separated by commas: text, integer (a number without a fraction, as 10, 10.0 and 1e1), number (any other), boolean, array, object, null"},
 		{Name: "events", Kind: Integer, Doc: "Events that have it"},
 		{Name: "share", Kind: Number, Doc: "Of the events that were asked about, those that have it: above 0, at most 1"},
 	}
@@ -117,11 +67,8 @@ func (Properties) Columns() []Column {
 // Answer returns the rows by events, descending, then by name.
 func (q Properties) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	scope := q.events()
-	if len(q.Series) > 0 {
-		ofTypes := syntax.Condition{Field: syntax.Field{Source: syntax.EventType}, Op: syntax.In, Values: q.Series}
-		scope.Filter = syntax.And(scope.Filter, syntax.Filter{Form: syntax.Holds, Condition: ofTypes})
-	}
-	found, err := src.Properties(ctx, engine.Properties{Scope: scope, Range: q.dates(), Limit: maxProperties})
+	scope.Filter = syntax.And(scope.Filter, q.Series.Filter)
+	found, err := src.Properties(ctx, engine.Properties{Scope: scope, Range: q.dates(), Types: q.Series.Events, Limit: maxProperties})
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (q PropertyValues) Columns() []Column {
 // Answer returns the rows by events, descending, then by value.
 func (q PropertyValues) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	found, err := src.TopValues(ctx, engine.TopValues{
-		Scope: q.events(), Range: q.dates(), Series: engine.Series{Types: q.Series.Events, Filter: q.Series.Filter, First: q.Series.First},
+		Scope: q.events(), Range: q.dates(), Series: seriesOf(q.Series, syntax.Field{}),
 		Field: q.Property, Contains: q.Q, Users: q.Include != "", Limit: q.Limit,
 	})
 	if err != nil {

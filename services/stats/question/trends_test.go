@@ -141,15 +141,7 @@ func TestGeneratedAnswers(t *testing.T) {
 	for i, s := range scenes {
 		project := int64(i)
 		g.kinds, g.near = g.someKinds(), s.at()
-		events := g.events(s, 100+g.IntN(150))
-		for len(events) > 0 {
-			n := 1 + g.IntN(len(events))
-			w.add(t, project, events[:n])
-			events = events[n:]
-		}
-		for range g.IntN(3) {
-			w.compact(t, g, project)
-		}
+		w.scatter(t, g, project, g.events(s, 100+g.IntN(150)))
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			c := newComparison(t, g, w, s, project)
 			for _, e := range c.whole {
@@ -191,6 +183,12 @@ func (c *comparison) generated(t *testing.T) {
 		want = append(want, []any{row.Buckets, row.Users, share})
 	}
 	c.posted(t, b, &question.StickinessParams{Least: 1}, want)
+
+	b, names := c.g.propertyNames(c.scene, c.now)
+	if names.Series.First { // is refused
+		return
+	}
+	c.posted(t, b, &question.PropertiesParams{}, fields(names.Rows(c.model)))
 }
 
 // posted asks what a body says. p has the defaults that its names do not have in common.

@@ -22,6 +22,7 @@ func (e *Engine) Properties(ctx context.Context, p engine.Properties) ([]engine.
 		return nil, nil
 	}
 	st := newStatement(p.Scope, propertiesSQL, period)
+	st.types = p.Types
 	st.texts["shape"] = shapeOf
 	counted, events := map[string]engine.Kinds{}, int64(0)
 	err := e.run(ctx, st, func(r *sql.Rows) error {

@@ -12,7 +12,11 @@ import (
 // Properties serves a scan, unless a roll-up of an older version is among those asked.
 func (e *Engine) Properties(ctx context.Context, p engine.Properties) (rows []engine.PropertyEvents, err error) {
 	err = e.do(ctx, func(ctx context.Context) error {
-		q, buckets, err := e.ask(p.Scope, p.Range, engine.Whole)
+		match, err := seriesTypes(p.Scope, engine.Series{Types: p.Types})
+		if err != nil {
+			return err
+		}
+		q, buckets, err := e.cut(match, p.Zone, p.Range, engine.Whole)
 		if err != nil || len(buckets) == 0 {
 			return err
 		}

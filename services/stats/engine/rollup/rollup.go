@@ -51,7 +51,12 @@ func (e *Engine) ask(s engine.Scope, r engine.Range, unit calendar.Unit) (*rollu
 	if err != nil {
 		return nil, nil, err
 	}
-	p, exists := r.Period(s.Zone)
+	return e.cut(match, s.Zone, r, unit)
+}
+
+// cut begins a question about some event types, in a range cut into buckets.
+func (e *Engine) cut(match func(eventType string) bool, zone *calendar.Zone, r engine.Range, unit calendar.Unit) (*rollup.Scan, []bucket, error) {
+	p, exists := r.Period(zone)
 	if !exists {
 		return e.view.Scan(match), nil, nil
 	}
