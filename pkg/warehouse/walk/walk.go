@@ -1,17 +1,23 @@
 // Package walk gives each user's events in their order, whatever segments they are in. It
 // reads the files of events by user that are beside segments, and knows neither DuckDB
 // nor Postgres.
+//
+// Build writes the file of a segment, Open maps it into memory, and a View walks over
+// those of a project's live segments.
 package walk
 
 import (
-	"context"
 	"errors"
-
-	"eventanalytics/pkg/property"
+	"math"
 )
 
-// ErrFormat is returned for a file that is none of events by user, or is damaged.
+// ErrFormat is returned for a file that is none of events by user, or is damaged, also
+// when that shows in the middle of a walk.
 var ErrFormat = errors.New("not a file of events by user")
+
+// ErrTooMany is returned when a user has more events in the period than a walk may hold
+// in memory.
+var ErrTooMany = errors.New("a user has too many events")
 
 // Event is an event in a View.
 type Event struct {
@@ -34,48 +40,33 @@ type Visitor func(*User) error
 // Period is the time [From, To) in microseconds since 1970 UTC.
 type Period struct{ From, To int64 }
 
-// File is the events of one segment by user. It does not change: any number of walks may
-// use it at the same time.
-type File struct{}
+// AllTime is the period of all events.
+var AllTime = Period{math.MinInt64, math.MaxInt64}
 
-// Row is the number of an event's row in the segment's Parquet file, from 0.
-func (f *File) Row(at uint32) uint32 { panic("to be made") }
+// DefaultMaxEvents is how many events of a user a walk holds unless AtMost says otherwise.
+// They take 24 bytes each, for each worker.
+const DefaultMaxEvents = 10_000_000
 
-// Column returns the values that the events of the file have under a key of their
-// properties. known is false when some have it and the file does not say what.
-func (f *File) Column(key string) (c Column, known bool) { panic("to be made") }
+// Option changes what a walk gives.
+type Option func(*options)
 
-// Column is the values of a property by code. There is none that two codes have.
-type Column struct{}
+type options struct {
+	from, to  uint32 // users
+	types     []bool
+	maxEvents int
+}
 
-// Len is the number of codes. Code 0 is that of events without the property.
-func (c Column) Len() int { panic("to be made") }
+// OfUsers leaves out all users but those with keys in [from, to).
+func OfUsers(from, to uint32) Option {
+	return func(o *options) { o.from, o.to = from, to }
+}
 
-// Value is what a code stands for.
-func (c Column) Value(code uint32) property.Value { panic("to be made") }
+// OfTypes leaves out all events but those of some types: wanted is by index in View.Types.
+func OfTypes(wanted []bool) Option {
+	return func(o *options) { o.types = wanted }
+}
 
-// Code is the code of an event.
-func (c Column) Code(at uint32) uint32 { panic("to be made") }
-
-// View is the events of one project: of all its live segments together. It does not
-// change: any number of walks may use it at the same time.
-type View struct{}
-
-// NewView makes the view of the files of a project.
-func NewView(files []*File) *View { panic("to be made") }
-
-// Files are those of the project's segments.
-func (v *View) Files() []*File { panic("to be made") }
-
-// Types are the event types of all files, by code points.
-func (v *View) Types() []string { panic("to be made") }
-
-// Users is one more than the highest user key.
-func (v *View) Users() uint32 { panic("to be made") }
-
-// Walk calls visitors with all users that have an event in a period, and with their
-// events in it. It works in several goroutines at a time; each has a visitor of its own,
-// that begin returns, and users by ascending keys. begin is called by one at a time.
-func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor) error {
-	panic("to be made")
+// AtMost makes a walk end with ErrTooMany at a user with more events than that.
+func AtMost(events int) Option {
+	return func(o *options) { o.maxEvents = events }
 }

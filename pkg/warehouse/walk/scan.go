@@ -1,0 +1,135 @@
+package walk
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Walk calls visitors with all users that have an event in a period, and with their
+// events in it. It works in several goroutines at a time; each has a visitor of its own,
+// that begin returns, and users by ascending keys. begin is called by one at a time,
+// before any visitor is.
+//
+// Each goroutine holds at most as many events as one user has in the period, at 24 bytes
+// each, or about 2 MiB. The error is ErrTooMany for a user with more than AtMost says, and
+// ErrFormat when a file turns out to be damaged or cannot be read.
+func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change ...Option) error {
+	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}
+	for _, option := range change {
+		option(&o)
+	}
+	s := &scan{view: v, options: o, period: p}
+	s.to = min(s.to, v.users)
+	for i := range v.parts {
+		if part := &v.parts[i]; part.first < p.To && part.last >= p.From {
+			s.parts = append(s.parts, s.choose(part))
+		}
+	}
+	if len(s.parts) == 0 || s.from >= s.to {
+		return ctx.Err()
+	}
+	s.step = s.usersAtATime()
+	s.next.Store(int64(s.from))
+	defer runtime.KeepAlive(v)
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(runtime.GOMAXPROCS(0), int((s.to-s.from-1)/s.step+1)) {
+		w := &worker{scan: s, visit: begin()}
+		g.Go(func() error { return Guard(func() error { return w.run(ctx) }) })
+	}
+	return g.Wait()
+}
+
+// scan is one walk over a view.
+type scan struct {
+	options
+	view   *View
+	period Period
+	parts  []chosen
+	step   uint32       // users of a batch
+	next   atomic.Int64 // user of the next
+}
+
+// chosen is what a scan wants of a file.
+type chosen struct {
+	*part
+	// whole says that the whole file is in the period; otherwise the times [from, to) are,
+	// in units.
+	whole    bool
+	from, to uint64
+	types    []uint32 // as of the part, or unwanted
+	some     bool     // not all types are wanted
+}
+
+const unwanted = math.MaxUint32
+
+func (s *scan) choose(p *part) chosen {
+	c := chosen{part: p, whole: true, to: math.MaxUint64, types: p.types}
+	if s.period.From > p.first {
+		c.whole = false
+		c.from = uint64((s.period.From-p.first-1)/p.unit) + 1
+	}
+	if s.period.To <= p.last {
+		c.whole = false
+		c.to = uint64((s.period.To-p.first-1)/p.unit) + 1
+	}
+	if s.options.types != nil {
+		c.some = true
+		c.types = make([]uint32, len(p.types))
+		for i, number := range p.types {
+			c.types[i] = number
+			if !s.options.types[number] {
+				c.types[i] = unwanted
+			}
+		}
+	}
+	return c
+}
+
+const (
+	// batchEvents is about how many events are in a batch, and bufferEvents how many at
+	// most, unless a single user has more: they should stay in the processor's cache.
+	batchEvents  = 8 << 10
+	bufferEvents = 64 << 10
+	// batchRuns bounds the users of a batch times the files.
+	batchRuns = 1 << 20
+)
+
+// usersAtATime returns how many users a batch has.
+func (s *scan) usersAtATime() uint32 {
+	events, span := 0.0, float64(s.view.users)
+	for _, c := range s.parts {
+		share := 1.0
+		if length := float64(c.last-c.first) + 1; !c.whole {
+			share = min(1, (float64(min(s.period.To, c.last+1))-float64(max(s.period.From, c.first)))/length)
+		}
+		events += share * float64(c.events)
+	}
+	users := batchEvents / max(events/span, 1e-3)
+	users = min(users, float64(batchRuns/len(s.parts)), float64(s.to-s.from))
+	return uint32(max(users, 16))
+}
+
+// worker takes batches of users from a scan.
+type worker struct {
+	*scan
+	visit Visitor
+	batch batch
+}
+
+func (w *worker) run(ctx context.Context) error {
+	w.batch.begin(w.scan)
+	for {
+		next := w.next.Add(int64(w.step))
+		from := next - int64(w.step)
+		if from >= int64(w.to) {
+			return nil
+		}
+		if err := w.batch.run(ctx, uint32(from), uint32(min(next, int64(w.to))), w.visit); err != nil {
+			return err
+		}
+	}
+}

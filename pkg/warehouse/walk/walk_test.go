@@ -1,0 +1,215 @@
+package walk_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/pkg/warehouse/walk/walktest"
+)
+
+// visited is an event that a walk gave.
+type visited struct {
+	user uint32
+	us   int64
+	kind string
+	file uint32
+	row  uint32
+}
+
+// walked returns what a walk gives, by ascending keys.
+func walked(t *testing.T, v *walk.View, p walk.Period, options ...walk.Option) []visited {
+	t.Helper()
+	var mu sync.Mutex
+	byUser := map[uint32][]visited{}
+	err := v.Walk(t.Context(), p, func() walk.Visitor {
+		last := int64(-1)
+		return func(u *walk.User) error {
+			if int64(u.Key) <= last || len(u.Events) == 0 {
+				return fmt.Errorf("user %d with %d events after %d", u.Key, len(u.Events), last)
+			}
+			last = int64(u.Key)
+			mu.Lock()
+			defer mu.Unlock()
+			if byUser[u.Key] != nil {
+				return fmt.Errorf("user %d comes twice", u.Key)
+			}
+			for _, e := range u.Events {
+				byUser[u.Key] = append(byUser[u.Key], visited{u.Key, e.Us, v.Types()[e.Type], e.File, v.Files()[e.File].Row(e.At)})
+			}
+			return nil
+		}
+	}, options...)
+	require.NoError(t, err)
+	var all []visited
+	for user := range v.Users() {
+		all = append(all, byUser[user]...)
+	}
+	return all
+}
+
+// naive sorts the events of segments that hold.
+func naive(segments [][]walk.Source, holds func(walk.Source) bool) []visited {
+	type event struct {
+		visited
+		id uuid.UUID
+	}
+	var all []event
+	for file, events := range segments {
+		for row, e := range events {
+			if holds(e) {
+				all = append(all, event{visited{e.User, e.Us, e.Type, uint32(file), uint32(row)}, e.ID})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b event) int {
+		return cmp.Or(cmp.Compare(a.user, b.user), cmp.Compare(a.us, b.us), strings.Compare(a.kind, b.kind), bytes.Compare(a.id[:], b.id[:]))
+	})
+	var events []visited
+	for _, e := range all {
+		events = append(events, e.visited)
+	}
+	return events
+}
+
+// values are JSON of every kind.
+var values = []string{
+	`"UA"`, `""`, `"a\"b"`, `"\u00e9\ud83d\ude00"`, `"é"`, `10`, `10.0`, `1e1`, `-0`, `0.1`, `1.50`, `9007199254740993`,
+	`123456789012345678901234567890`, `1e300`, `1e-300`, `true`, `false`, `null`, `[]`, `{}`, `[1, "x"]`, `{"a" : {"b":1.0}}`,
+	`"10"`, `"10.0"`,
+}
+
+func randomID(r *rand.Rand) (id uuid.UUID) {
+	for i := range id {
+		id[i] = byte(r.Uint32())
+	}
+	return id
+}
+
+func randomProperties(r *rand.Rand) string {
+	if r.IntN(5) == 0 {
+		return ""
+	}
+	var members []string
+	for _, key := range []string{"country", "price", "", `a"b`, "n.x", "id"} {
+		switch {
+		case r.IntN(3) == 0:
+		case key == "id":
+			members = append(members, fmt.Sprintf(`"id":"%s"`, strings.Repeat(randomID(r).String(), 10)))
+		default:
+			members = append(members, fmt.Sprintf("%q : %s", key, values[r.IntN(len(values))]))
+		}
+	}
+	return "{" + strings.Join(members, " , ") + "}"
+}
+
+// randomSegments have users with few and with many events, ties in time and type within
+// and across segments, and times that overlap.
+func randomSegments(r *rand.Rand) [][]walk.Source {
+	segments := make([][]walk.Source, 1+r.IntN(5))
+	users := 1 + r.IntN(400)
+	unit := []int64{1, 1_000, 1_000_000, 86_400_000_000}[r.IntN(4)]
+	types := []string{"open", "view", "buy", "über", "a"}
+	if r.IntN(4) == 0 { // more than a byte has
+		for i := range 300 {
+			types = append(types, fmt.Sprint("t", i))
+		}
+	}
+	for i := range segments {
+		first := int64(r.IntN(50))*unit - 20*unit
+		for range 1 + r.IntN(800) {
+			e := walk.Source{
+				User: uint32(r.IntN(users)) * uint32(1+r.IntN(2)*1000), Us: first + int64(r.IntN(40))*unit,
+				Type: types[r.IntN(len(types))], ID: randomID(r), Properties: randomProperties(r),
+			}
+			if r.IntN(10) == 0 {
+				e.User = 7
+			}
+			segments[i] = append(segments[i], e)
+		}
+	}
+	return segments
+}
+
+func TestWalkIsASort(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		segments := randomSegments(r)
+		var files []*walk.File
+		for _, events := range segments {
+			files = append(files, walktest.File(t, events...))
+		}
+		v := walk.NewView(files)
+		require.Equal(t, naive(segments, func(walk.Source) bool { return true }), walked(t, v, walk.AllTime), "seed %d", seed)
+
+		p := walk.Period{From: int64(r.IntN(100)-40) * 1_000_000}
+		p.To = p.From + int64(r.IntN(60))*1_000_000
+		from := uint32(r.IntN(300))
+		to := from + uint32(r.IntN(300))
+		wanted := make([]bool, len(v.Types()))
+		for i := range wanted {
+			wanted[i] = r.IntN(2) == 0
+		}
+		want := naive(segments, func(e walk.Source) bool {
+			number, _ := slices.BinarySearch(v.Types(), e.Type)
+			return e.Us >= p.From && e.Us < p.To && e.User >= from && e.User < to && wanted[number]
+		})
+		require.Equal(t, want, walked(t, v, p, walk.OfUsers(from, to), walk.OfTypes(wanted)), "seed %d", seed)
+	}
+}
+
+func TestColumnsAreTheJSON(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(20) {
+		events := randomSegments(rand.New(rand.NewPCG(seed, 2)))[0]
+		f := walktest.File(t, events...)
+		for _, key := range []string{"country", "price", "", `a"b`, "n.x", "id", "unheard of"} {
+			c, known := f.Column(key)
+			if key == "id" && len(events) > 100 {
+				require.False(t, known, "each event has another")
+			}
+			if !known {
+				require.Equal(t, "id", key)
+				continue
+			}
+			require.True(t, c.Value(0).Missing())
+			for at := range uint32(f.Events()) {
+				want := property.Find(events[f.Row(at)].Properties, []string{key})
+				require.Equal(t, want, c.Value(c.Code(at)), "%q of %s", key, events[f.Row(at)].Properties)
+			}
+		}
+	}
+}
+
+func TestWalkStops(t *testing.T) {
+	t.Parallel()
+	var events []walk.Source
+	for i := range 1000 {
+		events = append(events, walk.Source{User: uint32(i % 500), Us: int64(i), Type: "a", ID: uuid.New()})
+	}
+	v := walk.NewView([]*walk.File{walktest.File(t, events...)})
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	none := func() walk.Visitor { return func(*walk.User) error { return nil } }
+	require.ErrorIs(t, v.Walk(ctx, walk.AllTime, none), context.Canceled)
+	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(1)), walk.ErrTooMany)
+	require.NoError(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(2)))
+	err := fmt.Errorf("mine")
+	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, func() walk.Visitor { return func(*walk.User) error { return err } }), err)
+	require.NoError(t, walk.NewView(nil).Walk(t.Context(), walk.AllTime, none))
+	require.NoError(t, v.Walk(t.Context(), walk.Period{From: 1000, To: math.MaxInt64}, func() walk.Visitor { panic("there is none") }))
+}
