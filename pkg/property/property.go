@@ -19,6 +19,12 @@ type Value struct{ json string }
 // OfInteger returns the value of an integer.
 func OfInteger(n int64) Value { return Value{strconv.FormatInt(n, 10)} }
 
+// OfText returns the value of a text, which is valid UTF-8.
+func OfText(text string) Value {
+	quoted, _ := jsontext.AppendQuote(nil, text)
+	return Value{string(quoted)}
+}
+
 // Missing reports whether there is no value.
 func (v Value) Missing() bool { return v.json == "" }
 

@@ -22,6 +22,7 @@ type functions struct {
 	mu   sync.RWMutex
 	last int64
 	all  map[int64]Function
+	rows map[int64]RowFunction
 }
 
 // add makes a condition known and returns its number.
@@ -45,6 +46,7 @@ func (f *functions) remove(number int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.all, number)
+	delete(f.rows, number)
 }
 
 func (f *functions) get(number int64) Function {
@@ -62,7 +64,7 @@ func TextOf(expression, number string) string {
 // holdsSQL is the condition with a number, or a placeholder for it.
 func holdsSQL(number string) string { return "holds(properties, " + number + "::BIGINT) IS NOT NULL" }
 
-// register adds holds and text_of, which are the same, to a database.
+// register adds holds and text_of, which are the same, and take to a database.
 func (f *functions) register(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -73,6 +75,9 @@ func (f *functions) register(ctx context.Context, db *sql.DB) error {
 		if err := driver.RegisterScalarUDF(conn, name, holds{f}); err != nil {
 			return fmt.Errorf("registering functions: %w", err)
 		}
+	}
+	if err := driver.RegisterScalarUDF(conn, "take", take{f}); err != nil {
+		return fmt.Errorf("registering functions: %w", err)
 	}
 	return nil
 }

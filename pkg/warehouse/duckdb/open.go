@@ -75,11 +75,21 @@ func timestamptzLiteral(t time.Time) string {
 
 // readParquet is the table function over the files of segments.
 func readParquet(dir string, segments []segment.Segment) string {
+	return readParquetWith(dir, segments, "")
+}
+
+// readRows is readParquet with the columns file_index, from 0 in the order of the
+// segments, and file_row_number.
+func readRows(dir string, segments []segment.Segment) string {
+	return readParquetWith(dir, segments, ", file_row_number = true")
+}
+
+func readParquetWith(dir string, segments []segment.Segment, options string) string {
 	paths := make([]string, len(segments))
 	for i, s := range segments {
 		paths[i] = quote(filepath.Join(dir, s.Path))
 	}
-	return "read_parquet([" + strings.Join(paths, ", ") + "], hive_partitioning = false)"
+	return "read_parquet([" + strings.Join(paths, ", ") + "], hive_partitioning = false" + options + ")"
 }
 
 // kind returns DuckDB's classification of an error, or ErrorTypeInvalid for

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -114,75 +112,37 @@ const (
 	historyPlaceholder = "{{history}}"
 )
 
-// relation is what a placeholder stands for.
-type relation struct {
-	from, to time.Time
-	where    func(Columns) string   // or nil
-	more     func(Columns) []string // or nil
-	key      string                 // user_key
-}
-
-// keyOf is the expression of user_key: one for all of a project's events, or its values
-// would not be the same in all queries.
-func keyOf(all []segment.Segment) string {
-	if slices.ContainsFunc(all, func(s segment.Segment) bool { return s.RollUp == nil }) {
-		return "user_id AS user_key" // those of older workers have no keys
-	}
-	return "user_key"
-}
-
 // Run runs q over a snapshot and calls scan for each row of the result. It
 // waits at most QueryTimeout for its project's turn among MaxQueries (ErrBusy), then runs
 // at most QueryTimeout (ErrTimeout); the end of ctx cancels either. The error is
 // segment.ErrQuarantined when a file it needs is damaged.
 func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(*sql.Rows) error) error {
 	segments := s.Segments(q.Project, q.From, q.To)
-	args := append([]any{sql.Named("project", q.Project)}, q.Args...)
-	bound := map[any]string{}
-	bind := func(value any) string {
-		name, ok := bound[value]
-		if !ok {
-			name = fmt.Sprintf("w%d", len(bound))
-			bound[value] = name
-			args = append(args, sql.Named(name, value))
-		}
-		return "$" + name
-	}
-	numbers := map[string]int64{}
-	defer func() {
-		for _, number := range numbers {
-			db.holds.remove(number)
-		}
-	}()
+	values := db.newValues(q.Project, q.Args...)
+	defer values.release()
 	for name, text := range q.Texts {
-		number := db.holds.addText(text)
-		defer db.holds.remove(number)
-		args = append(args, sql.Named(name, number))
+		values.addText(name, text)
 	}
-	number := func(key string, function func() Function) string {
-		number, known := numbers[key]
-		if !known {
-			number = db.holds.addText(function())
-			numbers[key] = number
-		}
-		return bind(number)
-	}
-	columns := Columns{bind: bind, number: number}
+	columns := values.columns()
 	key := keyOf(s.Segments(q.Project, time.Time{}, time.Time{}))
 	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, relation{q.From, q.To, q.Where, q.Select, key}, columns))
 	if q.History != nil {
 		segments = s.Segments(q.Project, time.Time{}, q.To)
 		text = strings.ReplaceAll(text, historyPlaceholder, db.events(segments, relation{to: q.To, more: q.History, key: key}, columns))
 	}
-	if err := checkNames(text, args); err != nil {
+	return db.execute(ctx, q.Project, segments, text, values, scan)
+}
+
+// execute runs a statement that reads segments of a project.
+func (db *DB) execute(ctx context.Context, project int64, segments []segment.Segment, text string, values *values, scan func(*sql.Rows) error) error {
+	if err := checkNames(text, values.args); err != nil {
 		return err
 	}
-
-	err := db.limit(ctx, db.queries, q.Project, func(ctx context.Context) error {
+	err := db.limit(ctx, db.queries, project, func(ctx context.Context) error {
 		if err := db.check(ctx, segments); err != nil {
 			return err
 		}
-		if err := db.query(ctx, text, args, scan); err != nil {
+		if err := db.query(ctx, text, values.args, scan); err != nil {
 			return err
 		}
 		return db.check(ctx, segments) // none was replaced while it ran
@@ -248,93 +208,6 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 	}
 	if err := rows.Err(); err != nil {
 		return fmt.Errorf("reading the warehouse's answer: %w", err)
-	}
-	return nil
-}
-
-// maxConditions is how many different conditions a query's files may have: each is
-// planned for itself, and planning cannot be interrupted.
-const maxConditions = 8
-
-// events is the relation {{events}} stands for. File names are our own and the
-// bounds are numbers; nothing of a request becomes SQL. The bounds are
-// literals because DuckDB skips row groups by constants only.
-//
-// Files for which the same columns are read are read together: each
-// file has its own set, and those that are not read do not matter. Where there are
-// too many sets, all are read by the columns that every file has.
-func (db *DB) events(segments []segment.Segment, r relation, columns Columns) string {
-	more := func() (list string) {
-		if r.more != nil {
-			for _, column := range r.more(columns) {
-				list += ", " + column
-			}
-		}
-		return list
-	}
-	if len(segments) == 0 {
-		return `(SELECT event_id, occurred_at, 0::BIGINT AS us, user_id, user_key, event_type, properties` + more() + `
-			FROM (SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at,
-			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties) WHERE false)`
-	}
-	bounds := "project_id = $project"
-	if !r.from.IsZero() {
-		bounds += " AND occurred_at >= " + timestamptzLiteral(r.from)
-	}
-	if !r.to.IsZero() {
-		bounds += " AND occurred_at < " + timestamptzLiteral(r.to.Add(time.Microsecond-1)) // rounded up
-	}
-	// part is how files are read.
-	type part struct{ more, condition string }
-	partOf := func() part {
-		p := part{more(), bounds}
-		if r.where != nil {
-			p.condition += " AND (" + r.where(columns) + ")"
-		}
-		return p
-	}
-	var parts []part
-	files := map[part][]segment.Segment{}
-	for _, s := range segments {
-		columns.shredded = s.Shredded
-		p := partOf()
-		if files[p] == nil {
-			parts = append(parts, p)
-		}
-		files[p] = append(files[p], s)
-	}
-	if len(parts) > maxConditions {
-		columns.shredded = nil
-		all := partOf()
-		parts, files = []part{all}, map[part][]segment.Segment{all: segments}
-	}
-	var reads []string
-	for _, p := range parts {
-		reads = append(reads, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+r.key+", event_type, properties"+p.more+" FROM "+
-			readParquet(db.dir, files[p])+" WHERE "+p.condition)
-	}
-	return "(" + strings.Join(reads, " UNION ALL ") + ")"
-}
-
-// namePattern also matches quoted identifiers, which are no names of values: a
-// column of the property $os has one in its name.
-var namePattern = regexp.MustCompile(`"(?:[^"]|"")*"|\$([A-Za-z_][A-Za-z_0-9]*)`)
-
-// checkNames refuses SQL that names a value that is missing: the driver would
-// fall back to the value in the same place.
-func checkNames(text string, args []any) error {
-	given := map[string]bool{}
-	for _, arg := range args {
-		named, ok := arg.(sql.NamedArg)
-		if !ok {
-			return fmt.Errorf("value %v has no name", arg)
-		}
-		given[named.Name] = true
-	}
-	for _, match := range namePattern.FindAllStringSubmatch(text, -1) {
-		if match[1] != "" && !given[match[1]] {
-			return fmt.Errorf("no value for $%s", match[1])
-		}
 	}
 	return nil
 }

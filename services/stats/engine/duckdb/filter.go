@@ -103,6 +103,9 @@ func (w where) hasColumn(f syntax.Condition) bool {
 func (w where) column(f syntax.Condition) (condition string, ok bool) {
 	c := comparison{column: string(f.Field.Source), Test: f.Test(w.zone), bind: w.columns.Bind, sets: w.sets}
 	if f.Field.Source != syntax.Property {
+		if !compared(f.Op) {
+			return w.texts(f, c), true
+		}
 		return c.text(), true
 	}
 	if !w.hasColumn(f) {
@@ -122,6 +125,13 @@ func (w where) column(f syntax.Condition) (condition string, ok bool) {
 	default:
 		return c.number(), true
 	}
+}
+
+// texts is a condition on event types or user ids that Go evaluates.
+func (w where) texts(f syntax.Condition, c comparison) string {
+	return w.columns.TextOf(c.column, "texts "+keyOf(syntax.Filter{Form: syntax.Holds, Condition: f}), func() duckdb.Function {
+		return func(text string) (string, bool) { return "", c.HoldsText(text) }
+	}) + " IS NOT NULL"
 }
 
 // compared says whether SQL has an operator.

@@ -14,7 +14,7 @@ import (
 // split cuts a filter into one on what events have themselves, which files are read by,
 // and the SQL of the rest, on {{local}}.
 func (st *statement) split(f syntax.Filter) (own syntax.Filter, rest string) {
-	if st.isOwn(f) {
+	if isOwn(f) {
 		return f, "true"
 	}
 	if f.Form != syntax.All {
@@ -22,7 +22,7 @@ func (st *statement) split(f syntax.Filter) (own syntax.Filter, rest string) {
 	}
 	parts := []string{"true"}
 	for _, one := range f.Of {
-		if st.isOwn(one) {
+		if isOwn(one) {
 			own.Of = append(own.Of, one)
 		} else {
 			parts = append(parts, st.restSQL(one))
@@ -31,24 +31,22 @@ func (st *statement) split(f syntax.Filter) (own syntax.Filter, rest string) {
 	return own, strings.Join(parts, " AND ")
 }
 
-// isOwn says whether a filter is on what events have themselves, in a form that files are
-// read by.
-func (st *statement) isOwn(f syntax.Filter) bool {
+// isOwn says whether a filter is on what events have themselves.
+func isOwn(f syntax.Filter) bool {
 	if f.Form != syntax.Holds {
-		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !st.isOwn(one) })
+		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !isOwn(one) })
 	}
-	switch f.Condition.Field.Source {
-	case syntax.Property:
-		return true
-	case syntax.EventType, syntax.UserID:
-		return compared(f.Condition.Op)
-	}
-	return false
+	return isOfEvents(f.Condition.Field.Source)
+}
+
+// isOfEvents says whether events have the values of a source themselves.
+func isOfEvents(source syntax.Source) bool {
+	return source == syntax.Property || source == syntax.EventType || source == syntax.UserID
 }
 
 // restSQL is the SQL of a filter of which something is not on events themselves.
 func (st *statement) restSQL(f syntax.Filter) string {
-	if st.isOwn(f) {
+	if isOwn(f) {
 		return st.events.add("e", "holds "+keyOf(f), func(c duckdb.Columns) string {
 			return "CASE WHEN " + whereSQL(engine.Scope{Zone: st.zone, Filter: f}, c) + " THEN '' END"
 		}) + " IS NOT NULL"
@@ -87,8 +85,6 @@ func (st *statement) conditionSQL(f syntax.Filter) string {
 			return c.integer()
 		}
 		return st.textOf(st.clockValue(source)+"::VARCHAR", name, holds(test.HoldsText)) + " IS NOT NULL"
-	case syntax.EventType, syntax.UserID:
-		return st.textOf(string(source), name, holds(test.HoldsText)) + " IS NOT NULL"
 	case syntax.FirstSeen, syntax.LastSeen:
 		st.needed = true
 		return st.textOf(string(source)+"::VARCHAR", name, holds(func(text string) bool {

@@ -86,7 +86,7 @@ func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) er
 	if st.err != nil {
 		return st.err
 	}
-	if st.clock && st.period.From == math.MinInt64 {
+	if st.clock && (st.period.From == math.MinInt64 || st.period.To == math.MaxInt64) {
 		st.period.Spans = e.spans(st.zone, st.period.To)
 	}
 	q := duckdb.Query{Project: e.project, SQL: st.sql(), Args: st.args, Where: st.where, Select: st.events.sql, Texts: st.texts}
