@@ -63,7 +63,7 @@ const schemaPath = "#/components/schemas/"
 func rowSchema(form question.Row) *huma.Schema {
 	row := &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{}, AdditionalProperties: false}
 	if form.Split() {
-		row.AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true, Description: "Value of a field of the breakdown"}
+		row.AdditionalProperties = &huma.Schema{Type: huma.TypeString, Nullable: true, Description: "Value of a field of the breakdown, or of fields"}
 	}
 	for _, c := range form.Columns {
 		value := columnSchema(c)

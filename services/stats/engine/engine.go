@@ -31,6 +31,10 @@ type Engine interface {
 	TopValues(context.Context, TopValues) ([]ValueEvents, error)
 	Latest(context.Context, Latest) ([]Event, error)
 	Properties(context.Context, Properties) ([]PropertyEvents, error)
+	Profiles(context.Context, Profiles) ([]Profile, error)
+	// Profile returns a user, or nil where there is no event.
+	Profile(context.Context, OneProfile) (*Known, error)
+	Timeline(context.Context, Timeline) ([]Event, error)
 	// Event returns the event with an id, or none.
 	Event(context.Context, uuid.UUID) ([]Event, error)
 }
@@ -70,6 +74,15 @@ func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil
 func (Unsupported) Properties(context.Context, Properties) ([]PropertyEvents, error) {
 	return nil, ErrUnsupported
 }
+
+// Profiles returns ErrUnsupported.
+func (Unsupported) Profiles(context.Context, Profiles) ([]Profile, error) { return nil, ErrUnsupported }
+
+// Profile returns ErrUnsupported.
+func (Unsupported) Profile(context.Context, OneProfile) (*Known, error) { return nil, ErrUnsupported }
+
+// Timeline returns ErrUnsupported.
+func (Unsupported) Timeline(context.Context, Timeline) ([]Event, error) { return nil, ErrUnsupported }
 
 // Event returns ErrUnsupported.
 func (Unsupported) Event(context.Context, uuid.UUID) ([]Event, error) { return nil, ErrUnsupported }

@@ -86,6 +86,21 @@ func (s *Source) Properties(ctx context.Context, p Properties) ([]PropertyEvents
 	return serve(s, func(e Engine) ([]PropertyEvents, error) { return e.Properties(ctx, p) })
 }
 
+// Profiles serves a scan.
+func (s *Source) Profiles(ctx context.Context, p Profiles) ([]Profile, error) {
+	return serve(s, func(e Engine) ([]Profile, error) { return e.Profiles(ctx, p) })
+}
+
+// Profile returns a user, or nil where there is no event.
+func (s *Source) Profile(ctx context.Context, p OneProfile) (*Known, error) {
+	return serve(s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
+}
+
+// Timeline serves a scan.
+func (s *Source) Timeline(ctx context.Context, t Timeline) ([]Event, error) {
+	return serve(s, func(e Engine) ([]Event, error) { return e.Timeline(ctx, t) })
+}
+
 // Event returns the event with an id, or none.
 func (s *Source) Event(ctx context.Context, id uuid.UUID) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Event(ctx, id) })

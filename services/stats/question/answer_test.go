@@ -71,6 +71,9 @@ func TestQuestions(t *testing.T) {
 	require.Greater(t, w.answers["rollup"], 50)
 	require.Greater(t, w.answers["raw"], 50)
 	require.Positive(t, w.answers["values containing"])
+	for _, what := range []string{"users", "pages of users", "known properties", "events of users"} {
+		require.Greater(t, w.answers[what], 100, what)
+	}
 	require.Greater(t, w.answers["rollup of new questions"], 50)
 }
 
@@ -145,6 +148,8 @@ func (c *comparison) all(t *testing.T) {
 	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(ever, c.loc, limit)))
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)
+	c.profiles(t)
+	c.user(t, about, scope, ever)
 	c.one(t)
 	if !ofUsers(scope.Filter) { // a compared range has users as of its own end
 		c.asked(t, about, scope, days)

@@ -12,7 +12,10 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
+	raw "eventanalytics/services/stats/engine/duckdb"
 	"eventanalytics/services/stats/question"
 )
 
@@ -119,4 +122,46 @@ func BenchmarkOneEvent(b *testing.B) {
 	benchmark(b, func(s question.Scope, _ question.Days) question.Question {
 		return question.Event{EventID: uuid.UUID{1}, Timezone: s.Timezone}
 	})
+}
+
+// BenchmarkRows reads which rows of 800,000 events a filter holds for, and the values that
+// they have in a field.
+func BenchmarkRows(b *testing.B) {
+	g := seeded(b, 1)
+	w := newWorldOf(b, func(c *warehouse.Config) { c.Threads = 2 })
+	zone, err := calendar.Load("UTC")
+	require.NoError(b, err)
+	start := time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	for range 4 {
+		events := make([]event.Event, 200_000)
+		for i := range events {
+			events[i] = event.Event{
+				ID: g.id(), OccurredAt: start + g.Int64N(30*24*int64(time.Hour/time.Microsecond)), UserID: fmt.Sprintf("user-%d", g.IntN(benchUsers)), Type: pick(g, someTypes),
+				Properties: fmt.Sprintf(`{"country": %q, "price": %d.5, "item": "item-%d", "session_id": "%x", "plan": {"name": %[1]q}}`, pick(g, []string{"UA", "PL", "DE"}), g.IntN(100), g.IntN(9000), g.Uint64()),
+			}
+		}
+		w.add(b, 1, events)
+	}
+	rows := raw.NewRows(w.db, w.snapshot(b, 1).Snapshot, 1)
+	files, always := []int{0, 1, 2, 3}, walk.Period{From: start, To: start + 30*24*int64(time.Hour/time.Microsecond)}
+	for _, text := range []string{"properties.price>50", "properties.item~77", "properties.item:matches(7.7)", "properties.plan.name=UA", "user_id:in(user-1,user-2)"} {
+		f, err := syntax.ParseFilter(text)
+		require.NoError(b, err)
+		b.Run(text, func(b *testing.B) {
+			for b.Loop() {
+				_, err := rows.Holding(b.Context(), files, always, zone, f)
+				require.NoError(b, err)
+			}
+		})
+	}
+	for _, text := range []string{"properties.country", "properties.item", "properties.price", "properties.plan.name", "user_id"} {
+		f, err := syntax.ParseField(text)
+		require.NoError(b, err)
+		b.Run(text, func(b *testing.B) {
+			for b.Loop() {
+				_, err := rows.Values(b.Context(), files, always, f)
+				require.NoError(b, err)
+			}
+		})
+	}
 }

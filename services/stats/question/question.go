@@ -18,7 +18,7 @@ import (
 
 // All returns the questions, in the order of the documents.
 func All() []Definition {
-	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness}
+	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness, profiles, profile, timeline}
 }
 
 // Params are the parameters of a question, as read from the query or from JSON.
@@ -67,10 +67,10 @@ type Row struct {
 	Columns []Column
 }
 
-// Split says whether the rows also have columns of texts that are named by the fields of
-// a breakdown.
+// Split says whether the rows also have columns of texts that are named by fields: those of
+// a breakdown, or of users.
 func (r Row) Split() bool {
-	return slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Name == groupColumn.Name })
+	return slices.ContainsFunc(r.Columns, func(c Column) bool { return c.Name == groupColumn.Name || c.Name == cursorColumn.Name })
 }
 
 // Definition is a question as it is registered.

@@ -42,7 +42,7 @@ func TestRows(t *testing.T) {
 		for _, one := range snapshot.Segments(project, time.Time{}, time.Time{}) {
 			c.files = append(c.files, w.rowsOf(t, one))
 		}
-		for range 15 {
+		for range 10 {
 			c.holding(t)
 			c.values(t)
 		}

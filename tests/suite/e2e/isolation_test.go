@@ -28,6 +28,7 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 		"/api/stats/events/latest":   nil,
 		"/api/stats/properties":      month,
 		"/api/stats/property-values": append(month, "property", "event_type"),
+		"/api/stats/profiles":        nil,
 	} {
 		var out struct{ Data []json.RawMessage }
 		stranger.Get(t, path, query...).Is(t, 200, "").Decode(t, &out)

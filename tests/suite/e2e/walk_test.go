@@ -46,7 +46,7 @@ func TestWalk(t *testing.T) {
 						generator: generator{rand: rand.New(rand.NewPCG(seed, 0))},
 						c:         newUser(t, s.URL), other: other, stranger: stranger, method: method, path: path, op: operations[method],
 					}
-					if w.op.OperationID == "event" {
+					if slices.Contains([]string{"event", "profile", "timeline"}, w.op.OperationID) {
 						w.event = newID()
 						w.c.Upload(t, event(w.event))
 						held.gained(t, 1)
@@ -290,6 +290,12 @@ func (w *walker) values(t *testing.T) object {
 		v["interval"], v["cumulative"] = w.oneOf("day", "week", "month"), false
 	case "event":
 		v["event_id"] = w.event
+	case "profiles", "profiles-post": // a cursor is of an order
+		v["sort"], v["after"], v["fields"] = "events", "ZXZlbnRzIDcgYW5u", w.oneOf("user.a", "first.a")
+	case "profile":
+		v["user_id"], v["to"] = "1", w.oneOf("today", "2025-08-31")
+	case "timeline":
+		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}
 	return v
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,6 +140,10 @@ var operations = map[string]operation{
 	"lifecycle-post":       {needs: read, body: fixed(periodBody)},
 	"stickiness":           {needs: read, query: period},
 	"stickiness-post":      {needs: read, body: fixed(periodBody)},
+	"profiles":             {needs: read, shows: true},
+	"profiles-post":        {needs: read, shows: true, body: fixed(`{}`)},
+	"profile":              {needs: read, shows: true},
+	"timeline":             {needs: read, shows: true},
 	"event-types":          {needs: read, shows: true},
 	"event-types-post":     {needs: read, shows: true, body: fixed(`{}`)},
 	"latest-events":        {needs: read, shows: true},
@@ -257,10 +262,14 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 	if r.operation == "withdraw-invitation" {
 		subject = p.guest
 	}
+	userID := strconv.FormatInt(subject.id, 10)
+	if r.operation == "profile" || r.operation == "timeline" {
+		userID = url.PathEscape("user " + p.mark)
+	}
 	where := gateway + strings.NewReplacer(
 		"{id}", strconv.FormatInt(p.owner.project, 10),
 		"{key_id}", strconv.FormatInt(p.key, 10),
-		"{user_id}", strconv.FormatInt(subject.id, 10),
+		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)
 	if o.query != "" {

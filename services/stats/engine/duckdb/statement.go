@@ -33,12 +33,14 @@ type statement struct {
 	args    []any
 	texts   map[string]duckdb.Function // by the name of their value
 	types   []string                   // of the events; empty: all
+	user    *string                    // whose events; nil: everyone's
 	filter  syntax.Filter              // for the events, by what they have themselves
 	holds   string                     // the rest of the filter, in SQL
 	events  columns                    // further ones of {{events}}
 	history columns                    // further ones of {{history}}
 	users   []string                   // values of users' histories, as SQL with a name
-	needed  bool                       // {{history}} is
+	needed  bool                       // {{history}} is, beside each event
+	past    bool                       // {{history}} is read by the text
 	clock   bool                       // what the clock shows is looked at
 	sets    int                        // comparisons that use one
 	err     error                      // of what cannot be asked
@@ -69,8 +71,10 @@ func (st *statement) sql() string {
 	st.with("first_date", st.period.First.String())
 	st.with("last_date", st.period.Last.String())
 	users := ""
-	if st.needed {
+	if st.needed || st.past {
 		st.with("until_us", st.until)
+	}
+	if st.needed {
 		users = strings.ReplaceAll(usersHistorySQL, "{{values}}", strings.Join(st.users, ""))
 	}
 	local := strings.NewReplacer(
@@ -90,7 +94,7 @@ func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) er
 		st.period.Spans = e.spans(st.zone, st.period.To)
 	}
 	q := duckdb.Query{Project: e.project, SQL: st.sql(), Args: st.args, Where: st.where, Select: st.events.sql, Texts: st.texts}
-	if st.needed {
+	if st.needed || st.past {
 		q.History = st.history.sql
 	}
 	if st.period.From != math.MinInt64 {
@@ -133,6 +137,9 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 // where is the condition on what events have themselves.
 func (st *statement) where(columns duckdb.Columns) string {
 	condition := whereSQL(engine.Scope{Zone: st.zone, Filter: st.filter}, columns)
+	if st.user != nil {
+		condition = "user_id = " + columns.Bind(*st.user) + "::VARCHAR AND " + condition
+	}
 	if len(st.types) == 0 {
 		return condition
 	}

@@ -1,0 +1,242 @@
+package question_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/oracle"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/question"
+)
+
+// profiles makes a question of users.
+func (g generator) profiles(s scene, now time.Time) (body, oracle.Profiles) {
+	g.near = s.at()
+	b := body{}
+	scope := g.scope(b, s, now, "all")
+	delete(b, "unit")
+	q := oracle.Profiles{From: scope.From, To: scope.To, Zone: scope.Zone, Filter: scope.Filter, Sort: "last_seen"}
+	if g.maybe(4) {
+		delete(b, "to")
+		q.To = oracle.Day("today", now, q.Zone)
+	}
+	if g.maybe(2) || q.From > q.To {
+		delete(b, "from")
+		q.From = ""
+	}
+	if g.maybe(3) {
+		q.Q = pick(g, []string{"U", "u", "4", "N", "Ü", "😀", "zz"})
+		b["q"] = q.Q
+	}
+	if sort := pick(g, []string{"", "last_seen", "first_seen", "events", "user_id"}); sort != "" {
+		b["sort"], q.Sort = sort, sort
+	}
+	known := map[string]bool{}
+	var fields []string
+	for range g.IntN(4) {
+		source, path := pick(g, []string{"user", "first"}), g.path()
+		text := source + "." + writePath(path)
+		if !known[text] {
+			known[text] = true
+			fields, q.Fields = append(fields, text), append(q.Fields, oracle.Field{Source: source, Keys: path})
+		}
+	}
+	if len(fields) > 0 {
+		b["fields"] = fields
+	}
+	return b, q
+}
+
+// profiles asks random questions of users, as they are posted, page by page.
+func (c *comparison) profiles(t *testing.T) {
+	var events []oracle.Event
+	for _, e := range c.whole {
+		events = append(events, naive(e))
+	}
+	for range 5 {
+		b, asked := c.g.profiles(c.scene, c.now)
+		want := asked.Rows(events)
+		limit := 1 + c.g.IntN(len(someUsers))
+		after := ""
+		for page := 0; ; page++ {
+			p := question.ProfilesParams{To: "today", Sort: "last_seen", Limit: limit, After: after}
+			p.Timezone = "UTC"
+			require.NoError(t, json.Unmarshal([]byte(b.String()), &p))
+			q, err := p.Question(c.now)
+			require.NoError(t, err, b)
+			rows := c.rows(t, q)
+			n := min(limit, len(want))
+			for _, row := range rows {
+				after = row[len(row)-1].(string)
+			}
+			c.equal(t, b.String(), q, withCursors(want[:n], rows))
+			c.w.answers["users"] += n
+			if want = want[n:]; n == 0 {
+				break
+			}
+			c.w.answers["pages of users"]++
+		}
+	}
+}
+
+// withCursors are the rows of the oracle with the cursors that answers have.
+func withCursors(want []oracle.ProfileRow, got [][]any) [][]any {
+	rows := [][]any{}
+	for i, r := range want {
+		row := []any{r.UserID, r.FirstSeen, r.LastSeen, r.Events}
+		for _, text := range r.Fields {
+			if text == nil {
+				row = append(row, nil)
+			} else {
+				row = append(row, *text)
+			}
+		}
+		cursor := any("none")
+		if i < len(got) {
+			cursor = got[i][len(got[i])-1]
+		}
+		rows = append(rows, append(row, cursor))
+	}
+	return rows
+}
+
+// user asks for one user, and for that user's events, page by page.
+func (c *comparison) user(t *testing.T, about string, scope question.Scope, kept []oracle.Event) {
+	var events []oracle.Event
+	for _, e := range c.whole {
+		events = append(events, naive(e))
+	}
+	id := pick(c.g, someUsers)
+	to := c.scene.at().AddDate(0, 0, c.g.IntN(60)-40)
+	rows := [][]any{}
+	if row, properties, ok := oracle.OneProfile(events, id, to.Format(time.DateOnly), c.loc); ok {
+		raw := map[string]json.RawMessage{}
+		for key, value := range properties {
+			raw[key] = json.RawMessage(value)
+		}
+		object, err := json.Marshal(raw)
+		require.NoError(t, err)
+		rows = [][]any{{row.UserID, row.FirstSeen, row.LastSeen, row.Events, compactJSON(t, string(object))}}
+		c.w.answers["known properties"] += len(properties)
+	}
+	q := question.Profile{UserID: id, To: calendar.DateOf(to), Timezone: c.zone}
+	got := c.rows(t, q)
+	for _, row := range got {
+		row[4] = compactJSON(t, row[4].(string))
+	}
+	require.Equal(t, rows, got, "%+v", q)
+
+	limit, want := 1+c.g.IntN(20), oracle.Timeline(kept, id, c.loc)
+	timeline := question.Timeline{UserID: id, Limit: limit, Scope: scope}
+	for {
+		n := min(limit, len(want))
+		c.equal(t, about, timeline, fields(want[:n]))
+		if n == 0 {
+			return
+		}
+		after := uuid.MustParse(want[n-1].ID)
+		timeline.After, want = &after, want[n:]
+		c.w.answers["events of users"] += n
+	}
+}
+
+// compactJSON writes an object with its members in order and no needless escapes.
+func compactJSON(t *testing.T, text string) string {
+	var object map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(text), &object))
+	out, err := json.Marshal(object)
+	require.NoError(t, err)
+	return string(out)
+}
+
+// A timeline goes on after events of its user alone.
+func TestTimelineAfter(t *testing.T) {
+	g := seeded(t, 1)
+	w := newWorld(t)
+	w.add(t, 1, g.events(scenes[0], 50))
+	d := w.data(t, 1, time.Time{})
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	e := w.events[1][0]
+	ask := func(user string, after uuid.UUID) error {
+		_, _, err := d.ask(t.Context(), question.Timeline{UserID: user, After: &after, Limit: 9, Scope: question.Scope{Timezone: zone}}, d.raw())
+		return err
+	}
+	require.NoError(t, ask(e.UserID, e.ID))
+	require.ErrorContains(t, ask("nobody", e.ID), "not an event of the user")
+	require.ErrorContains(t, ask(e.UserID, uuid.UUID{7}), "not an event of the user")
+}
+
+// The properties of a user are the first 500 by name.
+func TestKnownPropertiesAreBounded(t *testing.T) {
+	w := newWorld(t)
+	g := seeded(t, 1)
+	e := g.events(scenes[0], 2)
+	for i := range e {
+		e[i].UserID = "one"
+		object := map[string]int{}
+		for n := range 400 {
+			object[string(rune('a'+i))+time.Duration(n).String()] = n
+		}
+		text, err := json.Marshal(object)
+		require.NoError(t, err)
+		e[i].Properties = string(text)
+	}
+	w.add(t, 1, e)
+	d := w.data(t, 1, time.Time{})
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	rows := d.rows(t, question.Profile{UserID: "one", To: engine.LastDate, Timezone: zone})
+	_, want, _ := oracle.OneProfile([]oracle.Event{naive(e[0]), naive(e[1])}, "one", lastDay, time.UTC)
+	require.Len(t, want, 500)
+	var got map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(rows[0][4].(string)), &got))
+	require.Len(t, got, 500)
+	for name := range want {
+		require.Contains(t, got, name)
+	}
+}
+
+// What profiles and timelines refuse.
+func TestProfilesRefusals(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		`{"fields": ["properties.plan"]}`:             `fields[0]: "properties.plan" is not of a user`,
+		`{"fields": ["user.a", "first.a", "user.a"]}`: `fields[2]: "user.a" is given twice`,
+		`{"fields": "user"}`:                          `fields[0]: "user" names no property`,
+		`{"after": "x"}`:                              "after: is not a cursor",
+		`{"after": "ZXZlbnRzIDEgYQ"}`:                 "after: is a cursor of another order: of sort=events",
+		`{"from": "2025-08-02"}`:                      "from: 2025-08-02 is after to, 2025-08-01",
+		`{"from": "2010-08-02"}`:                      "to: the range has",
+		`{"to": "x"}`:                                 "to: ",
+		`{"filter": "properties.a>"}`:                 "filter: ",
+	} {
+		p := question.ProfilesParams{To: "today", Sort: "last_seen", Limit: 1}
+		p.Timezone = "UTC"
+		require.NoError(t, json.Unmarshal([]byte(text), &p), text)
+		_, err := p.Question(now)
+		require.ErrorContains(t, err, want, text)
+	}
+	many := question.ProfilesParams{To: "today", Sort: "last_seen", Limit: 1, Fields: []string{"user.a,user.b\\,c", `["user.d"]`}}
+	many.Timezone = "UTC"
+	q, err := many.Question(now)
+	require.NoError(t, err)
+	require.Len(t, q.(question.Profiles).Fields, 3)
+	for range 19 {
+		many.Fields = append(many.Fields, "user.z")
+	}
+	_, err = many.Question(now)
+	require.ErrorContains(t, err, "at most 20")
+	for _, after := range []string{"x", "25a4b866040b466f945c148e4720f511"} {
+		p := question.TimelineParams{UserID: "1", Limit: 1, After: after}
+		p.Timezone = "UTC"
+		_, err := p.Question(now)
+		require.ErrorContains(t, err, "after: is not a UUID")
+	}
+}

@@ -1,0 +1,81 @@
+package question
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+
+	"eventanalytics/services/stats/engine"
+)
+
+var timeline = define[TimelineParams, Timeline](Info{
+	Name: "timeline", Path: "/api/stats/profiles/{user_id}/events", Summary: "Events of one user",
+	Description: "The visible events of a user in their order, the last one first: by occurred_at, then by event_type and event_id.",
+	Shorten:     "limit", ShortenBy: "ask for fewer events",
+	Rows: []Row{{"EventRow", eventColumns}},
+})
+
+// TimelineParams are the parameters of profiles/{user_id}/events.
+type TimelineParams struct {
+	UserID string `path:"user_id" json:"-" maxLength:"200" doc:"Identity of the user" example:"42"`
+	Limit  int    `query:"limit" json:"limit,omitempty" default:"100" minimum:"1" maximum:"1000" doc:"Maximum number of rows"`
+	After  string `query:"after" json:"after,omitempty" doc:"event_id of the last row of an answer: only the events that come after it" example:"25a4b866-040b-466f-945c-148e4720f511"`
+	FilterParams
+}
+
+// Question resolves the parameters.
+func (p *TimelineParams) Question(time.Time) (Question, error) {
+	q := Timeline{UserID: p.UserID, Limit: p.Limit}
+	err := checkUser(p.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if q.Scope, err = p.scope(); err != nil {
+		return nil, err
+	}
+	if p.After != "" {
+		id, err := uuid.Parse(p.After)
+		if err != nil || len(p.After) != 36 {
+			return nil, invalid("after", "is not a UUID of 36 characters")
+		}
+		q.After = &id
+	}
+	return q, nil
+}
+
+// Timeline asks for the events of a user.
+type Timeline struct {
+	UserID string     `json:"user_id"`
+	Limit  int        `json:"limit"`
+	After  *uuid.UUID `json:"after,omitempty" format:"uuid"`
+	Scope
+}
+
+// Columns returns those of a row for each event.
+func (Timeline) Columns() []Column { return eventColumns }
+
+// Answer returns the rows, the last one first.
+func (q Timeline) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
+	scan := engine.Timeline{Scope: q.events(), UserID: q.UserID, After: q.After, Limit: q.Limit}
+	events, err := src.Timeline(ctx, scan)
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 && q.After != nil {
+		if err := q.requireUsers(ctx, src); err != nil {
+			return nil, err
+		}
+	}
+	return eventTable(ctx, events, q.Timezone)
+}
+
+// requireUsers refuses to go on after an event that is not the user's: no event would
+// ever come.
+func (q Timeline) requireUsers(ctx context.Context, src *engine.Source) error {
+	after, err := src.Event(ctx, *q.After)
+	if err == nil && (len(after) == 0 || after[0].UserID != q.UserID) {
+		err = invalid("after", "is not an event of the user")
+	}
+	return err
+}
