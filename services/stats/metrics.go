@@ -75,6 +75,11 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}, func() float64 { return float64(s.reader.RollUpBytes()) })
 	gauge("analytics_stats_projects_without_rollup", "Projects that are answered from their events alone, because memory is short, a roll-up is damaged or a segment has none.",
 		func(v *replica.Snapshot) float64 { return float64(v.WithoutRollUp()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_users_made_bytes", Help: "Memory that events by user take that were made again because their file is damaged or of an older version; WAREHOUSE_USERS_BYTES bounds it.",
+	}, func() float64 { return float64(s.reader.MadeBytes()) })
+	gauge("analytics_stats_projects_without_users", "Projects whose events by user are not at hand, because a file is damaged or still to be checked, or a segment has none.",
+		func(v *replica.Snapshot) float64 { return float64(v.WithoutWalk()) })
 	gauge("analytics_stats_complete_until_timestamp_seconds", "Events acknowledged before this instant are counted, 0 before the manifest was read.",
 		func(v *replica.Snapshot) float64 { return float64(v.CompleteUntil.UnixMilli()) / 1000 })
 }

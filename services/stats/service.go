@@ -125,6 +125,9 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	srv.AddState("rollups", func() string {
 		return fmt.Sprintf("%d of %d bytes", s.reader.RollUpBytes(), s.reader.RollUpBudget())
 	})
+	srv.AddState("users", func() string {
+		return fmt.Sprintf("%d of %d bytes made again", s.reader.MadeBytes(), s.reader.MadeBudget())
+	})
 	return s, nil
 }
 

@@ -182,7 +182,7 @@ func age(t *testing.T, cfg Config, by time.Duration) {
 	t.Helper()
 	for _, path := range files(t, cfg) {
 		old := time.Now().Add(-by)
-		for _, path := range []string{path, segment.Segment{Path: path}.RollUpPath()} {
+		for _, path := range segment.Paths(path) {
 			if err := os.Chtimes(path, old, old); !errors.Is(err, os.ErrNotExist) { // a collection may run
 				require.NoError(t, err)
 			}

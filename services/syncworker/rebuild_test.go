@@ -19,9 +19,9 @@ import (
 )
 
 // fates are what Rebuild reported, by path.
-type fates map[string]duckdb.Rebuilt
+type fates map[string]duckdb.Fate
 
-func (f fates) report(s segment.Segment, fate duckdb.Rebuilt) { f[s.Path] = fate }
+func (f fates) report(path string, fate duckdb.Fate) { f[path] = fate }
 
 func live(t *testing.T, leader *testTerm) []segment.Segment {
 	t.Helper()
@@ -34,48 +34,58 @@ func TestRebuild(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	leader := newTerm(t, cfg, pool)
-	for range 3 {
+	for range 4 {
 		leader.loadAll(t, appendTo(t, pool, 1, someEvents(50, 1)...))
 	}
 	segments := live(t, leader)
-	require.Len(t, segments, 3)
+	require.Len(t, segments, 4)
 	again := func() (admin.RebuildResult, fates) {
 		found := fates{}
 		r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, found.report)
 		require.NoError(t, err)
-		require.EqualValues(t, 150, r.Events)
+		require.EqualValues(t, 200, r.Events)
 		return r, found
 	}
 	r, _ := again()
-	require.Equal(t, 3, r.Equal)
+	require.Equal(t, 8, r.Equal)
 
-	damaged := filepath.Join(cfg.Warehouse.Dir, segments[0].RollUpPath())
-	require.NoError(t, os.Truncate(damaged, 10))
-	require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, segments[1].RollUpPath())))
-	// One that is whole and wrong: as if a bug had made it.
-	wrong := filepath.Join(cfg.Warehouse.Dir, segments[2].RollUpPath())
-	other, err := os.ReadFile(wrong)
-	require.NoError(t, err)
-	other[len(other)-1] ^= 1
-	require.NoError(t, os.WriteFile(wrong, other, 0o600))
-	sum := sha256.Sum256(other)
-	exec(t, pool, "UPDATE analytics.segments SET rollup_sha256 = $1 WHERE id = $2", sum[:], segments[2].ID)
+	path := func(path string) string { return filepath.Join(cfg.Warehouse.Dir, path) }
+	require.NoError(t, os.Truncate(path(segments[0].RollUpPath()), 10))
+	require.NoError(t, os.Remove(path(segments[0].UsersPath())))
+	require.NoError(t, os.Remove(path(segments[1].RollUpPath())))
+	flip(t, path(segments[1].UsersPath()))
+	// Those that are whole and wrong: as if a bug had made them.
+	wrong := func(s segment.Segment, path, column string) {
+		other, err := os.ReadFile(path)
+		require.NoError(t, err)
+		other[len(other)-1] ^= 1
+		require.NoError(t, os.WriteFile(path, other, 0o600))
+		sum := sha256.Sum256(other)
+		exec(t, pool, "UPDATE analytics.segments SET "+column+" = $1 WHERE id = $2", sum[:], s.ID)
+	}
+	wrong(segments[2], path(segments[2].RollUpPath()), "rollup_sha256")
+	wrong(segments[3], path(segments[3].UsersPath()), "users_sha256")
 
 	const version = "SELECT version FROM analytics.project_versions WHERE project_id = 1"
 	before := value[int64](t, pool, version)
 	r, found := again()
 	require.Greater(t, value[int64](t, pool, version), before, "answers in caches are wrong")
-	require.Equal(t, admin.RebuildResult{Events: 150, Equal: 0, Restored: 2, Replaced: 1}, r)
+	require.Equal(t, admin.RebuildResult{Events: 200, Equal: 2, Restored: 4, Replaced: 2}, r)
 	require.Equal(t, fates{
-		segments[0].Path: duckdb.RollUpRestored, segments[1].Path: duckdb.RollUpRestored, segments[2].Path: duckdb.RollUpReplaced,
+		segments[0].RollUpPath(): duckdb.Restored, segments[0].UsersPath(): duckdb.Restored,
+		segments[1].RollUpPath(): duckdb.Restored, segments[1].UsersPath(): duckdb.Restored,
+		segments[2].RollUpPath(): duckdb.Replaced, segments[3].UsersPath(): duckdb.Replaced,
 	}, found)
 	after := live(t, leader)
 	require.Equal(t, segments[:2], after[:2])
-	require.NotEqual(t, segments[2].Path, after[2].Path, "readers of the old one keep its file")
-	_, err = os.Stat(wrong)
-	require.NoError(t, err)
+	for i := 2; i < 4; i++ {
+		require.NotEqual(t, segments[i].Path, after[i].Path, "readers of the old one keep its files")
+		for _, file := range segments[i].Files() {
+			require.NoError(t, segment.VerifyFileSize(cfg.Warehouse.Dir, file))
+		}
+	}
 	r, _ = again()
-	require.Equal(t, 3, r.Equal)
+	require.Equal(t, 8, r.Equal)
 }
 
 // A rebuild that was paused for the grace period lost its files to garbage
@@ -101,7 +111,7 @@ func TestRebuildThatWasPaused(t *testing.T) {
 		require.NoError(t, err)
 		orphans, err := manifest.Unreferenced(t.Context(), pool, found)
 		require.NoError(t, err)
-		require.Len(t, orphans, 2)
+		require.Len(t, orphans, 3)
 		return segment.Remove(cfg.Warehouse.Dir, orphans...)
 	}))
 	require.ErrorIs(t, <-rebuilt, segment.ErrQuarantined)
@@ -121,7 +131,7 @@ func TestOldSegmentsAreUpgraded(t *testing.T) {
 		want = append(want, events...)
 		leader.loadAll(t, appendTo(t, pool, 1, events...))
 	}
-	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, level = 1 WHERE id <= 2")
+	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, users_bytes = NULL, users_sha256 = NULL, level = 1 WHERE id <= 2")
 	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
 	require.NoError(t, err)
 	require.Equal(t, 2, r.Outdated)
@@ -167,7 +177,59 @@ func TestOldRollUpsAreUpgraded(t *testing.T) {
 	}
 	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
 	require.NoError(t, err)
-	require.Equal(t, 2, r.Equal)
+	require.Equal(t, 4, r.Equal)
+}
+
+// A segment of a worker that made no events by user gets them beside its other files,
+// which stay, and in the end they are those that a load makes.
+func TestSegmentsWithoutUsersAreUpgraded(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range 3 {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 2)...))
+	}
+	before := live(t, leader)
+	exec(t, pool, "UPDATE analytics.segments SET users_bytes = NULL, users_sha256 = NULL WHERE id <= 2")
+	for _, s := range before[:2] {
+		require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, s.UsersPath())))
+	}
+	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
+	require.NoError(t, err)
+	require.Equal(t, admin.RebuildResult{Events: 120, Equal: 4, Outdated: 2}, r)
+
+	versions := func() (manifest, project int64) {
+		return value[int64](t, pool, "SELECT version FROM analytics.sync_state"), value[int64](t, pool, "SELECT version FROM analytics.project_versions WHERE project_id = 1")
+	}
+	listed, answers := versions()
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	require.Equal(t, before, live(t, leader))
+	for _, s := range before {
+		require.NoError(t, segment.VerifyFile(cfg.Warehouse.Dir, s.UsersFile()))
+	}
+	relisted, same := versions()
+	require.Equal(t, listed+2, relisted, "replicas are told")
+	require.Equal(t, answers, same, "no answer changes")
+	require.Zero(t, value[int](t, pool, "SELECT count(*) FROM analytics.rewrites"))
+}
+
+// An upgrade that fails for a reason of its own does not hold up others.
+func TestUpgradeGoesOnBehindFailures(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range 3 {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 1)...))
+	}
+	exec(t, pool, "UPDATE analytics.segments SET users_bytes = NULL, users_sha256 = NULL")
+	undo := failCommits(t, pool, "id <> 1 OR users_bytes IS NULL")
+	require.ErrorContains(t, leader.maintenance.Upgrader.Upgrade(t.Context()), `constraint "crash"`)
+	for _, s := range live(t, leader) {
+		require.Equal(t, s.ID == 1, s.Users == nil)
+	}
+	undo()
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	require.NotNil(t, live(t, leader)[0].Users)
 }
 
 func TestUpgradeGoesOnBehindDamage(t *testing.T) {
@@ -177,7 +239,7 @@ func TestUpgradeGoesOnBehindDamage(t *testing.T) {
 	for range 3 {
 		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 1)...))
 	}
-	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL")
+	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, users_bytes = NULL, users_sha256 = NULL")
 	damaged := live(t, leader)[0]
 	flip(t, filepath.Join(cfg.Warehouse.Dir, damaged.Path))
 	require.ErrorIs(t, leader.maintenance.Upgrader.Upgrade(t.Context()), segment.ErrQuarantined)
@@ -199,7 +261,7 @@ func TestUpgradeIsBoundedInBytes(t *testing.T) {
 	old, err := leader.builder.Write(t.Context(), 1, events, make([]uint32, len(events)), 1)
 	require.NoError(t, err)
 	require.NoError(t, manifest.Insert(t.Context(), pool, []segment.Segment{old}))
-	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, raw_bytes = NULL")
+	exec(t, pool, "UPDATE analytics.segments SET rollup_bytes = NULL, rollup_sha256 = NULL, users_bytes = NULL, users_sha256 = NULL, raw_bytes = NULL")
 	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
 	require.Len(t, live(t, leader), 2)
 	require.EqualValues(t, len(events), segment.EventsOf(live(t, leader)))

@@ -32,7 +32,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	t.Parallel()
 	cfg, pool := testConfig(t), pgtest.New(t)
 	leader := newTerm(t, cfg, pool)
-	for project := range int64(5) {
+	for project := range int64(6) {
 		leader.loadAll(t, appendTo(t, pool, project+1, someEvents(3, 2)...))
 	}
 	whole := found{}
@@ -40,7 +40,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 		v, err := admin.Verify(t.Context(), pool, cfg.Warehouse, quick, whole.report)
 		require.NoError(t, err)
 		require.Empty(t, whole)
-		require.Equal(t, admin.Verified{Segments: 5, Events: 30, Bytes: value[int64](t, pool, "SELECT sum(bytes + rollup_bytes)::bigint FROM analytics.segments")}, v)
+		require.Equal(t, admin.Verified{Segments: 6, Events: 36, Bytes: value[int64](t, pool, "SELECT sum(bytes + rollup_bytes + users_bytes)::bigint FROM analytics.segments")}, v)
 	}
 
 	path := func(project int64) string {
@@ -52,11 +52,13 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	exec(t, pool, "UPDATE analytics.segments SET events = 7 WHERE project_id = 4")
 	rollUp := segment.Segment{Path: path(5)}.RollUpPath()
 	require.NoError(t, os.Remove(filepath.Join(cfg.Warehouse.Dir, rollUp)))
+	users := segment.Segment{Path: path(6)}.UsersPath()
+	flip(t, filepath.Join(cfg.Warehouse.Dir, users))
 
 	quick := found{}
 	v, err := admin.Verify(t.Context(), pool, cfg.Warehouse, true, quick.report)
 	require.ErrorIs(t, err, segment.ErrQuarantined)
-	require.ErrorContains(t, err, "3 of 5")
+	require.ErrorContains(t, err, "3 of 6")
 	require.EqualValues(t, 3, v.Damaged)
 	require.Len(t, quick, 3)
 	require.ErrorIs(t, quick[rollUp], fs.ErrNotExist)
@@ -65,9 +67,10 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 
 	full := found{}
 	_, err = admin.Verify(t.Context(), pool, cfg.Warehouse, false, full.report)
-	require.ErrorContains(t, err, "5 of 5")
-	require.Len(t, full, 5)
+	require.ErrorContains(t, err, "6 of 6")
+	require.Len(t, full, 6)
 	require.ErrorContains(t, full[path(3)], "hash")
+	require.ErrorContains(t, full[users], "hash")
 	require.ErrorContains(t, full[path(4)], "has 6 events, the manifest says 7")
 
 	// A restore must not take it into use, and names the same files.
@@ -75,7 +78,7 @@ func TestVerifyNamesWhatIsNotWhole(t *testing.T) {
 	expireLease(t, pool)
 	core, logs := observer.New(zap.ErrorLevel)
 	require.ErrorIs(t, admin.Restore(t.Context(), pool, cfg.Warehouse, zap.New(core)), segment.ErrQuarantined)
-	require.Equal(t, 5, logs.Len())
+	require.Equal(t, 6, logs.Len())
 	for project := range int64(4) {
 		require.Equal(t, 1, logs.FilterField(zap.String(logging.Segment, path(project+1))).Len())
 	}

@@ -141,18 +141,16 @@ func (c *checker) noDeadLetters(ctx context.Context) error {
 }
 
 const segmentsSQL = `
-SELECT path, events, bytes, sha256, min_at, max_at, rollup_bytes, rollup_sha256
+SELECT path, events, min_at, max_at, ARRAY[bytes, rollup_bytes, users_bytes], ARRAY[sha256, rollup_sha256, users_sha256]
 FROM analytics.segments WHERE project_id = $1 AND replaced_at IS NULL`
 
 // segment is a row of the manifest.
 type segment struct {
 	path        string
 	events      int
-	bytes       int64
-	sum         []byte
 	first, last time.Time
-	rollUpBytes int64
-	rollUpSum   []byte
+	bytes       []int64  // of its files
+	sums        [][]byte // of its files
 }
 
 // warehouse reads the files of all live segments.
@@ -162,7 +160,7 @@ func (c *checker) warehouse(ctx context.Context) (found, error) {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
 	segments, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s segment, err error) {
-		return s, row.Scan(&s.path, &s.events, &s.bytes, &s.sum, &s.first, &s.last, &s.rollUpBytes, &s.rollUpSum)
+		return s, row.Scan(&s.path, &s.events, &s.first, &s.last, &s.bytes, &s.sums)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
@@ -179,11 +177,10 @@ func (c *checker) warehouse(ctx context.Context) (found, error) {
 // segment adds a segment's events to all.
 func (c *checker) segment(s segment, all found) error {
 	path := filepath.Join(c.cluster.warehouse(), s.path)
-	if err := sameFile(path, s.bytes, s.sum); err != nil {
-		return err
-	}
-	if err := sameFile(path[:len(path)-len(".parquet")]+".rollup", s.rollUpBytes, s.rollUpSum); err != nil {
-		return err
+	for i, path := range filesOf(path) {
+		if err := sameFile(path, s.bytes[i], s.sums[i]); err != nil {
+			return err
+		}
 	}
 	rows, err := parquet.ReadFile[row](path)
 	if err != nil {

@@ -64,7 +64,7 @@ type finished struct {
 // the file is damaged, a replica must answer correctly or refuse.
 func damages() []fault {
 	var all []fault
-	for _, kind := range []string{"parquet", "rollup"} {
+	for _, kind := range []string{"parquet", "rollup", "users"} {
 		all = append(all,
 			fault{name: kind + " file truncated", strike: damage(kind, truncate)},
 			fault{name: kind + " file bit flipped", strike: damage(kind, flipBit)},
@@ -80,7 +80,7 @@ func damage(kind string, harm func(rng *rand.Rand, path, other string) error) st
 			return false, nil
 		}
 		f := c.finished[rng.IntN(len(c.finished))]
-		path, other, err := c.filesOf(ctx, f.project, kind)
+		path, other, err := c.anyTwo(ctx, f.project, kind)
 		if path == "" || err != nil {
 			return false, err
 		}
@@ -99,10 +99,16 @@ func damage(kind string, harm func(rng *rand.Rand, path, other string) error) st
 	}
 }
 
+// filesOf returns the paths of a segment's files, given that of its events.
+func filesOf(path string) []string {
+	name := strings.TrimSuffix(path, ".parquet")
+	return []string{path, name + ".rollup", name + ".users"}
+}
+
 const livePathsSQL = "SELECT path FROM analytics.segments WHERE replaced_at IS NULL AND project_id = $1 ORDER BY random()"
 
-// filesOf returns the file of a live segment of the project, and of another.
-func (c *cluster) filesOf(ctx context.Context, p *project, kind string) (path, other string, err error) {
+// anyTwo returns the file of a live segment of the project, and of another.
+func (c *cluster) anyTwo(ctx context.Context, p *project, kind string) (path, other string, err error) {
 	paths, err := c.paths(ctx, livePathsSQL, p.id)
 	if err != nil || len(paths) < 2 {
 		return "", "", err
@@ -196,7 +202,7 @@ func (c *cluster) age(ctx context.Context) error {
 		return failed("grace period", "%d segments that a replica may still need were dropped, such as %s", len(hasty), hasty[0])
 	}
 	for path := range c.seen {
-		for _, name := range []string{path, strings.TrimSuffix(path, "parquet") + "rollup"} {
+		for _, name := range filesOf(path) {
 			if _, err := os.Stat(filepath.Join(c.warehouse(), name)); err != nil {
 				return failed("grace period", "a file that a replica may still need is gone: %w", err)
 			}
@@ -244,7 +250,7 @@ func (c *cluster) ageOrphans() error {
 			return err
 		}
 		name, err := filepath.Rel(c.warehouse(), path)
-		if err != nil || c.seen[strings.TrimSuffix(name, "rollup")+"parquet"] || c.seen[name] {
+		if err != nil || c.seen[strings.TrimSuffix(name, filepath.Ext(name))+".parquet"] {
 			return err
 		}
 		info, err := d.Info()
@@ -273,7 +279,9 @@ func (c *cluster) noLitter(ctx context.Context) error {
 		}
 		names := map[string]bool{}
 		for _, path := range known {
-			names[path], names[strings.TrimSuffix(path, "parquet")+"rollup"] = true, true
+			for _, name := range filesOf(path) {
+				names[name] = true
+			}
 		}
 		return filepath.WalkDir(c.warehouse(), func(path string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {

@@ -15,6 +15,8 @@ const (
 	KeysBeforeCommit     Name = "keys-before-commit"
 	SegmentBeforeSync    Name = "segment-before-sync"
 	SegmentBeforeRename  Name = "segment-before-rename"
+	UsersBeforeSync      Name = "users-before-sync"
+	UsersBeforeRename    Name = "users-before-rename"
 	FolderBeforeSync     Name = "folder-before-sync"
 	LoadMidway           Name = "load-midway" // some of the load's segments are written
 	LoadBeforeCommit     Name = "load-before-commit"
@@ -35,7 +37,7 @@ func All() []Name {
 	return []Name{
 		IngestBeforeCommit, IngestAfterCommit,
 		WorkerAfterClaim, LoadAfterTail, KeysBeforeCommit,
-		SegmentBeforeSync, SegmentBeforeRename, FolderBeforeSync,
+		SegmentBeforeSync, SegmentBeforeRename, UsersBeforeSync, UsersBeforeRename, FolderBeforeSync,
 		LoadMidway, LoadBeforeCommit, LoadInCommit, LoadAfterCommit,
 		CompactBeforeSwap, CompactInSwap, CompactAfterSwap,
 		CollectBeforeUnlink, CollectMidway, CollectBeforeOrphans, PartitionDetached,

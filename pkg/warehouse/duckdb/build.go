@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	driver "github.com/duckdb/duckdb-go/v2"
@@ -15,6 +16,7 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/pkg/warehouse/walk"
 )
 
 // order of the events in a segment. A query over some days, one event type or
@@ -126,9 +128,35 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 		return segment.Segment{}, classify(ctx, err)
 	}
 	s.Shredded = properties.columns
-	return b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+	return b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
 		return copyTo(ctx, conn, s, properties.relation, tmp)
 	})
+}
+
+// publish makes the files of s: the roll-up that rollUp returns, the Parquet file that
+// events writes, and that file's events by user.
+func (b *Builder) publish(ctx context.Context, s segment.Segment, rollUp func() ([]byte, error), events func(tmp string) error) (segment.Segment, error) {
+	rollUp = sync.OnceValues(rollUp)
+	return b.files.Publish(s, segment.Content{Events: events, RollUp: rollUp, Users: func(parquet, tmp string) error {
+		data, err := rollUp()
+		if err != nil {
+			return err
+		}
+		return users(ctx, s, data, parquet, tmp)
+	}})
+}
+
+// users writes the events of a segment, whose Parquet file is at a path, by user. rollUp
+// is the segment's: it knows the names of properties.
+func users(ctx context.Context, s segment.Segment, rollUp []byte, parquet, tmp string) error {
+	sums, err := rollup.Read(rollUpBytes(rollUp), int64(len(rollUp)))
+	if err != nil {
+		return err
+	}
+	if err := walk.Build(ctx, parquet, s.ProjectID, s.Shredded, sums.PropertyNames(), tmp); err != nil {
+		return fmt.Errorf("writing events of project %d by user: %w", s.ProjectID, err)
+	}
+	return nil
 }
 
 func stage(ctx context.Context, driverConn any, project int64, events []event.Event, keys []uint32) (err error) {

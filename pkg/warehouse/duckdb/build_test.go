@@ -258,10 +258,10 @@ func TestTemporaryFiles(t *testing.T) {
 func outdated(t testing.TB, b *Builder, events ...event.Event) segment.Segment {
 	t.Helper()
 	young := write(t, b, events...)
-	old, err := b.files.Publish(young, func() ([]byte, error) { return nil, nil }, func(tmp string) error {
+	old, err := b.files.Publish(young, segment.Content{RollUp: func() ([]byte, error) { return nil, nil }, Events: func(tmp string) error {
 		_, err := b.db.ExecContext(t.Context(), "COPY (SELECT * EXCLUDE user_key FROM "+readParquet(b.dir, []segment.Segment{young})+") TO "+quote(tmp)+" (FORMAT parquet)")
 		return err
-	})
+	}})
 	require.NoError(t, err)
 	old.RollUp = nil
 	return old
@@ -340,9 +340,9 @@ func TestRowGroupsAreBoundedInBytes(t *testing.T) {
 	require.Equal(t, s.RawBytes, raw)
 }
 
-// What a merge makes of roll-ups is what the events say, byte for byte, whatever their
+// What a merge makes beside the events is what they say, byte for byte, whatever their
 // properties are, and whether or not the roll-ups are of today.
-func TestMergedRollUpsAreEqual(t *testing.T) {
+func TestMergedFilesAreEqual(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	b := newBuilder(t, cfg)
@@ -363,11 +363,11 @@ func TestMergedRollUpsAreEqual(t *testing.T) {
 		for _, s := range append(out, in[1:]...) {
 			_, fate, err := b.Rebuild(t.Context(), s)
 			require.NoError(t, err)
-			require.Equal(t, RollUpEqual, fate)
+			require.Equal(t, Rebuilt{RollUp: Equal, Users: Equal}, fate)
 		}
 		made, fate, err := b.Rebuild(t.Context(), in[0])
 		require.NoError(t, err)
-		require.Equal(t, RollUpReplaced, fate)
+		require.Equal(t, Replaced, fate.RollUp)
 		current, err := segment.HasCurrentRollUp(cfg.Dir, made)
 		require.NoError(t, err)
 		require.True(t, current)
@@ -395,7 +395,7 @@ func withFirstVersion(t testing.TB, b *Builder, e event.Event) segment.Segment {
 	for _, n := range []int{1, len(index), len(users)} {
 		data = binary.LittleEndian.AppendUint64(data, uint64(n))
 	}
-	old, err := b.withRollUp(write(t, b, e), slices.Concat(data, index, users, quarters))
+	old, err := b.copy(t.Context(), write(t, b, e), slices.Concat(data, index, users, quarters))
 	require.NoError(t, err)
 	f, err := segment.NewIntegrity(b.dir).ReadRollUp(old)
 	require.NoError(t, err)

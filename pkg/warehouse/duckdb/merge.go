@@ -168,7 +168,7 @@ func (b *Builder) write(ctx context.Context, s segment.Segment, in []segment.Seg
 		return segment.Segment{}, err
 	}
 	s.Shredded = properties.columns
-	return b.files.Publish(s, merge, func(tmp string) error { return copyTo(ctx, conn, s, properties.relation, tmp) })
+	return b.publish(ctx, s, merge, func(tmp string) error { return copyTo(ctx, conn, s, properties.relation, tmp) })
 }
 
 // rollUpBytes is a roll-up without a file.

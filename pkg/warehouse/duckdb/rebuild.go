@@ -15,36 +15,108 @@ import (
 	"eventanalytics/pkg/warehouse/segment"
 )
 
-// Rebuilt says what became of a roll-up that was rebuilt.
-type Rebuilt string
+// Fate says what became of a file that was rebuilt.
+type Fate string
 
-// The fates of a roll-up.
+// The fates of a file.
 const (
-	RollUpEqual    Rebuilt = "equal"    // as it was
-	RollUpRestored Rebuilt = "restored" // its file was missing or damaged, and is back
-	RollUpReplaced Rebuilt = "replaced" // it differed: the segment is a copy with the new one
+	Equal    Fate = "equal"    // as it was
+	Restored Fate = "restored" // it was missing or damaged, and is back
+	Replaced Fate = "replaced" // it differed: the segment is a copy with new files
 )
 
-// Rebuild makes a segment's roll-up from its events and compares it with the one
-// there is. Only with RollUpReplaced is the result another segment: it must take
-// the old one's place in the manifest. The error is segment.ErrQuarantined when
+// Rebuilt says what became of the files beside a segment's Parquet file.
+type Rebuilt struct {
+	RollUp Fate
+	Users  Fate // "" when there was none
+}
+
+// IsReplaced says that the segment is another.
+func (r Rebuilt) IsReplaced() bool { return r.RollUp == Replaced || r.Users == Replaced }
+
+// Rebuild makes the files beside a segment's Parquet file from its events and compares
+// them with those there are. Only when one is replaced is the result another segment: it
+// must take the old one's place in the manifest. The error is segment.ErrQuarantined when
 // the events are damaged.
 func (b *Builder) Rebuild(ctx context.Context, s segment.Segment) (segment.Segment, Rebuilt, error) {
 	if err := segment.Verify(b.dir, s); err != nil {
-		return segment.Segment{}, "", err
+		return segment.Segment{}, Rebuilt{}, err
 	}
-	data, err := b.sum(ctx, s)
+	rollUp, err := b.sum(ctx, s)
 	if err != nil {
-		return segment.Segment{}, "", err
+		return segment.Segment{}, Rebuilt{}, err
 	}
-	if s.RollUp == nil || sha256.Sum256(data) != s.RollUp.SHA256 {
-		replaced, err := b.withRollUp(s, data)
-		return replaced, RollUpReplaced, err
+	tmp := segment.Temporary(b.dir, s.UsersPath())
+	defer os.Remove(tmp)
+	fates := Rebuilt{RollUp: b.fateOf(s.RollUp != nil && sha256.Sum256(rollUp) == s.RollUp.SHA256, s.RollUpFile)}
+	if s.Users != nil {
+		sum, err := b.usersAgain(ctx, s, rollUp, tmp)
+		if err != nil {
+			return segment.Segment{}, Rebuilt{}, err
+		}
+		fates.Users = b.fateOf(sum == s.Users.SHA256, s.UsersFile)
 	}
-	if segment.VerifyRollUp(b.dir, s) == nil {
-		return s, RollUpEqual, nil
+	if fates.IsReplaced() {
+		replaced, err := b.copy(ctx, s, rollUp)
+		return replaced, fates, err
 	}
-	return s, RollUpRestored, b.files.RestoreRollUp(s, data)
+	if fates.RollUp == Restored {
+		err = b.files.RestoreRollUp(s, rollUp)
+	}
+	if fates.Users == Restored && err == nil {
+		_, err = b.files.PlaceUsers(s, tmp)
+	}
+	return s, fates, err
+}
+
+// fateOf returns what becomes of a file, given whether the manifest's is as it should be.
+func (b *Builder) fateOf(right bool, file func() segment.File) Fate {
+	switch {
+	case !right:
+		return Replaced
+	case segment.VerifyFile(b.dir, file()) != nil:
+		return Restored
+	}
+	return Equal
+}
+
+// usersAgain writes the events of a segment by user into a temporary file and returns
+// its hash.
+func (b *Builder) usersAgain(ctx context.Context, s segment.Segment, rollUp []byte, tmp string) (sum [32]byte, err error) {
+	if err := users(ctx, s, rollUp, filepath.Join(b.dir, s.Path), tmp); err != nil {
+		return sum, err
+	}
+	f, err := os.Open(tmp)
+	if err != nil {
+		return sum, fmt.Errorf("hashing events by user: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return sum, fmt.Errorf("hashing events by user: %w", err)
+	}
+	return [32]byte(h.Sum(nil)), nil
+}
+
+// AddUsers makes the file of events by user of a segment that has none and returns the
+// segment with it, which the manifest must say. The error is segment.ErrQuarantined when
+// the events are damaged.
+func (b *Builder) AddUsers(ctx context.Context, s segment.Segment) (segment.Segment, error) {
+	if err := segment.Verify(b.dir, s); err != nil {
+		return segment.Segment{}, err
+	}
+	rollUp, err := b.sum(ctx, s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
+	tmp := segment.Temporary(b.dir, s.UsersPath())
+	defer os.Remove(tmp)
+	if err := users(ctx, s, rollUp, filepath.Join(b.dir, s.Path), tmp); err != nil {
+		return segment.Segment{}, err
+	}
+	made, err := b.files.PlaceUsers(s, tmp)
+	s.Users = &made
+	return s, err
 }
 
 // sum makes the roll-up of the events in a segment's file.
@@ -80,11 +152,11 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 	return sum.Bytes(s.ProjectID)
 }
 
-// withRollUp copies a segment, so that readers of the old one keep its files, and
-// gives the copy a roll-up.
-func (b *Builder) withRollUp(s segment.Segment, data []byte) (segment.Segment, error) {
+// copy copies a segment, so that readers of the old one keep its files, and gives the
+// copy a roll-up and events by user.
+func (b *Builder) copy(ctx context.Context, s segment.Segment, rollUp []byte) (segment.Segment, error) {
 	from := filepath.Join(b.dir, s.Path)
-	return b.files.Publish(s, func() ([]byte, error) { return data, nil }, func(tmp string) (err error) {
+	return b.publish(ctx, s, func() ([]byte, error) { return rollUp, nil }, func(tmp string) (err error) {
 		in, err := os.Open(from)
 		if err != nil {
 			return fmt.Errorf("copying a segment: %w", err)

@@ -188,7 +188,7 @@ func (db *DB) check(ctx context.Context, segments []segment.Segment) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := db.files.CheckEvents(s); err != nil {
+		if err := db.files.Check(s.EventsFile()); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ var start = time.Date(2025, 8, 1, 12, 0, 0, 0, time.UTC)
 func (s *simulation) insert(t *testing.T, project int64, level int, days map[int]int64) {
 	t.Helper()
 	made := segment.Segment{
-		ProjectID: project, Path: uuid.NewString(), Level: level, Bytes: 1, RawBytes: 1, SHA256: sha256.Sum256(nil), RollUp: &segment.RollUpFile{},
+		ProjectID: project, Path: uuid.NewString(), Level: level, Bytes: 1, RawBytes: 1, SHA256: sha256.Sum256(nil), RollUp: &segment.Companion{},
 		MinAt: start, MaxAt: start, Shredded: []string{},
 	}
 	for _, n := range days {
@@ -199,7 +199,7 @@ func TestMergesAreBoundedInMemory(t *testing.T) {
 		size := func(most int64) int64 { return 1 + int64(float64(most)*math.Pow(r.Float64(), 6)) } // small ones mostly
 		segments = append(segments, segment.Segment{
 			ProjectID: 1 + r.Int64N(3), Path: uuid.NewString(), Events: 1 + r.Int64N(2*earlyEvents), Bytes: 1, RawBytes: size(raw),
-			RollUp: &segment.RollUpFile{Bytes: size(rollUp)}, MinAt: start, MaxAt: start, Shredded: []string{},
+			RollUp: &segment.Companion{Bytes: size(rollUp)}, MinAt: start, MaxAt: start, Shredded: []string{},
 		})
 	}
 	require.NoError(t, Insert(t.Context(), pool, segments))
@@ -237,7 +237,7 @@ func TestUnmeasuredSegments(t *testing.T) {
 	pool, p := pgtest.New(t), Policy{Target: 1000, Segments: 2, RawBytes: 1 << 20, RollUpBytes: 1 << 20}
 	for _, events := range []int64{1, 1, 600} {
 		require.NoError(t, Insert(t.Context(), pool, []segment.Segment{{
-			ProjectID: 1, Path: uuid.NewString(), Events: events, Bytes: 1, RollUp: &segment.RollUpFile{}, MinAt: start, MaxAt: start,
+			ProjectID: 1, Path: uuid.NewString(), Events: events, Bytes: 1, RollUp: &segment.Companion{}, MinAt: start, MaxAt: start,
 		}}))
 	}
 	for want := 2; want > 0; want-- {

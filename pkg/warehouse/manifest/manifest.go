@@ -41,32 +41,40 @@ func Notify(ctx context.Context, db outbox.Querier) error {
 }
 
 // columns are those of analytics.segments that scan reads.
-const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded, coalesce(raw_bytes, 0)"
+const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, coalesce(raw_bytes, 0)"
 
 // scan reads a segment from a row of columns.
 func scan(row pgx.CollectableRow) (segment.Segment, error) {
 	var s segment.Segment
-	var sum, rollUpSum []byte
-	var rollUpBytes *int64
+	var sum, rollUpSum, usersSum []byte
+	var rollUpBytes, usersBytes *int64
 	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
-		&rollUpBytes, &rollUpSum, &s.Shredded, &s.RawBytes)
+		&rollUpBytes, &rollUpSum, &usersBytes, &usersSum, &s.Shredded, &s.RawBytes)
 	copy(s.SHA256[:], sum)
 	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
-	if rollUpBytes != nil {
-		s.RollUp = &segment.RollUpFile{Bytes: *rollUpBytes}
-		copy(s.RollUp.SHA256[:], rollUpSum)
-	}
+	s.RollUp, s.Users = companion(rollUpBytes, rollUpSum), companion(usersBytes, usersSum)
 	return s, err
+}
+
+// companion is nil for a file that a segment does not have.
+func companion(bytes *int64, sum []byte) *segment.Companion {
+	if bytes == nil {
+		return nil
+	}
+	c := &segment.Companion{Bytes: *bytes}
+	copy(c.SHA256[:], sum)
+	return c
 }
 
 const insertSQL = `
 INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-                                rollup_bytes, rollup_sha256, shredded, raw_bytes)
+                                rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes)
 SELECT project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-       rollup_bytes, rollup_sha256, string_to_array(shredded, chr(1)), nullif(raw_bytes, 0)
+       rollup_bytes, rollup_sha256, users_bytes, users_sha256, string_to_array(shredded, chr(1)), nullif(raw_bytes, 0)
 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
-            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[], $13::bigint[])
-  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, shredded, raw_bytes)`
+            $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bytea[],
+            $14::text[], $15::bigint[])
+  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes)`
 
 // shreddedSeparator joins the names of a segment's columns, for lack of arrays of
 // arrays of different lengths. No column's name has it.
@@ -78,17 +86,21 @@ func Insert(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 	n := len(segments)
 	projects, paths, events, bytes, sums := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
 	first, last, levels, epochs := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
-	rollUpBytes, rollUpSums, shredded, raw := make([]*int64, n), make([][]byte, n), make([]string, n), make([]int64, n)
+	rollUpBytes, rollUpSums, usersBytes, usersSums := make([]*int64, n), make([][]byte, n), make([]*int64, n), make([][]byte, n)
+	shredded, raw := make([]string, n), make([]int64, n)
 	for i, s := range segments {
 		projects[i], paths[i], events[i], bytes[i], sums[i] = s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:]
 		first[i], last[i], levels[i], epochs[i] = s.MinAt, s.MaxAt, int32(s.Level), s.Epoch
 		if s.RollUp != nil {
 			rollUpBytes[i], rollUpSums[i] = &s.RollUp.Bytes, s.RollUp.SHA256[:]
 		}
+		if s.Users != nil {
+			usersBytes[i], usersSums[i] = &s.Users.Bytes, s.Users.SHA256[:]
+		}
 		shredded[i], raw[i] = strings.Join(s.Shredded, shreddedSeparator), s.RawBytes
 	}
 	_, err := db.Exec(ctx, insertSQL, projects, paths, events, bytes, sums, first, last, levels, epochs,
-		rollUpBytes, rollUpSums, shredded, raw)
+		rollUpBytes, rollUpSums, usersBytes, usersSums, shredded, raw)
 	if err != nil {
 		return fmt.Errorf("listing segments in the manifest: %w", err)
 	}
@@ -154,6 +166,15 @@ func IsLive(ctx context.Context, db outbox.Querier, s segment.Segment) (live boo
 	return live, nil
 }
 
+const withoutUsersSQL = "SELECT " + columns + ` FROM analytics.segments
+WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND users_bytes IS NULL AND id <> ALL ($1::bigint[]) ORDER BY id LIMIT 1`
+
+// WithoutUsers returns the first live segment that has a roll-up and not its events by
+// user, other than those with the ids except; ok is false when there is none.
+func WithoutUsers(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
+	return first(ctx, db, withoutUsersSQL, list(except))
+}
+
 const outdatedSQL = "SELECT " + columns + ` FROM analytics.segments
 WHERE replaced_at IS NULL AND rollup_bytes IS NULL AND id <> ALL ($1::bigint[]) ORDER BY id LIMIT 1`
 
@@ -179,10 +200,10 @@ func first(ctx context.Context, db outbox.Querier, sql string, args ...any) (s s
 	return s, true, nil
 }
 
-// The manifest names a roll-up by the segment it is beside.
+// The manifest names a segment's other files by the Parquet file they are beside.
 const unreferencedSQL = `
 SELECT f.path FROM unnest($1::text[]) AS f (path)
-WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = regexp_replace(f.path, '\.rollup$', '.parquet'))`
+WHERE NOT EXISTS (SELECT FROM analytics.segments AS s WHERE s.path = regexp_replace(f.path, '\.(rollup|users)$', '.parquet'))`
 
 // Unreferenced returns those of paths that no row names, of a live or a replaced
 // segment.

@@ -28,7 +28,7 @@ func TestRewriteThatWasCutShort(t *testing.T) {
 	pool := pgtest.New(t)
 	for range 4 {
 		require.NoError(t, Insert(t.Context(), pool, []segment.Segment{{
-			ProjectID: 1, Path: uuid.NewString(), Events: 1, Bytes: 1, RawBytes: 1, RollUp: &segment.RollUpFile{}, MinAt: start, MaxAt: start,
+			ProjectID: 1, Path: uuid.NewString(), Events: 1, Bytes: 1, RawBytes: 1, RollUp: &segment.Companion{}, MinAt: start, MaxAt: start,
 		}}))
 	}
 	all, err := Live(t.Context(), pool)

@@ -86,10 +86,32 @@ func (tx *Tx) Replace(ctx context.Context, in, out []segment.Segment) error {
 	if err := Insert(ctx, tx, out); err != nil {
 		return err
 	}
+	return tx.raise(ctx)
+}
+
+// raise raises the version.
+func (tx *Tx) raise(ctx context.Context) error {
 	if _, err := tx.Exec(ctx, bumpSQL, tx.lease.epoch); err != nil {
 		return fmt.Errorf("raising the version: %w", err)
 	}
 	return nil
+}
+
+const addUsersSQL = `
+UPDATE analytics.segments SET users_bytes = $2, users_sha256 = $3
+WHERE id = $1 AND replaced_at IS NULL AND users_bytes IS NULL`
+
+// AddUsers lists the file of a live segment's events by user, which it did not have. The
+// version rises; those of projects do not, since no answer changes.
+func (tx *Tx) AddUsers(ctx context.Context, s segment.Segment) error {
+	tag, err := tx.Exec(ctx, addUsersSQL, s.ID, s.Users.Bytes, s.Users.SHA256[:])
+	if err != nil {
+		return fmt.Errorf("listing the users of segment %s: %w", s.Path, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fmt.Errorf("listing the users of segment %s: it is not live, or has them", s.Path)
+	}
+	return tx.raise(ctx)
 }
 
 const expireSQL = `

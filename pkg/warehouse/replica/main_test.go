@@ -39,8 +39,9 @@ func writeOf(t testing.TB, cfg warehouse.Config, r *rand.Rand, project int64, n,
 		sum.Add(at.UnixMicro(), string(rune('A'+r.IntN(5))), uint32(r.IntN(26)), "")
 	}
 	s := segment.Segment{ProjectID: project, Events: int64(n), Epoch: 1, MinAt: start, MaxAt: start.AddDate(0, 0, days), Shredded: []string{}}
-	s, err := segment.NewPublisher(cfg.Dir).Publish(s, func() ([]byte, error) { return sum.Bytes(project) }, func(tmp string) error {
-		return os.WriteFile(tmp, []byte("events"), 0o600)
+	s, err := segment.NewPublisher(cfg.Dir).Publish(s, segment.Content{
+		Events: func(tmp string) error { return os.WriteFile(tmp, []byte("events"), 0o600) },
+		RollUp: func() ([]byte, error) { return sum.Bytes(project) },
 	})
 	require.NoError(t, err)
 	return s

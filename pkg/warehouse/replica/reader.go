@@ -15,6 +15,7 @@ import (
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -27,12 +28,13 @@ var (
 )
 
 // Reader follows the manifest: it holds the newest snapshot with its roll-ups and
-// never goes back to an older one. Files of events are checked when a query needs
-// them, and one by one in the background.
+// never goes back to an older one. Other files are checked when a query needs them, and
+// one by one in the background.
 type Reader struct {
 	pool    *pgxpool.Pool
 	files   *segment.Integrity
 	rollUps *rollUps // Run only
+	walks   *walks
 	poll    time.Duration
 	maxAge  time.Duration
 	log     *zap.Logger
@@ -48,7 +50,7 @@ type Reader struct {
 // the DB that answers from its snapshots.
 func NewReader(pool *pgxpool.Pool, files *segment.Integrity, cfg warehouse.Config, log *zap.Logger) *Reader {
 	return &Reader{
-		pool: pool, files: files, rollUps: newRollUps(files, cfg.RollUpBytes, log),
+		pool: pool, files: files, rollUps: newRollUps(files, cfg.RollUpBytes, log), walks: newWalks(files, cfg.UsersBytes, log),
 		poll: cfg.PollInterval, maxAge: cfg.GracePeriod / 2, log: log, now: time.Now, swapped: make(chan struct{}),
 	}
 }
@@ -152,16 +154,20 @@ func (r *Reader) refresh(ctx context.Context) error {
 		}
 	}
 	changed := known == nil || next.Version != known.Version || next.Position != known.Position
-	var full *Snapshot
+	var views map[int64]*rollup.View
+	var walks map[int64]*projectWalk
+	if current != nil {
+		views, walks = current.rollUps, current.walks
+	}
 	if changed || r.rollUps.pending() {
-		views, err := r.rollUps.follow(ctx, next)
-		if err != nil {
+		if views, err = r.rollUps.follow(ctx, next); err != nil {
 			return err
 		}
-		full = withRollUps(next, views)
-	} else {
-		full = withRollUps(next, current.rollUps)
 	}
+	if changed {
+		walks = r.walks.follow(next, walks)
+	}
+	full := newSnapshot(next, views, walks)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -187,7 +193,7 @@ func notBefore(next, current *manifest.Snapshot) error {
 
 // Quarantined returns the number of files that are known not to be what the
 // manifest says. Queries that need a damaged file of events are refused; when it is
-// a roll-up they are answered from the events.
+// another they are answered from the events where that is possible.
 func (r *Reader) Quarantined() int { return r.files.Damaged() }
 
 // RollUpBytes returns about how many bytes of memory the roll-ups take.
@@ -195,6 +201,13 @@ func (r *Reader) RollUpBytes() int64 { return r.rollUps.bytes.Load() }
 
 // RollUpBudget returns how many they may take.
 func (r *Reader) RollUpBudget() int64 { return r.rollUps.budget }
+
+// MadeBytes returns about how many bytes of memory events by user take that were made
+// because their file was not available.
+func (r *Reader) MadeBytes() int64 { return r.walks.bytes() }
+
+// MadeBudget returns how many they may take.
+func (r *Reader) MadeBudget() int64 { return r.walks.budget }
 
 // inspect looks at the files of each new snapshot until ctx ends, so that damage
 // is known before a query meets it.
@@ -236,13 +249,13 @@ func (r *Reader) inspectAll(ctx context.Context, snapshot *manifest.Snapshot, re
 			r.log.Info("segment is whole again", fields...)
 		}
 	}
+	r.walks.keep(ctx, snapshot) // before the events, of which there are more
 	for s := range snapshot.All() {
-		if ctx.Err() != nil {
-			return
-		}
-		report(s, s.Path, r.files.CheckEvents(s))
-		if s.RollUp != nil {
-			report(s, s.RollUpPath(), r.files.CheckRollUp(s))
+		for _, f := range s.Files() {
+			if ctx.Err() != nil {
+				return
+			}
+			report(s, f.Path, r.files.Check(f))
 		}
 	}
 	r.files.Forget(func(path string) bool { return live[path] })

@@ -257,7 +257,7 @@ func (r *rollUps) read(ctx context.Context, p *projectRollUps, segments []segmen
 // readOne returns nil for a roll-up that is not available. damaged means that it
 // may come back.
 func (r *rollUps) readOne(s segment.Segment) (f *rollup.File, damaged bool) {
-	if err := r.files.CheckRollUp(s); err != nil {
+	if err := r.files.Check(s.RollUpFile()); err != nil {
 		return nil, true // the reader reports it
 	}
 	f, err := r.files.ReadRollUp(s)

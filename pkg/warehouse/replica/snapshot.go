@@ -1,5 +1,6 @@
 // Package replica has what a stats replica holds: the newest version of the
-// manifest, with the roll-ups of its segments in memory. It does not know DuckDB.
+// manifest, with the roll-ups of its segments in memory and their events by user
+// mapped into it. It does not know DuckDB.
 package replica
 
 import (
@@ -12,12 +13,15 @@ import (
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/pkg/warehouse/walk"
 )
 
-// Snapshot is one version of the manifest with roll-ups. It does not change.
+// Snapshot is one version of the manifest with roll-ups and events by user. It does not
+// change.
 type Snapshot struct {
 	*manifest.Snapshot
 	rollUps  map[int64]*rollup.View // by project
+	walks    map[int64]*projectWalk // by project
 	projects int                    // with segments
 }
 
@@ -28,11 +32,11 @@ func NewSnapshot(ctx context.Context, s *manifest.Snapshot, files *segment.Integ
 	if err != nil {
 		return nil, err
 	}
-	return withRollUps(s, views), nil
+	return newSnapshot(s, views, newWalks(files, math.MaxInt64, zap.NewNop()).follow(s, nil)), nil
 }
 
-func withRollUps(s *manifest.Snapshot, views map[int64]*rollup.View) *Snapshot {
-	full := &Snapshot{Snapshot: s, rollUps: views}
+func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[int64]*projectWalk) *Snapshot {
+	full := &Snapshot{Snapshot: s, rollUps: views, walks: walks}
 	for range s.Projects() {
 		full.projects++
 	}
@@ -46,6 +50,38 @@ func (s *Snapshot) RollUp(project int64) *rollup.View {
 		return &rollup.View{}
 	}
 	return s.rollUps[project]
+}
+
+// Walk returns the events of a project by user, or nil when they are not available right
+// now: because a file is damaged, too much of them is still to be checked, or a segment
+// has none. The files of the view are those of all of the project's Segments, in order.
+func (s *Snapshot) Walk(project int64) *walk.View {
+	if p := s.walks[project]; p != nil {
+		return p.ready()
+	}
+	return walk.NewView(nil)
+}
+
+// OpenWalk is Walk for questions that no other engine answers: it checks whatever is
+// left to check, and makes in memory what is damaged or missing. The error is
+// segment.ErrQuarantined or segment.ErrOutdated when it takes more memory than there is
+// for that, or what it is made of is not available either.
+func (s *Snapshot) OpenWalk(ctx context.Context, project int64) (*walk.View, error) {
+	if p := s.walks[project]; p != nil {
+		return p.orMade(ctx)
+	}
+	return walk.NewView(nil), nil
+}
+
+// WithoutWalk returns the number of projects with events that Walk would not return at
+// once.
+func (s *Snapshot) WithoutWalk() (n int) {
+	for _, p := range s.walks {
+		if !p.has() {
+			n++
+		}
+	}
+	return n
 }
 
 // WithoutRollUp returns the number of projects with events and without a roll-up.

@@ -131,6 +131,15 @@ func IsCurrent(r io.ReaderAt) (bool, error) {
 // made again.
 func (f *File) CountsProperties() bool { return f.counted }
 
+// PropertyNames are the keys that the file's events have, in no order; nil when the file
+// is of a version that does not know.
+func (f *File) PropertyNames() []string {
+	if !f.counted {
+		return nil
+	}
+	return append([]string{}, f.names...)
+}
+
 // Memory returns about how many bytes the file takes.
 func (f *File) Memory() int64 {
 	n := int64(len(f.users)) + int64(len(f.entries))*int64(unsafe.Sizeof(entry{})) + int64(len(f.days))*int64(unsafe.Sizeof(ref{}))

@@ -16,8 +16,10 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, MakeFolders(TemporaryFolder(dir)))
 	const stale, next = 3, 4
-	s, err := NewPublisher(dir).Publish(Segment{ProjectID: 7, Epoch: next}, func() ([]byte, error) { return []byte("roll-up"), nil }, func(tmp string) error {
-		return os.WriteFile(tmp, []byte("events"), 0o600)
+	s, err := NewPublisher(dir).Publish(Segment{ProjectID: 7, Epoch: next}, Content{
+		Events: func(tmp string) error { return os.WriteFile(tmp, []byte("events"), 0o600) },
+		RollUp: func() ([]byte, error) { return []byte("roll-up"), nil },
+		Users:  func(_, tmp string) error { return os.WriteFile(tmp, []byte("by user"), 0o600) },
 	})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "7", "README"), nil, 0o600))
@@ -27,7 +29,7 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	require.Empty(t, found, "they are young")
 
 	old := cutoff.Add(-time.Hour)
-	for _, path := range []string{s.Path, s.RollUpPath(), "7/README"} {
+	for _, path := range append(Paths(s.Path), "7/README") {
 		require.NoError(t, os.Chtimes(filepath.Join(dir, path), old, old))
 	}
 	found, err = Files(dir, cutoff, stale)
@@ -35,7 +37,7 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	require.Empty(t, found)
 	found, err = Files(dir, cutoff, next)
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{s.Path, s.RollUpPath()}, found)
+	require.ElementsMatch(t, Paths(s.Path), found)
 
 	require.NoError(t, Remove(dir, found...))
 	require.NoError(t, Remove(dir, found...), "that they are gone is no error")

@@ -15,6 +15,13 @@ import (
 // is either there as a whole or not at all, and returns its size and hash. The
 // name survives a crash once the folder is synced. DuckDB does not fsync.
 func Seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err error) {
+	return seal(tmp, path, mode, points{failpoint.SegmentBeforeSync, failpoint.SegmentBeforeRename})
+}
+
+// points are the failpoints that a file passes while it is sealed.
+type points struct{ sync, rename failpoint.Name }
+
+func seal(tmp, path string, mode os.FileMode, at points) (size int64, sum [32]byte, err error) {
 	f, err := os.OpenFile(tmp, os.O_RDWR, 0)
 	if err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
@@ -23,7 +30,7 @@ func Seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 	if err := f.Chmod(mode); err != nil {
 		return 0, sum, fmt.Errorf("sealing a segment: %w", err)
 	}
-	if err := failpoint.Hit(failpoint.SegmentBeforeSync); err != nil {
+	if err := failpoint.Hit(at.sync); err != nil {
 		return 0, sum, err
 	}
 	if err := f.Sync(); err != nil {
@@ -34,7 +41,7 @@ func Seal(tmp, path string, mode os.FileMode) (size int64, sum [32]byte, err err
 		return 0, sum, fmt.Errorf("hashing a segment: %w", err)
 	}
 	h.Sum(sum[:0])
-	if err := failpoint.Hit(failpoint.SegmentBeforeRename); err != nil {
+	if err := failpoint.Hit(at.rename); err != nil {
 		return 0, sum, err
 	}
 	if err := os.Rename(tmp, path); err != nil {

@@ -69,16 +69,9 @@ func unread(reason error) bool {
 	return errors.As(reason, &failed) && !errors.Is(reason, fs.ErrNotExist)
 }
 
-// CheckEvents returns nil when a segment's Parquet file is whole, or what Verify
-// says of it.
-func (i *Integrity) CheckEvents(s Segment) error {
-	return i.check(s.Path, func() error { return Verify(i.dir, s) })
-}
-
-// CheckRollUp returns nil when a segment's roll-up is whole, or what VerifyRollUp
-// says of it.
-func (i *Integrity) CheckRollUp(s Segment) error {
-	return i.check(s.RollUpPath(), func() error { return VerifyRollUp(i.dir, s) })
+// Check returns nil when a file is whole, or what VerifyFile says of it.
+func (i *Integrity) Check(f File) error {
+	return i.check(f.Path, func() error { return VerifyFile(i.dir, f) })
 }
 
 // Damaged returns how many files are known to be damaged.

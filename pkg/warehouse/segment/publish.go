@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,35 +26,37 @@ type Publisher struct {
 // its TemporaryFolder.
 func NewPublisher(dir string) *Publisher { return &Publisher{dir: dir} }
 
-// Publish makes a segment's two files under a new path: the roll-up of the bytes
-// that rollUp returns, and the file that events writes to the path it is given.
-// Each is whole and on disk before it gets its name, and both survive a crash
-// when Publish returns. The result is segment with Path, Bytes, SHA256 and RollUp.
-func (p *Publisher) Publish(segment Segment, rollUp func() ([]byte, error), events func(tmp string) error) (Segment, error) {
+// Content makes the files of a segment. Its functions may be called at the same time.
+type Content struct {
+	// Events writes the Parquet file to a path.
+	Events func(tmp string) error
+	// RollUp returns the roll-up.
+	RollUp func() ([]byte, error)
+	// Users writes the events of the Parquet file by user to a path. nil makes a segment
+	// without, as versions before there were any.
+	Users func(parquet, tmp string) error
+}
+
+// Publish makes a segment's files under a new path. Each is whole and on disk before it
+// gets its name, and all survive a crash when Publish returns. The result is segment with
+// Path, Bytes, SHA256, RollUp and Users.
+func (p *Publisher) Publish(segment Segment, content Content) (Segment, error) {
 	segment.Path = newPath(segment.ProjectID, segment.Epoch)
-	segment.RollUp = &RollUpFile{}
+	segment.RollUp, segment.Users = &Companion{}, nil
 	if err := p.makeFolder(filepath.Dir(segment.Path)); err != nil {
 		return Segment{}, err
 	}
 	var g errgroup.Group
 	named := segment // the other goroutine writes to segment itself
 	g.Go(func() (err error) {
-		data, err := rollUp()
+		data, err := content.RollUp()
 		if err != nil {
 			return err
 		}
-		segment.RollUp.Bytes, segment.RollUp.SHA256, err = p.writeRollUp(named, data)
+		*segment.RollUp, err = p.writeRollUp(named, data)
 		return err
 	})
-	g.Go(func() (err error) {
-		tmp := filepath.Join(TemporaryFolder(p.dir), filepath.Base(segment.Path))
-		defer os.Remove(tmp)
-		if err := events(tmp); err != nil {
-			return err
-		}
-		segment.Bytes, segment.SHA256, err = Seal(tmp, filepath.Join(p.dir, segment.Path), mode)
-		return err
-	})
+	g.Go(func() error { return p.writeEvents(&segment, content) })
 	if err := g.Wait(); err != nil {
 		return Segment{}, err
 	}
@@ -63,12 +66,48 @@ func (p *Publisher) Publish(segment Segment, rollUp func() ([]byte, error), even
 	return segment, p.syncFolder(segment)
 }
 
+// writeEvents makes a segment's Parquet file and then, from that, its events by user.
+func (p *Publisher) writeEvents(segment *Segment, content Content) error {
+	tmp := Temporary(p.dir, segment.Path)
+	defer os.Remove(tmp)
+	if err := content.Events(tmp); err != nil {
+		return err
+	}
+	var sealing errgroup.Group // the disk syncs both at once
+	if content.Users != nil {
+		users := Temporary(p.dir, segment.UsersPath())
+		defer os.Remove(users)
+		if err := content.Users(tmp, users); err != nil {
+			return err
+		}
+		segment.Users = &Companion{}
+		path := segment.UsersPath()
+		sealing.Go(func() (err error) {
+			*segment.Users, err = p.sealUsers(users, path)
+			return err
+		})
+	}
+	var err error
+	segment.Bytes, segment.SHA256, err = Seal(tmp, filepath.Join(p.dir, segment.Path), mode)
+	return errors.Join(err, sealing.Wait())
+}
+
 // RestoreRollUp puts a segment's roll-up back.
 func (p *Publisher) RestoreRollUp(segment Segment, data []byte) error {
-	if _, _, err := p.writeRollUp(segment, data); err != nil {
+	if _, err := p.writeRollUp(segment, data); err != nil {
 		return err
 	}
 	return p.syncFolder(segment)
+}
+
+// PlaceUsers makes a complete temporary file that of a segment's events by user: in
+// place of a damaged one, or where there was none.
+func (p *Publisher) PlaceUsers(segment Segment, tmp string) (Companion, error) {
+	users, err := p.sealUsers(tmp, segment.UsersPath())
+	if err != nil {
+		return Companion{}, err
+	}
+	return users, p.syncFolder(segment)
 }
 
 // makeFolder makes a project's folder so that it survives a crash. One that is
@@ -94,12 +133,18 @@ func (p *Publisher) syncFolder(segment Segment) error {
 }
 
 // writeRollUp makes the file of a segment's roll-up.
-func (p *Publisher) writeRollUp(segment Segment, data []byte) (size int64, sum [32]byte, err error) {
+func (p *Publisher) writeRollUp(segment Segment, data []byte) (c Companion, err error) {
 	path := segment.RollUpPath()
-	tmp := filepath.Join(TemporaryFolder(p.dir), filepath.Base(path))
+	tmp := Temporary(p.dir, path)
 	defer os.Remove(tmp)
 	if err := os.WriteFile(tmp, data, 0o600); err != nil {
-		return 0, sum, fmt.Errorf("writing a roll-up: %w", err)
+		return Companion{}, fmt.Errorf("writing a roll-up: %w", err)
 	}
-	return Seal(tmp, filepath.Join(p.dir, path), mode)
+	c.Bytes, c.SHA256, err = Seal(tmp, filepath.Join(p.dir, path), mode)
+	return c, err
+}
+
+func (p *Publisher) sealUsers(tmp, path string) (c Companion, err error) {
+	c.Bytes, c.SHA256, err = seal(tmp, filepath.Join(p.dir, path), mode, points{failpoint.UsersBeforeSync, failpoint.UsersBeforeRename})
+	return c, err
 }

@@ -52,7 +52,7 @@ func (s rollUpSource) Open() (rollup.ReadAtCloser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrQuarantined, err)
 	}
-	if err := s.files.CheckRollUp(s.segment); err != nil {
+	if err := s.files.Check(s.segment.RollUpFile()); err != nil {
 		_ = f.Close() // nothing was written
 		return nil, err
 	}

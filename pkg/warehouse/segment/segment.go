@@ -10,8 +10,8 @@ import (
 )
 
 // Segment is one immutable Parquet file: events of one project, sorted by day
-// (UTC), event type, user and time; and the roll-up of these events in a file
-// beside it.
+// (UTC), event type, user and time. Beside it are two files that are made of it: the
+// roll-up of these events, and the events by user.
 type Segment struct {
 	ID        int64 // in the manifest; 0 before it is listed
 	ProjectID int64
@@ -28,16 +28,47 @@ type Segment struct {
 	Epoch        int64 // of the lease under which it was written
 	// RollUp is the file at RollUpPath. It is nil in segments of versions before
 	// there were any, whose events have no user_key either.
-	RollUp *RollUpFile
+	RollUp *Companion
+	// Users is the file at UsersPath, which package walk reads. It is nil in segments of
+	// versions before there were any.
+	Users *Companion
 	// Shredded are the properties that have a column of their own, as kind:key;
 	// it is sorted.
 	Shredded []string
 }
 
-// RollUpFile says what a roll-up's file must be.
-type RollUpFile struct {
+// Companion says what a file beside a segment's Parquet file must be.
+type Companion struct {
 	Bytes  int64
 	SHA256 [32]byte
+}
+
+// File is one of a segment's files, as the manifest has it.
+type File struct {
+	Path   string // below the warehouse folder
+	Bytes  int64
+	SHA256 [32]byte
+}
+
+// EventsFile is the segment's Parquet file.
+func (s Segment) EventsFile() File { return File{s.Path, s.Bytes, s.SHA256} }
+
+// RollUpFile is the file of RollUp, which the segment must have.
+func (s Segment) RollUpFile() File { return File{s.RollUpPath(), s.RollUp.Bytes, s.RollUp.SHA256} }
+
+// UsersFile is the file of Users, which the segment must have.
+func (s Segment) UsersFile() File { return File{s.UsersPath(), s.Users.Bytes, s.Users.SHA256} }
+
+// Files are all that the segment has; that of the events is the first.
+func (s Segment) Files() []File {
+	files := []File{s.EventsFile()}
+	if s.RollUp != nil {
+		files = append(files, s.RollUpFile())
+	}
+	if s.Users != nil {
+		files = append(files, s.UsersFile())
+	}
+	return files
 }
 
 // EventOverhead is what an event takes in memory beside its texts, in bytes: id, time,

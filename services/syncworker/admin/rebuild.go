@@ -15,19 +15,20 @@ import (
 	"eventanalytics/pkg/warehouse/segment"
 )
 
-// RebuildResult counts what Rebuild found.
+// RebuildResult counts what Rebuild found: files, and segments of older versions that
+// lack one.
 type RebuildResult struct {
 	Events                              int64
 	Equal, Restored, Replaced, Outdated int
 }
 
-// Rebuild makes the roll-up of every live segment from its events and compares it
-// with the one there is. What is missing or damaged is put back; what differs is
-// also replaced in the manifest. It calls report for each segment that was not as
-// it should be. Segments whose events are damaged are passed over and become the
-// error, which is segment.ErrQuarantined. Services may be running; the database may
-// be one that waits for Restore.
-func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(segment.Segment, duckdb.Rebuilt)) (r RebuildResult, err error) {
+// Rebuild makes the roll-up of every live segment and its events by user from its events
+// and compares them with those there are. What is missing or damaged is put back; what
+// differs is also replaced in the manifest. It calls report for each file, by its path,
+// that was not as it should be. Segments whose events are damaged are passed over and
+// become the error, which is segment.ErrQuarantined. Services may be running; the
+// database may be one that waits for Restore.
+func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(path string, fate duckdb.Fate)) (r RebuildResult, err error) {
 	segments, err := manifest.Live(ctx, pool)
 	if err != nil {
 		return r, err
@@ -51,12 +52,14 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	return r, errors.Join(damage...)
 }
 
-func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, builder *duckdb.Builder, s segment.Segment, r *RebuildResult, report func(segment.Segment, duckdb.Rebuilt)) error {
-	if s.RollUp == nil { // no user keys: the worker rewrites it
+func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, builder *duckdb.Builder, s segment.Segment, r *RebuildResult, report func(string, duckdb.Fate)) error {
+	if s.RollUp == nil || s.Users == nil { // the worker makes what is missing
 		r.Outdated++
+	}
+	if s.RollUp == nil { // it rewrites the segment: the events have no user keys
 		return nil
 	}
-	made, fate, err := builder.Rebuild(ctx, s)
+	made, fates, err := builder.Rebuild(ctx, s)
 	if err != nil {
 		live, again := manifest.IsLive(ctx, pool, s)
 		if !live && again == nil {
@@ -64,26 +67,35 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, buil
 		}
 		return err
 	}
-	switch fate {
-	case duckdb.RollUpEqual:
-		r.Equal++
-	case duckdb.RollUpRestored:
-		r.Restored++
-		report(s, fate)
-	case duckdb.RollUpReplaced:
+	if fates.IsReplaced() {
 		swapped, err := swap(ctx, pool, cfg.Dir, s, made)
 		if err != nil || !swapped {
 			return err
 		}
-		r.Replaced++
-		report(s, fate)
 	}
 	r.Events += s.Events
+	r.count(s.RollUpPath(), fates.RollUp, report)
+	if s.Users != nil {
+		r.count(s.UsersPath(), fates.Users, report)
+	}
 	return nil
 }
 
+func (r *RebuildResult) count(path string, fate duckdb.Fate, report func(string, duckdb.Fate)) {
+	switch fate {
+	case duckdb.Equal:
+		r.Equal++
+		return
+	case duckdb.Restored:
+		r.Restored++
+	case duckdb.Replaced:
+		r.Replaced++
+	}
+	report(path, fate)
+}
+
 // swap puts a segment into the manifest in place of another, unless that one was
-// taken out of it since. Answers from the roll-up that was wrong may be in caches, so
+// taken out of it since. Answers from the file that was wrong may be in caches, so
 // the project's version rises.
 //
 // No lock of the leader keeps garbage collection from the new files: when this
@@ -94,8 +106,10 @@ func swap(ctx context.Context, pool *pgxpool.Pool, dir string, from, to segment.
 		if err := manifest.AwaitCollection(ctx, tx); err != nil {
 			return err
 		}
-		if err := errors.Join(segment.VerifySize(dir, to), segment.VerifyRollUpSize(dir, to)); err != nil {
-			return err
+		for _, file := range to.Files() {
+			if err := segment.VerifyFileSize(dir, file); err != nil {
+				return err
+			}
 		}
 		swapped, err = manifest.Swap(ctx, tx, from, to)
 		return err

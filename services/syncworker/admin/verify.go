@@ -1,5 +1,5 @@
-// Package admin does what an operator asks of the warehouse: verify it, rebuild its
-// roll-ups, export from it, hold its garbage collection for a backup, restore it.
+// Package admin does what an operator asks of the warehouse: verify it, rebuild what is
+// made of events, export from it, hold its garbage collection for a backup, restore it.
 package admin
 
 import (
@@ -35,7 +35,7 @@ type Verified struct {
 func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (Verified, error) {
 	if quick {
 		return verify(ctx, pool, func(s segment.Segment) []Damage {
-			return damages(s, segment.VerifySize(cfg.Dir, s), segment.VerifyRollUpSize(cfg.Dir, s))
+			return damages(s, func(f segment.File) error { return segment.VerifyFileSize(cfg.Dir, f) })
 		}, report)
 	}
 	db, err := duckdb.Open(cfg)
@@ -43,11 +43,13 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick
 		return Verified{}, err
 	}
 	v, err := verify(ctx, pool, func(s segment.Segment) []Damage {
-		events := segment.Verify(cfg.Dir, s)
-		if events == nil {
-			events = db.VerifyEvents(ctx, s)
-		}
-		return damages(s, events, segment.VerifyRollUp(cfg.Dir, s))
+		return damages(s, func(f segment.File) error {
+			err := segment.VerifyFile(cfg.Dir, f)
+			if err == nil && f.Path == s.Path {
+				err = db.VerifyEvents(ctx, s)
+			}
+			return err
+		})
 	}, report)
 	return v, errors.Join(err, db.Close())
 }
@@ -59,13 +61,12 @@ type Damage struct {
 	Reason    error  // fs.ErrNotExist when the file is missing
 }
 
-// damages returns what is wrong with a segment's two files.
-func damages(s segment.Segment, events, rollUp error) (damages []Damage) {
-	if events != nil {
-		damages = append(damages, Damage{s.ProjectID, s.Path, events})
-	}
-	if rollUp != nil {
-		damages = append(damages, Damage{s.ProjectID, s.RollUpPath(), rollUp})
+// damages returns what is wrong with a segment's files.
+func damages(s segment.Segment, verify func(segment.File) error) (damages []Damage) {
+	for _, f := range s.Files() {
+		if err := verify(f); err != nil {
+			damages = append(damages, Damage{s.ProjectID, f.Path, err})
+		}
 	}
 	return damages
 }
@@ -109,12 +110,11 @@ func verify(ctx context.Context, pool *pgxpool.Pool, check func(segment.Segment)
 	return v, nil
 }
 
-// bytesOf is the size of segments with their roll-ups.
+// bytesOf is the size of the segments' files.
 func bytesOf(segments ...segment.Segment) (n int64) {
 	for _, s := range segments {
-		n += s.Bytes
-		if s.RollUp != nil {
-			n += s.RollUp.Bytes
+		for _, f := range s.Files() {
+			n += f.Bytes
 		}
 	}
 	return n

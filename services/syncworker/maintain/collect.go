@@ -78,7 +78,8 @@ func (c *Collector) collectLocked(ctx context.Context) error {
 
 // expire drops the rows of segments replaced a grace period ago and returns
 // their files, or that collection is held.
-func (c *Collector) expire(ctx context.Context) (paths []string, held bool, err error) {
+func (c *Collector) expire(ctx context.Context) (_ []string, held bool, err error) {
+	var paths []string
 	err = c.term.Commit(ctx, func(tx *manifest.Tx) (err error) {
 		var until time.Time
 		var reason string
@@ -95,10 +96,11 @@ func (c *Collector) expire(ctx context.Context) (paths []string, held bool, err 
 	if err != nil {
 		return nil, false, fmt.Errorf("dropping replaced segments from the manifest: %w", err)
 	}
+	var files []string
 	for _, path := range paths {
-		paths = append(paths, segment.Segment{Path: path}.RollUpPath())
+		files = append(files, segment.Paths(path)...)
 	}
-	return paths, held, nil
+	return files, held, nil
 }
 
 // orphans returns old files without a row in the manifest.

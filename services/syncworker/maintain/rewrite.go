@@ -21,15 +21,23 @@ const endTimeout = 5 * time.Second
 // notes before that it has begun: when the process dies of it, the next one passes
 // these segments over, where it would die of them again.
 func rewrite(ctx context.Context, pool *pgxpool.Pool, term *lease.Term, in []segment.Segment, write func() ([]segment.Segment, error)) error {
+	return noted(ctx, pool, term, in, func(note int64) error {
+		out, err := write()
+		if err != nil {
+			return err
+		}
+		return replace(ctx, term, in, out, note)
+	})
+}
+
+// noted notes that in is about to be rewritten. The transaction that ends do removes the
+// note.
+func noted(ctx context.Context, pool *pgxpool.Pool, term *lease.Term, in []segment.Segment, do func(note int64) error) error {
 	note, err := term.BeginRewrite(ctx, in)
 	if err != nil {
 		return err
 	}
-	out, err := write()
-	if err == nil {
-		err = replace(ctx, term, in, out, note)
-	}
-	if err != nil {
+	if err := do(note); err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 		defer cancel()
 		return errors.Join(err, manifest.EndRewrite(ctx, pool, note))

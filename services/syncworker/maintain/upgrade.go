@@ -26,7 +26,8 @@ const (
 )
 
 // Upgrader rewrites the segments of workers that made no roll-ups, or roll-ups of a
-// version that did not count properties.
+// version that did not count properties, and gives those that lack it a file of their
+// events by user.
 type Upgrader struct {
 	dir     string
 	pool    *pgxpool.Pool
@@ -38,16 +39,17 @@ type Upgrader struct {
 }
 
 // Upgrade rewrites old segments one after the other. The events of those without a
-// roll-up have no user keys either, so that compaction leaves them alone until then. A
-// damaged one does not hold up the others.
+// roll-up have no user keys either, so that compaction leaves them alone until then. One
+// that is damaged, or fails for another reason, does not hold up the others.
 func (u *Upgrader) Upgrade(ctx context.Context) error {
+	var failed []int64
 	var errs []error
 	for ctx.Err() == nil {
 		cut, err := manifest.PassedOver(ctx, u.pool, u.term.Epoch())
 		if err != nil {
 			return err
 		}
-		old, ok, err := u.next(ctx, slices.Concat(u.damage.list(), cut))
+		old, ok, err := u.next(ctx, slices.Concat(u.damage.list(), cut, failed))
 		if err != nil {
 			return err
 		}
@@ -55,10 +57,15 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 			break
 		}
 		if err := u.upgrade(ctx, old); err != nil {
-			err = fmt.Errorf("upgrading %s: %w", old.Path, err)
-			errs = append(errs, err)
-			if !errors.Is(err, segment.ErrQuarantined) || !u.damage.add([]segment.Segment{old}) {
+			if live, again := manifest.IsLive(ctx, u.pool, old); !live && again == nil {
+				continue // an early merge was faster
+			}
+			errs = append(errs, fmt.Errorf("upgrading %s: %w", old.Path, err))
+			if errors.Is(err, manifest.ErrFenced) {
 				break
+			}
+			if !errors.Is(err, segment.ErrQuarantined) || !u.damage.add([]segment.Segment{old}) {
+				failed = append(failed, old.ID)
 			}
 		}
 	}
@@ -71,32 +78,38 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 	if old, ok, err = manifest.Outdated(ctx, u.pool, except); ok || err != nil {
 		return old, ok, err
 	}
+	if old, ok, err = manifest.WithoutUsers(ctx, u.pool, except); ok || err != nil {
+		return old, ok, err
+	}
 	live, err := manifest.Live(ctx, u.pool)
 	if err != nil {
 		return old, false, err
 	}
 	for _, s := range live {
-		if s.RollUp == nil || slices.Contains(except, s.ID) {
-			continue
-		}
-		current, err := segment.HasCurrentRollUp(u.dir, s)
-		if err != nil {
-			continue // the next merge or a rebuild makes it again
-		}
-		if !current {
+		if s.RollUp != nil && !slices.Contains(except, s.ID) && !u.isCurrent(s) {
 			return s, true, nil
 		}
 	}
 	return old, false, nil
 }
 
+// isCurrent says that the roll-up of a segment is not of an old version.
+func (u *Upgrader) isCurrent(s segment.Segment) bool {
+	current, err := segment.HasCurrentRollUp(u.dir, s)
+	return current || err != nil // the next merge or a rebuild makes it again
+}
+
 func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	in := []segment.Segment{old}
-	write := u.write
-	if old.RollUp != nil {
-		write = u.rollUp
+	var err error
+	switch {
+	case old.RollUp == nil:
+		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
+	case u.isCurrent(old):
+		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
+	default:
+		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.rollUp(ctx, old) })
 	}
-	err := rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return write(ctx, old) })
 	if err != nil {
 		return err
 	}
@@ -105,12 +118,27 @@ func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	return nil
 }
 
+// addUsers makes the file of an old segment's events by user. It needs no copy: nobody
+// has read that file yet.
+func (u *Upgrader) addUsers(ctx context.Context, old segment.Segment, note int64) error {
+	made, err := u.builder.AddUsers(ctx, old)
+	if err != nil {
+		return err
+	}
+	return u.term.Commit(ctx, func(tx *manifest.Tx) error {
+		if err := tx.AddUsers(ctx, made); err != nil {
+			return err
+		}
+		return tx.EndRewrite(ctx, note)
+	})
+}
+
 // rollUp makes a copy of an old segment with a roll-up of today.
 func (u *Upgrader) rollUp(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
 	old.Epoch = u.term.Epoch()
-	made, fate, err := u.builder.Rebuild(ctx, old)
-	if err == nil && fate != duckdb.RollUpReplaced {
-		err = fmt.Errorf("the roll-up of %s is %s, not an old one", old.Path, fate)
+	made, fates, err := u.builder.Rebuild(ctx, old)
+	if err == nil && fates.RollUp != duckdb.Replaced {
+		err = fmt.Errorf("the roll-up of %s is %s, not an old one", old.Path, fates.RollUp)
 	}
 	return []segment.Segment{made}, err
 }

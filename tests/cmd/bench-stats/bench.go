@@ -214,7 +214,7 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 }
 
 // files counts the warehouse's.
-func (b *bench) files() (raw, rollUps int, err error) {
+func (b *bench) files() (raw, rollUps, users int, err error) {
 	err = filepath.WalkDir(b.warehouse(), func(path string, _ os.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, os.ErrNotExist): // just deleted
@@ -225,11 +225,13 @@ func (b *bench) files() (raw, rollUps int, err error) {
 			raw++
 		case strings.HasSuffix(path, ".rollup"):
 			rollUps++
+		case strings.HasSuffix(path, ".users"):
+			users++
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, fmt.Errorf("listing the warehouse: %w", err)
+		return 0, 0, 0, fmt.Errorf("listing the warehouse: %w", err)
 	}
-	return raw, rollUps, nil
+	return raw, rollUps, users, nil
 }

@@ -32,7 +32,7 @@ type generated struct {
 type costs struct{ Wall, Client, Worker, Postgres time.Duration }
 
 // segments that are live, and their files.
-type segments struct{ Count, Events, RawBytes, RollUpBytes, DeadLetters int64 }
+type segments struct{ Count, Events, RawBytes, RollUpBytes, UsersBytes, DeadLetters int64 }
 
 const (
 	rowsInTransaction = 5
@@ -256,12 +256,12 @@ func (b *bench) spent() (c costs, err error) {
 }
 
 const segmentsSQL = `
-SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0), coalesce(sum(rollup_bytes), 0),
+SELECT count(*), coalesce(sum(events), 0), coalesce(sum(bytes), 0), coalesce(sum(rollup_bytes), 0), coalesce(sum(users_bytes), 0),
        (SELECT count(*) FROM analytics.dead_letters)
 FROM analytics.segments WHERE replaced_at IS NULL`
 
 func (b *bench) segments(ctx context.Context) (s segments, err error) {
-	err = b.conn.QueryRow(ctx, segmentsSQL).Scan(&s.Count, &s.Events, &s.RawBytes, &s.RollUpBytes, &s.DeadLetters)
+	err = b.conn.QueryRow(ctx, segmentsSQL).Scan(&s.Count, &s.Events, &s.RawBytes, &s.RollUpBytes, &s.UsersBytes, &s.DeadLetters)
 	if err != nil {
 		return s, fmt.Errorf("reading the manifest: %w", err)
 	}
@@ -281,7 +281,8 @@ func (b *bench) dropReplaced(ctx context.Context) error {
 	}
 	for _, path := range paths {
 		path = filepath.Join(b.warehouse(), path)
-		for _, file := range []string{path, strings.TrimSuffix(path, ".parquet") + ".rollup"} {
+		name := strings.TrimSuffix(path, ".parquet")
+		for _, file := range []string{path, name + ".rollup", name + ".users"} {
 			if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return fmt.Errorf("dropping replaced segments: %w", err)
 			}
@@ -317,7 +318,8 @@ func (d *dataset) print() {
 	}
 	per := func(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/float64(n)) }
 	s := g.Segments
-	measure.Heading("On disk, once settled", "segments", "bytes per event: JSON as sent", "Parquet", "roll-ups", "JSON ÷ (Parquet + roll-ups)")
-	measure.Row(fmt.Sprint(s.Count), per(g.JSONBytes), per(s.RawBytes), per(s.RollUpBytes),
-		fmt.Sprintf("%.1f", float64(g.JSONBytes)/float64(s.RawBytes+s.RollUpBytes)))
+	all := s.RawBytes + s.RollUpBytes + s.UsersBytes
+	measure.Heading("On disk, once settled", "segments", "bytes per event: JSON as sent", "Parquet", "roll-ups", "events by user", "all three", "JSON ÷ all three")
+	measure.Row(fmt.Sprint(s.Count), per(g.JSONBytes), per(s.RawBytes), per(s.RollUpBytes), per(s.UsersBytes), per(all),
+		fmt.Sprintf("%.1f", float64(g.JSONBytes)/float64(all)))
 }

@@ -144,7 +144,7 @@ func (b *bench) watchSoak(ctx context.Context, done <-chan struct{}) error {
 	}
 	measure.Heading(fmt.Sprintf("%s of %.0f events/s, merging, garbage collection and all questions", b.Soak, b.LoadRate),
 		"s", "RSS of stats, MB", "peak since the last", "RSS of the worker, MB", "peak since the last",
-		"segments: live", "replaced", "files: Parquet", "roll-ups", "events")
+		"segments: live", "replaced", "files: Parquet", "roll-ups", "by user", "events")
 	began := time.Now()
 	show, age := time.NewTicker(min(soakEvery, max(b.Soak/4, time.Second))), time.NewTicker(ageEvery)
 	defer show.Stop()
@@ -182,11 +182,11 @@ func (b *bench) showSoak(ctx context.Context, elapsed time.Duration) error {
 	if err := b.conn.QueryRow(ctx, soakSQL).Scan(&live, &replaced, &events); err != nil {
 		return fmt.Errorf("reading the manifest: %w", err)
 	}
-	raw, rollUps, err := b.files()
+	raw, rollUps, users, err := b.files()
 	if err != nil {
 		return err
 	}
-	for _, n := range []int64{live, replaced, int64(raw), int64(rollUps), events} {
+	for _, n := range []int64{live, replaced, int64(raw), int64(rollUps), int64(users), events} {
 		cells = append(cells, fmt.Sprint(n))
 	}
 	measure.Row(cells...)

@@ -78,12 +78,12 @@ func warehouse() []Bug {
 		}, {
 			File: "pkg/warehouse/duckdb/build.go",
 			Old: `
-	return b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+	return b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
 		return copyTo(ctx, conn, s, properties.relation, tmp)
 	})
 `,
 			New: `
-	published, err := b.files.Publish(s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
+	published, err := b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
 		return copyTo(ctx, conn, s, properties.relation, tmp)
 	})
 	if err == nil {

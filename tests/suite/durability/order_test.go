@@ -145,7 +145,8 @@ func (o *order) list(name string) {
 	o.listed++
 	o.rows[name] = true
 	found := 0
-	for _, name := range []string{name, strings.TrimSuffix(name, "parquet") + "rollup"} {
+	files := []string{name, strings.TrimSuffix(name, "parquet") + "rollup", strings.TrimSuffix(name, "parquet") + "users"}
+	for _, name := range files {
 		for path := range o.nodes {
 			if filepath.Base(path) == name && o.segmentOf(path) != "" {
 				found++
@@ -153,7 +154,7 @@ func (o *order) list(name string) {
 			}
 		}
 	}
-	if found != 2 {
+	if found != len(files) {
 		o.refuse("%s is listed with %d files in place", name, found)
 	}
 }
@@ -201,7 +202,7 @@ func (o *order) node(path string) *node {
 
 func (n *node) clean() bool { return n.synced == n.changes }
 
-var segmentPath = regexp.MustCompile(`^\d+/(\d+-[0-9a-f]{32}\.)(?:parquet|rollup)$`)
+var segmentPath = regexp.MustCompile(`^\d+/(\d+-[0-9a-f]{32}\.)(?:parquet|rollup|users)$`)
 
 // segmentOf returns the name of the segment that a path is a file of, or "".
 func (o *order) segmentOf(path string) string {

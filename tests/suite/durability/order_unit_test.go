@@ -9,29 +9,33 @@ import (
 
 // What a worker does for one segment, and then when it deletes it.
 const (
-	writes     = `5 pwrite64(7</d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet>, "PAR1", 4, 0) = 4`
-	syncs      = `5 fsync(8</d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet>) = 0`
-	renames    = `5 renameat(AT_FDCWD</>, "/d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet", AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.parquet") = 0`
-	rollsUp    = `6 write(9</d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup>, "R", 1) = 1`
-	syncsUp    = `6 fsync(9</d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup>) = 0`
-	renamesUp  = `6 renameat(AT_FDCWD</>, "/d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup", AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.rollup") = 0`
-	makes      = `5 mkdirat(AT_FDCWD</>, "/d/w/3", 0755) = 0`
-	syncsRoot  = `5 fsync(7</d/w>) = 0`
-	syncsDir   = `5 fsync(7</d/w/3>) = 0`
-	begins     = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\nbegin\0", 11) = 11`
-	inserts    = `5 write(4<UNIX-STREAM:[1->2]>, "B\0\0\0\0.3/1-0123456789abcdef0123456789abcdef.parquet", 50) = 50`
-	inserted   = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\17INSERT 0 1\0Z\0\0\0\5T", 8192) = 20`
-	commits    = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\vcommit\0", 12) = 12`
-	committed  = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\vCOMMIT\0Z\0\0\0\5I", 8192) = 18`
-	rolledBack = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\rROLLBACK\0Z\0\0\0\5I", 8192) = 20`
-	returns    = `5 read(4<UNIX-STREAM:[1->2]>, "D\0\0\0\0.3/1-0123456789abcdef0123456789abcdef.parquet", 8192) = 50`
-	deletes    = `5 unlinkat(AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.parquet", 0) = 0`
-	deletesUp  = `5 unlinkat(AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.rollup", 0) = 0`
+	writes       = `5 pwrite64(7</d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet>, "PAR1", 4, 0) = 4`
+	syncs        = `5 fsync(8</d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet>) = 0`
+	renames      = `5 renameat(AT_FDCWD</>, "/d/w/tmp/1-0123456789abcdef0123456789abcdef.parquet", AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.parquet") = 0`
+	rollsUp      = `6 write(9</d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup>, "R", 1) = 1`
+	syncsUp      = `6 fsync(9</d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup>) = 0`
+	renamesUp    = `6 renameat(AT_FDCWD</>, "/d/w/tmp/1-0123456789abcdef0123456789abcdef.rollup", AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.rollup") = 0`
+	writesUsers  = `5 write(10</d/w/tmp/1-0123456789abcdef0123456789abcdef.users>, "U", 1) = 1`
+	syncsUsers   = `7 fsync(10</d/w/tmp/1-0123456789abcdef0123456789abcdef.users>) = 0`
+	renamesUsers = `7 renameat(AT_FDCWD</>, "/d/w/tmp/1-0123456789abcdef0123456789abcdef.users", AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.users") = 0`
+	makes        = `5 mkdirat(AT_FDCWD</>, "/d/w/3", 0755) = 0`
+	syncsRoot    = `5 fsync(7</d/w>) = 0`
+	syncsDir     = `5 fsync(7</d/w/3>) = 0`
+	begins       = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\nbegin\0", 11) = 11`
+	inserts      = `5 write(4<UNIX-STREAM:[1->2]>, "B\0\0\0\0.3/1-0123456789abcdef0123456789abcdef.parquet", 50) = 50`
+	inserted     = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\17INSERT 0 1\0Z\0\0\0\5T", 8192) = 20`
+	commits      = `5 write(4<UNIX-STREAM:[1->2]>, "Q\0\0\0\vcommit\0", 12) = 12`
+	committed    = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\vCOMMIT\0Z\0\0\0\5I", 8192) = 18`
+	rolledBack   = `5 read(4<UNIX-STREAM:[1->2]>, "C\0\0\0\rROLLBACK\0Z\0\0\0\5I", 8192) = 20`
+	returns      = `5 read(4<UNIX-STREAM:[1->2]>, "D\0\0\0\0.3/1-0123456789abcdef0123456789abcdef.parquet", 8192) = 50`
+	deletes      = `5 unlinkat(AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.parquet", 0) = 0`
+	deletesUp    = `5 unlinkat(AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.rollup", 0) = 0`
+	deletesUsers = `5 unlinkat(AT_FDCWD</>, "/d/w/3/1-0123456789abcdef0123456789abcdef.users", 0) = 0`
 )
 
 var inOrder = []string{
-	makes, syncsRoot, writes, rollsUp, syncs, syncsUp, renames, renamesUp, syncsDir, begins, inserts, inserted, commits, committed,
-	begins, returns, commits, committed, deletes, deletesUp,
+	makes, syncsRoot, writes, rollsUp, writesUsers, syncs, syncsUp, syncsUsers, renames, renamesUp, renamesUsers, syncsDir,
+	begins, inserts, inserted, commits, committed, begins, returns, commits, committed, deletes, deletesUp, deletesUsers,
 }
 
 func wrongIn(trace string) []string {
@@ -45,7 +49,7 @@ func TestOrderIsRight(t *testing.T) {
 	o := newOrder("/d/w")
 	o.replay(parseTrace(strings.Join(inOrder, "\n")))
 	require.Empty(t, o.wrong)
-	require.Equal(t, []int{1, 1, 2}, []int{o.listed, o.dropped, o.unlinked})
+	require.Equal(t, []int{1, 1, 3}, []int{o.listed, o.dropped, o.unlinked})
 }
 
 // Without any of its steps, or with one in another place, an order is wrong.
@@ -66,6 +70,10 @@ func TestOrderIsWrong(t *testing.T) {
 	for name, lines := range map[string]string{
 		"events not synced":            without(syncs),
 		"roll-up not synced":           without(syncsUp),
+		"users not synced":             without(syncsUsers),
+		"users not in place":           without(renamesUsers),
+		"users written after the sync": after(writesUsers, syncsUsers),
+		"users synced after the name":  after(syncsUsers, renamesUsers),
 		"events not in place":          without(renames),
 		"roll-up not in place":         without(renamesUp),
 		"project's folder not synced":  without(syncsDir),

@@ -23,7 +23,7 @@ import (
 )
 
 type warehouseCommands struct {
-	Rebuild rebuild `cmd:"" help:"Rebuild every roll-up from its segment's events and say whether it was equal; repair what was not. Services may be running."`
+	Rebuild rebuild `cmd:"" help:"Rebuild every roll-up and every file of events by user from its segment's events and say whether it was equal; repair what was not. Services may be running."`
 	Export  export  `cmd:"" help:"Write the events of a project into a new .parquet or .csv file."`
 	Verify  verify  `cmd:"" help:"Compare every segment of the manifest with its file; exit with 1 when one is missing or damaged."`
 	Hold    hold    `cmd:"" help:"Keep garbage collection from deleting files while a backup is made."`
@@ -105,8 +105,8 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	defer shown.Close()
 	ctx = progress.With(ctx, shown)
 	say := sayer(k.Stdout, shown)
-	r, err := admin.Rebuild(ctx, pool, cfg.Warehouse, func(s segment.Segment, fate duckdb.Rebuilt) {
-		say("%s: %s of project %d", fate, s.RollUpPath(), s.ProjectID)
+	r, err := admin.Rebuild(ctx, pool, cfg.Warehouse, func(path string, fate duckdb.Fate) {
+		say("%s: %s", fate, path)
 	})
 	if err != nil && !errors.Is(err, segment.ErrQuarantined) {
 		return err
@@ -114,7 +114,7 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	if r.Outdated > 0 {
 		say("note: %d segments are of an older version; the running worker rewrites them", r.Outdated)
 	}
-	say("%d roll-ups rebuilt from %d events: %d equal, %d restored, %d replaced",
+	say("%d files rebuilt from %d events: %d equal, %d restored, %d replaced",
 		r.Equal+r.Restored+r.Replaced, r.Events, r.Equal, r.Restored, r.Replaced)
 	return err
 }
