@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 func testConfig(t testing.TB) warehouse.Config {
 	return warehouse.Config{
 		Dir: t.TempDir(), MemoryLimit: "512MiB", Threads: 2, MaxQueries: 2,
-		RollUpBytes: 64 << 20, QueryTimeout: 30 * time.Second, PollInterval: 20 * time.Millisecond, GracePeriod: time.Hour,
+		RollUpBytes: 64 << 20, UsersBytes: 64 << 20, QueryTimeout: 30 * time.Second, PollInterval: 20 * time.Millisecond, GracePeriod: time.Hour,
 	}
 }
 

@@ -32,6 +32,7 @@ const (
 type walks struct {
 	files  *segment.Integrity
 	budget int64
+	atOnce int64 // bytes that a question may have to check
 	log    *zap.Logger
 
 	mu   sync.Mutex
@@ -48,7 +49,7 @@ type madeUsers struct {
 }
 
 func newWalks(files *segment.Integrity, budget int64, log *zap.Logger) *walks {
-	return &walks{files: files, budget: budget, log: log, open: map[string]*segment.Users{}, made: map[string]madeUsers{}}
+	return &walks{files: files, budget: budget, atOnce: maxPending, log: log, open: map[string]*segment.Users{}, made: map[string]madeUsers{}}
 }
 
 // projectWalk is the events by user of one project's segments.
@@ -96,7 +97,7 @@ func (w *walks) one(s segment.Segment) (*walk.File, error) {
 
 // ready returns the view if there is one, without much work.
 func (p *projectWalk) ready() *walk.View {
-	if p.pending() > maxPending {
+	if p.pending() > p.walks.atOnce {
 		return nil
 	}
 	view, err := p.of(p.walks.one)
