@@ -96,10 +96,6 @@ func warehouse() []Bug {
 			Old:  "// order of the events in a segment.",
 			New:  "var unpublished sync.Map // by project: how the last write added to its roll-up\n\n// order of the events in a segment.",
 		}, {
-			File: "pkg/warehouse/duckdb/build.go",
-			Old:  "\t\"path/filepath\"\n",
-			New:  "\t\"path/filepath\"\n\t\"sync\"\n",
-		}, {
 			File: "pkg/warehouse/segment/rollup.go",
 			Old:  "(f.Project != s.ProjectID || f.Events != uint64(s.Events))",
 			New:  "f.Project != s.ProjectID",
