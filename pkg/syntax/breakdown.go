@@ -97,6 +97,20 @@ func binsOf(v jsontext.Value) ([]decimal.Decimal, error) {
 	return bins, nil
 }
 
+// Bin names the bin that a number is in; there is at least one edge.
+func (b Breakdown) Bin(n decimal.Decimal) string {
+	for i, edge := range b.Bins {
+		switch {
+		case decimal.Compare(n, edge) >= 0:
+		case i == 0:
+			return "<" + edge.String()
+		default:
+			return "[" + b.Bins[i-1].String() + "," + edge.String() + ")"
+		}
+	}
+	return ">=" + b.Bins[len(b.Bins)-1].String()
+}
+
 // maxDigits is the maximum length of a number.
 const maxDigits = 100
 
@@ -106,12 +120,16 @@ func (b Breakdown) MarshalJSON() ([]byte, error) {
 	if len(b.Bins) == 0 {
 		return json.Marshal(b.Field)
 	}
-	edges := make([]json.Number, len(b.Bins))
-	for i, n := range b.Bins {
-		edges[i] = json.Number(n.String())
-	}
 	return json.Marshal(struct {
 		Field Field         `json:"field"`
 		Bins  []json.Number `json:"bins"`
-	}{b.Field, edges})
+	}{b.Field, numbersOf(b.Bins)})
+}
+
+func numbersOf(edges []decimal.Decimal) []json.Number {
+	numbers := make([]json.Number, len(edges))
+	for i, n := range edges {
+		numbers[i] = json.Number(n.String())
+	}
+	return numbers
 }

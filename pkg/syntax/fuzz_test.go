@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/decimal"
 )
 
 // FuzzParseSegment reads any text as a condition: what is accepted survives being
@@ -96,6 +97,7 @@ func FuzzParseParts(f *testing.F) {
 	for _, text := range []string{
 		"purchase", "*", `["a",{"event":["b","c"],"filter":{"any":["user.a=1"]},"measure":"p95(properties.a.b)","rolling":7,"first":true,"name":"N"}]`,
 		"properties.a", `["time.hour",{"field":"properties.price","bins":[-1e2,0.50,1e400]}]`, "A/B*-(1.5-C)", `{"formula":"A+B","name":"Sum"}`, `[{}]`, `{"event":"*"}`,
+		`["a",{"event":["b","c"],"filter":["user.a=1"],"after":1,"before":2}]`, `[0,0.5,6e1]`,
 	} {
 		f.Add(text)
 	}
@@ -103,6 +105,9 @@ func FuzzParseParts(f *testing.F) {
 		again(t, text, ParseSeries, ParseSeriesJSON)
 		again(t, text, ParseBreakdown, ParseBreakdownJSON)
 		again(t, text, func(texts []string) ([]Formula, error) { return ParseFormulas(texts, 3) }, func(data []byte) ([]Formula, error) { return ParseFormulasJSON(data, 3) })
+		again(t, text, ParseSteps, ParseStepsJSON)
+		again(t, text, func(texts []string) ([]Exclusion, error) { return ParseExclusions(texts, 3) }, func(data []byte) ([]Exclusion, error) { return ParseExclusionsJSON(data, 3) })
+		again(t, text, func(texts []string) ([]Seconds, error) { return inList(ParseSeconds(texts)) }, func(data []byte) ([]Seconds, error) { return inList(ParseSecondsJSON(data[1 : len(data)-1])) })
 		if d, err := ParseDuration(text, 1<<62); err == nil {
 			same, err := ParseDuration(FormatDuration(d), 1<<62)
 			require.NoError(t, err)
@@ -110,6 +115,8 @@ func FuzzParseParts(f *testing.F) {
 		}
 	})
 }
+
+func inList(edges []decimal.Decimal, err error) ([]Seconds, error) { return []Seconds{edges}, err }
 
 func again[T any](t *testing.T, text string, parse func([]string) ([]T, error), parseJSON func([]byte) ([]T, error)) {
 	got, err := parse([]string{text})

@@ -166,13 +166,7 @@ func rollingOf(v jsontext.Value) (int, error) {
 // MarshalJSON writes the canonical form, which reads as the same series: the event type
 // alone if there is nothing else to say.
 func (s Series) MarshalJSON() ([]byte, error) {
-	var event any = s.Events
-	switch len(s.Events) {
-	case 0:
-		event = AllEvents
-	case 1:
-		event = s.Events[0]
-	}
+	event := eventOf(s.Events)
 	if len(s.Events) < 2 && s.Filter.IsZero() && !s.First && s.Measure.Name == "" && s.Rolling == 0 && s.Name == "" {
 		return json.Marshal(event)
 	}
@@ -184,4 +178,15 @@ func (s Series) MarshalJSON() ([]byte, error) {
 		Rolling int    `json:"rolling,omitempty"`
 		Name    string `json:"name,omitempty"`
 	}{event, s.Filter, s.First, s.Measure.String(), s.Rolling, s.Name})
+}
+
+// eventOf is how event types are written: one as it is, all as a text of their own.
+func eventOf(types []string) any {
+	switch len(types) {
+	case 0:
+		return AllEvents
+	case 1:
+		return types[0]
+	}
+	return types
 }

@@ -18,6 +18,9 @@ const (
 	MaxBreakdown  = 3 // fields
 	MaxBins       = 100
 	MaxRegexp     = 1000 // characters
+	MinSteps      = 2    // of a funnel
+	MaxSteps      = 20
+	MaxExclusions = 20 // of a funnel
 )
 
 // Source is where the value of a field comes from.
@@ -138,6 +141,16 @@ type Breakdown struct {
 	Field Field
 	Bins  []decimal.Decimal // edges, ascending; none: by each value
 }
+
+// Exclusion is events that take an attempt at a funnel out.
+type Exclusion struct {
+	Events        []string // types, of which an event has one; empty: all
+	Filter        Filter
+	After, Before int // numbers of the steps between which the event lies, from 1
+}
+
+// Seconds are the edges of bins of durations, ascending.
+type Seconds []decimal.Decimal
 
 // Step is a step of a formula in postfix notation.
 type Step struct {
