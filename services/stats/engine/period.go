@@ -22,6 +22,18 @@ func (r Range) Period(zone *calendar.Zone) (p Period, exists bool) {
 	return Period{from, to, r.From, r.To, zone.Spans(from, to)}, exists
 }
 
+// Until returns the instant that ends the history that fields of users look at, in a
+// scan of a period.
+func (s Scope) Until(p Period) int64 {
+	if s.AsOf == nil {
+		return p.To
+	}
+	if _, end, exists := s.Zone.Bounds(*s.AsOf, *s.AsOf); exists {
+		return end
+	}
+	return s.Zone.Midnight(*s.AsOf)
+}
+
 // FirstDate and LastDate are bounds that no date lies outside of.
 var (
 	FirstDate, _ = calendar.ParseDate("0001-01-01")

@@ -2,6 +2,9 @@ package engine
 
 import (
 	"math"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -69,6 +72,43 @@ type Text struct {
 	Missing bool
 }
 
+// Compare puts groups in the order of their values by code points, a missing one last.
+func (g Group) Compare(other Group) int {
+	for i, x := range g {
+		if c := x.Compare(other[i]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// Key is a text that no other group has.
+func (g Group) Key() string {
+	var b []byte
+	for _, v := range g {
+		b = strconv.AppendBool(b, v.Missing)
+		b = strconv.AppendInt(b, int64(len(v.Value)), 10)
+		b = append(append(b, ':'), v.Value...)
+	}
+	return string(b)
+}
+
+// Compare goes by code points; a missing value is the last.
+func (t Text) Compare(other Text) int {
+	switch {
+	case t.Missing == other.Missing:
+		return strings.Compare(t.Value, other.Value)
+	case t.Missing:
+		return 1
+	}
+	return -1
+}
+
+// TextOfInstant is the text of first_seen and last_seen: RFC 3339 in UTC.
+func TextOfInstant(us int64) string {
+	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.999999Z07:00")
+}
+
 // Cell is what there is in a bucket of a group. Cells come by bucket, then by group,
 // Rest last, and there are none without events. Without a breakdown the group is Rest.
 type Cell struct {
@@ -117,6 +157,13 @@ type TopValues struct {
 	Contains string // what the value has in it, in upper or lower case; empty: any
 	Users    bool   // also the distinct users of each value
 	Limit    int    // at least 1
+}
+
+// Containing returns what says whether a value has Contains in it, in upper or lower case
+// as Go has it.
+func (v TopValues) Containing() func(value string) bool {
+	lower := strings.ToLower(v.Contains)
+	return func(value string) bool { return strings.Contains(strings.ToLower(value), lower) }
 }
 
 // ValueEvents is how many events have a value. They come with the most events first, then

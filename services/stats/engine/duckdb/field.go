@@ -3,7 +3,6 @@ package duckdb
 import (
 	"fmt"
 	"strconv"
-	"time"
 
 	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/property"
@@ -159,7 +158,7 @@ func textOfInstant(text string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	return time.UnixMicro(us).UTC().Format("2006-01-02T15:04:05.999999Z07:00"), true
+	return engine.TextOfInstant(us), true
 }
 
 // breakdownText is SQL for the value that a breakdown sorts an event by.
@@ -173,20 +172,6 @@ func (st *statement) breakdownText(b syntax.Breakdown) string {
 	}
 	return st.textOf(st.fieldNumber(b.Field), name, func(text string) (string, bool) {
 		n, ok := decimal.Parse(text)
-		return binOf(n, b.Bins), ok
+		return b.Bin(n), ok
 	})
-}
-
-// binOf is the bin of a number.
-func binOf(n decimal.Decimal, edges []decimal.Decimal) string {
-	for i, edge := range edges {
-		switch {
-		case decimal.Compare(n, edge) >= 0:
-		case i == 0:
-			return "<" + edge.String()
-		default:
-			return "[" + edges[i-1].String() + "," + edge.String() + ")"
-		}
-	}
-	return ">=" + edges[len(edges)-1].String()
 }

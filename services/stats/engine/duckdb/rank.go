@@ -95,19 +95,7 @@ func compareRankings(a, b *ranking) int {
 	case !a.value.Null && a.value.Number != b.value.Number:
 		return cmp.Compare(b.value.Number, a.value.Number)
 	}
-	for i, x := range a.group {
-		y := b.group[i]
-		if x.Missing != y.Missing {
-			if x.Missing {
-				return 1
-			}
-			return -1
-		}
-		if c := strings.Compare(x.Value, y.Value); c != 0 {
-			return c
-		}
-	}
-	return 0
+	return a.group.Compare(b.group)
 }
 
 // rank adds the groups of a series, which a text reads.
@@ -140,11 +128,11 @@ func (e *Engine) rank(ctx context.Context, r engine.Rank, s engine.Series, part 
 }
 
 func addRanking(ranked map[string]*ranking, texts []sql.NullString, events, users int64, numbers string, budget *engine.Budget) error {
-	key, group := "", make(engine.Group, len(texts))
+	group := make(engine.Group, len(texts))
 	for i, text := range texts {
-		key += fmt.Sprintf("%t%d:%s", text.Valid, len(text.String), text.String)
 		group[i] = engine.Text{Value: text.String, Missing: !text.Valid}
 	}
+	key := group.Key()
 	g := ranked[key]
 	if g == nil {
 		g = &ranking{group: group}

@@ -48,20 +48,9 @@ type statement struct {
 
 // newStatement makes a statement over the events of a period that a scope has.
 func newStatement(scope engine.Scope, text string, p engine.Period, markers ...string) *statement {
-	st := &statement{zone: scope.Zone, period: p, until: until(scope, p), text: text, markers: markers, texts: map[string]duckdb.Function{}}
+	st := &statement{zone: scope.Zone, period: p, until: scope.Until(p), text: text, markers: markers, texts: map[string]duckdb.Function{}}
 	st.filter, st.holds = st.split(scope.Filter)
 	return st
-}
-
-// until is the instant that ends the users' history.
-func until(scope engine.Scope, p engine.Period) int64 {
-	if scope.AsOf == nil {
-		return p.To
-	}
-	if _, end, exists := scope.Zone.Bounds(*scope.AsOf, *scope.AsOf); exists {
-		return end
-	}
-	return scope.Zone.Midnight(*scope.AsOf)
 }
 
 // sql returns the text in full.

@@ -90,7 +90,7 @@ func (e *Engine) newTally(t engine.Tally, part string) *statement {
 	if !exists {
 		return nil
 	}
-	start, end := p.From, until(t.Scope, p)
+	start, end := p.From, t.Until(p)
 	if t.Before || t.First {
 		p.From, p.First = math.MinInt64, engine.FirstDate
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
@@ -36,7 +35,8 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 	}
 	st.with("limit", v.Limit)
 	if v.Contains != "" {
-		st.texts["fn_contains"] = containing(v.Contains)
+		holds := v.Containing()
+		st.texts["fn_contains"] = func(value string) (string, bool) { return "", holds(value) }
 	}
 	result := engine.NewResult[engine.ValueEvents](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
@@ -49,10 +49,4 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 		return result.Add(n, n.Value)
 	})
 	return result.Rows, err
-}
-
-// containing finds a text in others, in upper or lower case as Go has it.
-func containing(text string) func(string) (string, bool) {
-	lower := strings.ToLower(text)
-	return func(value string) (string, bool) { return "", strings.Contains(strings.ToLower(value), lower) }
 }
