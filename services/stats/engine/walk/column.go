@@ -1,0 +1,153 @@
+package walk
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// column is the values of a field at the events of one file, by code. Code 0 is that of
+// events without one.
+type column struct {
+	known bool // by one of these:
+	codes walk.Column
+	file  *walk.File // with rows
+	rows  *Codes
+}
+
+func (c *column) len() int {
+	if c.rows != nil {
+		return len(c.rows.Values)
+	}
+	return c.codes.Len()
+}
+
+func (c *column) value(code int) property.Value {
+	if c.rows != nil {
+		return c.rows.Values[code]
+	}
+	return c.codes.Value(uint32(code))
+}
+
+// code is that of an event.
+func (c *column) code(at uint32) uint32 {
+	if c.rows == nil {
+		return c.codes.Code(at)
+	}
+	if row := c.file.Row(at); int(row) < len(c.rows.Rows) {
+		return c.rows.Rows[row]
+	}
+	return 0
+}
+
+// property returns the columns of a property's first key, by file; those of files that do
+// not tell it are not known.
+func (p *plan) property(key string) []column {
+	columns, ok := p.columns[key]
+	if !ok {
+		columns = make([]column, len(p.files))
+		for i, f := range p.files {
+			columns[i].codes, columns[i].known = f.Column(key)
+		}
+		p.columns[key] = columns
+	}
+	return columns
+}
+
+// unknown are the files that do not tell a field that events have themselves.
+func (p *plan) unknown(f syntax.Field) (files []int) {
+	switch f.Source {
+	case syntax.UserID:
+		for i := range p.files {
+			files = append(files, i)
+		}
+	case syntax.Property:
+		for i, c := range p.property(f.Keys[0]) {
+			if !c.known {
+				files = append(files, i)
+			}
+		}
+	}
+	return files
+}
+
+// values are the values of a field in all files.
+type values struct {
+	columns []column
+	// keys lead from a value that a file has to the field's, in an object or array.
+	keys []string
+}
+
+// values returns those of a property, or of user_id, of the events in a period. What files
+// do not tell is read from the events.
+func (p *plan) values(ctx context.Context, f syntax.Field, period walk.Period) (values, error) {
+	files := p.unknown(f)
+	var v values
+	if f.Source == syntax.Property {
+		v = values{slices.Clone(p.property(f.Keys[0])), f.Keys[1:]}
+	} else {
+		v.columns = make([]column, len(p.files))
+	}
+	if len(files) == 0 {
+		return v, nil
+	}
+	if p.rows == nil {
+		return v, engine.ErrUnsupported
+	}
+	codes, err := p.rows.Values(ctx, files, period, f)
+	if err != nil {
+		return v, err
+	}
+	for i, at := range files {
+		v.columns[at] = column{known: true, file: p.files[at], rows: &codes[i]}
+		if err := p.spend(4 * len(codes[i].Rows)); err != nil {
+			return v, err
+		}
+	}
+	return v, nil
+}
+
+// at is the value that a code of a column stands for.
+func (v values) at(c *column, code int) property.Value {
+	value := c.value(code)
+	if len(v.keys) == 0 || c.rows != nil || value.Missing() {
+		return value
+	}
+	return property.Find(value.JSON(), v.keys)
+}
+
+// spend counts memory of the plan. More than there is for a result is left to an engine
+// that does not need it.
+func (p *plan) spend(bytes int) error {
+	if err := p.budget.Spend(bytes); err != nil {
+		return unsupported(err)
+	}
+	return nil
+}
+
+// texts numbers texts from 1; 0 stands for none.
+type texts struct {
+	ids map[string]uint32
+	all []string // by id
+}
+
+func newTexts() *texts { return &texts{map[string]uint32{}, []string{""}} }
+
+func (t *texts) id(text string) uint32 {
+	id, ok := t.ids[text]
+	if !ok {
+		id = uint32(len(t.all))
+		text = strings.Clone(text) // a file's memory may go
+		t.ids[text] = id
+		t.all = append(t.all, text)
+	}
+	return id
+}
+
+// text is that of an id.
+func (t *texts) text(id uint32) engine.Text { return engine.Text{Value: t.all[id], Missing: id == 0} }

@@ -1,0 +1,212 @@
+package walk
+
+import (
+	"context"
+	"sync"
+
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// field says which value events have: under numbers from 1, 0 for none.
+type field struct {
+	kind  kind
+	texts *texts   // of the values
+	ids   []uint32 // by event type, hour or weekday
+	files []coded  // by file
+	known int      // index in plan.known
+
+	mu   sync.Mutex       // of instants: they are numbered when users have them
+	seen map[int64]uint32 // and of texts, for first_seen and last_seen
+}
+
+// coded are the values of a file by code.
+type coded struct {
+	column
+	ids []uint32
+}
+
+// maxInstants is how many instants of users a field numbers.
+const maxInstants = 200_000
+
+// id returns the value at an event of the reader's user.
+func (f *field) id(r *reader, e *walk.Event) uint32 {
+	switch f.kind {
+	case ofProperty:
+		file := &f.files[e.File]
+		return file.ids[file.code(e.At)]
+	case ofType:
+		return f.ids[e.Type]
+	case ofHour:
+		return f.ids[r.clock.hour(e.Us)]
+	case ofWeekday:
+		return f.ids[r.clock.weekday(e.Us)]
+	case ofUser:
+		at := r.known(f.known)
+		if at == nil {
+			return 0
+		}
+		file := &f.files[at.File]
+		return file.ids[file.code(at.At)]
+	}
+	return f.instant(r)
+}
+
+// find returns the number of a value. ok is false when no event has it.
+func (f *field) find(t engine.Text) (id uint32, ok bool) {
+	if t.Missing {
+		return 0, true
+	}
+	if f.seen != nil {
+		return f.texts.id(t.Value), true // some user may
+	}
+	id, ok = f.texts.ids[t.Value]
+	return id, ok
+}
+
+// instant returns the number of the instant of the first or last event of the user.
+func (f *field) instant(r *reader) uint32 {
+	past := r.past()
+	if len(past) == 0 || f.seen == nil {
+		return 0
+	}
+	us := past[0].Us
+	if f.kind == ofLastSeen {
+		us = past[len(past)-1].Us
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id, ok := f.seen[us]
+	if !ok {
+		if len(f.seen) == maxInstants {
+			r.err = engine.ErrUnsupported
+			return 0
+		}
+		id = f.texts.id(engine.TextOfInstant(us))
+		f.seen[us] = id
+	}
+	return id
+}
+
+// meaning says what is made of a value.
+type meaning func(property.Value) (text string, ok bool)
+
+// textOf is the text of a value.
+func textOf(v property.Value) (string, bool) {
+	if v.Missing() {
+		return "", false
+	}
+	return v.Text(), true
+}
+
+// numberOf is the canonical text of a number, of no other values.
+func numberOf(v property.Value) (string, bool) {
+	if !v.IsNumber() {
+		return "", false
+	}
+	return v.Text(), true
+}
+
+// field makes the texts of a field ready.
+func (p *plan) field(ctx context.Context, f syntax.Field) (*field, error) {
+	return p.fieldAs(ctx, f, textOf)
+}
+
+// breakdown makes what events are sorted by ready.
+func (p *plan) breakdown(ctx context.Context, b syntax.Breakdown) (*field, error) {
+	if len(b.Bins) == 0 {
+		return p.field(ctx, b.Field)
+	}
+	return p.fieldAs(ctx, b.Field, func(v property.Value) (string, bool) {
+		if !v.IsNumber() {
+			return "", false
+		}
+		n, ok := decimal.Parse(v.JSON())
+		return b.Bin(n), ok
+	})
+}
+
+// numbers makes the numbers of a field ready.
+func (p *plan) numbers(ctx context.Context, f syntax.Field) (*field, error) {
+	return p.fieldAs(ctx, f, numberOf)
+}
+
+func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field, error) {
+	f := &field{texts: newTexts()}
+	add := func(v property.Value) uint32 {
+		text, ok := as(v)
+		if !ok {
+			return 0
+		}
+		return f.texts.id(text)
+	}
+	switch of.Source {
+	case syntax.EventType:
+		f.kind = ofType
+		for _, name := range p.view.Types() {
+			f.ids = append(f.ids, add(property.OfText(name)))
+		}
+	case syntax.Hour, syntax.Weekday:
+		f.kind = map[syntax.Source]kind{syntax.Hour: ofHour, syntax.Weekday: ofWeekday}[of.Source]
+		for n := range int64(24) {
+			f.ids = append(f.ids, add(property.OfInteger(n)))
+		}
+	case syntax.FirstSeen, syntax.LastSeen:
+		f.kind, p.history = map[syntax.Source]kind{syntax.FirstSeen: ofFirstSeen, syntax.LastSeen: ofLastSeen}[of.Source], true
+		if _, isText := as(property.OfText("")); isText {
+			f.seen = map[int64]uint32{}
+		}
+	case syntax.Property, syntax.UserID:
+		f.kind = ofProperty
+		v, err := p.values(ctx, of, p.period)
+		if err != nil {
+			return nil, err
+		}
+		return f, p.code(f, v, add)
+	case syntax.UserProperty, syntax.FirstProperty:
+		i, err := p.knownOf(ctx, of)
+		if err != nil {
+			return nil, err
+		}
+		f.kind, f.known = ofUser, i
+		return f, p.code(f, p.known[i].values, add)
+	default:
+		return nil, engine.ErrUnsupported
+	}
+	return f, nil
+}
+
+// textBytes is what a text takes among others, beside itself.
+const textBytes = 64
+
+// code numbers the values that files have.
+func (p *plan) code(f *field, v values, add func(property.Value) uint32) error {
+	f.files = make([]coded, len(v.columns))
+	known := map[string]uint32{} // by JSON: what a value means may take long to find out
+	for i := range v.columns {
+		c := &v.columns[i]
+		ids := make([]uint32, c.len())
+		bytes := 4 * len(ids)
+		for code := range ids {
+			value := v.at(c, code)
+			id, ok := known[value.JSON()]
+			if !ok {
+				before := len(f.texts.all)
+				id = add(value)
+				known[value.JSON()] = id
+				if len(f.texts.all) > before {
+					bytes += textBytes + len(f.texts.all[id])
+				}
+			}
+			ids[code] = id
+		}
+		f.files[i] = coded{*c, ids}
+		if err := p.spend(bytes); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,360 @@
+package walk
+
+import (
+	"context"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// kind says where a filter looks, or a field.
+type kind uint8
+
+const (
+	all         kind = iota // all filters of it hold
+	anyOf                   // one of them holds
+	not                     // it does not hold
+	ofType                  // by the event's type
+	ofProperty              // by file and code
+	ofRow                   // by file and row
+	ofHour                  // by what a clock shows
+	ofWeekday               // the same
+	ofUser                  // by the code of the event that tells the user's property
+	ofFirstSeen             // by the instant of the first event of the user's history
+	ofLastSeen              // and of the last
+)
+
+// filter says whether a syntax.Filter holds for an event.
+type filter struct {
+	kind  kind
+	of    []filter
+	holds []bool   // by event type, hour or weekday
+	files []passes // by file
+	rows  []bits   // by file; nil for one that tells
+	known int      // index in plan.known
+	test  *syntax.Test
+}
+
+// passes are the values of a file that a condition holds for.
+type passes struct {
+	column
+	holds bits // by code
+}
+
+// bits are a set of numbers.
+type bits []uint64
+
+func newBits(n int) bits { return make(bits, n/64+1) }
+
+func (b bits) set(i int) { b[i/64] |= 1 << (i % 64) }
+
+func (b bits) has(i uint32) bool {
+	return int(i/64) < len(b) && b[i/64]&(1<<(i%64)) != 0
+}
+
+// pass says whether a filter holds for an event of the reader's user.
+func (f *filter) pass(r *reader, e *walk.Event) bool {
+	switch f.kind {
+	case ofType:
+		return f.holds[e.Type]
+	case ofProperty:
+		file := &f.files[e.File]
+		return file.holds.has(file.code(e.At))
+	case all:
+		for i := range f.of {
+			if !f.of[i].pass(r, e) {
+				return false
+			}
+		}
+		return true
+	case anyOf:
+		for i := range f.of {
+			if f.of[i].pass(r, e) {
+				return true
+			}
+		}
+		return false
+	case not:
+		return !f.of[0].pass(r, e)
+	case ofRow:
+		if rows := f.rows[e.File]; rows != nil {
+			return rows.has(r.plan.files[e.File].Row(e.At))
+		}
+		return f.of[0].pass(r, e) // the file tells
+	case ofHour:
+		return f.holds[r.clock.hour(e.Us)]
+	case ofWeekday:
+		return f.holds[r.clock.weekday(e.Us)]
+	}
+	return f.passUser(r)
+}
+
+// passUser says whether a condition on the history of the reader's user holds.
+func (f *filter) passUser(r *reader) bool {
+	if f.kind == ofUser {
+		at := r.known(f.known)
+		if at == nil {
+			return f.test.Op == syntax.Missing
+		}
+		file := &f.files[at.File]
+		return file.holds.has(file.code(at.At))
+	}
+	past := r.past()
+	switch {
+	case len(past) == 0:
+		return f.test.Op == syntax.Missing
+	case f.kind == ofFirstSeen:
+		return f.test.HoldsInstant(past[0].Us)
+	}
+	return f.test.HoldsInstant(past[len(past)-1].Us)
+}
+
+// filter makes a filter ready.
+func (p *plan) filter(ctx context.Context, f syntax.Filter) (*filter, error) {
+	if files := p.ofRows(f); len(files) > 0 {
+		return p.byRow(ctx, f, files)
+	}
+	switch f.Form {
+	case syntax.Holds:
+		return p.condition(ctx, f.Condition)
+	case syntax.Not:
+		of, err := p.filter(ctx, f.Of[0])
+		if err != nil {
+			return nil, err
+		}
+		return negated(of), nil
+	}
+	var of []filter
+	rest := syntax.Filter{Form: f.Form} // what is read from the events, together
+	for _, one := range f.Of {
+		if len(p.ofRows(one)) > 0 {
+			rest.Of = append(rest.Of, one)
+			continue
+		}
+		ready, err := p.filter(ctx, one)
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, *ready)
+	}
+	if len(rest.Of) > 0 {
+		ready, err := p.byRow(ctx, rest, p.ofRows(rest))
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, *ready)
+	}
+	return joined(f.Form, of), nil
+}
+
+// both holds where each of some filters does; nil always holds.
+func both(filters ...*filter) *filter {
+	var of []filter
+	for _, f := range filters {
+		switch {
+		case f == nil:
+		case f.kind == all:
+			of = append(of, f.of...)
+		default:
+			of = append(of, *f)
+		}
+	}
+	return joined(syntax.All, of)
+}
+
+// joined joins filters. Those by event type become one, the first to be looked at.
+func joined(form syntax.Form, of []filter) *filter {
+	f := &filter{kind: all}
+	if form == syntax.Any {
+		f.kind = anyOf
+	}
+	var types []bool
+	for _, one := range of {
+		switch {
+		case one.kind != ofType:
+			f.of = append(f.of, one)
+		case types == nil:
+			types = append(types, one.holds...)
+			f.of = append([]filter{{kind: ofType, holds: types}}, f.of...)
+		default:
+			for i, holds := range one.holds {
+				if form == syntax.Any {
+					types[i] = types[i] || holds
+				} else {
+					types[i] = types[i] && holds
+				}
+			}
+		}
+	}
+	if len(f.of) == 1 {
+		return &f.of[0]
+	}
+	return f
+}
+
+func negated(f *filter) *filter {
+	if f.kind != ofType {
+		return &filter{kind: not, of: []filter{*f}}
+	}
+	n := &filter{kind: ofType, holds: make([]bool, len(f.holds))}
+	for i, holds := range f.holds {
+		n.holds[i] = !holds
+	}
+	return n
+}
+
+// types holds for events of some types; none: of all.
+func (p *plan) types(names []string) *filter {
+	if len(names) == 0 {
+		return nil
+	}
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	return p.byType(func(name string) bool { return wanted[name] })
+}
+
+func (p *plan) byType(holds func(string) bool) *filter {
+	f := &filter{kind: ofType}
+	for _, name := range p.view.Types() {
+		f.holds = append(f.holds, holds(name))
+	}
+	return f
+}
+
+// condition makes a condition ready. Of files that do not tell the field it says nothing.
+func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, error) {
+	f := &filter{test: c.Test(p.zone)}
+	switch c.Field.Source {
+	case syntax.EventType:
+		return p.byType(f.test.HoldsText), nil
+	case syntax.Property:
+		f.kind = ofProperty
+		return f, p.pass(f, values{p.property(c.Field.Keys[0]), c.Field.Keys[1:]})
+	case syntax.UserProperty, syntax.FirstProperty:
+		i, err := p.knownOf(ctx, c.Field)
+		if err != nil {
+			return nil, err
+		}
+		f.kind, f.known = ofUser, i
+		return f, p.pass(f, p.known[i].values)
+	case syntax.FirstSeen:
+		f.kind, p.history = ofFirstSeen, true
+	case syntax.LastSeen:
+		f.kind, p.history = ofLastSeen, true
+	case syntax.Hour:
+		f.kind, f.holds = ofHour, make([]bool, 24)
+	case syntax.Weekday:
+		f.kind, f.holds = ofWeekday, make([]bool, 8)
+	default:
+		return nil, engine.ErrUnsupported
+	}
+	for n := range f.holds {
+		f.holds[n] = f.test.HoldsInteger(int64(n))
+	}
+	return f, nil
+}
+
+// pass evaluates a condition for each value that files have. A value that several files
+// have is evaluated once: regular expressions take long.
+func (p *plan) pass(f *filter, v values) error {
+	evaluated := map[string]bool{}
+	f.files = make([]passes, len(v.columns))
+	for i := range v.columns {
+		c := &v.columns[i]
+		if !c.known {
+			continue
+		}
+		n := c.len()
+		f.files[i] = passes{*c, newBits(n)}
+		if err := p.spend(n / 8); err != nil {
+			return err
+		}
+		for code := range n {
+			value := v.at(c, code)
+			holds, ok := evaluated[value.JSON()]
+			if !ok {
+				holds = f.test.Holds(value)
+				evaluated[value.JSON()] = holds
+			}
+			if holds {
+				f.files[i].holds.set(code)
+			}
+		}
+	}
+	return nil
+}
+
+// ofRows are the files that do not tell a filter that is on what events have themselves.
+func (p *plan) ofRows(f syntax.Filter) (files []int) {
+	missing := newBits(len(p.files))
+	for c := range f.Conditions {
+		switch c.Field.Source {
+		case syntax.EventType:
+		case syntax.Property, syntax.UserID:
+			for _, i := range p.unknown(c.Field) {
+				missing.set(i)
+			}
+		default:
+			return nil // its parts are looked at one by one
+		}
+	}
+	for i := range p.files {
+		if missing.has(uint32(i)) {
+			files = append(files, i)
+		}
+	}
+	return files
+}
+
+// byRow makes a filter ready of which some files do not tell whether it holds: of these
+// the rows are read for which it does.
+func (p *plan) byRow(ctx context.Context, f syntax.Filter, files []int) (*filter, error) {
+	if p.rows == nil {
+		return nil, engine.ErrUnsupported
+	}
+	sets, err := p.rows.Holding(ctx, files, p.period, p.zone, f)
+	if err != nil {
+		return nil, err
+	}
+	ready := &filter{kind: ofRow, rows: make([]bits, len(p.files))}
+	for i, at := range files {
+		ready.rows[at] = sets[i].ToDense()
+		if ready.rows[at] == nil {
+			ready.rows[at] = bits{}
+		}
+		if err := p.spend(8 * len(ready.rows[at])); err != nil {
+			return nil, err
+		}
+	}
+	told, err := p.told(f)
+	if err != nil {
+		return nil, err
+	}
+	ready.of = []filter{*told}
+	return ready, nil
+}
+
+// told makes a filter ready for the files that tell whether it holds.
+func (p *plan) told(f syntax.Filter) (*filter, error) {
+	if f.Form == syntax.Holds {
+		if f.Condition.Field.Source == syntax.UserID {
+			return joined(syntax.Any, nil), nil // no file does
+		}
+		return p.condition(context.Background(), f.Condition)
+	}
+	var of []filter
+	for _, one := range f.Of {
+		ready, err := p.told(one)
+		if err != nil {
+			return nil, err
+		}
+		of = append(of, *ready)
+	}
+	if f.Form == syntax.Not {
+		return negated(&of[0]), nil
+	}
+	return joined(f.Form, of), nil
+}

@@ -1,0 +1,109 @@
+package walk
+
+import (
+	"context"
+	"math"
+	"sort"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// plan is what a scan looks at, made ready for the files of a view. It is made in one
+// goroutine, and does not change while events are visited.
+type plan struct {
+	view    *walk.View
+	files   []*walk.File
+	rows    Rows
+	zone    *calendar.Zone
+	period  walk.Period // of the events that filters and fields are asked about
+	until   int64       // instant that ends the history that fields of users look at
+	budget  engine.Budget
+	columns map[string][]column // by key
+	known   []known             // of users, from their history
+	history bool                // it is needed
+}
+
+// plan begins the plan of a scan of a period.
+func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
+	return &plan{
+		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p),
+		budget: engine.NewBudget(ctx), columns: map[string][]column{},
+	}
+}
+
+// visitor is called with the events of a user, one user at a time. It must not keep them.
+type visitor func(user uint32, events []walk.Event) error
+
+// walk calls visitors with all users that have an event in the plan's period, and with
+// these events. It works in several goroutines at a time; each has a reader, with which
+// filters and fields look at events, and a visitor of its own, that begin returns. begin
+// is called by one at a time.
+func (p *plan) walk(ctx context.Context, begin func(*reader) visitor) error {
+	period := p.period
+	if p.history {
+		// One walk with more events: a second one would have to find each user again.
+		period = walk.Period{From: math.MinInt64, To: max(period.To, p.until)}
+	}
+	return p.view.Walk(ctx, period, func() walk.Visitor {
+		r := &reader{plan: p, clock: newClock(p.zone), memos: make([]memo, len(p.known))}
+		visit := begin(r)
+		return func(u *walk.User) error {
+			events := u.Events
+			if p.history {
+				r.user++
+				r.events = events
+				events = between(events, p.period)
+			}
+			if len(events) == 0 {
+				return nil
+			}
+			if err := visit(u.Key, events); err != nil {
+				return err
+			}
+			return r.err
+		}
+	})
+}
+
+// between are those of a user's events that are in a period.
+func between(events []walk.Event, p walk.Period) []walk.Event {
+	return before(events[len(before(events, p.From)):], p.To)
+}
+
+// before are those of a user's events that are before an instant.
+func before(events []walk.Event, us int64) []walk.Event {
+	if n := len(events); n == 0 || events[n-1].Us < us {
+		return events
+	}
+	return events[:sort.Search(len(events), func(i int) bool { return events[i].Us >= us })]
+}
+
+// reader looks at the events of one user after the other. Each goroutine has its own.
+type reader struct {
+	plan   *plan
+	clock  *clock
+	user   int          // counts users
+	events []walk.Event // of the user's history, and later ones
+	memos  []memo       // by known
+	err    error        // ends the walk
+}
+
+// memo is the event that a user's value is known from, once it was looked for.
+type memo struct {
+	user int
+	at   *walk.Event // nil: there is none
+}
+
+// past are the events of the user's history.
+func (r *reader) past() []walk.Event { return before(r.events, r.plan.until) }
+
+// known returns the event that tells a value of the user, or nil.
+func (r *reader) known(i int) *walk.Event {
+	m := &r.memos[i]
+	if m.user != r.user {
+		*m = memo{r.user, r.plan.known[i].find(r.past())}
+	}
+	return m.at
+}
