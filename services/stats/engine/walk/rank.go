@@ -1,0 +1,123 @@
+package walk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/measure"
+)
+
+// sizes are those of measures that are never below that of nothing: with enough groups in
+// the first series, the others need not be found.
+var sizes = map[string]bool{syntax.Events: true, syntax.Users: true, syntax.Distinct: true, syntax.PerUser: true}
+
+// ranking is a group with what it is ranked by.
+type ranking struct {
+	group engine.Group
+	value measure.Value
+}
+
+// Rank serves a scan.
+func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error) {
+	if len(r.Breakdown) == 0 || len(r.Series) == 0 {
+		return engine.Ranked{}, engine.ErrUnsupported
+	}
+	var all []ranking
+	known := map[string]bool{}
+	for i, s := range r.Series {
+		if i > 0 && len(all) > r.Top && sizes[r.Measure.Name] {
+			break
+		}
+		t := engine.Tally{Scope: r.Scope, Range: r.Range, Series: s, Interval: engine.Whole, Breakdown: r.Breakdown}
+		if i == 0 {
+			t.Part, t.Field = measure.Part(r.Measure, false), r.Measure.Field
+		}
+		err := e.found(ctx, t, func(g engine.Group, c engine.Cell) error {
+			key := g.Key()
+			if known[key] {
+				return nil
+			}
+			known[key] = true
+			one := ranking{g, measure.Nothing(r.Measure)}
+			if i == 0 {
+				one.value = measure.Of(r.Measure, c)
+			}
+			all = append(all, one)
+			return nil
+		})
+		if err != nil {
+			return engine.Ranked{}, err
+		}
+	}
+	slices.SortFunc(all, compareRankings)
+	ranked := engine.Ranked{More: len(all) > r.Top}
+	for _, one := range all[:min(r.Top, len(all))] {
+		ranked.Groups = append(ranked.Groups, one.group)
+	}
+	return ranked, nil
+}
+
+// compareRankings puts the highest value first, none last, then goes by the group.
+func compareRankings(a, b ranking) int {
+	switch {
+	case a.value.Null && !b.value.Null:
+		return 1
+	case b.value.Null && !a.value.Null:
+		return -1
+	case !a.value.Null && a.value.Number != b.value.Number:
+		return cmp.Compare(b.value.Number, a.value.Number)
+	}
+	return a.group.Compare(b.group)
+}
+
+// found calls add with all groups that the events of a tally over a whole range fall into,
+// and with the cell of each.
+func (e *Engine) found(ctx context.Context, t engine.Tally, add func(engine.Group, engine.Cell) error) error {
+	c, err := e.counting(ctx, t)
+	if c == nil || err != nil {
+		return err
+	}
+	fields, err := c.fields(ctx, t.Breakdown)
+	if err != nil {
+		return err
+	}
+	if len(fields) == 1 {
+		c.sorter = func() sorter { return single{fields[0]} }
+		c.setDense(len(fields[0].texts.all))
+	} else {
+		c.sorter = func() sorter { return newFound(fields) }
+	}
+	return e.do(ctx, func(ctx context.Context) error {
+		cells, found, err := c.run(ctx)
+		if err != nil {
+			return err
+		}
+		budget := engine.NewBudget(ctx)
+		of := e.cells(c, t, &budget)
+		for i := range cells {
+			one, err := of(&cells[i])
+			if err != nil {
+				return err
+			}
+			var group engine.Group
+			if found != nil {
+				group = found.values(cells[i].at)
+			} else {
+				group = engine.Group{fields[0].texts.text(uint32(cells[i].at))}
+			}
+			if err := budget.Spend(groupBytes); err != nil {
+				return unsupported(err)
+			}
+			if err := add(group, one); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// groupBytes is what a group takes, with its values, which it shares.
+const groupBytes = 200
