@@ -45,29 +45,45 @@ func (c *column) code(at uint32) uint32 {
 	return 0
 }
 
-// property returns the columns of a property's first key, by file; those of files that do
-// not tell it are not known.
-func (p *plan) property(key string) []column {
-	columns, ok := p.columns[key]
+// keyed is a key of properties in a period.
+type keyed struct {
+	key    string
+	period walk.Period
+}
+
+// property returns the columns of a property's first key, by file. Those of files that do
+// not tell it are not known; those of files without events in the period are empty.
+func (p *plan) property(key string, period walk.Period) []column {
+	columns, ok := p.columns[keyed{key, period}]
 	if !ok {
 		columns = make([]column, len(p.files))
 		for i, f := range p.files {
-			columns[i].codes, columns[i].known = f.Column(key)
+			if columns[i].known = !overlap(f, period); !columns[i].known {
+				columns[i].codes, columns[i].known = f.Column(key)
+			}
 		}
-		p.columns[key] = columns
+		p.columns[keyed{key, period}] = columns
 	}
 	return columns
 }
 
-// unknown are the files that do not tell a field that events have themselves.
-func (p *plan) unknown(f syntax.Field) (files []int) {
+func overlap(f *walk.File, p walk.Period) bool {
+	has := f.Period()
+	return has.From < p.To && has.To > p.From
+}
+
+// unknown are the files that do not tell a field that events have themselves, at those in
+// a period.
+func (p *plan) unknown(f syntax.Field, period walk.Period) (files []int) {
 	switch f.Source {
 	case syntax.UserID:
-		for i := range p.files {
-			files = append(files, i)
+		for i, file := range p.files {
+			if overlap(file, period) {
+				files = append(files, i)
+			}
 		}
 	case syntax.Property:
-		for i, c := range p.property(f.Keys[0]) {
+		for i, c := range p.property(f.Keys[0], period) {
 			if !c.known {
 				files = append(files, i)
 			}
@@ -86,10 +102,10 @@ type values struct {
 // values returns those of a property, or of user_id, of the events in a period. What files
 // do not tell is read from the events.
 func (p *plan) values(ctx context.Context, f syntax.Field, period walk.Period) (values, error) {
-	files := p.unknown(f)
+	files := p.unknown(f, period)
 	var v values
 	if f.Source == syntax.Property {
-		v = values{slices.Clone(p.property(f.Keys[0])), f.Keys[1:]}
+		v = values{slices.Clone(p.property(f.Keys[0], period)), f.Keys[1:]}
 	} else {
 		v.columns = make([]column, len(p.files))
 	}

@@ -62,6 +62,10 @@ type held struct {
 // run counts, and returns the cells of all goroutines together, by place.
 func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 	var counters []*counter
+	var options []walk.Option
+	if types := c.filter.typesOf(); types != nil && !c.history {
+		options = append(options, walk.OfTypes(types))
+	}
 	err := c.walk(ctx, func(r *reader) visitor {
 		one := &counter{counting: c, r: r, sorter: c.sorter(), budget: engine.NewBudget(ctx)}
 		if c.groups > 0 {
@@ -69,7 +73,7 @@ func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 		}
 		counters = append(counters, one)
 		return one.visit
-	})
+	}, options...)
 	if err != nil || len(counters) == 0 {
 		return nil, nil, err
 	}

@@ -16,23 +16,25 @@ func (e *Engine) Counts(ctx context.Context, q engine.Counts) ([]engine.Count, e
 	if q.Users {
 		t.Part = engine.CountUsers
 	}
-	c, err := e.counting(ctx, t)
+	types := []string{""}
+	c, err := e.counting(ctx, t, func(c *counting) error {
+		c.groups, c.sorter = 1, func() sorter { return one{} }
+		switch q.Group {
+		case engine.NoField:
+			return nil
+		case engine.EventType:
+			field, err := c.field(ctx, syntax.Field{Source: syntax.EventType})
+			if err != nil {
+				return err
+			}
+			types = field.texts.all
+			c.groups, c.sorter = len(types), func() sorter { return single{field} }
+			return nil
+		}
+		return engine.ErrUnsupported
+	})
 	if c == nil || err != nil {
 		return nil, err
-	}
-	types := []string{""}
-	c.groups, c.sorter = 1, func() sorter { return one{} }
-	switch q.Group {
-	case engine.NoField:
-	case engine.EventType:
-		field, err := c.field(ctx, syntax.Field{Source: syntax.EventType})
-		if err != nil {
-			return nil, err
-		}
-		types = field.texts.all
-		c.groups, c.sorter = len(types), func() sorter { return single{field} }
-	default:
-		return nil, engine.ErrUnsupported
 	}
 	var counts []engine.Count
 	err = e.do(ctx, func(ctx context.Context) error {

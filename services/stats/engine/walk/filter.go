@@ -224,6 +224,17 @@ func (p *plan) byType(holds func(string) bool) *filter {
 	return f
 }
 
+// typesOf are the event types that a filter can hold for; nil: it does not say.
+func (f *filter) typesOf() []bool {
+	switch {
+	case f.kind == ofType:
+		return f.holds
+	case f.kind == all && len(f.of) > 0:
+		return f.of[0].typesOf() // of its filters the one by type is the first
+	}
+	return nil
+}
+
 // condition makes a condition ready. Of files that do not tell the field it says nothing.
 func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, error) {
 	f := &filter{test: c.Test(p.zone)}
@@ -232,7 +243,7 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 		return p.byType(f.test.HoldsText), nil
 	case syntax.Property:
 		f.kind = ofProperty
-		return f, p.pass(f, values{p.property(c.Field.Keys[0]), c.Field.Keys[1:]})
+		return f, p.pass(f, values{p.property(c.Field.Keys[0], p.period), c.Field.Keys[1:]})
 	case syntax.UserProperty, syntax.FirstProperty:
 		i, err := p.knownOf(ctx, c.Field)
 		if err != nil {
@@ -294,7 +305,7 @@ func (p *plan) ofRows(f syntax.Filter) (files []int) {
 		switch c.Field.Source {
 		case syntax.EventType:
 		case syntax.Property, syntax.UserID:
-			for _, i := range p.unknown(c.Field) {
+			for _, i := range p.unknown(c.Field, p.period) {
 				missing.set(i)
 			}
 		default:

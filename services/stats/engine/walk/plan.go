@@ -20,16 +20,16 @@ type plan struct {
 	period  walk.Period // of the events that filters and fields are asked about
 	until   int64       // instant that ends the history that fields of users look at
 	budget  engine.Budget
-	columns map[string][]column // by key
-	known   []known             // of users, from their history
-	history bool                // it is needed
+	columns map[keyed][]column
+	known   []known // of users, from their history
+	history bool    // it is needed
 }
 
 // plan begins the plan of a scan of a period.
 func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
 	return &plan{
 		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p),
-		budget: engine.NewBudget(ctx), columns: map[string][]column{},
+		budget: engine.NewBudget(ctx), columns: map[keyed][]column{},
 	}
 }
 
@@ -40,7 +40,7 @@ type visitor func(user uint32, events []walk.Event) error
 // these events. It works in several goroutines at a time; each has a reader, with which
 // filters and fields look at events, and a visitor of its own, that begin returns. begin
 // is called by one at a time.
-func (p *plan) walk(ctx context.Context, begin func(*reader) visitor) error {
+func (p *plan) walk(ctx context.Context, begin func(*reader) visitor, options ...walk.Option) error {
 	period := p.period
 	if p.history {
 		// One walk with more events: a second one would have to find each user again.
@@ -64,7 +64,7 @@ func (p *plan) walk(ctx context.Context, begin func(*reader) visitor) error {
 			}
 			return r.err
 		}
-	})
+	}, options...)
 }
 
 // between are those of a user's events that are in a period.

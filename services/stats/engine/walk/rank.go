@@ -76,19 +76,21 @@ func compareRankings(a, b ranking) int {
 // found calls add with all groups that the events of a tally over a whole range fall into,
 // and with the cell of each.
 func (e *Engine) found(ctx context.Context, t engine.Tally, add func(engine.Group, engine.Cell) error) error {
-	c, err := e.counting(ctx, t)
+	var fields []*field
+	c, err := e.counting(ctx, t, func(c *counting) (err error) {
+		if fields, err = c.fields(ctx, t.Breakdown); err != nil {
+			return err
+		}
+		if len(fields) == 1 {
+			c.sorter = func() sorter { return single{fields[0]} }
+			c.setDense(len(fields[0].texts.all))
+		} else {
+			c.sorter = func() sorter { return newFound(fields) }
+		}
+		return nil
+	})
 	if c == nil || err != nil {
 		return err
-	}
-	fields, err := c.fields(ctx, t.Breakdown)
-	if err != nil {
-		return err
-	}
-	if len(fields) == 1 {
-		c.sorter = func() sorter { return single{fields[0]} }
-		c.setDense(len(fields[0].texts.all))
-	} else {
-		c.sorter = func() sorter { return newFound(fields) }
 	}
 	return e.do(ctx, func(ctx context.Context) error {
 		cells, found, err := c.run(ctx)

@@ -13,11 +13,8 @@ import (
 
 // Tally serves a scan.
 func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, error) {
-	c, err := e.counting(ctx, t)
+	c, err := e.counting(ctx, t, func(c *counting) error { return c.sortInto(ctx, t) })
 	if c == nil || err != nil {
-		return nil, err
-	}
-	if err := c.sortInto(ctx, t); err != nil {
 		return nil, err
 	}
 	result := engine.NewResult[engine.Cell](ctx)
@@ -47,9 +44,19 @@ func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, erro
 	return result.Rows, err
 }
 
-// counting makes what a tally counts ready, without groups; nil when the range has no
-// time.
-func (e *Engine) counting(ctx context.Context, t engine.Tally) (*counting, error) {
+// counting makes what a tally counts ready, with the groups that groups adds; nil when
+// the range has no time.
+func (e *Engine) counting(ctx context.Context, t engine.Tally, groups func(*counting) error) (c *counting, err error) {
+	err = ready(func() error {
+		if c, err = e.newCounting(ctx, t); c == nil || err != nil {
+			return err
+		}
+		return groups(c)
+	})
+	return c, err
+}
+
+func (e *Engine) newCounting(ctx context.Context, t engine.Tally) (*counting, error) {
 	p, exists := t.Period(t.Zone)
 	if !exists {
 		return nil, nil

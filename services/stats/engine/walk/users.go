@@ -12,7 +12,7 @@ import (
 // Users serves a scan.
 func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, error) {
 	first := u.From - calendar.Date(u.Window-1)
-	c, err := e.counting(ctx, engine.Tally{Scope: u.Scope, Range: engine.Range{From: first, To: u.To}, Interval: calendar.Day})
+	c, err := e.counting(ctx, engine.Tally{Scope: u.Scope, Range: engine.Range{From: first, To: u.To}, Interval: calendar.Day}, func(*counting) error { return nil })
 	if c == nil || err != nil {
 		return nil, err
 	}

@@ -15,7 +15,11 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 		return nil, engine.ErrUnsupported
 	}
 	p := e.plan(ctx, v.Scope, engine.Always())
-	filter, err := p.filter(ctx, v.Filter)
+	var filter *filter
+	err := ready(func() (err error) {
+		filter, err = p.filter(ctx, v.Filter)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

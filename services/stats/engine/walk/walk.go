@@ -65,19 +65,26 @@ func New(limits Limits, project int64, view *walk.View, rows Rows) *Engine {
 // Name returns "walk".
 func (*Engine) Name() string { return "walk" }
 
-// do runs a scan under the limits. A file that has been damaged since it was opened costs
-// time, not the answer.
+// do runs a scan under the limits.
 func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error {
-	err := e.limits.Do(ctx, e.project, scan)
-	if errors.Is(err, walk.ErrFormat) {
-		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
-	}
-	return err
+	return damaged(e.limits.Do(ctx, e.project, scan))
 }
 
 // unsupported leaves what takes too much memory here to an engine that needs less.
 func unsupported(err error) error {
 	if errors.Is(err, engine.ErrTooLarge) || errors.Is(err, engine.ErrTooManyRows) {
+		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
+	}
+	return err
+}
+
+// ready makes what a scan looks at, from the dictionaries of files.
+func ready(f func() error) error { return damaged(walk.Guard(f)) }
+
+// damaged leaves a scan to another engine where a file is damaged, or a user has too many
+// events: it costs time, not the answer.
+func damaged(err error) error {
+	if errors.Is(err, walk.ErrFormat) || errors.Is(err, walk.ErrTooMany) {
 		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
 	}
 	return err
