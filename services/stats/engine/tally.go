@@ -159,10 +159,10 @@ type TopValues struct {
 	Limit    int    // at least 1
 }
 
-// Containing returns what says whether a value has Contains in it, in upper or lower case
-// as Go has it.
-func (v TopValues) Containing() func(value string) bool {
-	lower := strings.ToLower(v.Contains)
+// Containing returns what says whether a value has a text in it, in upper or lower case as
+// Go has it.
+func Containing(text string) func(value string) bool {
+	lower := strings.ToLower(text)
 	return func(value string) bool { return strings.Contains(strings.ToLower(value), lower) }
 }
 

@@ -32,15 +32,14 @@ type coder struct {
 	events int64
 	budget *sharedBudget
 
-	mu               sync.Mutex
-	codes            Codes
-	texts, documents map[string]uint32
-	values           map[string]uint32 // by canonical JSON
+	mu     sync.Mutex
+	codes  engine.Codes
+	values map[string]uint32 // by canonical JSON
 }
 
 func newCoder(events int64, budget *sharedBudget) *coder {
 	return &coder{
-		events: events, budget: budget, codes: Codes{Values: make([]property.Value, 1)},
+		events: events, budget: budget, codes: engine.Codes{Values: make([]property.Value, 1)},
 		texts: map[string]uint32{}, documents: map[string]uint32{}, values: map[string]uint32{},
 	}
 }

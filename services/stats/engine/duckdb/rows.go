@@ -59,17 +59,9 @@ func (r *Rows) Holding(ctx context.Context, files []int, p walk.Period, zone *ca
 	return all, nil
 }
 
-// Codes are the values of a file's rows.
-type Codes struct {
-	// Values are those that there are, by code. No two are the same JSON; code 0 is that
-	// of rows without one.
-	Values []property.Value
-	Rows   []uint32 // code of each row
-}
-
 // Values returns for each file the values that the events in a period have in a field, of
 // those that they have themselves.
-func (r *Rows) Values(ctx context.Context, files []int, p walk.Period, f syntax.Field) ([]Codes, error) {
+func (r *Rows) Values(ctx context.Context, files []int, p walk.Period, f syntax.Field) ([]engine.Codes, error) {
 	if !isOfEvents(f.Source) {
 		return nil, engine.ErrUnsupported
 	}
@@ -86,7 +78,7 @@ func (r *Rows) Values(ctx context.Context, files []int, p walk.Period, f syntax.
 	if err != nil {
 		return nil, unsupported(err)
 	}
-	all := make([]Codes, len(files))
+	all := make([]engine.Codes, len(files))
 	for i := range all {
 		all[i].Values = make([]property.Value, 1)
 	}

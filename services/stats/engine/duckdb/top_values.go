@@ -35,8 +35,7 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 	}
 	st.with("limit", v.Limit)
 	if v.Contains != "" {
-		holds := v.Containing()
-		st.texts["fn_contains"] = func(value string) (string, bool) { return "", holds(value) }
+		st.texts["fn_contains"] = containing(v.Contains)
 	}
 	result := engine.NewResult[engine.ValueEvents](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
@@ -49,4 +48,10 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 		return result.Add(n, n.Value)
 	})
 	return result.Rows, err
+}
+
+// containing finds a text in others, in upper or lower case.
+func containing(text string) func(string) (string, bool) {
+	holds := engine.Containing(text)
+	return func(value string) (string, bool) { return "", holds(value) }
 }

@@ -17,7 +17,7 @@ type column struct {
 	known bool // by one of these:
 	codes walk.Column
 	file  *walk.File // with rows
-	rows  *Codes
+	rows  *engine.Codes
 }
 
 func (c *column) len() int {

@@ -18,7 +18,7 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 	if v.Users {
 		t.Part = engine.CountUsers
 	}
-	holds := v.Containing()
+	holds := engine.Containing(v.Contains)
 	var all []engine.ValueEvents
 	err := e.found(ctx, t, func(g engine.Group, c engine.Cell) error {
 		if v.Contains == "" || !g[0].Missing && holds(g[0].Value) {

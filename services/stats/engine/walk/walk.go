@@ -12,7 +12,6 @@ import (
 	"github.com/RoaringBitmap/roaring/v2"
 
 	"eventanalytics/pkg/calendar"
-	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
@@ -33,15 +32,7 @@ type Rows interface {
 	Holding(ctx context.Context, files []int, p walk.Period, zone *calendar.Zone, f syntax.Filter) ([]*roaring.Bitmap, error)
 	// Values returns for each file the values of a field that events have themselves: a
 	// property or user_id. Those of rows outside the period may be missing.
-	Values(ctx context.Context, files []int, p walk.Period, f syntax.Field) ([]Codes, error)
-}
-
-// Codes are the values of a file's rows.
-type Codes struct {
-	// Values are those that there are, by code. No two are the same JSON; code 0 is that
-	// of rows without one.
-	Values []property.Value
-	Rows   []uint32 // code of each row
+	Values(ctx context.Context, files []int, p walk.Period, f syntax.Field) ([]engine.Codes, error)
 }
 
 // Engine serves scans of users' events in their order.

@@ -82,11 +82,11 @@ func (f *fromEvents) Holding(_ context.Context, of []int, _ files.Period, zone *
 	return sets, nil
 }
 
-func (f *fromEvents) Values(_ context.Context, of []int, _ files.Period, field syntax.Field) ([]walk.Codes, error) {
+func (f *fromEvents) Values(_ context.Context, of []int, _ files.Period, field syntax.Field) ([]engine.Codes, error) {
 	f.asked++
-	var all []walk.Codes
+	var all []engine.Codes
 	for _, i := range of {
-		codes := walk.Codes{Values: []property.Value{{}}}
+		codes := engine.Codes{Values: []property.Value{{}}}
 		for _, e := range f.segments[i] {
 			value := valueOf(field, e)
 			code := slices.IndexFunc(codes.Values, func(v property.Value) bool { return v.JSON() == value.JSON() })
