@@ -32,9 +32,10 @@ type coder struct {
 	events int64
 	budget *sharedBudget
 
-	mu     sync.Mutex
-	codes  engine.Codes
-	values map[string]uint32 // by canonical JSON
+	mu               sync.Mutex
+	codes            engine.Codes
+	texts, documents map[string]uint32
+	values           map[string]uint32 // by canonical JSON
 }
 
 func newCoder(events int64, budget *sharedBudget) *coder {
