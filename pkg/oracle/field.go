@@ -14,12 +14,15 @@ import (
 type Field struct {
 	Source string   // event_type, user_id, properties, user, first, first_seen, last_seen, time.hour or time.weekday
 	Keys   []string // of properties, user and first: that lead to the value
+	At     string   // entry or exit: at the first or last event of the event's session; empty: at the event
 }
 
 // known is what the value of a field depends on beside the event.
 type known struct {
 	zone  *time.Location
 	users map[string][]Event // those before the end of the range, in their order
+	// sessions are the events of the session of each event, by the event's id.
+	sessions map[string][]Event
 }
 
 // knownAt knows the users of all events as they are at the end of the local day to: the
@@ -28,7 +31,7 @@ func knownAt(events []Event, to string, zone *time.Location) known {
 	end := endOf(to, zone)
 	before := only(events, func(e Event) bool { return e.At.Before(end) })
 	slices.SortFunc(before, inOrder)
-	return known{zone, group(before, func(e Event) string { return e.UserID })}
+	return known{zone: zone, users: group(before, func(e Event) string { return e.UserID })}
 }
 
 // inOrder compares events as the contract orders those of a user.
@@ -38,6 +41,9 @@ func inOrder(a, b Event) int {
 
 // value is the JSON that a field has. Instants are strings, hours and weekdays numbers.
 func (k known) value(f Field, e Event) (value json.RawMessage, ok bool) {
+	if session := k.sessions[e.ID]; f.At != "" {
+		e = map[string]Event{"entry": session[0], "exit": session[len(session)-1]}[f.At]
+	}
 	of := k.users[e.UserID]
 	at := e.At.In(k.zone)
 	switch f.Source {
