@@ -10,23 +10,31 @@ import (
 	"eventanalytics/pkg/decimal"
 )
 
-var breakdownKind = kind[Breakdown]{"fields", MaxBreakdown, ofFieldText, breakdownOf}
+func (g Grammar) breakdowns() kind[Breakdown] {
+	return kind[Breakdown]{"fields", MaxBreakdown, g.ofFieldText, g.breakdownOf}
+}
 
-func ofFieldText(text string) (Breakdown, error) {
-	f, err := ParseField(text)
+func (g Grammar) ofFieldText(text string) (Breakdown, error) {
+	f, err := g.ParseField(text)
 	return Breakdown{Field: f}, err
 }
 
 // ParseBreakdown reads the fields of a breakdown from the texts of a parameter: each a
 // field, or JSON: {"field": …, "bins": [edges]} or an array. Errors are *Error.
-func ParseBreakdown(texts []string) ([]Breakdown, error) {
-	return distinctFields(breakdownKind.parse(texts))
+func ParseBreakdown(texts []string) ([]Breakdown, error) { return Everywhere.ParseBreakdown(texts) }
+
+// ParseBreakdown reads fields that the grammar has.
+func (g Grammar) ParseBreakdown(texts []string) ([]Breakdown, error) {
+	return distinctFields(g.breakdowns().parse(texts))
 }
 
 // ParseBreakdownJSON reads a field of a breakdown or an array of them from JSON. Errors
 // are *Error.
-func ParseBreakdownJSON(data []byte) ([]Breakdown, error) {
-	return distinctFields(breakdownKind.parseJSON(data))
+func ParseBreakdownJSON(data []byte) ([]Breakdown, error) { return Everywhere.ParseBreakdownJSON(data) }
+
+// ParseBreakdownJSON reads fields that the grammar has.
+func (g Grammar) ParseBreakdownJSON(data []byte) ([]Breakdown, error) {
+	return distinctFields(g.breakdowns().parseJSON(data))
 }
 
 // distinctFields refuses a field twice: each is a column of the answer.
@@ -42,15 +50,15 @@ func distinctFields(all []Breakdown, err error) ([]Breakdown, error) {
 	return all, err
 }
 
-// UnmarshalJSON reads one field of a breakdown.
+// UnmarshalJSON reads one field of a breakdown, of any grammar.
 func (b *Breakdown) UnmarshalJSON(data []byte) (err error) {
-	*b, err = breakdownKind.one(data)
+	*b, err = OfSessions.breakdowns().one(data)
 	return err
 }
 
-func breakdownOf(v jsontext.Value) (b Breakdown, err error) {
+func (g Grammar) breakdownOf(v jsontext.Value) (b Breakdown, err error) {
 	if v.Kind() == '"' {
-		return ofText("a field", ofFieldText)(v)
+		return ofText("a field", g.ofFieldText)(v)
 	}
 	if v.Kind() != '{' {
 		return b, notA(v, `a field, or an object with "field" and "bins"`)
@@ -58,7 +66,7 @@ func breakdownOf(v jsontext.Value) (b Breakdown, err error) {
 	all, err := members(v, "field", "bins")
 	for _, m := range all {
 		if m.name == "field" {
-			b.Field, err = ofText("the text of a field", ParseField)(m.value)
+			b.Field, err = ofText("the text of a field", g.ParseField)(m.value)
 		} else {
 			b.Bins, err = binsOf(m.value)
 		}

@@ -56,11 +56,13 @@ func ParseSegment(s string) (Condition, error) {
 //	field:before(T)
 //
 // The condition's Text is canonical: read again, it is the same condition.
-func ParseCondition(s string) (Condition, error) {
+func ParseCondition(s string) (Condition, error) { return Everywhere.condition(s) }
+
+func (g Grammar) condition(s string) (Condition, error) {
 	if err := checkText(s, MaxLength+MaxRegexp); err != nil {
 		return Condition{}, err
 	}
-	c, err := parseCondition(s, filterWords, fieldOf)
+	c, err := parseCondition(s, filterWords, g.field)
 	if err != nil {
 		return Condition{}, err
 	}
@@ -158,14 +160,14 @@ func (c *Condition) setValue(text, op string) error {
 		return nil
 	}
 	_, isNumber := decimal.Parse(values[0])
-	switch c.Field.Source {
+	switch c.Field.AtEvent().Source {
 	case EventType, UserID:
 		if isNumber {
-			return fmt.Errorf("compares %s, a text, with the number %s; there is no order between them", c.Field.Source, values[0])
+			return fmt.Errorf("compares %s, a text, with the number %s; there is no order between them", c.Field, values[0])
 		}
 	case Hour, Weekday:
 		if !isNumber {
-			return fmt.Errorf("compares %s, a number, with the text %q; there is no order between them", c.Field.Source, values[0])
+			return fmt.Errorf("compares %s, a number, with the text %q; there is no order between them", c.Field, values[0])
 		}
 	}
 	return nil
@@ -173,14 +175,14 @@ func (c *Condition) setValue(text, op string) error {
 
 // checkInstant refuses what cannot be asked about an instant.
 func (c *Condition) checkInstant() error {
-	if c.Field.Source != FirstSeen && c.Field.Source != LastSeen {
+	if source := c.Field.AtEvent().Source; source != FirstSeen && source != LastSeen {
 		return nil
 	}
 	switch c.Op {
 	case Since, Before, Exists, Missing:
 		return nil
 	}
-	return fmt.Errorf("has the operator %s, but %s is an instant: it takes since, before, exists and missing", c.Op, c.Field.Source)
+	return fmt.Errorf("has the operator %s, but %s is an instant: it takes since, before, exists and missing", c.Op, c.Field)
 }
 
 func (c *Condition) ordered() bool { return c.Op[0] == '<' || c.Op[0] == '>' }

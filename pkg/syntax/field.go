@@ -12,7 +12,10 @@ import (
 // lead into objects, and numbers into arrays; "" is the empty key. A backslash makes the
 // character after it an ordinary one; it is needed before what would be an operator in a
 // condition.
-func ParseField(s string) (Field, error) {
+func ParseField(s string) (Field, error) { return Everywhere.ParseField(s) }
+
+// ParseField reads the text of a field that the grammar has.
+func (g Grammar) ParseField(s string) (Field, error) {
 	if err := checkText(s, MaxLength); err != nil {
 		return Field{}, err
 	}
@@ -20,7 +23,7 @@ func ParseField(s string) (Field, error) {
 	if err != nil {
 		return Field{}, err
 	}
-	f, err := fieldOf(names)
+	f, err := g.field(names)
 	if err == nil && op != "" {
 		err = fmt.Errorf("has the operator %q, but is to be a field alone; a backslash before it makes it a part of the name", op)
 	}
@@ -57,11 +60,37 @@ func fieldOf(names []string) (Field, error) {
 	case Cohort:
 		return Field{}, errors.New("names a cohort; cohorts are not available yet")
 	case Entry, Exit:
-		return Field{}, fmt.Errorf("names a field at the %s of a session; sessions are not available yet", f.Source)
+		return Field{}, fmt.Errorf("names a field at the %s of a session, which only the question sessions has", f.Source)
 	case "did", "funnel":
 		return Field{}, fmt.Errorf("names %s, which is not available yet", f.Source)
 	}
 	return Field{}, fmt.Errorf("%q is not event_type, user_id, properties.…, user.…, first.…, first_seen, last_seen, time.hour or time.weekday", names[0])
+}
+
+// sessionField returns the field that a name and keys lead to where there are also those
+// of the first and the last event of a session.
+func sessionField(names []string) (Field, error) {
+	place := Source(names[0])
+	if place != Entry && place != Exit {
+		return fieldOf(names)
+	}
+	if len(names) == 1 {
+		return Field{}, fmt.Errorf("names no field, as in %s.properties.page", place)
+	}
+	f, err := fieldOf(names[1:])
+	if err != nil {
+		return Field{}, err
+	}
+	return Field{Source: place, Of: &f}, nil
+}
+
+// AtEvent returns the field that is looked at in an event: that of an entry or exit, else
+// the field itself.
+func (f Field) AtEvent() Field {
+	if f.Of != nil {
+		return *f.Of
+	}
+	return f
 }
 
 func (f Field) withoutKeys() (Field, error) {
@@ -82,6 +111,9 @@ func (f Field) withKeys() (Field, error) {
 func (f Field) String() string {
 	var b strings.Builder
 	b.WriteString(string(f.Source))
+	if f.Of != nil {
+		b.WriteString("." + f.Of.String())
+	}
 	for _, key := range f.Keys {
 		b.WriteByte('.')
 		writeKey(&b, key)
@@ -92,9 +124,9 @@ func (f Field) String() string {
 // MarshalText returns the canonical text.
 func (f Field) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
 
-// UnmarshalText reads what ParseField reads.
+// UnmarshalText reads a field of any grammar.
 func (f *Field) UnmarshalText(text []byte) (err error) {
-	*f, err = ParseField(string(text))
+	*f, err = OfSessions.ParseField(string(text))
 	return err
 }
 

@@ -18,11 +18,14 @@ const (
 
 // ParseFilter reads a filter from the text of a parameter: JSON when it begins with a
 // brace or bracket, else a condition. Errors are *Error.
-func ParseFilter(text string) (Filter, error) {
+func ParseFilter(text string) (Filter, error) { return Everywhere.ParseFilter(text) }
+
+// ParseFilter reads a filter on fields that the grammar has.
+func (g Grammar) ParseFilter(text string) (Filter, error) {
 	if IsJSON(text) {
-		return ParseFilterJSON([]byte(text))
+		return g.ParseFilterJSON([]byte(text))
 	}
-	c, err := ParseCondition(text)
+	c, err := g.condition(text)
 	if err != nil {
 		return Filter{}, At("", quoted(text, err))
 	}
@@ -31,12 +34,15 @@ func ParseFilter(text string) (Filter, error) {
 
 // ParseFilterJSON reads a filter from JSON: the text of a condition, an array of filters
 // that must all hold, {"any": [filters]} or {"not": filter}. Errors are *Error.
-func ParseFilterJSON(data []byte) (Filter, error) {
+func ParseFilterJSON(data []byte) (Filter, error) { return Everywhere.ParseFilterJSON(data) }
+
+// ParseFilterJSON reads a filter on fields that the grammar has.
+func (g Grammar) ParseFilterJSON(data []byte) (Filter, error) {
 	v, err := valid(data)
 	if err != nil {
 		return Filter{}, At("", err)
 	}
-	f, err := filterOf(v, MaxDepth)
+	f, err := g.filterOf(v, MaxDepth)
 	if err != nil {
 		return Filter{}, err
 	}
@@ -44,7 +50,7 @@ func ParseFilterJSON(data []byte) (Filter, error) {
 }
 
 // filterOf reads a filter that has at most so many others around its conditions.
-func filterOf(v jsontext.Value, depth int) (Filter, error) {
+func (g Grammar) filterOf(v jsontext.Value, depth int) (Filter, error) {
 	kind := v.Kind()
 	if depth == 0 && (kind == '[' || kind == '{') {
 		return Filter{}, At("", fmt.Errorf("is more than %d levels deep", MaxDepth))
@@ -52,28 +58,28 @@ func filterOf(v jsontext.Value, depth int) (Filter, error) {
 	switch kind {
 	case '"':
 		text := textOf(v)
-		c, err := ParseCondition(text)
+		c, err := g.condition(text)
 		if err != nil {
 			return Filter{}, At("", quoted(text, err))
 		}
 		return Filter{Form: Holds, Condition: c}, nil
 	case '[':
-		all, err := filtersOf(v, depth-1)
+		all, err := g.filtersOf(v, depth-1)
 		return And(all...), err
 	case '{':
-		return combined(v, depth-1)
+		return g.combined(v, depth-1)
 	}
 	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]} or {"not": …}`))
 }
 
 // filtersOf reads an array of filters.
-func filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
+func (g Grammar) filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
 	if v.Kind() != '[' {
 		return nil, At("", notA(v, "an array of filters"))
 	}
 	var all []Filter
 	for i, one := range elements(v) {
-		f, err := filterOf(one, depth)
+		f, err := g.filterOf(one, depth)
 		if err != nil {
 			return nil, At(fmt.Sprintf("[%d]", i), err)
 		}
@@ -82,7 +88,7 @@ func filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
 	return all, nil
 }
 
-func combined(v jsontext.Value, depth int) (Filter, error) {
+func (g Grammar) combined(v jsontext.Value, depth int) (Filter, error) {
 	const any, not = string(Any), string(Not)
 	all, err := members(v, any, not, "did", "funnel", "times", "last", "reached", "dropped")
 	if err == nil {
@@ -99,10 +105,10 @@ func combined(v jsontext.Value, depth int) (Filter, error) {
 	}
 	m := all[0]
 	if m.name == any {
-		of, err := filtersOf(m.value, depth)
+		of, err := g.filtersOf(m.value, depth)
 		return Filter{Form: Any, Of: of}, At("."+any, err)
 	}
-	of, err := filterOf(m.value, depth)
+	of, err := g.filterOf(m.value, depth)
 	return Filter{Form: Not, Of: []Filter{of}}, At("."+not, err)
 }
 
@@ -113,7 +119,7 @@ func Bound(filters ...Filter) error {
 		for c := range f.Conditions {
 			conditions++
 			values += len(c.Values)
-			for _, text := range slices.Concat(c.Field.Keys, c.Values) {
+			for _, text := range slices.Concat(c.Field.AtEvent().Keys, c.Values) {
 				bytes += len(text)
 			}
 		}
@@ -160,8 +166,8 @@ func (f Filter) MarshalJSON() ([]byte, error) {
 	return json.Marshal(append([]Filter{}, f.Of...))
 }
 
-// UnmarshalJSON reads what ParseFilterJSON reads.
+// UnmarshalJSON reads a filter of any grammar.
 func (f *Filter) UnmarshalJSON(data []byte) (err error) {
-	*f, err = ParseFilterJSON(data)
+	*f, err = OfSessions.ParseFilterJSON(data)
 	return err
 }

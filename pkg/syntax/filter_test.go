@@ -41,8 +41,8 @@ func TestParseField(t *testing.T) {
 	for text, want := range map[string]string{
 		"": `"" is not event_type`, "country": `"country" is not`, "properties": "names no property, as in properties.country", "user": "as in user.country",
 		"first": "as in first.country", "first_seen.a": "first_seen has no keys", "time": "time.hour and time.weekday", "time.minute": "time.hour and time.weekday",
-		"time.hour.a": "time.hour and time.weekday", "cohort:paying": "cohorts are not available yet", "entry.properties.a": "sessions are not available yet",
-		"exit.event_type": "sessions are not available yet", "did": "did, which is not available yet", "funnel": "funnel, which is not available yet",
+		"time.hour.a": "time.hour and time.weekday", "cohort:paying": "cohorts are not available yet", "entry.properties.a": "only the question sessions has",
+		"exit.event_type": "only the question sessions has", "did": "did, which is not available yet", "funnel": "funnel, which is not available yet",
 		"properties.a=1": `has the operator "="`, "properties.a exists": `has the operator ":"`, "properties.a..b": "empty key", `properties.a\`: "lone backslash",
 		"properties.\xff": "UTF-8", "properties." + long(MaxLength): "more than 1000 characters",
 	} {

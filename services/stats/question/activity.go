@@ -16,7 +16,7 @@ func (p *ActivityParams) activity(scope Scope) (s syntax.Series, unit syntax.Fie
 	if unit, err = one("unit", p.Unit, syntax.ParseField); err != nil {
 		return s, unit, err
 	}
-	if s, err = eventsOf(p.Series, p.JSONSeries.RawJSON); err != nil {
+	if s, err = eventsOf("series", p.Series, p.JSONSeries.RawJSON); err != nil {
 		return s, unit, err
 	}
 	if err := syntax.Bound(append(holding(scope.Segment), scope.Filter, s.Filter)...); err != nil {
@@ -26,15 +26,15 @@ func (p *ActivityParams) activity(scope Scope) (s syntax.Series, unit syntax.Fie
 }
 
 // eventsOf reads one series of which nothing is measured; none is all events.
-func eventsOf(query []string, body RawJSON) (s syntax.Series, err error) {
-	series, err := forms("series", query, body, syntax.ParseSeries, syntax.ParseSeriesJSON)
+func eventsOf(parameter string, query []string, body RawJSON) (s syntax.Series, err error) {
+	series, err := forms(parameter, query, body, syntax.ParseSeries, syntax.ParseSeriesJSON)
 	switch {
 	case err != nil:
 		return s, err
 	case len(series) == 0:
 		return s, nil
 	case len(series) > 1:
-		return s, invalid("series", "has %d series; there can be one here, of several event types as in {\"event\":[\"purchase\",\"renewal\"]}", len(series))
+		return s, invalid(parameter, "has %d series; there can be one here, of several event types as in {\"event\":[\"purchase\",\"renewal\"]}", len(series))
 	}
 	s = series[0]
 	for _, member := range []struct {
@@ -42,7 +42,7 @@ func eventsOf(query []string, body RawJSON) (s syntax.Series, err error) {
 		given bool
 	}{{"measure", s.Measure.Name != ""}, {"rolling", s.Rolling != 0}, {"name", s.Name != ""}} {
 		if member.given {
-			return s, invalid("series."+member.name, "has no meaning here: nothing is measured")
+			return s, invalid(parameter+"."+member.name, "has no meaning here: nothing is measured")
 		}
 	}
 	return s, nil

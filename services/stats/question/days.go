@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -93,7 +94,12 @@ func parseDays(from, to param, today calendar.Date) (Days, error) {
 
 // parseRange reads what questions about a range of days have in common.
 func parseRange(d *DayParams, f *FilterParams, now time.Time) (days Days, scope Scope, err error) {
-	if scope, err = f.scope(); err == nil {
+	return parseRangeBy(d, f, now, syntax.Everywhere)
+}
+
+// parseRangeBy reads it with a filter on fields that a grammar has.
+func parseRangeBy(d *DayParams, f *FilterParams, now time.Time, g syntax.Grammar) (days Days, scope Scope, err error) {
+	if scope, err = f.scopeBy(g); err == nil {
 		days, err = d.days(scope.Timezone.Date(now.UnixMicro()))
 	}
 	return days, scope, err

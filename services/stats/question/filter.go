@@ -90,7 +90,10 @@ func holding(conditions []syntax.Condition) []syntax.Filter {
 	return filters
 }
 
-func (p *FilterParams) scope() (s Scope, err error) {
+func (p *FilterParams) scope() (s Scope, err error) { return p.scopeBy(syntax.Everywhere) }
+
+// scopeBy reads a filter on fields that a grammar has.
+func (p *FilterParams) scopeBy(g syntax.Grammar) (s Scope, err error) {
 	if s.Timezone, err = p.zone(); err != nil {
 		return s, err
 	}
@@ -110,7 +113,7 @@ func (p *FilterParams) scope() (s Scope, err error) {
 	if err := syntax.Bound(segments...); err != nil {
 		return s, invalid("segment", "%s", err)
 	}
-	if s.Filter, err = parseFilters("filter", p.Filter, p.JSONFilter); err != nil {
+	if s.Filter, err = parseFilters("filter", p.Filter, p.JSONFilter, g); err != nil {
 		return s, err
 	}
 	if err := syntax.Bound(append(segments, s.Filter)...); err != nil {
@@ -120,10 +123,10 @@ func (p *FilterParams) scope() (s Scope, err error) {
 }
 
 // parseFilters reads a parameter with filters, in whichever form it was given.
-func parseFilters(parameter string, texts []string, data RawJSON) (syntax.Filter, error) {
+func parseFilters(parameter string, texts []string, data RawJSON, g syntax.Grammar) (syntax.Filter, error) {
 	var all []syntax.Filter
 	for i, text := range texts {
-		f, err := syntax.ParseFilter(text)
+		f, err := g.ParseFilter(text)
 		name := parameter
 		if len(texts) > 1 {
 			name = fmt.Sprintf("%s[%d]", parameter, i)
@@ -134,7 +137,7 @@ func parseFilters(parameter string, texts []string, data RawJSON) (syntax.Filter
 		all = append(all, f)
 	}
 	if data != nil {
-		f, err := syntax.ParseFilterJSON(data)
+		f, err := g.ParseFilterJSON(data)
 		if err != nil {
 			return f, at(parameter, err)
 		}

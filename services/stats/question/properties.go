@@ -34,7 +34,7 @@ func (p *PropertiesParams) Question(now time.Time) (Question, error) {
 	if err != nil {
 		return nil, err
 	}
-	series, err := eventsOf(p.Series, p.JSONSeries.RawJSON)
+	series, err := eventsOf("series", p.Series, p.JSONSeries.RawJSON)
 	if err != nil {
 		return nil, err
 	}

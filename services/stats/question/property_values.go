@@ -47,7 +47,7 @@ func (p *PropertyValuesParams) Question(now time.Time) (Question, error) {
 	if !utf8.ValidString(q.Q) {
 		return nil, invalid("q", "is not UTF-8")
 	}
-	if q.Series, err = eventsOf(p.Series, p.JSONSeries.RawJSON); err != nil {
+	if q.Series, err = eventsOf("series", p.Series, p.JSONSeries.RawJSON); err != nil {
 		return nil, err
 	}
 	if err := syntax.Bound(append(holding(q.Segment), q.Filter, q.Series.Filter)...); err != nil {

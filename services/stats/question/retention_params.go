@@ -57,7 +57,7 @@ func (p *RetentionParams) Question(now time.Time) (Question, error) {
 	if err := p.windows(&q); err != nil {
 		return nil, err
 	}
-	if q.ReturningFilter, err = parseFilters("returning_filter", p.ReturningFilter, p.JSONReturning); err != nil {
+	if q.ReturningFilter, err = parseFilters("returning_filter", p.ReturningFilter, p.JSONReturning, syntax.Everywhere); err != nil {
 		return nil, err
 	}
 	if err := syntax.Bound(append(holding(q.Segment), q.Filter, q.ReturningFilter)...); err != nil {

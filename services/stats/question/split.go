@@ -26,8 +26,11 @@ type SplitParams struct {
 	Total         bool          `query:"total" json:"total,omitempty" doc:"With a group of everything"`
 }
 
-func (p *SplitParams) split() (s Split, err error) {
-	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown.RawJSON, syntax.ParseBreakdown, syntax.ParseBreakdownJSON)
+func (p *SplitParams) split() (s Split, err error) { return p.splitBy(syntax.Everywhere) }
+
+// splitBy reads fields that a grammar has.
+func (p *SplitParams) splitBy(g syntax.Grammar) (s Split, err error) {
+	s.Breakdown, err = forms("breakdown", p.Breakdown, p.JSONBreakdown.RawJSON, g.ParseBreakdown, g.ParseBreakdownJSON)
 	if err != nil || len(s.Breakdown) == 0 {
 		return Split{}, err
 	}
@@ -71,12 +74,20 @@ type groups struct {
 // groups asks for the groups of a question.
 func (s Split) groups(ctx context.Context, src *engine.Source, r engine.Rank) (groups, error) {
 	if len(s.Breakdown) == 0 {
-		return groups{cells: [][]Value{nil}, other: -1}, nil
+		return s.groupsOf(engine.Ranked{}), nil
 	}
 	r.Breakdown, r.Top = s.Breakdown, s.Top
 	ranked, err := src.Rank(ctx, r)
 	if err != nil {
 		return groups{}, err
+	}
+	return s.groupsOf(ranked), nil
+}
+
+// groupsOf makes the groups of an answer of those that a scan has found.
+func (s Split) groupsOf(ranked engine.Ranked) groups {
+	if len(s.Breakdown) == 0 {
+		return groups{cells: [][]Value{nil}, other: -1}
 	}
 	g := groups{values: ranked.Groups, other: -1, all: -1}
 	for _, group := range ranked.Groups {
@@ -90,7 +101,7 @@ func (s Split) groups(ctx context.Context, src *engine.Source, r engine.Rank) (g
 		g.all = len(g.cells)
 		g.cells = append(g.cells, s.groupOf("all"))
 	}
-	return g, nil
+	return g
 }
 
 // groupOf are the cells of a group without values.
@@ -117,8 +128,11 @@ func groupCells(group engine.Group, kind string) []Value {
 // place returns the index of a cell's group in an answer, or -1 for one that is not in
 // it.
 func (g groups) place(group int) int {
-	if group == engine.Rest {
+	switch group {
+	case engine.Rest:
 		return g.other
+	case engine.All:
+		return g.all
 	}
 	return group
 }
