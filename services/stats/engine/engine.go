@@ -29,6 +29,8 @@ type Engine interface {
 	Tally(context.Context, Tally) ([]Cell, error)
 	Rank(context.Context, Rank) (Ranked, error)
 	TopValues(context.Context, TopValues) ([]ValueEvents, error)
+	Sessions(context.Context, Sessions) (Sessioned, error)
+	Paths(context.Context, Paths) ([]PathLink, error)
 	Latest(context.Context, Latest) ([]Event, error)
 	Properties(context.Context, Properties) ([]PropertyEvents, error)
 	Profiles(context.Context, Profiles) ([]Profile, error)
@@ -66,6 +68,14 @@ func (Unsupported) Rank(context.Context, Rank) (Ranked, error) { return Ranked{}
 func (Unsupported) TopValues(context.Context, TopValues) ([]ValueEvents, error) {
 	return nil, ErrUnsupported
 }
+
+// Sessions returns ErrUnsupported.
+func (Unsupported) Sessions(context.Context, Sessions) (Sessioned, error) {
+	return Sessioned{}, ErrUnsupported
+}
+
+// Paths returns ErrUnsupported.
+func (Unsupported) Paths(context.Context, Paths) ([]PathLink, error) { return nil, ErrUnsupported }
 
 // Latest returns ErrUnsupported.
 func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }

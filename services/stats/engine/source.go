@@ -76,6 +76,16 @@ func (s *Source) TopValues(ctx context.Context, v TopValues) ([]ValueEvents, err
 	return serve(s, func(e Engine) ([]ValueEvents, error) { return e.TopValues(ctx, v) })
 }
 
+// Sessions serves a scan.
+func (s *Source) Sessions(ctx context.Context, q Sessions) (Sessioned, error) {
+	return serve(s, func(e Engine) (Sessioned, error) { return e.Sessions(ctx, q) })
+}
+
+// Paths serves a scan.
+func (s *Source) Paths(ctx context.Context, p Paths) ([]PathLink, error) {
+	return serve(s, func(e Engine) ([]PathLink, error) { return e.Paths(ctx, p) })
+}
+
 // Latest serves a scan.
 func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
