@@ -23,6 +23,8 @@ const (
 	ofUser                  // by the code of the event that tells the user's property
 	ofFirstSeen             // by the instant of the first event of the user's history
 	ofLastSeen              // and of the last
+	ofEntry                 // at the first event of the session
+	ofExit                  // and at the last
 )
 
 // filter says whether a syntax.Filter holds for an event.
@@ -86,6 +88,10 @@ func (f *filter) pass(r *reader, e *walk.Event) bool {
 		return f.holds[r.clock.hour(e.Us)]
 	case ofWeekday:
 		return f.holds[r.clock.weekday(e.Us)]
+	case ofEntry:
+		return f.of[0].pass(r, r.entry)
+	case ofExit:
+		return f.of[0].pass(r, r.exit)
 	}
 	return f.passUser(r)
 }
@@ -237,6 +243,9 @@ func (f *filter) typesOf() []bool {
 
 // condition makes a condition ready. Of files that do not tell the field it says nothing.
 func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, error) {
+	if c.Field.Of != nil {
+		return p.ofSession(ctx, c)
+	}
 	f := &filter{test: c.Test(p.zone)}
 	switch c.Field.Source {
 	case syntax.EventType:
@@ -266,6 +275,17 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 		f.holds[n] = f.test.HoldsInteger(int64(n))
 	}
 	return f, nil
+}
+
+// ofSession makes a condition on the first or last event of a session ready.
+func (p *plan) ofSession(ctx context.Context, c syntax.Condition) (*filter, error) {
+	at := map[syntax.Source]kind{syntax.Entry: ofEntry, syntax.Exit: ofExit}[c.Field.Source]
+	c.Field = *c.Field.Of
+	of, err := p.filter(ctx, syntax.Filter{Form: syntax.Holds, Condition: c})
+	if err != nil {
+		return nil, err
+	}
+	return &filter{kind: at, of: []filter{*of}}, nil
 }
 
 // pass evaluates a condition for each value that files have. A value that several files

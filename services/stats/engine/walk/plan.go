@@ -87,7 +87,9 @@ type reader struct {
 	user   int          // counts users
 	events []walk.Event // of the user's history, and later ones
 	memos  []memo       // by known
-	err    error        // ends the walk
+	// entry and exit are the first and the last event of the session at hand.
+	entry, exit *walk.Event
+	err         error // ends the walk
 }
 
 // memo is the event that a user's value is known from, once it was looked for.

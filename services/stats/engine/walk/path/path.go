@@ -34,20 +34,32 @@ type Finder struct {
 	Rule
 	events []Event
 	until  int64
-	next   []int32 // of each event that passes, the next one with another node
-	ends   []int32 // and the next one that ends
-	nodes  []uint32
+	next   []int32  // of each event that passes, the next one with another node
+	ends   []int32  // and the next one that ends
+	nodes  []uint32 // of all paths found
+	bounds []int    // where in nodes they end
 }
 
-// Find calls take with the nodes of each path that counts; they are valid until the next
-// call. events must be all of the user from Gap before the range to before until. Find
-// returns false, and what it has called take with does not count, when a path might go on
-// from until: more events have to be seen. At the end of all time none does.
-func (f *Finder) Find(events []Event, until int64, take func(nodes []uint32)) (enough bool) {
+// All yields the nodes of the paths that Find has found, until it is called again.
+func (f *Finder) All(yield func(nodes []uint32) bool) {
+	begin := 0
+	for _, end := range f.bounds {
+		if !yield(f.nodes[begin:end]) {
+			return
+		}
+		begin = end
+	}
+}
+
+// Find finds the paths that count. events must be all of the user from Gap before the
+// range to before until. It returns false when a path might go on from until: then more
+// events have to be seen.
+func (f *Finder) Find(events []Event, until int64) (enough bool) {
 	f.events, f.until = events, until
+	f.nodes, f.bounds = f.nodes[:0], f.bounds[:0]
 	f.link()
 	if f.Start {
-		return f.started(take)
+		return f.started()
 	}
 	for begin, end := 0, 0; begin < len(events); begin = end {
 		end = f.sessionEnd(begin)
@@ -59,7 +71,7 @@ func (f *Finder) Find(events []Event, until int64, take func(nodes []uint32)) (e
 			first++
 		}
 		if first < end {
-			_, enough = f.path(first, end, take)
+			_, enough = f.path(first, end)
 		} else {
 			enough = f.final(events[end-1].Us, f.Gap) // or it goes on with one that passes
 		}
@@ -71,7 +83,7 @@ func (f *Finder) Find(events []Event, until int64, take func(nodes []uint32)) (e
 }
 
 // started finds the paths that begin with events that start.
-func (f *Finder) started(take func(nodes []uint32)) (enough bool) {
+func (f *Finder) started() (enough bool) {
 	const begins = InRange | Starts
 	end := 0 // of the session
 	for i := 0; i < len(f.events); {
@@ -82,7 +94,7 @@ func (f *Finder) started(take func(nodes []uint32)) (enough bool) {
 		if f.Within == 0 && i >= end {
 			end = f.sessionEnd(i)
 		}
-		if i, enough = f.path(i, end, take); !enough {
+		if i, enough = f.path(i, end); !enough {
 			return false
 		}
 	}
@@ -140,26 +152,25 @@ func (f *Finder) final(us, after int64) bool { return f.until-us > after }
 // path follows a path that begins with an event in a session that ends before the event
 // end, and with Start returns the first event that is not on it. It is not enough when the
 // path might go on behind the events that are there.
-func (f *Finder) path(first, end int, take func(nodes []uint32)) (after int, enough bool) {
+func (f *Finder) path(first, end int) (after int, enough bool) {
 	limit, final := f.limit(first, end)
-	f.nodes = append(f.nodes[:0], f.events[first].Node)
 	n, last := len(f.events), len(f.events)
 	if f.End {
 		last = int(f.ends[first])
 	}
-	for at := first; len(f.nodes) < f.Steps; {
+	begin := len(f.nodes)
+	f.nodes = append(f.nodes, f.events[first].Node)
+	for at := first; len(f.nodes)-begin < f.Steps; {
 		at = int(f.next[at])
 		if last < n && last <= at && f.events[last].Us <= limit {
 			if last == at {
 				f.nodes = append(f.nodes, f.events[at].Node)
 			}
-			take(f.nodes)
+			f.bounds = append(f.bounds, len(f.nodes))
 			return last + 1, true
 		}
 		if at == n || f.events[at].Us > limit {
-			if !f.End {
-				take(f.nodes)
-			}
+			f.stop(begin)
 			if f.Start { // others overlap, and nobody asks
 				after = f.behind(first, limit)
 			}
@@ -168,10 +179,17 @@ func (f *Finder) path(first, end int, take func(nodes []uint32)) (after int, eno
 		f.nodes = append(f.nodes, f.events[at].Node)
 		after = at + 1
 	}
-	if !f.End {
-		take(f.nodes)
-	}
+	f.stop(begin)
 	return after, true
+}
+
+// stop ends a path that was to end otherwise, if there is an end.
+func (f *Finder) stop(begin int) {
+	if f.End {
+		f.nodes = f.nodes[:begin]
+		return
+	}
+	f.bounds = append(f.bounds, len(f.nodes))
 }
 
 // behind returns the first event after another that is later than a limit.

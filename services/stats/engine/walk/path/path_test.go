@@ -80,7 +80,10 @@ func rule(r *rand.Rand) (path.Rule, oracle.Paths) {
 }
 
 func find(f *path.Finder, events []path.Event, until int64) (paths []string, enough bool) {
-	enough = f.Find(events, until, func(nodes []uint32) { paths = append(paths, fmt.Sprint(nodes)) })
+	enough = f.Find(events, until)
+	for nodes := range f.All {
+		paths = append(paths, fmt.Sprint(nodes))
+	}
 	return paths, enough
 }
 
@@ -146,7 +149,7 @@ func TestFinderIsLinear(t *testing.T) {
 		events[i] = path.Event{Us: int64(i) * 61e6, Flags: path.InRange | path.Passes}
 	}
 	f := path.Finder{Rule: path.Rule{Steps: 20, Within: math.MaxInt64 / 4, Gap: 60e6}}
-	paths := 0
-	require.True(t, f.Find(events, math.MaxInt64/2, func([]uint32) { paths++ }))
-	require.Equal(t, n, paths)
+	paths, enough := find(&f, events, math.MaxInt64/2)
+	require.True(t, enough)
+	require.Len(t, paths, n)
 }

@@ -1,0 +1,110 @@
+package walk
+
+import (
+	"context"
+	"errors"
+	"math"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// endOfTime is after all events, and as far from them as can be told in an int64.
+const endOfTime = math.MaxInt64 / 2
+
+// around is the events of users in a range, and what belongs to them before and after.
+type around struct {
+	engine.Scope
+	engine.Period       // the range
+	before        int64 // how long before it events matter, in microseconds
+	after         int64 // how long after it they matter at first
+}
+
+// watcher is called with the events of a user, one user at a time: all from so long before
+// the range to before until. It returns whether they are enough: when later ones may
+// matter it is called again, with more.
+type watcher func(user uint32, events []walk.Event, until int64) (enough bool, err error)
+
+// around has users watched, in several goroutines at a time as plan.walk does. What
+// belongs to a range may go on behind it for as long as one likes: then users of whom more
+// has to be seen are, in wider and wider walks, and the others are left in peace. prepare
+// is called for each walk, and what it returns for each goroutine.
+func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begin func(*reader) watcher, err error)) error {
+	var open *roaring.Bitmap // of whom more has to be seen; nil: everybody
+	for after := a.after; ; after = 4*after + minuteMicros {
+		until := int64(endOfTime)
+		if after < endOfTime-a.To {
+			until = a.To + after
+		}
+		p := e.plan(ctx, a.Scope, a.Period)
+		p.period = walk.Period{From: a.From - a.before, To: until}
+		begin, err := prepare(p)
+		if err != nil {
+			return err
+		}
+		var left []*roaring.Bitmap // by goroutine
+		err = e.do(ctx, func(ctx context.Context) error {
+			return p.walk(ctx, func(r *reader) visitor {
+				more := roaring.New()
+				left = append(left, more)
+				return watching(begin(r), open, more, until)
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if open = roaring.FastOr(left...); open.IsEmpty() {
+			return nil
+		}
+	}
+}
+
+// watching visits those users that are open, and adds those who still are to more.
+func watching(watch watcher, open, more *roaring.Bitmap, until int64) visitor {
+	return func(user uint32, events []walk.Event) error {
+		if open != nil && !open.Contains(user) {
+			return nil
+		}
+		enough, err := watch(user, events, until)
+		if !enough {
+			more.Add(user)
+		}
+		return err
+	}
+}
+
+// alone is the error of a scan that no other engine serves: what is too large here is too
+// large.
+func alone(err error) error {
+	for _, large := range []error{engine.ErrTooLarge, engine.ErrTooManyRows} {
+		if errors.Is(err, large) {
+			return large
+		}
+	}
+	return err
+}
+
+// memory counts what is kept while users are visited, some at a time.
+type memory struct {
+	budget engine.Budget
+	bytes  int // not yet counted
+}
+
+func (m *memory) spend(bytes int) error {
+	if m.bytes += bytes; m.bytes < stepBytes {
+		return nil
+	}
+	bytes, m.bytes = m.bytes, 0
+	return m.budget.Spend(bytes)
+}
+
+// filterOrNil makes a filter ready; nil when it always holds.
+func (p *plan) filterOrNil(ctx context.Context, f syntax.Filter) (*filter, error) {
+	if f.IsZero() {
+		return nil, nil
+	}
+	return p.filter(ctx, f)
+}

@@ -1,0 +1,183 @@
+package walk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"eventanalytics/services/stats/engine"
+)
+
+// nodeCounts are the numbers of paths at each node, by step, of the users of a goroutine.
+type nodeCounts struct {
+	memory
+	node   *field
+	counts [][]int64 // by step from 0, then by the number of the node's value
+}
+
+func (c *nodeCounts) take(_ uint32, nodes []uint32) error {
+	for step, node := range nodes {
+		if more := int(node) + 1 - len(c.counts[step]); more > 0 {
+			more += len(c.counts[step]) / 2
+			c.counts[step] = append(c.counts[step], make([]int64, more)...)
+			if err := c.spend(8 * more); err != nil {
+				return err
+			}
+		}
+		c.counts[step][node]++
+	}
+	return nil
+}
+
+// topNodes finds the nodes that are told apart, by step from 0, in their order.
+func (s *paths) topNodes(ctx context.Context) ([][]engine.Text, error) {
+	var parts []*nodeCounts
+	err := s.each(ctx, func(node *field) taken {
+		part := &nodeCounts{memory{budget: engine.NewBudget(ctx)}, node, make([][]int64, s.Steps)}
+		parts = append(parts, part)
+		return part.take
+	})
+	if err != nil {
+		return nil, err
+	}
+	top := make([][]engine.Text, s.Steps)
+	budget := memory{budget: engine.NewBudget(ctx)}
+	for step := range top {
+		paths := map[engine.Text]int64{} // the numbers of values are not those of another walk
+		for _, part := range parts {
+			for id, n := range part.counts[step] {
+				if n == 0 {
+					continue
+				}
+				paths[part.node.texts.text(uint32(id))] += n
+				if err := budget.spend(textBytes); err != nil {
+					return nil, err
+				}
+			}
+		}
+		for node := range paths {
+			top[step] = append(top[step], node)
+		}
+		slices.SortFunc(top[step], func(a, b engine.Text) int {
+			return cmp.Or(cmp.Compare(paths[b], paths[a]), a.Compare(b))
+		})
+		top[step] = slices.Clip(top[step][:min(s.Top, len(top[step]))])
+	}
+	return top, nil
+}
+
+// link is what goes from one place to another.
+type link struct {
+	paths, users int64
+	last         int64 // user counted last, and 1
+}
+
+// pathLinks are the links of the paths of a goroutine's users.
+type pathLinks struct {
+	steps  int
+	places [][]uint8 // by step from 0, then by the number of a node's value: its place among those told apart, or behind them
+	told   []int     // by step, how many there are
+	links  [][]link  // by step, then by source and target
+}
+
+func (s *paths) pathLinks(node *field, top [][]engine.Text) *pathLinks {
+	l := &pathLinks{steps: s.Steps}
+	for _, nodes := range top {
+		var places []uint8
+		for place, text := range nodes {
+			id, ok := node.find(text)
+			if !ok {
+				continue // other walks have met it
+			}
+			for len(places) <= int(id) {
+				places = append(places, uint8(len(nodes)))
+			}
+			places[id] = uint8(place)
+		}
+		l.places, l.told = append(l.places, places), append(l.told, len(nodes))
+	}
+	for step := range s.Steps - 1 {
+		l.links = append(l.links, make([]link, (l.told[step]+1)*l.width(step)))
+	}
+	return l
+}
+
+// width is how many targets there are at the source's step: nodes, others and the end.
+func (l *pathLinks) width(step int) int { return l.told[step+1] + 2 }
+
+func (l *pathLinks) place(step int, node uint32) int {
+	if places := l.places[step]; int(node) < len(places) {
+		return int(places[node])
+	}
+	return l.told[step]
+}
+
+func (l *pathLinks) take(user uint32, nodes []uint32) error {
+	source := l.place(0, nodes[0])
+	for step := range min(len(nodes), l.steps-1) {
+		target := l.told[step+1] + 1
+		if step+1 < len(nodes) {
+			target = l.place(step+1, nodes[step+1])
+		}
+		one := &l.links[step][source*l.width(step)+target]
+		one.paths++
+		if one.last != int64(user)+1 {
+			one.last = int64(user) + 1
+			one.users++
+		}
+		source = target
+	}
+	return nil
+}
+
+// links counts the links between nodes.
+func (s *paths) links(ctx context.Context, top [][]engine.Text) ([]engine.PathLink, error) {
+	var parts []*pathLinks
+	err := s.each(ctx, func(node *field) taken {
+		part := s.pathLinks(node, top)
+		parts = append(parts, part)
+		return part.take
+	})
+	if err != nil || len(parts) == 0 {
+		return nil, err
+	}
+	result := engine.NewResult[engine.PathLink](ctx)
+	for step, links := range parts[0].links {
+		begin, width := len(result.Rows), parts[0].width(step)
+		for at := range links {
+			sum := engine.PathLink{Step: step + 1, Source: nodeAt(top[step], at/width), Target: nodeAt(top[step+1], at%width)}
+			for _, part := range parts {
+				sum.Paths += part.links[step][at].paths
+				sum.Users += part.links[step][at].users
+			}
+			if sum.Paths == 0 {
+				continue
+			}
+			if err := result.Add(sum, sum.Source.Value, sum.Target.Value); err != nil {
+				return nil, err
+			}
+		}
+		slices.SortFunc(result.Rows[begin:], compareLinks)
+	}
+	return result.Rows, nil
+}
+
+// nodeAt is the node in a place.
+func nodeAt(told []engine.Text, place int) engine.PathNode {
+	switch {
+	case place < len(told):
+		return engine.PathNode{Text: told[place]}
+	case place == len(told):
+		return engine.PathNode{Place: engine.Others, Text: engine.Text{Missing: true}}
+	}
+	return engine.PathNode{Place: engine.Ended, Text: engine.Text{Missing: true}}
+}
+
+// compareLinks puts those of the most paths first.
+func compareLinks(a, b engine.PathLink) int {
+	return cmp.Or(cmp.Compare(b.Paths, a.Paths), compareNodes(a.Source, b.Source), compareNodes(a.Target, b.Target))
+}
+
+func compareNodes(a, b engine.PathNode) int {
+	return cmp.Or(cmp.Compare(a.Place, b.Place), a.Text.Compare(b.Text))
+}

@@ -1,0 +1,167 @@
+package walk
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/walk/path"
+)
+
+// Paths serves a scan: a first walk counts the nodes at each step, a second one the links
+// between those that are told apart.
+func (e *Engine) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, error) {
+	p, exists := q.Period(q.Zone)
+	if !exists {
+		return nil, nil
+	}
+	if q.Unit.Source != "" {
+		return nil, engine.ErrUnsupported
+	}
+	s := &paths{Paths: q, engine: e, period: p, line: newTimeline(p, engine.Whole)}
+	s.odd = slices.ContainsFunc(s.line.dates, func(bucket int32) bool { return bucket < 0 })
+	top, err := s.topNodes(ctx)
+	if err != nil {
+		return nil, alone(err)
+	}
+	links, err := s.links(ctx, top)
+	return links, alone(err)
+}
+
+// paths is a scan.
+type paths struct {
+	engine.Paths
+	engine *Engine
+	period engine.Period
+	line   *timeline
+	odd    bool // other dates lie between those of the range
+}
+
+// taken is called with the nodes of a path that counts, by the numbers of their values.
+type taken func(user uint32, nodes []uint32) error
+
+// each calls what begin returns, for each goroutine, with the paths that count.
+func (s *paths) each(ctx context.Context, begin func(node *field) taken) error {
+	a := around{Scope: s.Scope, Period: s.period, before: s.Gap.Microseconds(), after: firstGaps * s.Gap.Microseconds()}
+	if s.Within > 0 {
+		a.after += s.Within.Microseconds()
+	}
+	return s.engine.around(ctx, a, func(p *plan) (func(*reader) watcher, error) {
+		w, err := s.watcher(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		return func(r *reader) watcher {
+			one := *w
+			one.r, one.take = r, begin(w.node)
+			return one.watch
+		}, nil
+	})
+}
+
+// watcher makes what finds the paths of users ready.
+func (s *paths) watcher(ctx context.Context, p *plan) (*pathWatcher, error) {
+	if s.Start != nil && s.Start.First || s.End != nil && s.End.First {
+		p.period.From = math.MinInt64
+	}
+	w := &pathWatcher{paths: s, finder: path.Finder{Rule: path.Rule{
+		Steps: s.Steps, Within: s.Within.Microseconds(), Gap: s.Gap.Microseconds(),
+		Start: s.Start != nil, End: s.End != nil, Repeats: s.Repeats,
+	}}}
+	var err error
+	if w.passes, err = p.filterOrNil(ctx, s.Filter); err != nil {
+		return nil, err
+	}
+	if w.starts, err = p.endpoint(ctx, s.Start); err != nil {
+		return nil, err
+	}
+	if w.ends, err = p.endpoint(ctx, s.End); err != nil {
+		return nil, err
+	}
+	w.node, err = p.field(ctx, s.Node)
+	return w, err
+}
+
+// endpoint are events that paths begin or end with.
+type endpoint struct {
+	filter *filter // nil: all that pass the scan's
+	first  bool    // only the first of these that the user has
+}
+
+// endpoint makes a series ready; nil is none.
+func (p *plan) endpoint(ctx context.Context, s *engine.Series) (*endpoint, error) {
+	if s == nil {
+		return nil, nil
+	}
+	of, err := p.filterOrNil(ctx, s.Filter)
+	if types := p.types(s.Types); types != nil {
+		of = both(types, of)
+	}
+	return &endpoint{of, s.First}, err
+}
+
+// fits says whether an event that passes the scan's filter is one. seen is whether the
+// user has had one before.
+func (e *endpoint) fits(r *reader, event *walk.Event, seen *bool) bool {
+	if e == nil || e.first && *seen || e.filter != nil && !e.filter.pass(r, event) {
+		return false
+	}
+	*seen = true
+	return true
+}
+
+// pathWatcher finds the paths of users.
+type pathWatcher struct {
+	*paths
+	r            *reader
+	passes       *filter // nil: always
+	starts, ends *endpoint
+	node         *field
+	take         taken
+	finder       path.Finder
+	events       []path.Event
+}
+
+func (w *pathWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
+	w.read(events)
+	if !w.finder.Find(w.events, until) {
+		return false, nil
+	}
+	for nodes := range w.finder.All {
+		if err := w.take(user, nodes); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// read finds out what a user's events are for paths.
+func (w *pathWatcher) read(events []walk.Event) {
+	w.events = w.events[:0]
+	started, ended := false, false
+	for i := range events {
+		e := &events[i]
+		one := path.Event{Us: e.Us}
+		if w.contains(e.Us) {
+			one.Flags = path.InRange
+		}
+		if w.passes == nil || w.passes.pass(w.r, e) {
+			one.Flags |= path.Passes
+			one.Node = w.node.id(w.r, e)
+			if w.starts.fits(w.r, e, &started) {
+				one.Flags |= path.Starts
+			}
+			if w.ends.fits(w.r, e, &ended) {
+				one.Flags |= path.Ends
+			}
+		}
+		w.events = append(w.events, one)
+	}
+}
+
+// contains says whether an instant is in the range.
+func (s *paths) contains(us int64) bool {
+	return us >= s.period.From && us < s.period.To && (!s.odd || s.line.at(us) >= 0)
+}
