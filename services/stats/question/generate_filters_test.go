@@ -155,6 +155,12 @@ func (g generator) field() (string, oracle.Field) {
 
 // anyField makes any field.
 func (g generator) anyField() (string, oracle.Field) {
+	if g.inSessions && g.maybe(4) {
+		g.inSessions = false
+		field, of := g.anyField()
+		of.At = pick(g, []string{"entry", "exit"})
+		return of.At + "." + field, of
+	}
 	switch g.IntN(8) {
 	case 0, 1:
 		source, path := pick(g, []string{"user", "first"}), g.path()

@@ -48,6 +48,8 @@ type generator struct {
 	// where it is nil.
 	kinds map[string][]string
 	near  time.Time // what instants in filters are near to; any scene where it is zero
+	// inSessions says that there are fields at the entry and exit of sessions.
+	inSessions bool
 }
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }

@@ -19,8 +19,8 @@ func (fieldSchema) Schema(huma.Registry) *huma.Schema {
 	longest := syntax.MaxLength
 	return &huma.Schema{
 		Title: "Field", Type: huma.TypeString, MaxLength: &longest,
-		Pattern:     `^(event_type|user_id|first_seen|last_seen|time\.hour|time\.weekday|(properties|user|first)\..+)$`,
-		Description: "Where a value comes from; dots lead into objects, numbers into arrays, a backslash makes the character after it an ordinary one",
+		Pattern:     `^((entry|exit)\.)?(event_type|user_id|first_seen|last_seen|time\.hour|time\.weekday|(properties|user|first)\..+)$`,
+		Description: "Where a value comes from; dots lead into objects, numbers into arrays, a backslash makes the character after it an ordinary one. entry. and exit. are in the question sessions alone",
 		Examples:    []any{"properties.country", "event_type", "user.plan", "first.utm.source", "time.weekday"},
 	}
 }
@@ -121,4 +121,13 @@ func (BreakdownJSON) Schema(schemas huma.Registry) *huma.Schema {
 func shown(about string, item *huma.Schema, most int) *huma.Schema {
 	list := &huma.Schema{Type: huma.TypeArray, Items: item, MaxItems: &most}
 	return &huma.Schema{Description: about, Extensions: map[string]any{"oneOf": []*huma.Schema{list, item}}}
+}
+
+// EndpointJSON is a series as it was sent.
+type EndpointJSON struct{ RawJSON }
+
+// Schema shows a series, and does not check it.
+func (EndpointJSON) Schema(schemas huma.Registry) *huma.Schema {
+	s := seriesSchema{}.Schema(schemas)
+	return &huma.Schema{Description: "A series; see the parameter of GET", Extensions: map[string]any{"oneOf": s.OneOf}}
 }

@@ -1,0 +1,40 @@
+package question
+
+import (
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"eventanalytics/pkg/syntax"
+)
+
+// Duration is elapsed time in whole seconds.
+type Duration time.Duration
+
+// MarshalText writes it as parameters have it: 30min.
+func (d Duration) MarshalText() ([]byte, error) {
+	return []byte(syntax.FormatDuration(time.Duration(d))), nil
+}
+
+// Schema is that of the text.
+func (Duration) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Pattern: `^[0-9]+(d|h|min|s)$`, Examples: []any{"30min", "7d"}}
+}
+
+// GapParams say what a session is.
+type GapParams struct {
+	Gap string `query:"gap" json:"gap,omitempty" default:"30min" minLength:"1" doc:"Longest time from an event of a session to the next: 1min to 24h" example:"30min"`
+}
+
+const (
+	minGap = time.Minute
+	maxGap = 24 * time.Hour
+)
+
+func (p *GapParams) gap() (Duration, error) {
+	gap, err := one("gap", p.Gap, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, maxGap) })
+	if err == nil && gap < minGap {
+		err = invalid("gap", "%q is not between %s and %s", p.Gap, syntax.FormatDuration(minGap), syntax.FormatDuration(maxGap))
+	}
+	return Duration(gap), err
+}
