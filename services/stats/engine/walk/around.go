@@ -41,7 +41,11 @@ func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begi
 		}
 		p := e.plan(ctx, a.Scope, a.Period)
 		p.period = walk.Period{From: a.From - a.before, To: until}
-		begin, err := prepare(p)
+		var begin func(*reader) watcher
+		err := ready(func() (err error) {
+			begin, err = prepare(p)
+			return err
+		})
 		if err != nil {
 			return err
 		}

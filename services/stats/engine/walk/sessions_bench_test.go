@@ -1,7 +1,6 @@
 package walk_test
 
 import (
-	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -20,7 +19,7 @@ import (
 	"eventanalytics/services/stats/engine/walk"
 )
 
-const benchDays = 30
+const visitDays = 30
 
 // visits are 813,000 events of up to 100,000 users in visits of one to fifteen, in three
 // files of ten days, a few of them late: as many as the last 30 days of a project with ten
@@ -31,9 +30,9 @@ func visits(b *testing.B) *warehouse.View {
 	zipf := rand.NewZipf(r, 1.2, 200, 100_000-1)
 	segments := make([][]warehouse.Source, 3)
 	for n := uint64(0); n < 813_000; {
-		at, user := r.Int64N(benchDays*day), uint32(zipf.Uint64()*7919%100_000)
+		at, user := r.Int64N(visitDays*day), uint32(zipf.Uint64()*7919%100_000)
 		for range 1 + min(r.IntN(16), r.IntN(16)) {
-			e := warehouse.Source{User: user, Us: min(at, benchDays*day-1), Type: fmt.Sprint("type", min(r.IntN(20), r.IntN(20)))}
+			e := warehouse.Source{User: user, Us: min(at, visitDays*day-1), Type: fmt.Sprint("type", min(r.IntN(20), r.IntN(20)))}
 			binary.BigEndian.PutUint64(e.ID[:], n)
 			file := int(e.Us / (10 * day))
 			if r.IntN(100) == 0 {
@@ -49,13 +48,6 @@ func visits(b *testing.B) *warehouse.View {
 		files = append(files, walktest.File(b, events...))
 	}
 	return warehouse.NewView(files)
-}
-
-// unlimited runs scans at once.
-type unlimited struct{}
-
-func (unlimited) Do(ctx context.Context, _ int64, scan func(context.Context) error) error {
-	return scan(ctx)
 }
 
 // least reports the least time and CPU that a scan took: the machine has other load.
@@ -84,7 +76,7 @@ func BenchmarkSessions(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			least(b, func() error {
 				_, err := e.Sessions(b.Context(), engine.Sessions{
-					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: benchDays - 1},
+					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: visitDays - 1},
 					Gap: 30 * time.Minute, Interval: calendar.Day, Breakdown: breakdown, Top: 10,
 				})
 				return err
@@ -101,7 +93,7 @@ func BenchmarkPaths(b *testing.B) {
 		b.Run(fmt.Sprint("top=", top), func(b *testing.B) {
 			least(b, func() error {
 				_, err := e.Paths(b.Context(), engine.Paths{
-					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: benchDays - 1},
+					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: visitDays - 1},
 					Node: syntax.Field{Source: syntax.EventType}, Steps: 5, Gap: 30 * time.Minute, Top: top,
 				})
 				return err
