@@ -172,9 +172,3 @@ func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Even
 	st.markers = append(st.markers, "{{behind}}", behind)
 	return e.events(ctx, st)
 }
-
-// containing finds a text in others, in upper or lower case.
-func containing(text string) func(string) (string, bool) {
-	holds := engine.TopValues{Contains: text}.Containing()
-	return func(value string) (string, bool) { return "", holds(value) }
-}
