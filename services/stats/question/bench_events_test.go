@@ -16,8 +16,8 @@ import (
 	"eventanalytics/services/stats/question"
 )
 
-// BenchmarkEvents reads single events of a million in a year, and the users of all.
-func BenchmarkEvents(b *testing.B) {
+// BenchmarkSingleEvents reads single events of a million in a year, and the users of all.
+func BenchmarkSingleEvents(b *testing.B) {
 	g := seeded(b, 1)
 	w := newWorldOf(b, func(c *warehouse.Config) { c.Threads = 2 })
 	zone, err := calendar.Load("UTC")

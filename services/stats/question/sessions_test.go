@@ -1,7 +1,6 @@
 package question_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -12,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
-	"eventanalytics/pkg/syntax"
 	warehouse "eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 	raw "eventanalytics/services/stats/engine/duckdb"
@@ -133,19 +131,7 @@ func (d data) walk(t testing.TB) engine.Engine {
 		require.NoError(t, err)
 		files = append(files, f)
 	}
-	return walk.New(d.w.db, d.project, warehouse.NewView(files), walkRows{raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project)})
-}
-
-// walkRows are the rows of files as the engine that walks reads them.
-type walkRows struct{ *raw.Rows }
-
-func (r walkRows) Values(ctx context.Context, files []int, p warehouse.Period, f syntax.Field) ([]walk.Codes, error) {
-	found, err := r.Rows.Values(ctx, files, p, f)
-	codes := make([]walk.Codes, len(found))
-	for i, c := range found {
-		codes[i] = walk.Codes(c)
-	}
-	return codes, err
+	return walk.New(d.w.db, d.project, warehouse.NewView(files), raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
 }
 
 // TestLongSessions: a session belongs to the range that it begins in, whole, however far
