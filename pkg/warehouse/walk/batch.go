@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"slices"
 	"sort"
@@ -12,55 +13,38 @@ import (
 // each user belong: that takes no search for the next user among the files.
 type batch struct {
 	*scan
-	base   uint32  // key of the first user; of others the slot is their key less that
-	runs   [][]run // of parts, in the order of users
-	filled []int   // runs of each part that were read
-	counts []int   // by slot
+	runs   [][]run  // of parts, in the order of users
+	keys   []uint32 // less the first, by slot; nil when they are the slots
+	counts []int    // events, by slot
+	filled []int    // runs of each part that were read
 	events []Event
 	// Of the events of a slot: where they begin, and where they end so far.
 	starts, ends []int
-	// Slots whose files overlap in time, and which those are.
-	mixed   []uint32
-	isMixed []bool
-	merger  merger
+	late         []Event  // a part of events that is being merged
+	tied         []uint32 // slots with events of several files that their ids must order
 }
 
-// run is the events of a user in a file: at and the n-1 behind it.
-type run struct{ slot, at, n uint32 }
-
-func (b *batch) begin(s *scan) {
-	b.scan = s
-	b.runs = make([][]run, len(s.parts))
-	b.filled = make([]int, len(s.parts))
-	b.counts, b.starts, b.ends = make([]int, s.step), make([]int, s.step), make([]int, s.step)
-	b.isMixed = make([]bool, s.step)
-	b.merger.view = s.view
-}
-
-// run visits the users [from, to), at most as many as the step.
-func (b *batch) run(ctx context.Context, from, to uint32, visit Visitor) error {
-	b.base = from
-	clear(b.counts)
-	clear(b.filled)
+// run visits the users [first, end).
+func (b *batch) run(ctx context.Context, first, end uint32, visit Visitor) error {
+	total := 0
 	for i := range b.parts {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b.count(i, to)
+		b.runs[i] = b.parts[i].runsOf(b.runs[i][:0], first, end)
+		total += len(b.runs[i])
 	}
-	slots := int(to - from)
+	slots := b.number(int(end-first), total)
+	clear(b.filled)
 	var user User
 	for from := 0; from < slots; {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		to, err := b.fill(ctx, from, slots)
 		if err != nil {
 			return err
 		}
 		for slot := from; slot < to; slot++ {
 			if start, end := b.starts[slot], b.ends[slot]; start < end {
-				user.Key, user.Events = b.base+uint32(slot), b.events[start:end]
+				user.Key, user.Events = first+b.keyOf(slot), b.events[start:end]
 				if err := visit(&user); err != nil {
 					return err
 				}
@@ -71,21 +55,62 @@ func (b *batch) run(ctx context.Context, from, to uint32, visit Visitor) error {
 	return nil
 }
 
-// count notes which events of a file the users up to a key have in the period.
-func (b *batch) count(i int, to uint32) {
-	part := &b.parts[i]
-	runs := b.runs[i][:0]
-	for c := part.seek(b.base); c.ok && c.key < to; c.next() {
-		r := run{c.key - b.base, c.at, c.n}
-		if !part.whole {
-			r.at, r.n = part.within(c.at, c.n)
+// number gives users slots, in the order of their keys, and returns how many. These are
+// their keys, less the first, unless only a few of these have events.
+func (b *batch) number(span, runs int) (slots int) {
+	b.keys = b.keys[:0]
+	if span > 4*runs {
+		for _, of := range b.runs {
+			for _, r := range of {
+				b.keys = append(b.keys, r.slot)
+			}
 		}
-		if r.n > 0 {
-			b.counts[r.slot] += part.wanted(r)
-			runs = append(runs, r)
+		slices.Sort(b.keys)
+		b.keys = slices.Compact(b.keys)
+		span = len(b.keys)
+		for _, of := range b.runs {
+			slot := uint32(0)
+			for i := range of {
+				for b.keys[slot] < of[i].slot {
+					slot++
+				}
+				of[i].slot = slot
+			}
 		}
 	}
-	b.runs[i] = runs
+	if len(b.counts) < span {
+		b.counts, b.starts, b.ends = make([]int, span), make([]int, span), make([]int, span)
+	}
+	clear(b.counts[:span])
+	for i, of := range b.runs {
+		part := &b.parts[i]
+		for _, r := range of {
+			b.counts[r.slot] += part.wanted(r)
+		}
+	}
+	return span
+}
+
+func (b *batch) keyOf(slot int) uint32 {
+	if len(b.keys) > 0 {
+		return b.keys[slot]
+	}
+	return uint32(slot)
+}
+
+// runsOf appends the events that users [from, to) have in the period.
+func (c *chosen) runsOf(runs []run, from, to uint32) []run {
+	runs = c.appendRuns(runs, from, to)
+	if c.whole {
+		return runs
+	}
+	kept := runs[:0]
+	for _, r := range runs {
+		if r.at, r.n = c.within(r.at, r.n); r.n > 0 {
+			kept = append(kept, r)
+		}
+	}
+	return kept
 }
 
 // wanted returns how many events of a run are of wanted types; of a short one, how many
@@ -133,7 +158,7 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 			break
 		}
 		if n > b.maxEvents {
-			return to, fmt.Errorf("%w: user %d has %d in the period, of which %d are allowed", ErrTooMany, b.base+uint32(to), n, b.maxEvents)
+			return to, fmt.Errorf("%w: one has %d, of which %d are allowed", ErrTooMany, n, b.maxEvents)
 		}
 		b.starts[to], b.ends[to] = total, total
 		total += n
@@ -141,52 +166,47 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 	if cap(b.events) > bufferEvents && total <= bufferEvents { // after a user with many
 		b.events = nil
 	}
-	b.events = slices.Grow(b.events[:0], total)[:total]
+	if cap(b.events) < total {
+		b.events = make([]Event, total+total/4)
+	}
+	b.events = b.events[:total]
 	for i := range b.parts {
 		if err := ctx.Err(); err != nil {
 			return to, err
 		}
 		runs := b.runs[i][b.filled[i]:]
-		n := 0
-		for n < len(runs) && runs[n].slot < uint32(to) {
-			b.read(&b.parts[i], runs[n])
-			n++
-		}
+		n := sort.Search(len(runs), func(i int) bool { return runs[i].slot >= uint32(to) })
+		b.read(&b.parts[i], runs[:n])
 		b.filled[i] += n
 	}
-	return to, b.mergeMixed()
+	return to, b.settle()
 }
 
-// read puts the events of a run behind those that its user has so far.
-func (b *batch) read(p *chosen, r run) {
-	end := b.ends[r.slot]
-	out := b.events[end:]
-	n := 0
-	for at := r.at; at < r.at+r.n; at++ {
-		kind := p.typeAt(at)
-		if kind == unwanted {
-			continue
+// read puts the events of runs of a file behind those that their users have so far. What
+// it does for each event is most of what a walk takes: all that is the same for a file is
+// in variables of its own.
+func (b *batch) read(p *chosen, runs []run) {
+	times, timeWidth, timeMask := p.times.data, p.times.width, p.times.mask
+	codes, codeWidth, codeMask := p.File.types.data, p.File.types.width, p.File.types.mask
+	types, first, unit, file := p.types, p.first, p.unit, p.number
+	codeMask &= uint64(len(types) - 1)
+	for _, r := range runs {
+		begin, end := b.starts[r.slot], b.ends[r.slot]
+		out, n := b.events[end:], 0
+		timeAt, codeAt := int(r.at)*timeWidth, int(r.at)*codeWidth
+		for at := r.at; at < r.at+r.n; at++ {
+			kind := types[binary.LittleEndian.Uint64(codes[codeAt:codeAt+8])&codeMask]
+			if kind != unwanted {
+				us := first + int64(binary.LittleEndian.Uint64(times[timeAt:timeAt+8])&timeMask)*unit
+				out[n] = Event{us, kind, file, at}
+				n++
+			}
+			timeAt += timeWidth
+			codeAt += codeWidth
 		}
-		out[n] = Event{p.first + int64(p.times.at(int(at)))*p.unit, kind, p.number, at}
-		n++
+		b.ends[r.slot] = end + n
+		if n > 0 && end > begin && b.events[end-1].Us >= out[0].Us {
+			b.mergeInto(r.slot, end, end+n)
+		}
 	}
-	if n == 0 {
-		return
-	}
-	b.ends[r.slot] = end + n
-	if end > b.starts[r.slot] && compareEvents(&b.events[end-1], &out[0]) >= 0 && !b.isMixed[r.slot] {
-		b.isMixed[r.slot] = true
-		b.mixed = append(b.mixed, r.slot)
-	}
-}
-
-// mergeMixed puts the events in order of users of whom several files have events at the
-// same time.
-func (b *batch) mergeMixed() error {
-	for _, slot := range b.mixed {
-		b.isMixed[slot] = false
-		b.merger.merge(b.events, b.starts[slot], b.ends[slot])
-	}
-	b.mixed = b.mixed[:0]
-	return b.merger.settle(b.events)
 }

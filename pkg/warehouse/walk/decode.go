@@ -128,6 +128,7 @@ func (f *File) usersAreRight() bool {
 			if k, o, e := f.block(i / blockUsers); uint64(k) != key || int(o) != offset || uint64(e) != event {
 				return false
 			}
+			f.keys = append(f.keys, uint32(key))
 		}
 		event += n
 	}

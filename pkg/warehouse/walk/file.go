@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"runtime"
 	"slices"
-	"sort"
 
 	"github.com/google/uuid"
 
@@ -35,6 +34,7 @@ type File struct {
 	namesKnown  bool
 	columns     map[string]*Column
 
+	keys   []uint32 // of the first users of blocks
 	blocks []byte
 	stream []byte // of users
 	times  packed
@@ -116,56 +116,4 @@ func (c Column) Code(at uint32) uint32 {
 		return 0
 	}
 	return code
-}
-
-// block returns what is in the section of blocks.
-func (f *File) block(i int) (key, offset, event uint32) {
-	b := f.blocks[i*blockSize : (i+1)*blockSize]
-	return binary.LittleEndian.Uint32(b), binary.LittleEndian.Uint32(b[4:]), binary.LittleEndian.Uint32(b[8:])
-}
-
-// cursor goes over the users of a file. It is at one while ok.
-type cursor struct {
-	stream []byte // of users, those after the one at which it is
-	key    uint32
-	at, n  uint32 // its events
-	ok     bool
-}
-
-// seek returns a cursor at the first user whose key is not below from.
-func (f *File) seek(from uint32) cursor {
-	blocks := len(f.blocks) / blockSize
-	i := sort.Search(blocks, func(i int) bool {
-		key, _, _ := f.block(i)
-		return key > from
-	})
-	key, offset, at := f.block(max(i-1, 0))
-	c := cursor{stream: f.stream[offset:], at: at}
-	c.next()
-	c.key = key
-	for c.ok && c.key < from {
-		c.next()
-	}
-	return c
-}
-
-func (c *cursor) next() {
-	if c.ok = len(c.stream) > 0; !c.ok {
-		return
-	}
-	delta, n := c.uvarint(), c.uvarint()
-	c.key += delta
-	c.at += c.n
-	c.n = n
-}
-
-// uvarint reads a number, which is mostly below 128. The stream was checked.
-func (c *cursor) uvarint() uint32 {
-	if b := c.stream[0]; b < 0x80 {
-		c.stream = c.stream[1:]
-		return uint32(b)
-	}
-	n, length := binary.Uvarint(c.stream)
-	c.stream = c.stream[length:]
-	return uint32(n)
 }

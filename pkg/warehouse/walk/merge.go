@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/google/uuid"
@@ -18,84 +19,59 @@ func compareEvents(a, b *Event) int {
 	return cmp.Compare(a.Type, b.Type)
 }
 
-// merger brings the events of several files into their order.
-type merger struct {
-	view    *View
-	bounds  []int
-	scratch []Event
-	// ties are events [from, to) of the same user, time and type that are in several files.
-	ties [][2]int
-}
-
-// merge sorts the part [from, to) of events, which consists of some that are sorted. Of
-// events of the same time and type it does not change the order, but notes the tie.
-func (m *merger) merge(all []Event, from, to int) {
-	events := all[from:to]
-	m.bounds = append(m.bounds[:0], 0)
-	for i := 1; i < len(events); i++ {
-		if compareEvents(&events[i-1], &events[i]) > 0 {
-			m.bounds = append(m.bounds, i)
+// mergeInto brings the events of a user before middle and those behind, which are of
+// another file, into one order. Each is in order; of the second mostly a few are late,
+// and the rest is in its place.
+func (b *batch) mergeInto(slot uint32, middle, end int) {
+	begin := b.starts[slot]
+	last := b.events[middle-1]
+	late := sort.Search(end-middle, func(i int) bool { return compareEvents(&b.events[middle+i], &last) > 0 })
+	b.late = append(b.late[:0], b.events[middle:middle+late]...)
+	tied := false
+	from, rest := middle-1, late-1
+	for at := middle + late - 1; rest >= 0; at-- {
+		c := -1
+		if from >= begin {
+			c = compareEvents(&b.events[from], &b.late[rest])
 		}
-	}
-	m.bounds = append(m.bounds, len(events))
-	for len(m.bounds) > 2 {
-		kept := m.bounds[:1]
-		i := 2
-		for ; i < len(m.bounds); i += 2 {
-			m.mergeTwo(events[m.bounds[i-2]:m.bounds[i]], m.bounds[i-1]-m.bounds[i-2])
-			kept = append(kept, m.bounds[i])
-		}
-		if i == len(m.bounds) { // one was left over
-			kept = append(kept, m.bounds[i-1])
-		}
-		m.bounds = kept
-	}
-	for i := 0; i < len(events); {
-		end, several := i+1, false
-		for end < len(events) && compareEvents(&events[i], &events[end]) == 0 {
-			several = several || events[end].File != events[i].File
-			end++
-		}
-		if several {
-			m.ties = append(m.ties, [2]int{from + i, from + end})
-		}
-		i = end
-	}
-}
-
-// mergeTwo sorts events of which those before middle are sorted, and the others.
-func (m *merger) mergeTwo(events []Event, middle int) {
-	m.scratch = append(m.scratch[:0], events[middle:]...)
-	a, b := middle-1, len(m.scratch)-1
-	for at := len(events) - 1; b >= 0; at-- {
-		if a >= 0 && compareEvents(&events[a], &m.scratch[b]) > 0 {
-			events[at] = events[a]
-			a--
+		if c > 0 {
+			b.events[at] = b.events[from]
+			from--
 		} else {
-			events[at] = m.scratch[b]
-			b--
+			tied = tied || c == 0
+			b.events[at] = b.late[rest]
+			rest--
 		}
+	}
+	if tied {
+		b.tied = append(b.tied, slot)
 	}
 }
 
-// settle orders ties by event_id.
-func (m *merger) settle(events []Event) error {
-	if len(m.ties) == 0 {
+// settle orders events by event_id that are of the same user, time and type, and in
+// several files.
+func (b *batch) settle() error {
+	if len(b.tied) == 0 {
 		return nil
 	}
-	files := m.view.files
-	rows := map[uint32][]uint32{} // by file
-	for _, tie := range m.ties {
-		for _, e := range events[tie[0]:tie[1]] {
-			rows[e.File] = append(rows[e.File], files[e.File].Row(e.At))
+	slices.Sort(b.tied)
+	ties := b.ties(slices.Compact(b.tied))
+	b.tied = b.tied[:0]
+	rows := make([][]uint32, len(b.view.files))
+	rowOf := func(e Event) uint32 { return b.view.files[e.File].Row(e.At) }
+	for _, tie := range ties {
+		for _, e := range tie {
+			rows[e.File] = append(rows[e.File], rowOf(e))
 		}
 	}
-	ids := map[uint32][]uuid.UUID{}
+	ids := make([][]uuid.UUID, len(rows))
 	for file, of := range rows {
+		if len(of) == 0 {
+			continue
+		}
 		slices.Sort(of)
-		rows[file] = slices.Compact(of)
 		var err error
-		if ids[file], err = files[file].idsOf(rows[file]); err != nil {
+		if ids[file], err = b.view.files[file].idsOf(of); err != nil {
 			return err
 		}
 	}
@@ -104,19 +80,38 @@ func (m *merger) settle(events []Event) error {
 		id uuid.UUID
 	}
 	var tied []identified
-	for _, tie := range m.ties {
+	for _, tie := range ties {
 		tied = tied[:0]
-		for _, e := range events[tie[0]:tie[1]] {
-			i, _ := slices.BinarySearch(rows[e.File], files[e.File].Row(e.At))
+		for _, e := range tie {
+			i, _ := slices.BinarySearch(rows[e.File], rowOf(e))
 			tied = append(tied, identified{e, ids[e.File][i]})
 		}
 		slices.SortFunc(tied, func(a, b identified) int { return compareIDs(a.id, b.id) })
 		for i, e := range tied {
-			events[tie[0]+i] = e.Event
+			tie[i] = e.Event
 		}
 	}
-	m.ties = m.ties[:0]
 	return nil
+}
+
+// ties returns the events of slots that are of the same time and type and in several
+// files.
+func (b *batch) ties(slots []uint32) (ties [][]Event) {
+	for _, slot := range slots {
+		events := b.events[b.starts[slot]:b.ends[slot]]
+		for i := 0; i < len(events); {
+			end, several := i+1, false
+			for end < len(events) && compareEvents(&events[i], &events[end]) == 0 {
+				several = several || events[end].File != events[i].File
+				end++
+			}
+			if several {
+				ties = append(ties, events[i:end])
+			}
+			i = end
+		}
+	}
+	return ties
 }
 
 // maxKnownIDs bounds how many of its rows' ids a file remembers, at about 50 bytes each.

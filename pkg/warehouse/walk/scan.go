@@ -32,12 +32,11 @@ func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change 
 	if len(s.parts) == 0 || s.from >= s.to {
 		return ctx.Err()
 	}
-	s.step = s.usersAtATime()
-	s.next.Store(int64(s.from))
+	s.bounds = s.batches()
 	defer runtime.KeepAlive(v)
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(runtime.GOMAXPROCS(0), int((s.to-s.from-1)/s.step+1)) {
-		w := &worker{scan: s, visit: begin()}
+	for range min(runtime.GOMAXPROCS(0), len(s.bounds)-1) {
+		w := &worker{batch{scan: s}, begin()}
 		g.Go(func() error { return Guard(func() error { return w.run(ctx) }) })
 	}
 	return g.Wait()
@@ -49,8 +48,8 @@ type scan struct {
 	view   *View
 	period Period
 	parts  []chosen
-	step   uint32       // users of a batch
-	next   atomic.Int64 // user of the next
+	bounds []uint32     // keys between which batches of users are
+	next   atomic.Int64 // batch, from 1
 }
 
 // chosen is what a scan wants of a file.
@@ -94,41 +93,45 @@ const (
 	// most, unless a single user has more: they should stay in the processor's cache.
 	batchEvents  = 8 << 10
 	bufferEvents = 64 << 10
-	// batchRuns bounds the users of a batch times the files.
-	batchRuns = 1 << 20
 )
 
-// usersAtATime returns how many users a batch has.
-func (s *scan) usersAtATime() uint32 {
-	events, span := 0.0, float64(s.view.users)
+// batches cuts the users into ranges with about as many events each: where blocks of files
+// begin, which have as many users each.
+func (s *scan) batches() (bounds []uint32) {
+	events := 0.0
 	for _, c := range s.parts {
 		share := 1.0
-		if length := float64(c.last-c.first) + 1; !c.whole {
-			share = min(1, (float64(min(s.period.To, c.last+1))-float64(max(s.period.From, c.first)))/length)
+		if !c.whole {
+			share = (float64(min(s.period.To, c.last+1)) - float64(max(s.period.From, c.first))) / (float64(c.last-c.first) + 1)
 		}
 		events += share * float64(c.events)
 	}
-	users := batchEvents / max(events/span, 1e-3)
-	users = min(users, float64(batchRuns/len(s.parts)), float64(s.to-s.from))
-	return uint32(max(users, 16))
+	cuts := s.view.cuts
+	step := max(1, int(batchEvents*float64(len(cuts))/max(events, 1)))
+	bounds = append(bounds, s.from)
+	for i := step; i < len(cuts); i += step {
+		if cuts[i] > bounds[len(bounds)-1] && cuts[i] < s.to {
+			bounds = append(bounds, cuts[i])
+		}
+	}
+	return append(bounds, s.to)
 }
 
 // worker takes batches of users from a scan.
 type worker struct {
-	*scan
+	batch
 	visit Visitor
-	batch batch
 }
 
 func (w *worker) run(ctx context.Context) error {
-	w.batch.begin(w.scan)
+	w.runs = make([][]run, len(w.parts))
+	w.filled = make([]int, len(w.parts))
 	for {
-		next := w.next.Add(int64(w.step))
-		from := next - int64(w.step)
-		if from >= int64(w.to) {
+		next := int(w.next.Add(1))
+		if next >= len(w.bounds) {
 			return nil
 		}
-		if err := w.batch.run(ctx, uint32(from), uint32(min(next, int64(w.to))), w.visit); err != nil {
+		if err := w.batch.run(ctx, w.bounds[next-1], w.bounds[next], w.visit); err != nil {
 			return err
 		}
 	}

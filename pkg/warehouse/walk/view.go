@@ -11,9 +11,11 @@ type View struct {
 	files []*File
 	types []string
 	users uint32
-	// parts are the files by their first events, so that the events of a user that are read
-	// from one after the other are mostly in their order.
+	// parts are the files by their last events, so that the events of a user that are read
+	// from one after the other are mostly in their order: events may arrive late, not early.
 	parts []part
+	// cuts are the keys that begin blocks of any file, in their order.
+	cuts []uint32
 }
 
 // part is a file in a view.
@@ -45,8 +47,10 @@ func NewView(files []*File) *View {
 		}
 		v.parts = append(v.parts, p)
 		v.users = max(v.users, f.highest+1)
+		v.cuts = append(v.cuts, f.keys...)
 	}
-	slices.SortStableFunc(v.parts, func(a, b part) int { return cmp.Compare(a.first, b.first) })
+	slices.Sort(v.cuts)
+	slices.SortStableFunc(v.parts, func(a, b part) int { return cmp.Compare(a.last, b.last) })
 	return v
 }
 

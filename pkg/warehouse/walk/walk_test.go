@@ -171,6 +171,33 @@ func TestWalkIsASort(t *testing.T) {
 	}
 }
 
+// Users with more events than a batch holds, of which some are late.
+func TestWalkOfLargeUsers(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 5))
+	segments := make([][]walk.Source, 3)
+	for i := range 150_000 {
+		e := walk.Source{User: uint32(r.IntN(2)) * 1_000_000, Us: int64(i), Type: []string{"a", "b"}[r.IntN(2)], ID: randomID(r)}
+		if r.IntN(20) == 0 {
+			e.User = uint32(r.IntN(2_000_000))
+		}
+		file := i / 50_000
+		if r.IntN(1000) == 0 {
+			file = 2
+		}
+		segments[file] = append(segments[file], e)
+	}
+	var files []*walk.File
+	for _, events := range segments {
+		files = append(files, walktest.File(t, events...))
+	}
+	v := walk.NewView(files)
+	require.True(t, slices.Equal(naive(segments, func(walk.Source) bool { return true }), walked(t, v, walk.AllTime)))
+	p := walk.Period{From: 100, To: 120_000}
+	want := naive(segments, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To && e.Type == "b" })
+	require.True(t, slices.Equal(want, walked(t, v, p, walk.OfTypes([]bool{false, true}))))
+}
+
 func TestColumnsAreTheJSON(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
@@ -197,8 +224,8 @@ func TestColumnsAreTheJSON(t *testing.T) {
 func TestWalkStops(t *testing.T) {
 	t.Parallel()
 	var events []walk.Source
-	for i := range 1000 {
-		events = append(events, walk.Source{User: uint32(i % 500), Us: int64(i), Type: "a", ID: uuid.New()})
+	for i := range 100_000 {
+		events = append(events, walk.Source{User: uint32(i % 50_000), Us: int64(i), Type: "a", ID: uuid.New()})
 	}
 	v := walk.NewView([]*walk.File{walktest.File(t, events...)})
 
@@ -208,8 +235,16 @@ func TestWalkStops(t *testing.T) {
 	require.ErrorIs(t, v.Walk(ctx, walk.AllTime, none), context.Canceled)
 	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(1)), walk.ErrTooMany)
 	require.NoError(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(2)))
+	ctx, cancel = context.WithCancel(t.Context())
+	require.ErrorIs(t, v.Walk(ctx, walk.AllTime, func() walk.Visitor {
+		return func(*walk.User) error {
+			cancel()
+			<-ctx.Done()
+			return nil
+		}
+	}), context.Canceled)
 	err := fmt.Errorf("mine")
 	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, func() walk.Visitor { return func(*walk.User) error { return err } }), err)
 	require.NoError(t, walk.NewView(nil).Walk(t.Context(), walk.AllTime, none))
-	require.NoError(t, v.Walk(t.Context(), walk.Period{From: 1000, To: math.MaxInt64}, func() walk.Visitor { panic("there is none") }))
+	require.NoError(t, v.Walk(t.Context(), walk.Period{From: 100_000, To: math.MaxInt64}, func() walk.Visitor { panic("there is none") }))
 }
