@@ -75,3 +75,11 @@ type Timeline struct {
 	After  *uuid.UUID // those that come behind this one of them; nil: all
 	Limit  int        // at least 1
 }
+
+// RowPlace is where an event is: in the row of the Parquet file of a segment, which is given
+// by its index among all of the project's, in the order of their ids.
+type RowPlace struct {
+	File int
+	Row  uint32
+	Us   int64 // occurred_at
+}

@@ -1,7 +1,10 @@
 package question_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -11,6 +14,8 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/services/stats/engine"
+	raw "eventanalytics/services/stats/engine/duckdb"
+	"eventanalytics/services/stats/engine/walk"
 	"eventanalytics/services/stats/question"
 )
 
@@ -58,6 +63,7 @@ func (c *comparison) profiles(t *testing.T) {
 	for _, e := range c.whole {
 		events = append(events, naive(e))
 	}
+	walked := c.named(t)
 	for range 5 {
 		b, asked := c.g.profiles(c.scene, c.now)
 		want := asked.Rows(events)
@@ -75,6 +81,7 @@ func (c *comparison) profiles(t *testing.T) {
 				after = row[len(row)-1].(string)
 			}
 			c.equal(t, b.String(), q, withCursors(want[:n], rows))
+			c.sameWalked(t, b.String(), walked, q, rows)
 			c.w.answers["users"] += n
 			if want = want[n:]; n == 0 {
 				break
@@ -125,17 +132,24 @@ func (c *comparison) user(t *testing.T, about string, scope question.Scope, kept
 		c.w.answers["known properties"] += len(properties)
 	}
 	q := question.Profile{UserID: id, To: calendar.DateOf(to), Timezone: c.zone}
-	got := c.rows(t, q)
-	for _, row := range got {
-		row[4] = compactJSON(t, row[4].(string))
+	walked := c.named(t)
+	for _, e := range []engine.Engine{c.raw(), walked} {
+		got, _, err := c.ask(t.Context(), q, e)
+		require.NoError(t, err)
+		for _, row := range got {
+			row[4] = compactJSON(t, row[4].(string))
+		}
+		require.Equal(t, rows, got, "%+v %s", q, e.Name())
 	}
-	require.Equal(t, rows, got, "%+v", q)
 
 	limit, want := 1+c.g.IntN(20), oracle.Timeline(kept, id, c.loc)
 	timeline := question.Timeline{UserID: id, Limit: limit, Scope: scope}
 	for {
 		n := min(limit, len(want))
 		c.equal(t, about, timeline, fields(want[:n]))
+		if n > 0 { // else the event to begin after would be asked for
+			c.sameWalked(t, about, walked, timeline, fields(want[:n]))
+		}
 		if n == 0 {
 			return
 		}
@@ -239,4 +253,42 @@ func TestProfilesRefusals(t *testing.T) {
 		_, err := p.Question(now)
 		require.ErrorContains(t, err, "after: is not a UUID")
 	}
+}
+
+// names are those of a world's users.
+type names struct{ keys map[string]uint32 }
+
+func (n names) Key(_ context.Context, _ int64, userID string) (key uint32, ok bool, err error) {
+	key, ok = n.keys[userID]
+	return key, ok, nil
+}
+
+func (n names) IDs(_ context.Context, _ int64, keys []uint32) ([]string, error) {
+	ids := make([]string, len(keys))
+	for id, of := range n.keys {
+		for i, key := range keys {
+			if key == of {
+				ids[i] = id
+			}
+		}
+	}
+	return ids, nil
+}
+
+// named is the engine that walks, and knows the users.
+func (d data) named(t testing.TB) engine.Engine {
+	return d.walk(t).(*walk.Engine).Named(names{d.w.keys}, raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
+}
+
+// sameWalked asks the engine that walks for what the events tell.
+func (c *comparison) sameWalked(t *testing.T, about string, e engine.Engine, q question.Question, want [][]any) {
+	t.Helper()
+	got, _, err := c.ask(t.Context(), q, e)
+	if errors.Is(err, engine.ErrUnsupported) {
+		c.w.answers[fmt.Sprintf("not walked %T", q)]++
+		return
+	}
+	require.NoError(t, err, "%T %s", q, about)
+	require.Equal(t, want, got, "%T %s walked", q, about)
+	c.w.answers[fmt.Sprintf("walked %T", q)]++
 }

@@ -2,9 +2,12 @@ package duckdb
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -113,4 +116,50 @@ func (r *Rows) query(files []int, p walk.Period) (q duckdb.RowQuery, indexes []i
 		}
 	}
 	return q, indexes
+}
+
+// Events returns the events in some places, in their order.
+func (r *Rows) Events(ctx context.Context, at []engine.RowPlace) ([]engine.Event, error) {
+	type place struct {
+		segment int
+		row     uint32
+	}
+	asked := map[place]int{}
+	rows := map[int]*duckdb.SegmentRows{} // by file
+	for i, p := range at {
+		asked[place{p.File, p.Row}] = i
+		of := rows[p.File]
+		if of == nil {
+			of = &duckdb.SegmentRows{Segment: r.all[p.File], From: p.Us, To: p.Us}
+			rows[p.File] = of
+		}
+		of.Rows = append(of.Rows, p.Row)
+		of.From, of.To = min(of.From, p.Us), max(of.To, p.Us)
+	}
+	files := slices.Sorted(maps.Keys(rows))
+	list := make([]duckdb.SegmentRows, len(files))
+	for i, file := range files {
+		list[i] = *rows[file]
+	}
+	events, found := make([]engine.Event, len(at)), 0
+	budget := engine.NewBudget(ctx)
+	err := r.db.ReadRows(ctx, r.project, list, func(s *sql.Rows) error {
+		var event engine.Event
+		var segment int
+		var row uint32
+		if err := s.Scan(&segment, &row, &event.ID, &event.OccurredAt, &event.UserID, &event.Type, &event.Properties); err != nil {
+			return fmt.Errorf("reading an event: %w", err)
+		}
+		i, ok := asked[place{files[segment], row}]
+		if !ok {
+			return fmt.Errorf("row %d was not asked for", row)
+		}
+		events[i] = event
+		found++
+		return budget.Spend(len(event.ID) + len(event.UserID) + len(event.Type) + len(event.Properties))
+	})
+	if err == nil && found != len(at) {
+		err = fmt.Errorf("%w: %d of %d events by user are in the files of events", engine.ErrUnsupported, found, len(at))
+	}
+	return events, err
 }

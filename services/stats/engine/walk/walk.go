@@ -42,6 +42,8 @@ type Engine struct {
 	project int64
 	view    *walk.View
 	rows    Rows // or nil
+	names   Names
+	events  Events
 	codes   codes
 }
 
