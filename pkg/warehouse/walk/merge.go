@@ -57,41 +57,7 @@ func (b *batch) settle() error {
 	slices.Sort(b.tied)
 	ties := b.ties(slices.Compact(b.tied))
 	b.tied = b.tied[:0]
-	rows := make([][]uint32, len(b.view.files))
-	rowOf := func(e Event) uint32 { return b.view.files[e.File].Row(e.At) }
-	for _, tie := range ties {
-		for _, e := range tie {
-			rows[e.File] = append(rows[e.File], rowOf(e))
-		}
-	}
-	ids := make([][]uuid.UUID, len(rows))
-	for file, of := range rows {
-		if len(of) == 0 {
-			continue
-		}
-		slices.Sort(of)
-		var err error
-		if ids[file], err = b.view.files[file].idsOf(of); err != nil {
-			return err
-		}
-	}
-	type identified struct {
-		Event
-		id uuid.UUID
-	}
-	var tied []identified
-	for _, tie := range ties {
-		tied = tied[:0]
-		for _, e := range tie {
-			i, _ := slices.BinarySearch(rows[e.File], rowOf(e))
-			tied = append(tied, identified{e, ids[e.File][i]})
-		}
-		slices.SortFunc(tied, func(a, b identified) int { return compareIDs(a.id, b.id) })
-		for i, e := range tied {
-			tie[i] = e.Event
-		}
-	}
-	return nil
+	return b.view.OrderByID(ties)
 }
 
 // ties returns the events of slots that are of the same time and type and in several
