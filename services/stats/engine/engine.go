@@ -31,6 +31,7 @@ type Engine interface {
 	TopValues(context.Context, TopValues) ([]ValueEvents, error)
 	Sessions(context.Context, Sessions) (Sessioned, error)
 	Paths(context.Context, Paths) ([]PathLink, error)
+	Funnel(context.Context, Funnel) (Funneled, error)
 	Latest(context.Context, Latest) ([]Event, error)
 	Properties(context.Context, Properties) ([]PropertyEvents, error)
 	Profiles(context.Context, Profiles) ([]Profile, error)
@@ -76,6 +77,11 @@ func (Unsupported) Sessions(context.Context, Sessions) (Sessioned, error) {
 
 // Paths returns ErrUnsupported.
 func (Unsupported) Paths(context.Context, Paths) ([]PathLink, error) { return nil, ErrUnsupported }
+
+// Funnel returns ErrUnsupported.
+func (Unsupported) Funnel(context.Context, Funnel) (Funneled, error) {
+	return Funneled{}, ErrUnsupported
+}
 
 // Latest returns ErrUnsupported.
 func (Unsupported) Latest(context.Context, Latest) ([]Event, error) { return nil, ErrUnsupported }

@@ -86,6 +86,11 @@ func (s *Source) Paths(ctx context.Context, p Paths) ([]PathLink, error) {
 	return serve(s, func(e Engine) ([]PathLink, error) { return e.Paths(ctx, p) })
 }
 
+// Funnel serves a scan.
+func (s *Source) Funnel(ctx context.Context, f Funnel) (Funneled, error) {
+	return serve(s, func(e Engine) (Funneled, error) { return e.Funnel(ctx, f) })
+}
+
 // Latest serves a scan.
 func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
 	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })

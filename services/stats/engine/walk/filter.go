@@ -250,6 +250,8 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 	switch c.Field.Source {
 	case syntax.EventType:
 		return p.byType(f.test.HoldsText), nil
+	case syntax.UserID:
+		return joined(syntax.Any, nil), nil // no file has events in the period: see unknown
 	case syntax.Property:
 		f.kind = ofProperty
 		return f, p.pass(f, values{p.property(c.Field.Keys[0], p.period), c.Field.Keys[1:]})

@@ -19,9 +19,10 @@ func (f *Finder) eachInstant(ctx context.Context) error {
 		if from == to || f.events[from].Bucket == NoBucket || f.isComplete(f.events[from].Bucket) {
 			continue
 		}
-		a := Attempt{Bucket: f.events[from].Bucket}
-		f.inAnyOrder(from, &a)
-		f.keep(&a)
+		a := &f.attempt
+		a.Bucket, a.Reached = f.events[from].Bucket, 0
+		f.inAnyOrder(from, a)
+		f.keep(a)
 	}
 	return nil
 }

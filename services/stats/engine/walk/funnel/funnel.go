@@ -75,6 +75,7 @@ type Finder struct {
 	best     []Attempt
 	places   []int32 // of each bucket, its attempt in best, from 1
 	tried    map[uint32]bool
+	attempt  Attempt // at hand
 	matching matching
 	known    [MaxSteps]extension
 	most     int // step that no attempt gets beyond
@@ -146,11 +147,7 @@ func (f *Finder) bounds(instant int32) (from, to int) {
 
 // eachEntry tries every event that fits the first step.
 func (f *Finder) eachEntry(ctx context.Context) error {
-	attempt := f.ordered
-	if f.rules.Order == Strict {
-		attempt = f.strict
-	}
-	last, n := int32(-1), 0
+	a, last, n := &f.attempt, int32(-1), 0
 	for p := f.fits[0].next(0); p >= 0; p = f.fits[0].next(p + 1) {
 		if n++; n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -169,9 +166,14 @@ func (f *Finder) eachEntry(ctx context.Context) error {
 			}
 			f.tried[e.Fits] = true
 		}
-		a := Attempt{Bucket: e.Bucket}
-		if attempt(p, &a); !f.void(&a) {
-			f.keep(&a)
+		a.Bucket, a.Reached = e.Bucket, 0
+		if f.rules.Order == Strict {
+			f.strict(p, a)
+		} else {
+			f.ordered(p, a)
+		}
+		if !f.void(a) {
+			f.keep(a)
 		}
 	}
 	return nil
