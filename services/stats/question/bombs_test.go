@@ -128,3 +128,52 @@ func TestConditionsOnColumns(t *testing.T) {
 		}
 	}
 }
+
+// TestFunnelBombs: as many steps, exclusions and conditions as there may be, over the
+// longest window, of a user with most of the events, end on time.
+func TestFunnelBombs(t *testing.T) {
+	w := newWorldOf(t, func(cfg *warehouse.Config) { cfg.MemoryLimit = "256MiB" })
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	const n = 50_000
+	events := make([]event.Event, n)
+	for i := range events {
+		events[i] = event.Event{ID: uuid.New(), OccurredAt: at + int64(i/3), UserID: "bot", Type: "view", Properties: fmt.Sprintf(`{"n":%d}`, i%100)}
+	}
+	w.add(t, 1, events)
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	d := w.data(t, 1, time.Time{})
+	for _, order := range []string{"ordered", "any", "strict"} {
+		q := question.Funnels{
+			Days: question.Days{From: 20301, To: 20301}, Interval: question.Whole, Order: order, View: "steps", Window: question.Duration(syntax.MaxWindow),
+			Unit: syntax.Field{Source: syntax.UserID}, Scope: question.Scope{Timezone: zone},
+		}
+		for i := range syntax.MaxSteps {
+			var of []syntax.Filter
+			for j := range 4 {
+				of = append(of, syntax.Filter{Form: syntax.Holds, Condition: listOf(t, "n", 20*j+i%19, 10)})
+			}
+			if i == syntax.MaxSteps-1 { // no attempt gets there
+				of = []syntax.Filter{{Form: syntax.Holds, Condition: listOf(t, "n", 1000, 10)}}
+			}
+			q.Steps = append(q.Steps, syntax.Series{Filter: syntax.Filter{Form: syntax.Any, Of: of}})
+		}
+		if order != "any" {
+			for range syntax.MaxExclusions {
+				q.Exclude = append(q.Exclude, syntax.Exclusion{Filter: syntax.Filter{Form: syntax.Holds, Condition: listOf(t, "n", 2000, 10)}, After: 1, Before: 20})
+			}
+		}
+		begun := time.Now()
+		rows, _, err := d.ask(t.Context(), q, d.walk(t))
+		require.NoError(t, err)
+		require.Len(t, rows, syntax.MaxSteps)
+		require.Equal(t, 1, rows[syntax.MaxSteps-2][2])
+		require.Equal(t, 0, rows[syntax.MaxSteps-1][2])
+		t.Logf("%s: %s", order, time.Since(begun))
+
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, _, err = d.ask(ctx, q, d.walk(t))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+}

@@ -43,7 +43,7 @@ func (p *OutputParams) Headers() Headers { return p.headers }
 // Resolve reads what is not a parameter, and refuses what huma lets pass.
 func (p *OutputParams) Resolve(ctx huma.Context) []error {
 	p.headers = Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
-	if p := server.CheckQuery(ctx, "segment", "filter", "series", "formula", "breakdown", "returning_filter", "brackets", "fields"); p != nil {
+	if p := server.CheckQuery(ctx, "segment", "filter", "series", "formula", "breakdown", "returning_filter", "brackets", "steps", "exclude", "bins", "fields"); p != nil {
 		return []error{p}
 	}
 	return nil

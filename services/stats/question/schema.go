@@ -16,6 +16,8 @@ func DescribeTypes(schemas huma.Registry) {
 	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Series](), reflect.TypeFor[seriesSchema]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Breakdown](), reflect.TypeFor[breakdownSchema]())
 	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Formula](), reflect.TypeFor[formulaSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Exclusion](), reflect.TypeFor[exclusionSchema]())
+	schemas.RegisterTypeAlias(reflect.TypeFor[syntax.Seconds](), reflect.TypeFor[secondsSchema]())
 }
 
 // filterSchema describes a syntax.Filter.
