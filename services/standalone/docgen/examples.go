@@ -65,7 +65,10 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 var mandatory = []string{"from", "to", "start_date", "property"}
 
 // own are examples of parameters that questions cannot do without, by path.
-var own = map[string]object{"/api/stats/trends": {"series": []any{"view_item"}}}
+var own = map[string]object{
+	"/api/stats/trends":  {"series": []any{"view_item"}},
+	"/api/stats/funnels": {"steps": []any{"view_item", "purchase"}},
+}
 
 // examples are of parameters that share them in all questions.
 var examples = object{"from": "2025-08-01", "to": "2025-08-31", "start_date": "2025-08-01", "end_date": "2025-08-31", "property": "properties.country"}

@@ -19,7 +19,9 @@ const (
 	dau       = "/api/stats/dau"
 	top       = "/api/stats/top-events"
 	retention = "/api/stats/retention"
+	funnels   = "/api/stats/funnels"
 	august    = "from=2025-08-01&to=2025-08-31"
+	twoSteps  = "&steps=view&steps=purchase"
 )
 
 // badQuery is refused with 422; the first error names the parameter.
@@ -87,6 +89,20 @@ var badQueries = []badQuery{
 	{52, dau, august + "&filter=" + url.QueryEscape("properties.a:matches("+strings.Repeat("x{900}", 4)+")"), "filter"},
 	{52, dau, august + "&filter=" + url.QueryEscape(`{"did":"purchase"}`), "filter.did"},
 	{52, dau, august + "&filter=cohort:paying", "filter"},
+	{53, funnels, august, "steps"},
+	{53, funnels, august + "&steps=view", "steps"},
+	{53, funnels, august + strings.Repeat("&steps=view", 21), "steps"},
+	{53, funnels, august + "&steps=view&steps=" + url.QueryEscape(`{"filter":{"any":["properties.price>"]}}`), "steps[1].filter.any[0]"},
+	{53, funnels, august + "&steps=view&steps=" + url.QueryEscape(`{"measure":"users"}`), "steps[1].measure"},
+	{53, funnels, august + twoSteps + "&window=367d", "window"},
+	{53, funnels, august + twoSteps + "&order=sorted", "order"},
+	{53, funnels, august + twoSteps + "&order=any&exclude=x", "exclude"},
+	{53, funnels, august + twoSteps + "&exclude=" + url.QueryEscape(`[{"event":"x","after":2}]`), "exclude[0].after"},
+	{53, funnels, august + twoSteps + "&view=times&interval=day", "interval"},
+	{53, funnels, august + twoSteps + "&bins=0&bins=60", "bins"},
+	{53, funnels, august + twoSteps + "&view=times&bins=" + url.QueryEscape("[0,60,60]"), "bins[2]"},
+	{53, funnels, august + twoSteps + "&attribution=3&breakdown=event_type", "attribution"},
+	{53, funnels, august + twoSteps + "&interval=minute", "interval"},
 }
 
 func (q badQuery) name() string {

@@ -28,7 +28,7 @@ func (g *generator) oneOf(values ...string) string { return values[g.rand.IntN(l
 var needed = []string{"from", "to", "start_date", "username", "password"}
 
 // leftOut are other names, what makes an answer wait, and what excludes a default.
-var leftOut = []string{"from_date", "to_date", "properties_json", "min_position", "brackets"}
+var leftOut = []string{"from_date", "to_date", "properties_json", "min_position", "brackets", "bins"}
 
 // wanted decides about what is optional.
 func (g *generator) wanted(name string) bool {

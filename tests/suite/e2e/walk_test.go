@@ -288,6 +288,13 @@ func (w *walker) values(t *testing.T) object {
 		v["mode"], v["returning_filter"] = w.oneOf("on", "after"), "event_type:view"
 	case "trends", "trends-post": // some parameters exclude one another
 		v["interval"], v["cumulative"] = w.oneOf("day", "week", "month"), false
+	case "funnels", "funnels-post":
+		v["steps"], v["window"], v["attribution"], v["interval"] = `["view", "*"]`, "3d", "last", w.oneOf("all", "day", "month")
+		if w.op.OperationID == "funnels-post" {
+			v["steps"] = []any{"view", "*"}
+		}
+		// times have no buckets, and in any order no step is before another
+		v["exclude"], v["view"], v["order"] = "view", "steps", w.oneOf("ordered", "strict")
 	case "event":
 		v["event_id"] = w.event
 	case "profiles", "profiles-post": // a cursor is of an order

@@ -144,6 +144,8 @@ var operations = map[string]operation{
 	"profiles-post":        {needs: read, shows: true, body: fixed(`{}`)},
 	"profile":              {needs: read, shows: true},
 	"timeline":             {needs: read, shows: true},
+	"funnels":              {needs: read, shows: true, query: period + "&steps=*&steps=*&breakdown=event_type"},
+	"funnels-post":         {needs: read, shows: true, body: fixed(`{"from": "` + day + `", "to": "` + day + `", "steps": ["*", "*"], "breakdown": ["event_type"]}`)},
 	"event-types":          {needs: read, shows: true},
 	"event-types-post":     {needs: read, shows: true, body: fixed(`{}`)},
 	"latest-events":        {needs: read, shows: true},
