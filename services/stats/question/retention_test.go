@@ -2,7 +2,6 @@ package question_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/oracle"
-	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/question"
 )
 
@@ -36,10 +34,12 @@ func TestRetention(t *testing.T) {
 	t.Log(seen)
 	for _, what := range []string{
 		"rollup", "raw", "rollup mode ", "rollup mode after", "rollup mode bracket", "raw mode ", "raw mode after", "raw mode bracket", "rollup filter",
+		"walk", "files of walk", "walk mode ", "walk mode after", "walk mode bracket", "walk filter",
 		"returned in window 0", "value", "other", "all",
 	} {
 		require.Positive(t, seen[what], what)
 	}
+	require.Equal(t, seen["raw"], seen["walk"], "it refuses nothing")
 }
 
 // retentionOptions asks one question. Half of them are of event types alone, as roll-ups
@@ -69,22 +69,16 @@ func (c *comparison) retentionOptions(t *testing.T, seen map[string]int) {
 		}
 		want = append(want, append(row, r.Window, r.Size, r.Retained, r.Rate, r.Incomplete))
 	}
-	for _, e := range []engine.Engine{c.raw(), c.rollUp()} {
-		about := fmt.Sprintf("%s now=%s complete=%s project=%d from %s", b, c.now, c.w.complete, c.project, e.Name())
-		got, _, err := c.ask(t.Context(), q, e)
-		if e.Name() == "rollup" && errors.Is(err, engine.ErrUnsupported) {
-			continue
-		}
-		require.NoError(t, err, about)
-		require.Equal(t, want, got, about)
+	about := fmt.Sprintf("%s now=%s complete=%s project=%d", b, c.now, c.w.complete, c.project)
+	c.each(t, q, want, about, func(name string) {
 		if len(want) > 0 {
-			seen[e.Name()]++
-			seen[e.Name()+" mode "+of.Mode]++
+			seen[name]++
+			seen[name+" mode "+of.Mode]++
 			if of.ReturningFilter != nil {
-				seen[e.Name()+" filter"]++
+				seen[name+" filter"]++
 			}
 		}
-	}
+	})
 }
 
 // ofTypes makes a question one of event types alone.

@@ -47,7 +47,7 @@ func TestTally(t *testing.T) {
 	w.add(t, 1, make1(300, []string{"1.5", "2.0", "1e21", "1e-7", "0.001"}))
 	w.builder.ShredFrom = 1 << 40
 	w.add(t, 1, make1(300, []string{"1", "1.50", `"1"`, "null", "9007199254740993"}))
-	e := w.data(t, 1, time.Time{}).raw()
+	d := w.data(t, 1, time.Time{})
 
 	price := syntax.Field{Source: syntax.Property, Keys: []string{"price"}}
 	country := syntax.Field{Source: syntax.Property, Keys: []string{"country"}}
@@ -114,29 +114,31 @@ func TestTally(t *testing.T) {
 					if part == engine.Numbers {
 						q.Field = price
 					}
-					cells, err := e.Tally(t.Context(), q)
-					require.NoError(t, err)
-					require.Len(t, cells, len(want), "%v %v %v %v", first, before, unit, part)
-					for i, c := range cells {
-						f := want[[2]int64{c.Bucket, int64(c.Group)}]
-						require.NotNil(t, f)
-						require.Equal(t, f.events, c.Events)
-						if part == engine.CountUsers || part == engine.UserSets {
-							require.EqualValues(t, len(f.users), c.Users)
-						}
-						for user := range f.users {
-							require.True(t, part != engine.UserSets || c.Set.Contains(w.keys[user]))
-						}
-						if part == engine.Numbers {
-							require.Len(t, c.Numbers, len(f.numbers))
-							require.True(t, slices.IsSortedFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) }))
-						}
-						for _, n := range c.Numbers {
-							require.Equal(t, f.numbers[n.Value.String()], n.Events, n.Value.String())
-						}
-						if i > 0 {
-							p := cells[i-1]
-							require.True(t, p.Bucket < c.Bucket || p.Bucket == c.Bucket && (c.Group == engine.Rest || p.Group != engine.Rest && p.Group < c.Group))
+					for _, e := range []engine.Engine{d.raw(), d.walk(true)} {
+						cells, err := e.Tally(t.Context(), q)
+						require.NoError(t, err)
+						require.Len(t, cells, len(want), "%v %v %v %v", first, before, unit, part)
+						for i, c := range cells {
+							f := want[[2]int64{c.Bucket, int64(c.Group)}]
+							require.NotNil(t, f)
+							require.Equal(t, f.events, c.Events)
+							if part == engine.CountUsers || part == engine.UserSets {
+								require.EqualValues(t, len(f.users), c.Users)
+							}
+							for user := range f.users {
+								require.True(t, part != engine.UserSets || c.Set.Contains(w.keys[user]))
+							}
+							if part == engine.Numbers {
+								require.Len(t, c.Numbers, len(f.numbers))
+								require.True(t, slices.IsSortedFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) }))
+							}
+							for _, n := range c.Numbers {
+								require.Equal(t, f.numbers[n.Value.String()], n.Events, n.Value.String())
+							}
+							if i > 0 {
+								p := cells[i-1]
+								require.True(t, p.Bucket < c.Bucket || p.Bucket == c.Bucket && (c.Group == engine.Rest || p.Group != engine.Rest && p.Group < c.Group))
+							}
 						}
 					}
 				}
@@ -165,7 +167,7 @@ func TestRank(t *testing.T) {
 	for _, e := range events {
 		model = append(model, naive(e))
 	}
-	e := w.data(t, 1, time.Time{}).raw()
+	d := w.data(t, 1, time.Time{})
 	key := syntax.Field{Source: syntax.Property, Keys: []string{"k"}}
 	rare := syntax.Filter{Form: syntax.Holds, Condition: syntax.Condition{Field: key, Op: syntax.In, Values: []string{"x", "1"}}}
 	series := []engine.Series{{Types: []string{"a"}, Filter: rare}, {}}
@@ -192,13 +194,15 @@ func TestRank(t *testing.T) {
 		}
 		require.Len(t, want, 7)
 		for top := range 9 {
-			ranked, err := e.Rank(t.Context(), engine.Rank{
-				Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20301, To: 20301}, Series: series,
-				Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top,
-			})
-			require.NoError(t, err)
-			require.Equal(t, top < len(want), ranked.More)
-			require.Equal(t, want[:min(top, len(want))], append([]engine.Group{}, ranked.Groups...), "%s %d", name, top)
+			for _, e := range []engine.Engine{d.raw(), d.walk(true)} {
+				ranked, err := e.Rank(t.Context(), engine.Rank{
+					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20301, To: 20301}, Series: series,
+					Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top,
+				})
+				require.NoError(t, err)
+				require.Equal(t, top < len(want), ranked.More)
+				require.Equal(t, want[:min(top, len(want))], append([]engine.Group{}, ranked.Groups...), "%s %d from %s", name, top, e.Name())
+			}
 		}
 	}
 }

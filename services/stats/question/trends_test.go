@@ -2,7 +2,6 @@ package question_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/syntax"
-	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/question"
 )
 
@@ -56,18 +54,10 @@ func (c *comparison) series() (syntax.Series, oracle.Series) {
 	return s, of
 }
 
-// same compares the answers from events, and from roll-ups where they can tell.
+// same compares the answers of all engines that can tell.
 func (c *comparison) same(t *testing.T, about string, q question.Question, want [][]any) {
 	t.Helper()
-	for _, e := range []engine.Engine{c.rollUp(), c.raw()} {
-		got, from, err := c.ask(t.Context(), q, e)
-		if from := e.Name(); from == "rollup" && errors.Is(err, engine.ErrUnsupported) {
-			continue
-		}
-		require.NoError(t, err, "%T %s", q, about)
-		require.Equal(t, want, got, "%T %s from %s", q, about, from)
-		c.w.answers[from+" of new questions"]++
-	}
+	c.each(t, q, want, about, func(name string) { c.w.answers[name+" of new questions"]++ })
 }
 
 // asked asks the questions that are answered with tallies.
@@ -154,6 +144,8 @@ func TestGeneratedAnswers(t *testing.T) {
 	}
 	t.Log("answers", w.answers)
 	require.Greater(t, w.answers["raw of new questions"], 50)
+	require.Greater(t, w.answers["walk of new questions"], w.answers["raw of new questions"]/2)
+	require.Greater(t, w.answers["files of walk of new questions"], w.answers["raw of new questions"]/10)
 }
 
 func (c *comparison) generated(t *testing.T) {

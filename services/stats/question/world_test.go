@@ -18,8 +18,6 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
-	raw "eventanalytics/services/stats/engine/duckdb"
-	"eventanalytics/services/stats/engine/rollup"
 	"eventanalytics/services/stats/question"
 )
 
@@ -78,14 +76,17 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 	w.events[project] = append(w.events[project], events...)
 }
 
-// scatter writes events in several segments, some of which are merged.
+// scatter writes events in several segments, some of which are merged. Some segments have
+// columns of properties, others only JSON, as small ones have.
 func (w *world) scatter(t testing.TB, g generator, project int64, events []event.Event) {
 	for len(events) > 0 {
 		n := 1 + g.IntN(len(events))
+		w.builder.ShredFrom = pick(g, []int64{1, 1_000_000})
 		w.add(t, project, events[:n])
 		events = events[n:]
 	}
 	for range g.IntN(4) {
+		w.builder.ShredFrom = pick(g, []int64{1, 1, 1_000_000})
 		w.compact(t, g, project)
 	}
 }
@@ -130,12 +131,6 @@ type data struct {
 
 func (w *world) data(t testing.TB, project int64, now time.Time) data {
 	return data{w, w.snapshot(t, project), project, now}
-}
-
-func (d data) raw() engine.Engine { return raw.New(d.w.db, d.snapshot.Snapshot, d.project) }
-
-func (d data) rollUp() engine.Engine {
-	return rollup.New(d.w.db, d.project, d.snapshot.RollUp(d.project))
 }
 
 // ask answers a question from the first of some engines that can.

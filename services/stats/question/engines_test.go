@@ -1,0 +1,56 @@
+package question_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/services/stats/engine"
+	raw "eventanalytics/services/stats/engine/duckdb"
+	"eventanalytics/services/stats/engine/rollup"
+	"eventanalytics/services/stats/engine/walk"
+	"eventanalytics/services/stats/question"
+)
+
+func (d data) raw() engine.Engine { return raw.New(d.w.db, d.snapshot.Snapshot, d.project) }
+
+func (d data) rollUp() engine.Engine {
+	return rollup.New(d.w.db, d.project, d.snapshot.RollUp(d.project))
+}
+
+// walk is the engine of users' events, with what their files know alone or also with the
+// rows of others.
+func (d data) walk(rows bool) engine.Engine {
+	if rows {
+		return walk.New(d.w.db, d.project, d.snapshot.Walk(d.project), raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
+	}
+	return walk.New(d.w.db, d.project, d.snapshot.Walk(d.project), nil)
+}
+
+// inOrder are the engines as a service has them.
+func (d data) inOrder() []engine.Engine { return []engine.Engine{d.rollUp(), d.walk(true), d.raw()} }
+
+// forced is an engine that a question is asked of alone.
+type forced struct {
+	name string
+	engine.Engine
+}
+
+func (d data) forced() []forced {
+	return []forced{{"rollup", d.rollUp()}, {"files of walk", d.walk(false)}, {"walk", d.walk(true)}, {"raw", d.raw()}}
+}
+
+// each asks every engine alone, and calls answered with the names of those that can.
+func (d data) each(t *testing.T, q question.Question, want [][]any, about string, answered func(name string)) {
+	t.Helper()
+	for _, e := range d.forced() {
+		got, _, err := d.ask(t.Context(), q, e.Engine)
+		if e.name != "raw" && errors.Is(err, engine.ErrUnsupported) {
+			continue
+		}
+		require.NoError(t, err, "%T %s from %s", q, about, e.name)
+		require.Equal(t, want, got, "%T %s from %s", q, about, e.name)
+		answered(e.name)
+	}
+}
