@@ -19,9 +19,9 @@ func (d data) rollUp() engine.Engine {
 	return rollup.New(d.w.db, d.project, d.snapshot.RollUp(d.project))
 }
 
-// walk is the engine of users' events, with what their files know alone or also with the
+// walker is the engine of users' events, with what their files know alone or also with the
 // rows of others.
-func (d data) walk(rows bool) engine.Engine {
+func (d data) walker(rows bool) engine.Engine {
 	if rows {
 		return walk.New(d.w.db, d.project, d.snapshot.Walk(d.project), raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
 	}
@@ -29,7 +29,7 @@ func (d data) walk(rows bool) engine.Engine {
 }
 
 // inOrder are the engines as a service has them.
-func (d data) inOrder() []engine.Engine { return []engine.Engine{d.rollUp(), d.walk(true), d.raw()} }
+func (d data) inOrder() []engine.Engine { return []engine.Engine{d.rollUp(), d.walker(true), d.raw()} }
 
 // forced is an engine that a question is asked of alone.
 type forced struct {
@@ -38,7 +38,7 @@ type forced struct {
 }
 
 func (d data) forced() []forced {
-	return []forced{{"rollup", d.rollUp()}, {"files of walk", d.walk(false)}, {"walk", d.walk(true)}, {"raw", d.raw()}}
+	return []forced{{"rollup", d.rollUp()}, {"files of walk", d.walker(false)}, {"walk", d.walker(true)}, {"raw", d.raw()}}
 }
 
 // each asks every engine alone, and calls answered with the names of those that can.

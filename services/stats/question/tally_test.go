@@ -114,7 +114,7 @@ func TestTally(t *testing.T) {
 					if part == engine.Numbers {
 						q.Field = price
 					}
-					for _, e := range []engine.Engine{d.raw(), d.walk(true)} {
+					for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
 						cells, err := e.Tally(t.Context(), q)
 						require.NoError(t, err)
 						require.Len(t, cells, len(want), "%v %v %v %v", first, before, unit, part)
@@ -194,7 +194,7 @@ func TestRank(t *testing.T) {
 		}
 		require.Len(t, want, 7)
 		for top := range 9 {
-			for _, e := range []engine.Engine{d.raw(), d.walk(true)} {
+			for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
 				ranked, err := e.Rank(t.Context(), engine.Rank{
 					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20301, To: 20301}, Series: series,
 					Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top,
