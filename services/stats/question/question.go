@@ -18,7 +18,7 @@ import (
 
 // All returns the questions, in the order of the documents.
 func All() []Definition {
-	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness, funnels, profiles, profile, timeline}
+	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness, funnels, sessions, paths, profiles, profile, timeline}
 }
 
 // Params are the parameters of a question, as read from the query or from JSON.

@@ -258,6 +258,7 @@ func (w *walker) values(t *testing.T) object {
 		"segment":  w.oneOf("event_type:view", "properties.a exists", "user_id!=1"),
 		"filter":   w.oneOf("event_type:view", "properties.a:has(x)", "time.hour>=5"),
 		"series":   "view", "breakdown": "properties.a", "formula": "2 * A", "unit": "user_id", "property": "properties.a",
+		"gap": "45min", "within": w.oneOf("session", "2d"), "node": w.oneOf("event_type", "properties.a"), "start": "view", "end": "buy",
 		"measure": w.oneOf("users", "sum(properties.a)"), "compare": w.oneOf("previous", "1mo"),
 		"username": w.c.Username, "password": password, "email": "ann@example.com", "grant_type": "password", "refresh_token": w.c.RefreshToken,
 	}
