@@ -17,8 +17,6 @@ import (
 	"eventanalytics/pkg/platform/tracing"
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/services/stats/engine"
-	raw "eventanalytics/services/stats/engine/duckdb"
-	"eventanalytics/services/stats/engine/rollup"
 	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/question"
 )
@@ -29,7 +27,7 @@ type Meta struct {
 	Position      string    `json:"position" doc:"Position of the data, to be sent as min_position"`
 	CompleteUntil time.Time `json:"complete_until" doc:"Every event acknowledged before this instant is counted"`
 	Stale         bool      `json:"stale" doc:"There may be newer data that could not be read"`
-	Source        string    `json:"source" doc:"What the answer was computed from: roll-ups, which are pre-aggregated, or the raw events; the rows are the same" enum:"rollup,raw"`
+	Source        string    `json:"source" doc:"What the answer was computed from: rollup: sums kept of the events; walk: files of the events by user; raw: the events themselves. The rows are the same" enum:"rollup,walk,raw"`
 	Rows          int       `json:"rows" doc:"How many rows data has"`
 }
 
@@ -142,16 +140,6 @@ func (s *Service) snapshot(ctx context.Context, project int64, output *question.
 		return nil, problem.Unavailable("not-fresh-yet", "the data do not include min_position yet", time.Second, err)
 	}
 	return nil, err
-}
-
-// source has the engines for a project's events: its roll-up, where there is one,
-// before the events themselves.
-func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
-	engines := []engine.Engine{raw.New(s.db, snapshot.Snapshot, project)}
-	if view := snapshot.RollUp(project); view != nil {
-		engines = append([]engine.Engine{rollup.New(s.db, project, view)}, engines...)
-	}
-	return engine.NewSource(now, snapshot.CompleteUntil, engines...)
 }
 
 // computed are the rows of an answer and what they were computed from.

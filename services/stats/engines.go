@@ -1,0 +1,66 @@
+package stats
+
+import (
+	"context"
+	"time"
+
+	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/services/stats/engine"
+	raw "eventanalytics/services/stats/engine/duckdb"
+	"eventanalytics/services/stats/engine/rollup"
+	"eventanalytics/services/stats/engine/walk"
+)
+
+// source has the engines for a project's events: its roll-up, where there is one, before
+// the events themselves, and its events by user for what only they can tell.
+func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
+	var engines []engine.Engine
+	if view := snapshot.RollUp(project); view != nil {
+		engines = append(engines, rollup.New(s.db, project, view))
+	}
+	engines = append(engines, raw.New(s.db, snapshot.Snapshot, project), &lastWalk{open: func(ctx context.Context) (engine.Engine, error) {
+		view, err := snapshot.OpenWalk(ctx, project)
+		if err != nil {
+			return nil, err
+		}
+		return walk.New(s.db, project, view, raw.NewRows(s.db, snapshot.Snapshot, project)), nil
+	}})
+	return engine.NewSource(now, snapshot.CompleteUntil, engines...)
+}
+
+// lastWalk serves the scans that only users' events in their order serve. It opens them
+// when one is asked for, and waits for files to be checked or made.
+type lastWalk struct {
+	engine.Unsupported
+	open func(context.Context) (engine.Engine, error)
+}
+
+// Name returns that of the engine that it opens.
+func (*lastWalk) Name() string { return "walk" }
+
+// Sessions serves a scan.
+func (w *lastWalk) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessioned, error) {
+	e, err := w.open(ctx)
+	if err != nil {
+		return engine.Sessioned{}, err
+	}
+	return e.Sessions(ctx, q)
+}
+
+// Paths serves a scan.
+func (w *lastWalk) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, error) {
+	e, err := w.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return e.Paths(ctx, q)
+}
+
+// Funnel serves a scan.
+func (w *lastWalk) Funnel(ctx context.Context, q engine.Funnel) (engine.Funneled, error) {
+	e, err := w.open(ctx)
+	if err != nil {
+		return engine.Funneled{}, err
+	}
+	return e.Funnel(ctx, q)
+}
