@@ -13,9 +13,38 @@ type nodeCounts struct {
 	memory
 	node   *field
 	counts [][]int64 // by step from 0, then by the number of the node's value
+	// tape has the paths: of each the user, the number of nodes, and these.
+	tape []uint32
+	room int  // numbers that a tape has room for
+	full bool // there are more
 }
 
-func (c *nodeCounts) take(_ uint32, nodes []uint32) error {
+// record keeps a path, so that it need not be found again.
+func (c *nodeCounts) record(user uint32, nodes []uint32) error {
+	if c.full = c.full || len(c.tape)+2+len(nodes) > c.room; c.full {
+		c.tape = nil
+		return nil
+	}
+	c.tape = append(append(c.tape, user, uint32(len(nodes))), nodes...)
+	return c.spend(4 * (2 + len(nodes)))
+}
+
+// play calls take with the paths that are kept.
+func (c *nodeCounts) play(take taken) error {
+	for tape := c.tape; len(tape) > 0; {
+		end := 2 + tape[1]
+		if err := take(tape[0], tape[2:end]); err != nil {
+			return err
+		}
+		tape = tape[end:]
+	}
+	return nil
+}
+
+func (c *nodeCounts) take(user uint32, nodes []uint32) error {
+	if err := c.record(user, nodes); err != nil {
+		return err
+	}
 	for step, node := range nodes {
 		if more := int(node) + 1 - len(c.counts[step]); more > 0 {
 			more += len(c.counts[step]) / 2
@@ -29,17 +58,18 @@ func (c *nodeCounts) take(_ uint32, nodes []uint32) error {
 	return nil
 }
 
-// topNodes finds the nodes that are told apart, by step from 0, in their order.
-func (s *paths) topNodes(ctx context.Context) ([][]engine.Text, error) {
-	var parts []*nodeCounts
-	err := s.each(ctx, func(node *field) taken {
-		part := &nodeCounts{memory{budget: engine.NewBudget(ctx)}, node, make([][]int64, s.Steps)}
+// count finds the paths, and counts those at each node.
+func (s *paths) count(ctx context.Context) (parts []*nodeCounts, err error) {
+	err = s.each(ctx, func(node *field) taken {
+		part := &nodeCounts{memory: memory{budget: engine.NewBudget(ctx)}, node: node, counts: make([][]int64, s.Steps), room: s.room}
 		parts = append(parts, part)
 		return part.take
 	})
-	if err != nil {
-		return nil, err
-	}
+	return parts, err
+}
+
+// topNodes returns the nodes that are told apart, by step from 0, in their order.
+func (s *paths) topNodes(ctx context.Context, parts []*nodeCounts) ([][]engine.Text, error) {
 	top := make([][]engine.Text, s.Steps)
 	budget := memory{budget: engine.NewBudget(ctx)}
 	for step := range top {
@@ -130,16 +160,30 @@ func (l *pathLinks) take(user uint32, nodes []uint32) error {
 	return nil
 }
 
-// links counts the links between nodes.
-func (s *paths) links(ctx context.Context, top [][]engine.Text) ([]engine.PathLink, error) {
-	var parts []*pathLinks
-	err := s.each(ctx, func(node *field) taken {
+// link counts the links between nodes, of the paths that were kept. When there were too
+// many, all are found again.
+func (s *paths) link(ctx context.Context, counted []*nodeCounts, top [][]engine.Text) (parts []*pathLinks, err error) {
+	begin := func(node *field) taken {
 		part := s.pathLinks(node, top)
 		parts = append(parts, part)
 		return part.take
-	})
-	if err != nil || len(parts) == 0 {
-		return nil, err
+	}
+	if slices.ContainsFunc(counted, func(c *nodeCounts) bool { return c.full }) {
+		err = s.each(ctx, begin)
+		return parts, err
+	}
+	for _, c := range counted {
+		if err := c.play(begin(c.node)); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// sum returns the links of all parts together, in their order.
+func (s *paths) sum(ctx context.Context, parts []*pathLinks, top [][]engine.Text) ([]engine.PathLink, error) {
+	if len(parts) == 0 {
+		return nil, nil
 	}
 	result := engine.NewResult[engine.PathLink](ctx)
 	for step, links := range parts[0].links {

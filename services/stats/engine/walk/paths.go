@@ -10,8 +10,8 @@ import (
 	"eventanalytics/services/stats/engine/walk/path"
 )
 
-// Paths serves a scan: a first walk counts the nodes at each step, a second one the links
-// between those that are told apart.
+// Paths serves a scan: it counts the nodes at each step, then the links between those that
+// are told apart.
 func (e *Engine) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, error) {
 	p, exists := q.Period(q.Zone)
 	if !exists {
@@ -20,14 +20,31 @@ func (e *Engine) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, 
 	if q.Unit.Source != "" {
 		return nil, engine.ErrUnsupported
 	}
-	s := &paths{Paths: q, engine: e, period: p, line: newTimeline(p, engine.Whole)}
-	s.odd = slices.ContainsFunc(s.line.dates, func(bucket int32) bool { return bucket < 0 })
-	top, err := s.topNodes(ctx)
-	if err != nil {
-		return nil, alone(err)
-	}
-	links, err := s.links(ctx, top)
+	s := e.paths(q, p)
+	links, err := s.find(ctx)
 	return links, alone(err)
+}
+
+func (e *Engine) paths(q engine.Paths, p engine.Period) *paths {
+	s := &paths{Paths: q, engine: e, period: p, line: newTimeline(p, engine.Whole), room: maxTape}
+	s.odd = slices.ContainsFunc(s.line.dates, func(bucket int32) bool { return bucket < 0 })
+	return s
+}
+
+func (s *paths) find(ctx context.Context) ([]engine.PathLink, error) {
+	counted, err := s.count(ctx)
+	if err != nil {
+		return nil, err
+	}
+	top, err := s.topNodes(ctx, counted)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := s.link(ctx, counted, top)
+	if err != nil {
+		return nil, err
+	}
+	return s.sum(ctx, parts, top)
 }
 
 // paths is a scan.
@@ -37,7 +54,11 @@ type paths struct {
 	period engine.Period
 	line   *timeline
 	odd    bool // other dates lie between those of the range
+	room   int  // numbers of a goroutine's paths that are kept
 }
+
+// maxTape bounds the memory of paths that are kept: 16 MiB for each goroutine.
+const maxTape = 4 << 20
 
 // taken is called with the nodes of a path that counts, by the numbers of their values.
 type taken func(user uint32, nodes []uint32) error
