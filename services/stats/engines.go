@@ -2,9 +2,13 @@ package stats
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/segment"
+	files "eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 	raw "eventanalytics/services/stats/engine/duckdb"
 	"eventanalytics/services/stats/engine/rollup"
@@ -40,27 +44,29 @@ func (*lastWalk) Name() string { return "walk" }
 
 // Sessions serves a scan.
 func (w *lastWalk) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessioned, error) {
-	e, err := w.open(ctx)
-	if err != nil {
-		return engine.Sessioned{}, err
-	}
-	return e.Sessions(ctx, q)
+	return last(ctx, w, func(e engine.Engine) (engine.Sessioned, error) { return e.Sessions(ctx, q) })
 }
 
 // Paths serves a scan.
 func (w *lastWalk) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, error) {
-	e, err := w.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return e.Paths(ctx, q)
+	return last(ctx, w, func(e engine.Engine) ([]engine.PathLink, error) { return e.Paths(ctx, q) })
 }
 
 // Funnel serves a scan.
 func (w *lastWalk) Funnel(ctx context.Context, q engine.Funnel) (engine.Funneled, error) {
+	return last(ctx, w, func(e engine.Engine) (engine.Funneled, error) { return e.Funnel(ctx, q) })
+}
+
+// last has a scan served by what w opens. No engine comes behind it: what is damaged there
+// keeps the scan from being answered.
+func last[T any](ctx context.Context, w *lastWalk, scan func(engine.Engine) (T, error)) (result T, err error) {
 	e, err := w.open(ctx)
 	if err != nil {
-		return engine.Funneled{}, err
+		return result, err
 	}
-	return e.Funnel(ctx, q)
+	result, err = scan(e)
+	if errors.Is(err, files.ErrFormat) {
+		err = fmt.Errorf("%w: %w", segment.ErrQuarantined, err)
+	}
+	return result, err
 }

@@ -83,10 +83,11 @@ func watching(watch watcher, open, more *roaring.Bitmap, until int64) visitor {
 // alone is the error of a scan that no other engine serves: what is too large here is too
 // large.
 func alone(err error) error {
-	for _, large := range []error{engine.ErrTooLarge, engine.ErrTooManyRows} {
-		if errors.Is(err, large) {
-			return large
-		}
+	switch {
+	case errors.Is(err, engine.ErrTooManyRows):
+		return engine.ErrTooManyRows
+	case errors.Is(err, engine.ErrTooLarge), errors.Is(err, walk.ErrTooMany):
+		return engine.ErrTooLarge
 	}
 	return err
 }

@@ -82,7 +82,7 @@ func (f *field) instant(r *reader) uint32 {
 	id, ok := f.seen[us]
 	if !ok {
 		if len(f.seen) == maxInstants {
-			r.err = engine.ErrUnsupported
+			r.err = unsupported(engine.ErrTooLarge)
 			return 0
 		}
 		id = f.texts.id(engine.TextOfInstant(us))
