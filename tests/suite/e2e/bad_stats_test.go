@@ -20,6 +20,8 @@ const (
 	top       = "/api/stats/top-events"
 	retention = "/api/stats/retention"
 	funnels   = "/api/stats/funnels"
+	sessions  = "/api/stats/sessions"
+	paths     = "/api/stats/paths"
 	august    = "from=2025-08-01&to=2025-08-31"
 	twoSteps  = "&steps=view&steps=purchase"
 )
@@ -103,6 +105,18 @@ var badQueries = []badQuery{
 	{53, funnels, august + twoSteps + "&view=times&bins=" + url.QueryEscape("[0,60,60]"), "bins[2]"},
 	{53, funnels, august + twoSteps + "&attribution=3&breakdown=event_type", "attribution"},
 	{53, funnels, august + twoSteps + "&interval=minute", "interval"},
+	{54, sessions, august + "&gap=59s", "gap"},
+	{54, sessions, august + "&gap=25h", "gap"},
+	{54, sessions, august + "&breakdown=entry.exit.user_id", "breakdown"},
+	{54, dau, august + "&filter=entry.user_id=1", "filter"},
+	{54, paths, august + "&node=exit.event_type", "node"},
+	{54, paths, august + "&steps=1", "steps"},
+	{54, paths, august + "&steps=21", "steps"},
+	{54, paths, august + "&top=101", "top"},
+	{54, paths, august + "&within=367d", "within"},
+	{54, paths, august + "&start=" + url.QueryEscape(`["a","b"]`), "start"},
+	{54, paths, august + "&start=" + url.QueryEscape(`{"measure":"users"}`), "start.measure"},
+	{54, paths, august + "&end=" + url.QueryEscape(`{"filter":{"any":["properties.price>"]}}`), "end.filter.any[0]"},
 }
 
 func (q badQuery) name() string {
