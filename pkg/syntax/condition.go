@@ -54,6 +54,7 @@ func ParseSegment(s string) (Condition, error) {
 //	field:has(value)
 //	field:since(T)       an RFC 3339 date or date-time
 //	field:before(T)
+//	cohort:name          as cohort:name=true
 //
 // The condition's Text is canonical: read again, it is the same condition.
 func ParseCondition(s string) (Condition, error) { return Everywhere.condition(s) }
@@ -90,16 +91,20 @@ func checkText(s string, most int) error {
 }
 
 func parseCondition(s string, words []string, field func(names []string) (Field, error)) (Condition, error) {
-	keys, op, rest, err := cutOperator(s, words)
+	keys, op, rest, err := cutField(s, words)
 	if err != nil {
 		return Condition{}, err
 	}
-	if op == "" {
+	if op == "" && !strings.HasPrefix(keys[0], cohortPrefix) {
 		return Condition{}, fmt.Errorf("has no operator (: = != > >= < <= ~ %s)", strings.Join(words, " "))
 	}
 	c := Condition{Op: op}
 	if c.Field, err = field(keys); err != nil {
 		return Condition{}, err
+	}
+	if op == "" { // a cohort alone
+		c.Op, c.Values = "=", []string{"true"}
+		return c, nil
 	}
 	if op == ":" {
 		c.Op = "="

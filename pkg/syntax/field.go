@@ -3,12 +3,13 @@ package syntax
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // ParseField reads the text of a field: event_type, user_id, properties.key, user.key,
-// first.key, first_seen, last_seen, time.hour or time.weekday. Further keys after dots
+// first.key, first_seen, last_seen, time.hour, time.weekday or cohort:name. Further keys after dots
 // lead into objects, and numbers into arrays; "" is the empty key. A backslash makes the
 // character after it an ordinary one; it is needed before what would be an operator in a
 // condition.
@@ -19,7 +20,7 @@ func (g Grammar) ParseField(s string) (Field, error) {
 	if err := checkText(s, MaxLength); err != nil {
 		return Field{}, err
 	}
-	names, op, _, err := cutOperator(s, filterWords)
+	names, op, _, err := cutField(s, filterWords)
 	if err != nil {
 		return Field{}, err
 	}
@@ -46,6 +47,12 @@ func eventField(names []string) (Field, error) {
 
 // fieldOf returns the field that a name and keys lead to.
 func fieldOf(names []string) (Field, error) {
+	if name, ok := strings.CutPrefix(names[0], cohortPrefix); ok {
+		if len(names) > 1 {
+			return Field{}, fmt.Errorf("%s has no keys", Cohort)
+		}
+		return Field{Source: Cohort, Name: name}, CheckCohortName(name)
+	}
 	switch f := (Field{Source: Source(names[0]), Keys: names[1:]}); f.Source {
 	case EventType, UserID, FirstSeen, LastSeen:
 		return f.withoutKeys()
@@ -58,13 +65,26 @@ func fieldOf(names []string) (Field, error) {
 		}
 		return Field{Source: of}, nil
 	case Cohort:
-		return Field{}, errors.New("names a cohort; cohorts are not available yet")
+		return Field{}, fmt.Errorf("names no cohort, as in %spaying", cohortPrefix)
 	case Entry, Exit:
 		return Field{}, fmt.Errorf("names a field at the %s of a session, which only the question sessions has", f.Source)
 	case "did", "funnel":
 		return Field{}, fmt.Errorf("names %s, which is not available yet", f.Source)
 	}
-	return Field{}, fmt.Errorf("%q is not event_type, user_id, properties.…, user.…, first.…, first_seen, last_seen, time.hour or time.weekday", names[0])
+	return Field{}, fmt.Errorf("%q is not event_type, user_id, properties.…, user.…, first.…, first_seen, last_seen, time.hour, time.weekday or cohort:…", names[0])
+}
+
+// cohortPrefix is what a field is written with that is a cohort.
+const cohortPrefix = string(Cohort) + ":"
+
+var cohortName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+
+// CheckCohortName refuses what cannot be the name of a cohort.
+func CheckCohortName(name string) error {
+	if !cohortName.MatchString(name) {
+		return errors.New("has no name of a cohort: 1 to 64 of a–z, 0–9, _ and -, of which the first is a letter or digit")
+	}
+	return nil
 }
 
 // sessionField returns the field that a name and keys lead to where there are also those
@@ -113,6 +133,9 @@ func (f Field) String() string {
 	b.WriteString(string(f.Source))
 	if f.Of != nil {
 		b.WriteString("." + f.Of.String())
+	}
+	if f.Source == Cohort {
+		b.WriteString(":" + f.Name)
 	}
 	for _, key := range f.Keys {
 		b.WriteByte('.')

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -33,7 +32,8 @@ func (g Grammar) ParseFilter(text string) (Filter, error) {
 }
 
 // ParseFilterJSON reads a filter from JSON: the text of a condition, an array of filters
-// that must all hold, {"any": [filters]} or {"not": filter}. Errors are *Error.
+// that must all hold, {"any": [filters]}, {"not": filter} or {"did": series}. Errors are
+// *Error.
 func ParseFilterJSON(data []byte) (Filter, error) { return Everywhere.ParseFilterJSON(data) }
 
 // ParseFilterJSON reads a filter on fields that the grammar has.
@@ -69,7 +69,7 @@ func (g Grammar) filterOf(v jsontext.Value, depth int) (Filter, error) {
 	case '{':
 		return g.combined(v, depth-1)
 	}
-	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]} or {"not": …}`))
+	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]}, {"not": …} or {"did": …}`))
 }
 
 // filtersOf reads an array of filters.
@@ -89,53 +89,83 @@ func (g Grammar) filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
 }
 
 func (g Grammar) combined(v jsontext.Value, depth int) (Filter, error) {
-	const any, not = string(Any), string(Not)
-	all, err := members(v, any, not, "did", "funnel", "times", "last", "reached", "dropped")
-	if err == nil {
-		for _, m := range all {
-			if m.name != any && m.name != not {
-				return Filter{}, At("."+m.name, errors.New("is not available yet"))
-			}
-		}
-	} else if _, err := members(v, any, not); err != nil {
+	const any, not, did = string(Any), string(Not), string(DidSo)
+	all, err := members(v, any, not, did, "times", "last", "funnel", "reached", "dropped")
+	if err != nil {
+		_, err = members(v, any, not, did, "times", "last")
 		return Filter{}, At("", err)
 	}
-	if len(all) != 1 {
-		return Filter{}, At("", fmt.Errorf("has %d members; a filter has one: any or not", len(all)))
-	}
-	m := all[0]
-	if m.name == any {
-		of, err := g.filtersOf(m.value, depth)
-		return Filter{Form: Any, Of: of}, At("."+any, err)
-	}
-	of, err := g.filterOf(m.value, depth)
-	return Filter{Form: Not, Of: []Filter{of}}, At("."+not, err)
-}
-
-// Bound refuses filters that together have too many conditions or values.
-func Bound(filters ...Filter) error {
-	conditions, values, bytes := 0, 0, 0
-	for _, f := range filters {
-		for c := range f.Conditions {
-			conditions++
-			values += len(c.Values)
-			for _, text := range slices.Concat(c.Field.AtEvent().Keys, c.Values) {
-				bytes += len(text)
-			}
+	for _, m := range all {
+		switch m.name {
+		case "funnel", "reached", "dropped":
+			return Filter{}, At("."+m.name, errors.New("is not available yet"))
+		case did:
+			d, err := didOf(v, depth)
+			return Filter{Form: DidSo, Did: d}, At("", err)
 		}
 	}
+	if len(all) != 1 {
+		return Filter{}, At("", fmt.Errorf("has %d members; a filter has one: any, not or did", len(all)))
+	}
+	switch m := all[0]; m.name {
+	case any:
+		of, err := g.filtersOf(m.value, depth)
+		return Filter{Form: Any, Of: of}, At("."+any, err)
+	case not:
+		of, err := g.filterOf(m.value, depth)
+		return Filter{Form: Not, Of: []Filter{of}}, At("."+not, err)
+	default:
+		return Filter{}, At("."+m.name, errors.New("is there without did"))
+	}
+}
+
+// Bound refuses filters that together have too many conditions or values. What a filter
+// did says is a condition, and so are those of its series.
+func Bound(filters ...Filter) error {
+	var n size
+	for _, f := range filters {
+		n.add(f)
+	}
 	switch {
-	case conditions > MaxConditions:
-		return fmt.Errorf("there are %d conditions together, at most %d are allowed", conditions, MaxConditions)
-	case values > MaxValues:
-		return fmt.Errorf("the conditions have %d values together, at most %d are allowed", values, MaxValues)
-	case bytes > MaxValueBytes:
-		return fmt.Errorf("the conditions' keys and values have %d bytes together, at most %d are allowed", bytes, MaxValueBytes)
+	case n.conditions > MaxConditions:
+		return fmt.Errorf("there are %d conditions together, at most %d are allowed", n.conditions, MaxConditions)
+	case n.values > MaxValues:
+		return fmt.Errorf("the conditions have %d values together, at most %d are allowed", n.values, MaxValues)
+	case n.bytes > MaxValueBytes:
+		return fmt.Errorf("the conditions' keys and values have %d bytes together, at most %d are allowed", n.bytes, MaxValueBytes)
 	}
 	return nil
 }
 
-// Conditions yields those of a filter, in their order.
+// size is what filters come to.
+type size struct{ conditions, values, bytes int }
+
+func (n *size) add(f Filter) {
+	switch f.Form {
+	case Holds:
+		n.conditions++
+		n.addValues(f.Condition.Values)
+		for _, key := range f.Condition.Field.Keys {
+			n.bytes += len(key)
+		}
+	case DidSo:
+		n.conditions++
+		n.addValues(f.Did.Series.Events)
+		n.add(f.Did.Series.Filter)
+	}
+	for _, one := range f.Of {
+		n.add(one)
+	}
+}
+
+func (n *size) addValues(values []string) {
+	n.values += len(values)
+	for _, value := range values {
+		n.bytes += len(value)
+	}
+}
+
+// Conditions yields those of a filter, in their order, without those of what users did.
 func (f Filter) Conditions(yield func(Condition) bool) { f.each(yield) }
 
 func (f Filter) each(yield func(Condition) bool) bool {
@@ -162,6 +192,8 @@ func (f Filter) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[Form][]Filter{Any: append([]Filter{}, f.Of...)})
 	case Not:
 		return json.Marshal(map[Form]Filter{Not: f.Of[0]})
+	case DidSo:
+		return json.Marshal(f.Did)
 	}
 	return json.Marshal(append([]Filter{}, f.Of...))
 }

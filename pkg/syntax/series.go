@@ -91,7 +91,14 @@ func ofEvent(event string) (Series, error) {
 	return Series{Events: []string{event}}, checkText(event, maxName)
 }
 
-func seriesOf(v jsontext.Value) (s Series, err error) {
+// seriesOf reads a series with any of the members that one can have.
+func seriesOf(v jsontext.Value) (Series, error) {
+	return seriesWith(v, MaxDepth, "event", "filter", "first", "measure", "rolling", "name")
+}
+
+// seriesWith reads a series with some members. Its filter has at most so many others
+// around its conditions.
+func seriesWith(v jsontext.Value, depth int, known ...string) (s Series, err error) {
 	if v.Kind() == '"' {
 		s, err := ofEvent(textOf(v))
 		return s, quoted(textOf(v), err)
@@ -99,13 +106,15 @@ func seriesOf(v jsontext.Value) (s Series, err error) {
 	if v.Kind() != '{' {
 		return Series{}, notA(v, "a series: an event type or an object")
 	}
-	all, err := members(v, "event", "filter", "first", "measure", "rolling", "name")
+	all, err := members(v, known...)
 	for _, m := range all {
 		switch m.name {
 		case "event":
 			s.Events, err = eventsOf(m.value)
 		case "filter":
-			s.Filter, err = ParseFilterJSON(m.value)
+			if s.Filter, err = Everywhere.filterOf(m.value, depth); err == nil {
+				err = Bound(s.Filter)
+			}
 		case "first":
 			s.First, err = m.value.Kind() == 't', isBool(m.value)
 		case "measure":

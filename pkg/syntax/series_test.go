@@ -90,6 +90,7 @@ func TestParseMeasure(t *testing.T) {
 func TestParseBreakdown(t *testing.T) {
 	t.Parallel()
 	survives(t, `["properties.country"]`, ParseBreakdown, ParseBreakdownJSON, "properties.country")
+	survives(t, `["cohort:paying"]`, ParseBreakdown, ParseBreakdownJSON, "cohort:paying")
 	survives(t, `["user.plan","time.hour"]`, ParseBreakdown, ParseBreakdownJSON, "user.plan", "time.hour")
 	survives(t, `["user.plan",{"field":"properties.price","bins":[-1.5,0,10,1e+50]}]`, ParseBreakdown, ParseBreakdownJSON,
 		"user.plan", `{"bins":[-1.50,0.0,1e1,1e50],"field":"properties.price "}`)
@@ -97,7 +98,7 @@ func TestParseBreakdown(t *testing.T) {
 		"country": `"country" is not event_type`, `["user_id","user_id"]`: `[1]: "user_id" is there twice`, list(4, "user_id"): "has 4 fields, at most 3", `{}`: "has no field",
 		`{"field":1}`: "field: is a number, not the text of a field", `{"field":"user_id","bins":5}`: "bins: is a number, not an array", `{"field":"user_id","bins":[]}`: "has 0 edges",
 		`{"field":"user_id","bins":[0,"1"]}`: "bins[1]: is a string, not a number", `{"field":"user_id","bins":[1,1.0]}`: "bins[1]: is not greater", `{"bin":[]}`: "known are field, bins",
-		`[1]`: "[0]: is a number, not a field", `{"field":"user_id","bins":[` + strings.Repeat("1,", MaxBins) + `1]}`: "has 101 edges", `{"field":"cohort:a"}`: "cohorts are not available yet",
+		`[1]`: "[0]: is a number, not a field", `{"field":"user_id","bins":[` + strings.Repeat("1,", MaxBins) + `1]}`: "has 101 edges", `{"field":"cohort:A"}`: "has no name of a cohort",
 		`{"field":"user_id","bins":[1` + strings.Repeat("0", 100) + `]}`: "more than 100 characters",
 	} {
 		_, err := ParseBreakdown([]string{text})

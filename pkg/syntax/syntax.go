@@ -7,7 +7,11 @@
 // Test, what a measure means at the questions.
 package syntax
 
-import "eventanalytics/pkg/decimal"
+import (
+	"time"
+
+	"eventanalytics/pkg/decimal"
+)
 
 // Limits of what is asked.
 const (
@@ -37,9 +41,9 @@ const (
 	LastSeen      Source = "last_seen"  // and of the last before the end of the range
 	Hour          Source = "time.hour"  // 0–23 on a clock of the question's time zone
 	Weekday       Source = "time.weekday"
-	Entry         Source = "entry" // the field Of at the first event of the event's session
-	Exit          Source = "exit"  // and at the last
-	Cohort        Source = "cohort"
+	Entry         Source = "entry"  // the field Of at the first event of the event's session
+	Exit          Source = "exit"   // and at the last
+	Cohort        Source = "cohort" // true or false: is the event's user in it
 )
 
 // Field says where a value comes from. The zero value is no field.
@@ -78,6 +82,7 @@ const (
 	Any   Form = "any"       // at least one of them holds; never, when there is none
 	Not   Form = "not"       // the one in Of does not hold
 	Holds Form = "condition" // Condition holds
+	DidSo Form = "did"       // the event's user did what Did says
 )
 
 // Filter says which events count. The zero value holds always.
@@ -85,6 +90,15 @@ type Filter struct {
 	Form      Form
 	Condition Condition // of Holds
 	Of        []Filter
+	Did       *Did // of DidSo
+}
+
+// Did says how often a user did something: a number of events before the end of the range.
+type Did struct {
+	Series Series        // of which Events, Filter and First say which events count
+	Op     string        // = != > >= < or <=, between the number of events and Times
+	Times  int           // at most MaxTimes
+	Last   time.Duration // how long before the end they count, in whole seconds; 0: always
 }
 
 // And holds when all filters hold.

@@ -58,6 +58,19 @@ func cutOperator(s string, words []string) (keys []string, op, rest string, err 
 	return keys, "", "", end(len(s))
 }
 
+// cutField is cutOperator, where the colon behind the word cohort is no operator: it and
+// the name of the cohort are a part of the field, which is one key.
+func cutField(s string, words []string) (keys []string, op, rest string, err error) {
+	keys, op, rest, err = cutOperator(s, words)
+	if err != nil || op != ":" || len(keys) != 1 || keys[0] != string(Cohort) {
+		return keys, op, rest, err
+	}
+	if keys, op, rest, err = cutOperator(rest, words); err == nil {
+		keys[0] = cohortPrefix + keys[0]
+	}
+	return keys, op, rest, err
+}
+
 func operatorAt(s string) (op, rest string) {
 	for _, op := range []string{">=", "<=", "!=", ">", "<", "=", "~", ":"} {
 		if rest, ok := strings.CutPrefix(s, op); ok {
