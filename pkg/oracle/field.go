@@ -12,15 +12,17 @@ import (
 // Field says where a value comes from. The zero value is user_id, the unit of questions
 // that name none.
 type Field struct {
-	Source string   // event_type, user_id, properties, user, first, first_seen, last_seen, time.hour or time.weekday
+	Source string   // event_type, user_id, properties, user, first, first_seen, last_seen, time.hour, time.weekday or cohort
 	Keys   []string // of properties, user and first: that lead to the value
 	At     string   // entry or exit: at the first or last event of the event's session; empty: at the event
+	Cohort *Cohort  // of cohort
 }
 
 // known is what the value of a field depends on beside the event.
 type known struct {
 	zone  *time.Location
-	users map[string][]Event // those before the end of the range, in their order
+	end   time.Time          // of the range
+	users map[string][]Event // those before the end, in their order
 	// sessions are the events of the session of each event, by the event's id.
 	sessions map[string][]Event
 }
@@ -31,7 +33,7 @@ func knownAt(events []Event, to string, zone *time.Location) known {
 	end := endOf(to, zone)
 	before := only(events, func(e Event) bool { return e.At.Before(end) })
 	slices.SortFunc(before, inOrder)
-	return known{zone: zone, users: group(before, func(e Event) string { return e.UserID })}
+	return known{zone: zone, end: end, users: group(before, func(e Event) string { return e.UserID })}
 }
 
 // inOrder compares events as the contract orders those of a user.
@@ -73,6 +75,8 @@ func (k known) value(f Field, e Event) (value json.RawMessage, ok bool) {
 		}
 		seen := map[string]Event{"first_seen": of[0], "last_seen": of[len(of)-1]}[f.Source]
 		return quoted(timestamp(seen.At, time.UTC)), true
+	case "cohort":
+		return json.RawMessage(strconv.FormatBool(f.Cohort.has(k, e))), true
 	case "time.hour":
 		return json.RawMessage(strconv.Itoa(at.Hour())), true
 	case "time.weekday":

@@ -145,7 +145,7 @@ func (n *size) add(f Filter) {
 	case Holds:
 		n.conditions++
 		n.addValues(f.Condition.Values)
-		for _, key := range f.Condition.Field.Keys {
+		for _, key := range f.Condition.Field.AtEvent().Keys {
 			n.bytes += len(key)
 		}
 	case DidSo:
