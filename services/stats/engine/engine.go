@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/google/uuid"
 )
 
@@ -38,6 +39,8 @@ type Engine interface {
 	// Profile returns a user, or nil where there is no event.
 	Profile(context.Context, OneProfile) (*Known, error)
 	Timeline(context.Context, Timeline) ([]Event, error)
+	// Doers returns the keys of users.
+	Doers(context.Context, Doers) (*roaring.Bitmap, error)
 	// Event returns the event with an id, or none.
 	Event(context.Context, uuid.UUID) ([]Event, error)
 }
@@ -99,6 +102,11 @@ func (Unsupported) Profile(context.Context, OneProfile) (*Known, error) { return
 
 // Timeline returns ErrUnsupported.
 func (Unsupported) Timeline(context.Context, Timeline) ([]Event, error) { return nil, ErrUnsupported }
+
+// Doers returns ErrUnsupported.
+func (Unsupported) Doers(context.Context, Doers) (*roaring.Bitmap, error) {
+	return nil, ErrUnsupported
+}
 
 // Event returns ErrUnsupported.
 func (Unsupported) Event(context.Context, uuid.UUID) ([]Event, error) { return nil, ErrUnsupported }

@@ -12,6 +12,10 @@ type Scope struct {
 	// AsOf is the local date with which the history ends that fields of users look at;
 	// nil is the end of the range.
 	AsOf *calendar.Date
+	// Sets are the users that fields of the source syntax.Cohort tell, by the fields' names.
+	// Source finds them: in the filters that it passes on, nothing is left of the form
+	// syntax.DidSo.
+	Sets map[string]Set
 }
 
 // Range is the local dates [From, To]. Which dates an event has, and where buckets

@@ -3,9 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
+
+	"eventanalytics/pkg/syntax"
 )
 
 // Source has each scan served by the first of some engines that can. It is for one
@@ -15,6 +18,17 @@ type Source struct {
 	Now time.Time
 	// CompleteUntil says that every event acknowledged before it is read.
 	CompleteUntil time.Time
+
+	// Project and Data are whose events they are, and in which version: sets of users are
+	// kept by them.
+	Project int64
+	Data    string
+	// Named are the cohorts that the question names, by name, and those that these name.
+	Named map[string]Cohort
+	// Kept are sets of users found before; nil keeps none.
+	Kept *Sets
+	// Timeout bounds how long the sets of one scan are looked for; 0 does not.
+	Timeout time.Duration
 
 	engines []Engine
 	served  int // the last of the engines that served a scan
@@ -43,46 +57,87 @@ func serve[T any](s *Source, scan func(Engine) (T, error)) (result T, err error)
 
 // Counts serves a scan.
 func (s *Source) Counts(ctx context.Context, c Counts) ([]Count, error) {
+	if err := s.resolve(ctx, &c.Scope, &c.Range, nil, &c.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Count, error) { return e.Counts(ctx, c) })
 }
 
 // Users serves a scan.
 func (s *Source) Users(ctx context.Context, u Users) ([]DayUsers, error) {
+	if err := s.resolve(ctx, &u.Scope, &u.Range, nil, &u.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]DayUsers, error) { return e.Users(ctx, u) })
 }
 
 // Values serves a scan.
 func (s *Source) Values(ctx context.Context, v Values) ([]Value, error) {
+	if err := s.resolve(ctx, &v.Scope, nil, nil, &v.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Value, error) { return e.Values(ctx, v) })
 }
 
 // Cohorts serves a scan.
 func (s *Source) Cohorts(ctx context.Context, c Cohorts) ([]CohortUsers, error) {
+	if err := s.resolve(ctx, &c.Scope, &c.Range, fieldsOf(c.Breakdown), &c.Filter, &c.ReturningFilter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]CohortUsers, error) { return e.Cohorts(ctx, c) })
 }
 
 // Tally serves a scan.
 func (s *Source) Tally(ctx context.Context, t Tally) ([]Cell, error) {
+	fields := append(fieldsOf(t.Breakdown), t.Unit, t.Field)
+	if err := s.resolve(ctx, &t.Scope, &t.Range, fields, &t.Scope.Filter, &t.Series.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Cell, error) { return e.Tally(ctx, t) })
 }
 
 // Rank serves a scan.
 func (s *Source) Rank(ctx context.Context, r Rank) (Ranked, error) {
+	fields, filters := append(fieldsOf(r.Breakdown), r.Measure.Field), []*syntax.Filter{&r.Filter}
+	r.Series = slices.Clone(r.Series)
+	for i := range r.Series {
+		fields, filters = append(fields, r.Series[i].Unit), append(filters, &r.Series[i].Filter)
+	}
+	if err := s.resolve(ctx, &r.Scope, &r.Range, fields, filters...); err != nil {
+		return Ranked{}, err
+	}
 	return serve(s, func(e Engine) (Ranked, error) { return e.Rank(ctx, r) })
 }
 
 // TopValues serves a scan.
 func (s *Source) TopValues(ctx context.Context, v TopValues) ([]ValueEvents, error) {
+	if err := s.resolve(ctx, &v.Scope, &v.Range, []syntax.Field{v.Field, v.Unit}, &v.Scope.Filter, &v.Series.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]ValueEvents, error) { return e.TopValues(ctx, v) })
 }
 
 // Sessions serves a scan.
 func (s *Source) Sessions(ctx context.Context, q Sessions) (Sessioned, error) {
+	fields := append(fieldsOf(q.Breakdown), q.Unit)
+	if err := s.resolve(ctx, &q.Scope, &q.Range, fields, &q.Filter); err != nil {
+		return Sessioned{}, err
+	}
 	return serve(s, func(e Engine) (Sessioned, error) { return e.Sessions(ctx, q) })
 }
 
 // Paths serves a scan.
 func (s *Source) Paths(ctx context.Context, p Paths) ([]PathLink, error) {
+	filters := []*syntax.Filter{&p.Filter}
+	for _, series := range []**Series{&p.Start, &p.End} {
+		if *series != nil {
+			own := **series
+			*series, filters = &own, append(filters, &own.Filter)
+		}
+	}
+	if err := s.resolve(ctx, &p.Scope, &p.Range, []syntax.Field{p.Node, p.Unit}, filters...); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]PathLink, error) { return e.Paths(ctx, p) })
 }
 
@@ -93,16 +148,25 @@ func (s *Source) Funnel(ctx context.Context, f Funnel) (Funneled, error) {
 
 // Latest serves a scan.
 func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
+	if err := s.resolve(ctx, &l.Scope, nil, nil, &l.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
 }
 
 // Properties serves a scan.
 func (s *Source) Properties(ctx context.Context, p Properties) ([]PropertyEvents, error) {
+	if err := s.resolve(ctx, &p.Scope, &p.Range, nil, &p.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]PropertyEvents, error) { return e.Properties(ctx, p) })
 }
 
 // Profiles serves a scan.
 func (s *Source) Profiles(ctx context.Context, p Profiles) ([]Profile, error) {
+	if err := s.resolve(ctx, &p.Scope, &p.Range, p.Fields, &p.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Profile, error) { return e.Profiles(ctx, p) })
 }
 
@@ -113,7 +177,19 @@ func (s *Source) Profile(ctx context.Context, p OneProfile) (*Known, error) {
 
 // Timeline serves a scan.
 func (s *Source) Timeline(ctx context.Context, t Timeline) ([]Event, error) {
+	if err := s.resolve(ctx, &t.Scope, nil, nil, &t.Filter); err != nil {
+		return nil, err
+	}
 	return serve(s, func(e Engine) ([]Event, error) { return e.Timeline(ctx, t) })
+}
+
+// fieldsOf are those of a breakdown.
+func fieldsOf(breakdown []syntax.Breakdown) []syntax.Field {
+	fields := make([]syntax.Field, len(breakdown))
+	for i, b := range breakdown {
+		fields[i] = b.Field
+	}
+	return fields
 }
 
 // Event returns the event with an id, or none.

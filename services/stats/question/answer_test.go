@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,8 @@ func TestQuestions(t *testing.T) {
 	for i, s := range scenes {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			for p := range 2 {
+				g.near, g.cohorts = s.at(), nil
+				g.cohorts = g.someCohorts(w.keys)
 				c := newComparison(t, g, w, s, int64(10*i+p))
 				for range 2 {
 					c.all(t)
@@ -98,7 +101,9 @@ func newComparison(t *testing.T, g generator, w *world, s scene, project int64) 
 	require.NoError(t, err)
 	loc, err := time.LoadLocation(s.zone)
 	require.NoError(t, err)
-	return &comparison{data: w.data(t, project, time.Time{}), g: g, scene: s, zone: zone, loc: loc, whole: w.events[project]}
+	d := w.data(t, project, time.Time{})
+	d.cohorts = g.named()
+	return &comparison{data: d, g: g, scene: s, zone: zone, loc: loc, whole: w.events[project]}
 }
 
 func (c *comparison) all(t *testing.T) {
@@ -146,8 +151,16 @@ func (c *comparison) all(t *testing.T) {
 		after, types = types[0].Type, types[1:]
 	}
 	page := 1 + c.g.IntN(len(types)+1)
-	c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), question.EventTypes{Limit: page, After: after, Scope: scope}, fields(types[:min(page, len(types))]))
-	c.equal(t, about, question.LatestEvents{Limit: limit, Scope: scope}, fields(oracle.Latest(ever, c.loc, limit)))
+	eventTypes, latest := question.EventTypes{Limit: page, After: after, Scope: scope}, question.LatestEvents{Limit: limit, Scope: scope}
+	if c.g.looksBack(scope.Filter) {
+		for _, q := range []question.Question{eventTypes, latest} {
+			_, _, err := c.ask(t.Context(), q, c.raw())
+			require.ErrorIs(t, err, engine.ErrNoEnd, about)
+		}
+	} else {
+		c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), eventTypes, fields(types[:min(page, len(types))]))
+		c.equal(t, about, latest, fields(oracle.Latest(ever, c.loc, limit)))
+	}
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)
 	c.profiles(t)
@@ -194,9 +207,12 @@ func (c *comparison) scope(t *testing.T) (question.Scope, oracle.Filter, string)
 
 // ofUsers says whether a filter is on what is known of users.
 func ofUsers(f syntax.Filter) bool {
+	if f.Form == syntax.DidSo || slices.ContainsFunc(f.Of, ofUsers) {
+		return true
+	}
 	for c := range f.Conditions {
 		switch c.Field.Source {
-		case syntax.UserProperty, syntax.FirstProperty, syntax.FirstSeen, syntax.LastSeen:
+		case syntax.UserProperty, syntax.FirstProperty, syntax.FirstSeen, syntax.LastSeen, syntax.Cohort:
 			return true
 		}
 	}

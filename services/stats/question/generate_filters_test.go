@@ -36,6 +36,9 @@ func (g generator) filter() (string, oracle.Condition) {
 // condition makes one as filter reads it.
 func (g generator) condition() (string, oracle.Condition) {
 	field, of := g.anyField()
+	if of.Cohort != nil && g.maybe(2) { // alone
+		return field, oracle.Condition{Field: of, Op: "=", Values: []string{"true"}}
+	}
 	instants := []string{"since", "before", "exists", "missing"}
 	if of.Source == "first_seen" || of.Source == "last_seen" {
 		return g.compared(field, of, pick(g, instants))
@@ -46,6 +49,8 @@ func (g generator) condition() (string, oracle.Condition) {
 // value makes a text to compare a field with.
 func (g generator) value(of oracle.Field) string {
 	switch of.Source {
+	case "cohort":
+		return pick(g, []string{"true", "true", "false", "tr", "1", "TRUE"})
 	case "event_type", "user_id":
 		return pick(g, append([]string{"1e1", "43.0"}, append(someUsers, someTypes...)...))
 	case "time.hour":
@@ -113,9 +118,12 @@ func (g generator) compared(field string, of oracle.Field, op string) (string, o
 
 // tree makes a filter as JSON and for the oracle, of so many levels at most.
 func (g generator) tree(depth int) (any, oracle.Filter) {
-	form := g.IntN(5)
-	if depth == 1 || form > 2 {
+	form := g.IntN(6)
+	if depth == 1 || form > 3 {
 		return g.condition()
+	}
+	if form == 3 {
+		return g.did(depth - 1)
 	}
 	if form == 0 {
 		text, f := g.tree(depth - 1)
@@ -161,7 +169,12 @@ func (g generator) anyField() (string, oracle.Field) {
 		of.At = pick(g, []string{"entry", "exit"})
 		return of.At + "." + field, of
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		if len(g.cohorts) > 0 {
+			c := pick(g, g.cohorts)
+			return "cohort:" + c.name, oracle.Field{Source: "cohort", Cohort: c.oracle}
+		}
 	case 0, 1:
 		source, path := pick(g, []string{"user", "first"}), g.path()
 		return source + "." + writePath(path), oracle.Field{Source: source, Keys: path}

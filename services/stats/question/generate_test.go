@@ -50,6 +50,8 @@ type generator struct {
 	near  time.Time // what instants in filters are near to; any scene where it is zero
 	// inSessions says that there are fields at the entry and exit of sessions.
 	inSessions bool
+	// cohorts are those that filters may name.
+	cohorts []cohort
 }
 
 func pick[T any](g generator, of []T) T { return of[g.IntN(len(of))] }

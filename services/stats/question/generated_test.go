@@ -3,6 +3,7 @@ package question_test
 import (
 	"encoding/json"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,8 +19,9 @@ import (
 func TestGeneratedQuestions(t *testing.T) {
 	seen := map[string]int{}
 	for i, s := range scenes {
-		g := generator{Rand: rand.New(rand.NewPCG(uint64(i), 15))}
+		g := generator{Rand: rand.New(rand.NewPCG(uint64(i), 16))}
 		g.kinds = g.someKinds()
+		g.cohorts = g.someCohorts(nil)
 		var events []oracle.Event
 		for _, e := range g.events(s, 150) {
 			events = append(events, naive(e))
@@ -32,6 +34,7 @@ func TestGeneratedQuestions(t *testing.T) {
 			for _, r := range q.Rows(events) {
 				seen["group "+r.Name]++
 				for name, holds := range map[string]bool{
+					"did": strings.Contains(b.String(), `"did"`), "cohort": strings.Contains(b.String(), `"cohort:`), "by cohort": len(q.Breakdown) > 0 && q.Breakdown[0].Field.Cohort != nil,
 					"null": r.Value == nil, "zero": r.Value != nil && *r.Value == 0, "previous": r.Previous != nil, "unpaired": q.Compare != "" && r.PreviousBucket == nil,
 					"incomplete": r.Incomplete, "complete": !r.Incomplete, "rolling": q.Series[0].Rolling > 0, "cumulative": q.Cumulative, "formula": len(q.Formulas) > 0,
 					"first": q.Series[0].First, "bins": len(q.Breakdown) > 0 && len(q.Breakdown[0].Bins) > 0, "unit": q.Unit.Source != "",
@@ -69,6 +72,7 @@ func TestGeneratedQuestions(t *testing.T) {
 	t.Log(seen)
 	for _, what := range []string{
 		"group ", "group value", "group other", "group all", "null", "zero", "previous", "unpaired", "incomplete", "complete", "rolling", "cumulative", "formula", "first", "bins", "unit",
+		"did", "cohort", "by cohort",
 		"new", "returning", "resurrecting", "dormant", "sticky", "names", "values",
 		"retention ", "retention value", "retention other", "retention all", "retained ", "retained after", "retained bracket",
 	} {

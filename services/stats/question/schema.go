@@ -39,6 +39,7 @@ func filterRef(schemas huma.Registry) string {
 		most := syntax.MaxConditions
 		return &huma.Schema{Type: huma.TypeArray, Items: filter, MaxItems: &most, Description: about}
 	}
+	fewest, most := float64(0), float64(syntax.MaxTimes)
 	object := func(title, name string, value *huma.Schema) *huma.Schema {
 		return &huma.Schema{
 			Title: title, Type: huma.TypeObject, Properties: map[string]*huma.Schema{name: value},
@@ -54,11 +55,22 @@ func filterRef(schemas huma.Registry) string {
 			{
 				Title: "Condition", Type: huma.TypeString, MaxLength: &longest,
 				Description: "A field, an operator and a value; see the parameter filter of GET",
-				Examples:    []any{"properties.country=UA", "properties.price>=100", "event_type:in(purchase,renewal)", "properties.coupon:missing", "properties.path:matches(^/docs/)", "properties.tags:has(new)", "properties.due:since(2025-08-01)"},
+				Examples:    []any{"properties.country=UA", "properties.price>=100", "event_type:in(purchase,renewal)", "properties.coupon:missing", "properties.path:matches(^/docs/)", "properties.tags:has(new)", "properties.due:since(2025-08-01)", "cohort:paying"},
 			},
 			all,
 			object("Any", string(syntax.Any), filters("At least one must hold; an empty array never holds")),
 			object("Not", string(syntax.Not), &huma.Schema{Ref: ref, Description: "Must not hold"}),
+			{
+				Title: "Did", Type: huma.TypeObject, Required: []string{string(syntax.DidSo)}, AdditionalProperties: false,
+				Properties: map[string]*huma.Schema{
+					string(syntax.DidSo): doneSchema(filter),
+					"times": {Description: "How often: at least so many times, or compared; at least once where it is absent", OneOf: []*huma.Schema{
+						{Title: "At least", Type: huma.TypeInteger, Minimum: &fewest, Maximum: &most},
+						{Title: "Compared", Type: huma.TypeString, Pattern: `^ *(=|!=|>|>=|<|<=) *[0-9]+ *$`, Examples: []any{">=3", "=0"}},
+					}},
+					"last": {Type: huma.TypeString, Pattern: `^[0-9]+(d|h|min|s)$`, Description: "Only in so long a time before the end of the range", Examples: []any{"30d", "12h"}},
+				},
+			},
 		},
 		Examples: []any{map[string]any{"any": []any{"properties.country=UA", map[string]any{"not": "properties.plan=free"}}}},
 	}

@@ -19,9 +19,9 @@ func (fieldSchema) Schema(huma.Registry) *huma.Schema {
 	longest := syntax.MaxLength
 	return &huma.Schema{
 		Title: "Field", Type: huma.TypeString, MaxLength: &longest,
-		Pattern:     `^((entry|exit)\.)?(event_type|user_id|first_seen|last_seen|time\.hour|time\.weekday|(properties|user|first)\..+)$`,
+		Pattern:     `^(((entry|exit)\.)?(event_type|user_id|first_seen|last_seen|time\.hour|time\.weekday|(properties|user|first)\..+)|cohort:[a-z0-9][a-z0-9_-]*)$`,
 		Description: "Where a value comes from; dots lead into objects, numbers into arrays, a backslash makes the character after it an ordinary one. entry. and exit. are in the question sessions alone",
-		Examples:    []any{"properties.country", "event_type", "user.plan", "first.utm.source", "time.weekday"},
+		Examples:    []any{"properties.country", "event_type", "user.plan", "first.utm.source", "time.weekday", "cohort:paying"},
 	}
 }
 
@@ -48,6 +48,22 @@ func (seriesSchema) Schema(schemas huma.Registry) *huma.Schema {
 			"name":    text("Name", "What the series is called in the rows", "Revenue"),
 		},
 		Examples: []any{map[string]any{"event": []any{"purchase", "renewal"}, "filter": "properties.price>=100", "measure": "sum(properties.price)", "name": "Revenue"}},
+	})
+}
+
+// doneSchema is that of the events that users did: a series without a measure.
+func doneSchema(filter *huma.Schema) *huma.Schema {
+	eventType := func() *huma.Schema { return text("Event type", "An event type, or * for all", "purchase") }
+	most, least := syntax.MaxValues, 1
+	return oneOf("The events that are counted, of all time before the end of the range", eventType(), &huma.Schema{
+		Title: "Events", Type: huma.TypeObject, AdditionalProperties: false,
+		Properties: map[string]*huma.Schema{
+			"event": oneOf("An event type, or several of which an event has one; absent: all", eventType(),
+				&huma.Schema{Title: "Event types", Type: huma.TypeArray, Items: eventType(), MinItems: &least, MaxItems: &most}),
+			"filter": filter,
+			"first":  {Type: huma.TypeBoolean, Description: "Only each user's first event ever that fits"},
+		},
+		Examples: []any{map[string]any{"event": "purchase", "filter": "properties.price>=100"}},
 	})
 }
 

@@ -39,7 +39,10 @@ func TestSchemas(t *testing.T) {
 		`{"not":{"any":["a=1",["b=2",[]]]}}`: reflect.TypeFor[syntax.Filter](),
 		`["properties.a=1"]`:                 reflect.TypeFor[syntax.Filter](),
 		`"properties.a.b"`:                   reflect.TypeFor[syntax.Field](),
-		`"purchase"`:                         reflect.TypeFor[syntax.Series](),
+		`"cohort:pay-1"`:                     reflect.TypeFor[syntax.Field](),
+		`{"did":"a"}`:                        reflect.TypeFor[syntax.Filter](),
+		`{"not":{"did":{"event":["a","b"],"filter":{"did":"c","times":2},"first":true},"times":">=3","last":"30d"}}`: reflect.TypeFor[syntax.Filter](),
+		`"purchase"`: reflect.TypeFor[syntax.Series](),
 		`{"event":["a","b"],"filter":{"not":"user_id=1"},"measure":"sum(properties.a)","rolling":7,"name":"N"}`: reflect.TypeFor[syntax.Series](),
 		`{"field":"properties.price","bins":[0,10]}`:                                                            reflect.TypeFor[syntax.Breakdown](),
 		`"time.hour"`:                     reflect.TypeFor[syntax.Breakdown](),
@@ -50,6 +53,8 @@ func TestSchemas(t *testing.T) {
 	}
 	for text, of := range map[string]reflect.Type{
 		`{"or":[]}`: reflect.TypeFor[syntax.Filter](), `{"any":["a=1"],"not":"b=2"}`: reflect.TypeFor[syntax.Filter](), `{"not":{"any":[1]}}`: reflect.TypeFor[syntax.Filter](),
+		`{"did":1}`: reflect.TypeFor[syntax.Filter](), `{"times":1}`: reflect.TypeFor[syntax.Filter](), `{"did":"a","times":"3"}`: reflect.TypeFor[syntax.Filter](), `{"did":{"measure":"users"}}`: reflect.TypeFor[syntax.Filter](),
+		`{"did":"a","last":30}`: reflect.TypeFor[syntax.Filter](), `"cohort:"`: reflect.TypeFor[syntax.Field](), `{"did":"a","any":[]}`: reflect.TypeFor[syntax.Filter](),
 		`"country"`: reflect.TypeFor[syntax.Field](), `{"measure":"total"}`: reflect.TypeFor[syntax.Series](), `{"rolling":1}`: reflect.TypeFor[syntax.Series](), `{"filter":1}`: reflect.TypeFor[syntax.Series](),
 		`{"bins":[1]}`: reflect.TypeFor[syntax.Breakdown](), `"a^2"`: reflect.TypeFor[syntax.Formula](),
 	} {

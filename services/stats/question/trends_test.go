@@ -132,6 +132,8 @@ func TestGeneratedAnswers(t *testing.T) {
 		project := int64(i)
 		g.kinds, g.near = g.someKinds(), s.at()
 		w.scatter(t, g, project, g.events(s, 100+g.IntN(150)))
+		g.cohorts = nil
+		g.cohorts = g.someCohorts(w.keys)
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			c := newComparison(t, g, w, s, project)
 			for _, e := range c.whole {

@@ -127,15 +127,18 @@ type data struct {
 	snapshot *replica.Snapshot
 	project  int64
 	now      time.Time
+	cohorts  map[string]engine.Cohort
+	kept     *engine.Sets
 }
 
 func (w *world) data(t testing.TB, project int64, now time.Time) data {
-	return data{w, w.snapshot(t, project), project, now}
+	return data{w: w, snapshot: w.snapshot(t, project), project: project, now: now, kept: engine.NewSets(1 << 20)}
 }
 
 // ask answers a question from the first of some engines that can.
 func (d data) ask(ctx context.Context, q question.Question, engines ...engine.Engine) (rows [][]any, from string, err error) {
 	src := engine.NewSource(d.now, d.snapshot.CompleteUntil, engines...)
+	src.Project, src.Named, src.Kept = d.project, d.cohorts, d.kept
 	table, err := q.Answer(ctx, src)
 	if err != nil {
 		return nil, "", err

@@ -26,6 +26,8 @@ func (st *statement) fieldText(f syntax.Field) string {
 	case syntax.FirstSeen, syntax.LastSeen:
 		st.needed = true
 		return st.textOf(string(f.Source)+"::VARCHAR", "instant", textOfInstant)
+	case syntax.Cohort:
+		return "(" + st.inSet(st.scope.Sets[f.Name]) + ")::VARCHAR"
 	}
 	st.err = engine.ErrUnsupported
 	return "NULL"

@@ -97,6 +97,9 @@ func (st *statement) conditionSQL(f syntax.Filter) string {
 	case syntax.UserProperty, syntax.FirstProperty:
 		return st.textOf(st.userValue(f.Condition.Field), name, holds(func(json string) bool { return test.Holds(valueOf(json)) })) + " IS NOT NULL"
 	}
+	if source == syntax.Cohort {
+		return st.inSet(st.scope.Holding(f.Condition))
+	}
 	st.err = engine.ErrUnsupported
 	return "false"
 }

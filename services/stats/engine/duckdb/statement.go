@@ -43,12 +43,14 @@ type statement struct {
 	past    bool                       // {{history}} is read by the text
 	clock   bool                       // what the clock shows is looked at
 	sets    int                        // comparisons that use one
+	scope   engine.Scope               // whose sets of users fields and filters name
+	keyed   bool                       // keys of users are looked at
 	err     error                      // of what cannot be asked
 }
 
 // newStatement makes a statement over the events of a period that a scope has.
 func newStatement(scope engine.Scope, text string, p engine.Period, markers ...string) *statement {
-	st := &statement{zone: scope.Zone, period: p, until: scope.Until(p), text: text, markers: markers, texts: map[string]duckdb.Function{}}
+	st := &statement{zone: scope.Zone, period: p, until: scope.Until(p), text: text, markers: markers, texts: map[string]duckdb.Function{}, scope: scope}
 	st.filter, st.holds = st.split(scope.Filter)
 	return st
 }
@@ -76,8 +78,11 @@ func (st *statement) sql() string {
 
 // run runs a statement and calls scan for each row.
 func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) error) error {
-	if st.err != nil {
+	switch {
+	case st.err != nil:
 		return st.err
+	case st.keyed && !e.hasKeys():
+		return engine.ErrNoKeys
 	}
 	if st.clock && (st.period.From == math.MinInt64 || st.period.To == math.MaxInt64) {
 		st.period.Spans = e.spans(st.zone, st.period.To)

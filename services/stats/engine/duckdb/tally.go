@@ -81,7 +81,7 @@ func countedKey(t engine.Tally) string {
 	if t.Field.Source != "" {
 		f = t.Field
 	}
-	return fmt.Sprintf("%s %q", f.Source, f.Keys)
+	return fmt.Sprintf("%s %q %s", f.Source, f.Keys, f.Name)
 }
 
 // newTally makes the statement of a tally, or nil when the range has no time.
@@ -97,7 +97,7 @@ func (e *Engine) newTally(t engine.Tally, part string) *statement {
 	if t.First {
 		p.Last = engine.LastDate // the first event may be on a date that is not asked for
 	}
-	st := newStatement(engine.Scope{Zone: t.Zone, Filter: syntax.And(t.Scope.Filter, t.Series.Filter)}, tallySQL, p)
+	st := newStatement(engine.Scope{Zone: t.Zone, Filter: syntax.And(t.Scope.Filter, t.Series.Filter), Sets: t.Sets}, tallySQL, p)
 	st.types, st.until = t.Types, end
 	bucket := bucketSQL[t.Interval]
 	if bucket == "" {

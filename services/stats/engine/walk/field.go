@@ -14,10 +14,12 @@ import (
 // field says which value events have: under numbers from 1, 0 for none.
 type field struct {
 	kind  kind
-	texts *texts   // of the values
-	ids   []uint32 // by event type, hour or weekday
-	files []coded  // by file
-	known int      // index in plan.known
+	texts *texts    // of the values
+	ids   []uint32  // by event type, hour or weekday
+	files []coded   // by file
+	known int       // index in plan.known
+	set   *filter   // that the user is in the set
+	in    [2]uint32 // where it does not hold, and where it does
 
 	mu   sync.Mutex       // of instants: they are numbered when users have them
 	seen map[int64]uint32 // and of texts, for first_seen and last_seen
@@ -51,6 +53,11 @@ func (f *field) id(r *reader, e *walk.Event) uint32 {
 		}
 		file := &f.files[at.File]
 		return file.ids[file.code(at.At)]
+	case ofSet:
+		if f.set.pass(r, e) {
+			return f.in[1]
+		}
+		return f.in[0]
 	}
 	return f.instant(r)
 }
@@ -159,6 +166,9 @@ func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field
 		if _, isText := as(property.OfText("")); isText {
 			f.seen = map[int64]uint32{}
 		}
+	case syntax.Cohort:
+		f.kind, f.set = ofSet, p.inSet(p.sets[of.Name])
+		f.in = [2]uint32{add(engine.InSet(false)), add(engine.InSet(true))}
 	case syntax.Property, syntax.UserID:
 		f.kind = ofProperty
 		v, err := p.values(ctx, of, p.period)

@@ -25,6 +25,7 @@ const (
 	ofLastSeen              // and of the last
 	ofEntry                 // at the first event of the session
 	ofExit                  // and at the last
+	ofSet                   // by whether the user is in a set
 )
 
 // filter says whether a syntax.Filter holds for an event.
@@ -35,6 +36,7 @@ type filter struct {
 	files []passes // by file
 	rows  []bits   // by file; nil for one that tells
 	known int      // index in plan.known
+	set   bits     // of users by key
 	test  *syntax.Test
 }
 
@@ -92,6 +94,8 @@ func (f *filter) pass(r *reader, e *walk.Event) bool {
 		return f.of[0].pass(r, r.entry)
 	case ofExit:
 		return f.of[0].pass(r, r.exit)
+	case ofSet:
+		return f.set.has(r.key)
 	}
 	return f.passUser(r)
 }
@@ -262,6 +266,8 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 		}
 		f.kind, f.known = ofUser, i
 		return f, p.pass(f, p.known[i].values)
+	case syntax.Cohort:
+		return p.inSet(engine.Scope{Zone: p.zone, Sets: p.sets}.Holding(c)), nil
 	case syntax.FirstSeen:
 		f.kind, p.history = ofFirstSeen, true
 	case syntax.LastSeen:
@@ -277,6 +283,15 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 		f.holds[n] = f.test.HoldsInteger(int64(n))
 	}
 	return f, nil
+}
+
+// inSet holds for the events of users in a set.
+func (p *plan) inSet(s engine.Set) *filter {
+	f := &filter{kind: ofSet, set: s.Users.ToDense()}
+	if s.Except {
+		return negated(f)
+	}
+	return f
 }
 
 // ofSession makes a condition on the first or last event of a session ready.

@@ -19,6 +19,7 @@ type plan struct {
 	zone    *calendar.Zone
 	period  walk.Period // of the events that filters and fields are asked about
 	until   int64       // instant that ends the history that fields of users look at
+	sets    map[string]engine.Set
 	budget  engine.Budget
 	columns map[keyed][]column
 	known   []known // of users, from their history
@@ -28,7 +29,7 @@ type plan struct {
 // plan begins the plan of a scan of a period.
 func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
 	return &plan{
-		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p),
+		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets,
 		budget: engine.NewBudget(ctx), columns: map[keyed][]column{},
 	}
 }
@@ -51,6 +52,7 @@ func (p *plan) walk(ctx context.Context, begin func(*reader) visitor, options ..
 		visit := begin(r)
 		return func(u *walk.User) error {
 			events := u.Events
+			r.key = u.Key
 			if p.history {
 				r.user++
 				r.events = events
@@ -85,6 +87,7 @@ type reader struct {
 	plan   *plan
 	clock  *clock
 	user   int          // counts users
+	key    uint32       // of the user
 	events []walk.Event // of the user's history, and later ones
 	memos  []memo       // by known
 	// entry and exit are the first and the last event of the session at hand.
