@@ -43,17 +43,19 @@ type Deps struct {
 type handlers struct {
 	cfg Config
 	Deps
+	lists chan struct{} // has one for each large list that is being read
 }
 
 // Register adds the account routes to api. The middleware of authhttp and
 // ratelimit must already be in use.
 func Register(api huma.API, cfg Config, deps Deps) {
-	h := &handlers{cfg: cfg, Deps: deps}
+	h := &handlers{cfg: cfg, Deps: deps, lists: make(chan struct{}, 1)}
 	h.registerUser(api)
 	h.registerLogin(api)
 	h.registerProjects(api)
 	h.registerMembers(api)
 	h.registerInvitations(api)
+	h.registerCohorts(api)
 }
 
 const (

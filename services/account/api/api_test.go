@@ -367,5 +367,5 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	require.EqualValues(t, 20, operations)
+	require.EqualValues(t, 26, operations)
 }

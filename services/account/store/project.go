@@ -104,8 +104,11 @@ type need int
 const (
 	toRead   need = iota // for members
 	toLeave              // for members; roles cannot change until it is done
+	toEdit               // for owners and editors; roles cannot change until it is done
 	toManage             // for owners; roles cannot change until it is done
 )
+
+var errViewer = refusal.New(refusal.Forbidden, "not-editor", "only owners and editors of the project can do this")
 
 var errNotOwner = refusal.New(refusal.Forbidden, "not-owner", "only owners of the project can do this")
 
@@ -129,6 +132,9 @@ func (s *Store) within(ctx context.Context, project, user int64, needs need, doi
 		}
 		if needs == toManage && role != auth.RoleOwner {
 			return errNotOwner
+		}
+		if needs == toEdit && role == auth.RoleViewer {
+			return errViewer
 		}
 		return f(tx, role)
 	})
