@@ -74,7 +74,14 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	}
 	stale := s.reader.Stale()
 	f := chooseFormat(output)
-	tag := entityTag(project, d.Name, q, f, snapshot, stale, now)
+	data := fmt.Sprint(snapshot.Position.Incarnation, " ", snapshot.ProjectVersion(project))
+	cohorts, keys, err := s.cohorts.of(ctx, project, question.Cohorts(q), data)
+	if err != nil {
+		return err
+	}
+	src := s.source(snapshot, project, now)
+	src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, cohorts, s.sets, s.timeout
+	tag := entityTag(project, d.Name, q, keys, f, snapshot, stale, now)
 	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
 		r.status = http.StatusNotModified
@@ -83,7 +90,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	}
 	policy := parseCacheControl(headers.CacheControl)
 	policy.write = policy.write && !stale
-	got, err := s.rows(ctx, d.Name, tag, policy, q, s.source(snapshot, project, now), project)
+	got, err := s.rows(ctx, d.Name, tag, policy, q, src, project)
 	if err != nil {
 		return err
 	}

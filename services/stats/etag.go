@@ -13,14 +13,15 @@ import (
 // entityTag names an answer: while the tag stays the same, so do the rows. The
 // project's own version is part of it, not the manifest's, so that an idle
 // project's answers stay valid while others load. The tag is weak: position,
-// complete_until and response_time_sec change under it.
-func entityTag(project int64, name string, q question.Question, f format, snapshot *replica.Snapshot, stale bool, now time.Time) string {
+// complete_until and response_time_sec change under it. cohorts are those that the
+// question names, with their keys.
+func entityTag(project int64, name string, q question.Question, cohorts []string, f format, snapshot *replica.Snapshot, stale bool, now time.Time) string {
 	clock := ""
 	if c, ok := q.(question.ClockDependent); ok {
 		clock = c.ClockKey(now, snapshot.CompleteUntil)
 	}
 	key := question.Key(
-		server.APIVersion, project, name, q, f.name,
+		server.APIVersion, project, name, q, cohorts, f.name,
 		snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, clock,
 	)
 	return `W/"` + base64.RawURLEncoding.EncodeToString(key[:16]) + `"`

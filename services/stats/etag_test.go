@@ -26,19 +26,21 @@ func TestEntityTag(t *testing.T) {
 	q := question.Retention{Granularity: calendar.Week, Scope: question.Scope{Timezone: utc}}
 	tags := map[string]bool{}
 	for _, tag := range []string{
-		entityTag(1, "a", q, formats["json"], snapshot(1, 1), false, now),
-		entityTag(2, "a", q, formats["json"], snapshot(1, 1), false, now),
-		entityTag(1, "b", q, formats["json"], snapshot(1, 1), false, now),
-		entityTag(1, "a", question.DAU{Scope: question.Scope{Timezone: utc}}, formats["json"], snapshot(1, 1), false, now),
-		entityTag(1, "a", q, formats["csv"], snapshot(1, 1), false, now),
-		entityTag(1, "a", q, formats["json"], snapshot(2, 1), false, now),
-		entityTag(1, "a", q, formats["json"], snapshot(1, 2), false, now),
-		entityTag(1, "a", q, formats["json"], snapshot(1, 1), true, now),
-		entityTag(1, "a", q, formats["json"], snapshot(1, 1), false, now.AddDate(0, 0, 7)),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), false, now),
+		entityTag(2, "a", q, nil, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "b", q, nil, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "a", question.DAU{Scope: question.Scope{Timezone: utc}}, nil, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "a", q, []string{"paying", "1"}, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "a", q, []string{"paying", "2"}, formats["json"], snapshot(1, 1), false, now),
+		entityTag(1, "a", q, nil, formats["csv"], snapshot(1, 1), false, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(2, 1), false, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 2), false, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), true, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), false, now.AddDate(0, 0, 7)),
 	} {
 		require.Regexp(t, `^W/"[\w-]{22}"$`, tag)
 		require.False(t, tags[tag], "the tag is one of before")
 		tags[tag] = true
 	}
-	require.True(t, tags[entityTag(1, "a", q, formats["json"], snapshot(1, 1), false, now.AddDate(0, 0, 1))], "the same week")
+	require.True(t, tags[entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), false, now.AddDate(0, 0, 1))], "the same week")
 }

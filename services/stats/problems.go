@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/replica"
@@ -45,7 +46,13 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return unavailable("stale", "the data could not be brought up to date for too long", 10*time.Second)
 	case errors.Is(err, duckdb.ErrBusy):
 		return unavailable("busy", "too many questions are being answered", time.Second)
-	case errors.Is(err, duckdb.ErrTimeout):
+	case errors.Is(err, engine.ErrNoEnd):
+		return problem.Invalid("invalid-parameter", "filter", "is about what users did lately (last), before the end of a range: this question has none")
+	case errors.Is(err, engine.ErrNoKeys):
+		return unavailable("upgrading", "the project has events of an earlier release, which are being rewritten: until then nothing can be asked about what users did, nor cohorts", time.Minute)
+	case errors.Is(err, cohort.ErrChanged):
+		return unavailable("cohort-changed", "a cohort was changed while it was read; try again", time.Second)
+	case errors.Is(err, duckdb.ErrTimeout), errors.Is(err, engine.ErrTimeout):
 		return unavailable("query-timeout", "the question takes too long: ask for a shorter range or with fewer conditions", 10*time.Second)
 	case errors.Is(err, duckdb.ErrMemory):
 		return unavailable("query-too-large", "the question needs too much memory: ask for a shorter range", 10*time.Second)

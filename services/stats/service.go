@@ -74,6 +74,9 @@ type Service struct {
 	tokens   outbox.Tokens
 	now      func() time.Time
 	cache    *cache
+	cohorts  *cohorts
+	sets     *engine.Sets
+	timeout  time.Duration // of finding the users of a filter
 	inFlight *inflight.Budget
 	patience patience
 	shared   flight[computed]
@@ -106,7 +109,12 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	named, err := newCohorts(cfg.Auth, deps.Pool, time.Now)
+	if err != nil {
+		return nil, err
+	}
 	s := &Service{
+		cohorts: named, sets: engine.NewSets(setBytes), timeout: cfg.Warehouse.QueryTimeout,
 		server: srv, db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
