@@ -143,6 +143,17 @@ func (s *Source) Paths(ctx context.Context, p Paths) ([]PathLink, error) {
 
 // Funnel serves a scan.
 func (s *Source) Funnel(ctx context.Context, f Funnel) (Funneled, error) {
+	filters := []*syntax.Filter{&f.Filter}
+	f.Steps, f.Exclude = slices.Clone(f.Steps), slices.Clone(f.Exclude)
+	for i := range f.Steps {
+		filters = append(filters, &f.Steps[i].Filter)
+	}
+	for i := range f.Exclude {
+		filters = append(filters, &f.Exclude[i].Filter)
+	}
+	if err := s.resolve(ctx, &f.Scope, &f.Range, append(fieldsOf(f.Breakdown), f.Unit), filters...); err != nil {
+		return Funneled{}, err
+	}
 	return serve(s, func(e Engine) (Funneled, error) { return e.Funnel(ctx, f) })
 }
 
