@@ -28,7 +28,6 @@ const (
 func (h *handlers) registerCohorts(api huma.API) {
 	const forbidden, missing, conflict, changed = http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed
 	schemas := api.OpenAPI().Components.Schemas
-	body := schemas.Schema(reflect.TypeFor[cohortRequest](), true, "NewCohort")
 	created := map[string]*huma.Response{strconv.Itoa(http.StatusCreated): {
 		Description: "The cohort is new", Content: map[string]*huma.MediaType{jsonType: {Schema: schemas.Schema(reflect.TypeFor[store.Cohort](), true, "Cohort")}},
 	}}
@@ -45,7 +44,7 @@ func (h *handlers) registerCohorts(api huma.API) {
 		Summary: "Make a cohort, or replace it",
 		Description: "For owners and editors. A cohort is a filter on users, which each question evaluates to the end of its range, or a list of at most 1,000,000 user ids. " +
 			"Filters name it as cohort:NAME; questions follow a change within a few seconds. With If-Match the cohort must have that ETag.",
-		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: body}}},
+		RequestBody:      &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: {Schema: cohortSchema()}}},
 		SkipValidateBody: true, Responses: created,
 	}, tagProjects, forbidden, missing, conflict, changed)), h.setCohort)
 	huma.Register(api, own(huma.Operation{
@@ -71,11 +70,17 @@ func (h *handlers) registerCohorts(api huma.API) {
 }
 
 // large lets an operation have a large body, one at a time: a list takes some hundred
-// megabytes while it is read.
+// megabytes while it is read. It is read for editors alone.
 func (h *handlers) large(op huma.Operation) huma.Operation {
 	op.MaxBodyBytes, op.BodyReadTimeout = maxCohortBody, cohortTimeout
 	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if project, err := strconv.ParseInt(ctx.Param("id"), 10, 64); err == nil {
+			if err := h.Sessions.MayEdit(ctx.Context(), project, auth.From(ctx.Context()).UserID); err != nil {
+				server.Refuse(ctx, err)
+				return
+			}
+		}
 		if size, err := strconv.Atoi(ctx.Header("Content-Length")); err == nil && size >= 0 && size <= maxBody {
 			next(ctx)
 			return

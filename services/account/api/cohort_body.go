@@ -17,19 +17,27 @@ import (
 	"eventanalytics/services/account/store"
 )
 
-// cohortRequest shows what the body of a cohort has. It is read by readCohort: a list may
-// have a million users.
-type cohortRequest struct {
-	Description string   `json:"description,omitempty" maxLength:"1000" doc:"What it is for"`
-	Filter      anyJSON  `json:"filter,omitempty" doc:"A filter as in questions, whose conditions are on users: did, user.…, first.…, first_seen, last_seen, cohort:…"`
-	Users       []string `json:"users,omitempty" nullable:"false" maxItems:"1000000" doc:"Instead of a filter: a list of user ids"`
+// cohortSchema describes what readCohort reads. The schema of filters comes with the
+// questions, in the document of all services.
+func cohortSchema() *huma.Schema {
+	longest, shortestID, longestID, mostUsers := 1000, 1, 200, store.MaxUsers
+	form := func(title, name string, value *huma.Schema) *huma.Schema {
+		return &huma.Schema{
+			Title: title, Type: huma.TypeObject, Required: []string{name}, AdditionalProperties: false,
+			Properties: map[string]*huma.Schema{name: value, "description": {Type: huma.TypeString, MaxLength: &longest, Description: "What it is for"}},
+		}
+	}
+	return &huma.Schema{OneOf: []*huma.Schema{
+		form("Cohort by a filter", "filter", &huma.Schema{
+			Description: "A filter as in questions, whose conditions are on users: did, user.…, first.…, first_seen, last_seen, cohort:…",
+			Extensions:  map[string]any{"$ref": "#/components/schemas/Filter"},
+		}),
+		form("Cohort by a list", "users", &huma.Schema{
+			Type: huma.TypeArray, MaxItems: &mostUsers, Description: "User ids",
+			Items: &huma.Schema{Type: huma.TypeString, MinLength: &shortestID, MaxLength: &longestID},
+		}),
+	}}
 }
-
-// anyJSON is a filter, whose schema the document has with the questions.
-type anyJSON struct{}
-
-// Schema is that of a filter.
-func (anyJSON) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // readCohort reads what a cohort is to be from JSON.
 func readCohort(body []byte) (c store.CohortChange, err error) {
