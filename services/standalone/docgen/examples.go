@@ -31,6 +31,10 @@ var bodies = map[string]any{
 	"post /api/projects/{id}/keys":     object{"name": "web shop", "scope": "ingest"},
 	"post /api/projects/{id}/members":  object{"username": "demo", "role": "viewer"},
 	"post /api/projects/{id}/transfer": object{"username": toFillIn},
+	"put /api/projects/{id}/cohorts/{name}": object{"description": "Who pays", "filter": []any{
+		object{"did": "purchase", "times": ">=2"}, object{"not": "user.plan=free"},
+	}},
+	"put /api/projects/{id}/cohorts/{name}/users": "user_id\n42\n43\n",
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
@@ -47,14 +51,19 @@ const exampleLines = `{"event_id": "` + exampleEvent + `", "occurred_at": "2025-
 // parameters are examples of parameters by path and name. An id that only the
 // caller can know has none.
 var parameters = map[string]any{
-	"/api/projects/{id} id":                       1,
-	"/api/projects/{id}/invitations id":           1,
-	"/api/projects/{id}/invitations/{user_id} id": 1,
-	"/api/projects/{id}/keys id":                  1,
-	"/api/projects/{id}/keys/{key_id} id":         1,
-	"/api/projects/{id}/members id":               1,
-	"/api/projects/{id}/members/{user_id} id":     1,
-	"/api/stats/events/{event_id} event_id":       exampleEvent,
+	"/api/projects/{id} id":                        1,
+	"/api/projects/{id}/invitations id":            1,
+	"/api/projects/{id}/invitations/{user_id} id":  1,
+	"/api/projects/{id}/keys id":                   1,
+	"/api/projects/{id}/keys/{key_id} id":          1,
+	"/api/projects/{id}/members id":                1,
+	"/api/projects/{id}/cohorts id":                1,
+	"/api/projects/{id}/cohorts/{name} id":         1,
+	"/api/projects/{id}/cohorts/{name} name":       "paying",
+	"/api/projects/{id}/cohorts/{name}/users id":   1,
+	"/api/projects/{id}/cohorts/{name}/users name": "paying",
+	"/api/projects/{id}/members/{user_id} id":      1,
+	"/api/stats/events/{event_id} event_id":        exampleEvent,
 }
 
 // aliases are other names of what has an example already; only one may be given.

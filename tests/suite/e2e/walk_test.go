@@ -99,6 +99,9 @@ func (w *walker) send(t *testing.T, c *caller, r asked, o ...override) *answer {
 	if r.body != nil {
 		text, headers = jsonText(t, r.body), append(headers, "Content-Type", "application/json")
 	}
+	if w.op.RequestBody != nil && r.body == nil {
+		text, headers = "user_id\n1\n", append(headers, "Content-Type", "text/csv")
+	}
 	if len(o) > 0 {
 		text, headers = o[0].text, []string{"Content-Type", o[0].contentType}
 	}
@@ -146,7 +149,10 @@ func (w *walker) bodySchema() *openapi3.Schema {
 	if w.op.RequestBody == nil {
 		return nil
 	}
-	return w.op.RequestBody.Value.Content["application/json"].Schema.Value
+	if content := w.op.RequestBody.Value.Content["application/json"]; content != nil {
+		return content.Schema.Value
+	}
+	return nil // in CSV
 }
 
 // right sends right requests and returns how many events they made.
@@ -296,6 +302,11 @@ func (w *walker) values(t *testing.T) object {
 		}
 		// times have no buckets, and in any order no step is before another
 		v["exclude"], v["view"], v["order"] = "view", "steps", w.oneOf("ordered", "strict")
+	case "cohort", "cohort-users", "set-cohort", "set-cohort-users", "delete-cohort":
+		v["name"], v["filter"] = "walked", w.oneOf("user.a=1", "first_seen:exists")
+		a := w.c.Do(t, http.MethodPut, fmt.Sprintf("/api/projects/%d/cohorts/walked", w.c.Project), strings.NewReader(`{"users": ["1"]}`), "Content-Type", "application/json")
+		require.Less(t, a.Status, 300, "%s", a)
+		v["If-Match"] = a.Header.Get("ETag")
 	case "event":
 		v["event_id"] = w.event
 	case "profiles", "profiles-post": // a cursor is of an order

@@ -29,6 +29,7 @@ const (
 	read    right = "read"    // of the request's project: a member of any role, a read key
 	post    right = "post"    // of the request's project: an owner or editor, an ingest key
 	member  right = "member"  // of the project in the path
+	edit    right = "edit"    // of the project in the path: an owner or editor
 	manage  right = "manage"  // of the project in the path: an owner
 )
 
@@ -50,6 +51,7 @@ var holders = map[right][]standing{
 	read:   {readKey, viewer, editor, owner},
 	post:   {postKey, editor, owner},
 	member: {viewer, editor, owner},
+	edit:   {editor, owner},
 	manage: {owner},
 }
 
@@ -117,6 +119,13 @@ var operations = map[string]operation{
 	"list-keys":  {needs: manage, shows: true},
 	"create-key": {needs: manage, body: fixed(`{"name": "another", "scope": "read"}`)},
 	"revoke-key": {needs: manage},
+
+	"list-cohorts":     {needs: member, shows: true},
+	"cohort":           {needs: member, shows: true},
+	"cohort-users":     {needs: member, shows: true},
+	"set-cohort":       {needs: edit, body: fixed(`{"users": ["1"]}`)},
+	"set-cohort-users": {needs: edit, body: fixed("1"), refused: 415}, // it is no CSV
+	"delete-cohort":    {needs: edit},
 
 	"post-events": {needs: post, body: func(_ *testing.T, p *place, _ *actor) string { return event(uuid.NewString(), p.mark) }},
 
@@ -229,7 +238,17 @@ func newPlace(t *testing.T, name string) *place {
 	_, p.key = p.owner.newKey(t, "read")
 	p.owner.setMember(t, p.spare, "viewer")
 	p.owner.invite(t, p.guest, "viewer")
+	p.setCohort(t)
 	return p
+}
+
+const cohortName = "marked"
+
+// setCohort makes a cohort, or makes it again.
+func (p *place) setCohort(t *testing.T) {
+	t.Helper()
+	a := p.owner.ask(t, "PUT", projectPath(p.owner.project, "cohorts", cohortName), `{"description": "`+p.mark+`", "users": ["`+p.mark+`"]}`)
+	require.Less(t, a.status, 300, a)
 }
 
 func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
@@ -252,7 +271,7 @@ const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $
 func (p *place) state(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), gateway + "/api/projects"} {
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "cohorts"), gateway + "/api/projects"} {
 		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
 	}
 	var events int
@@ -275,6 +294,7 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 	where := gateway + strings.NewReplacer(
 		"{id}", strconv.FormatInt(p.owner.project, 10),
 		"{key_id}", strconv.FormatInt(p.key, 10),
+		"{name}", cohortName,
 		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)
@@ -357,6 +377,8 @@ func TestMatrix(t *testing.T) {
 					own.owner.setMember(t, own.spare, "viewer")
 				case r.operation == "withdraw-invitation":
 					own.owner.invite(t, own.guest, "viewer")
+				case r.operation == "delete-cohort":
+					own.setCohort(t)
 				}
 				success := r.success
 				if o.refused != 0 {
