@@ -24,8 +24,13 @@ type batch struct {
 	tied         []uint32 // slots with events of several files that their ids must order
 }
 
-// run visits the users [first, end).
-func (b *batch) run(ctx context.Context, first, end uint32, visit Visitor) error {
+func newBatch(s *scan) *batch {
+	return &batch{scan: s, runs: make([][]run, len(s.parts)), filled: make([]int, len(s.parts))}
+}
+
+// run reads the events of the users [first, end), and calls do with as many slots at a
+// time as the buffer holds. It leaves out to settle ties.
+func (b *batch) run(ctx context.Context, first, end uint32, do func(from, to int) error) error {
 	total := 0
 	for i := range b.parts {
 		if err := ctx.Err(); err != nil {
@@ -36,19 +41,13 @@ func (b *batch) run(ctx context.Context, first, end uint32, visit Visitor) error
 	}
 	slots := b.number(int(end-first), total)
 	clear(b.filled)
-	var user User
 	for from := 0; from < slots; {
 		to, err := b.fill(ctx, from, slots)
 		if err != nil {
 			return err
 		}
-		for slot := from; slot < to; slot++ {
-			if start, end := b.starts[slot], b.ends[slot]; start < end {
-				user.Key, user.Events = first+b.keyOf(slot), b.events[start:end]
-				if err := visit(&user); err != nil {
-					return err
-				}
-			}
+		if err := do(from, to); err != nil {
+			return err
 		}
 		from = to
 	}
@@ -179,7 +178,7 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 		b.read(&b.parts[i], runs[:n])
 		b.filled[i] += n
 	}
-	return to, b.settle()
+	return to, nil
 }
 
 // read puts the events of runs of a file behind those that their users have so far. What

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"runtime"
 	"slices"
+	"sync/atomic"
 
 	"github.com/google/uuid"
 
@@ -42,7 +43,7 @@ type File struct {
 	rows   packed
 
 	data  []byte // all of it
-	known knownIDs
+	known atomic.Pointer[identities]
 }
 
 // Project is whose events they are.

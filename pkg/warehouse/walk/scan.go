@@ -36,7 +36,7 @@ func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change 
 	defer runtime.KeepAlive(v)
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), len(s.bounds)-1) {
-		w := &worker{batch{scan: s}, begin()}
+		w := &worker{newBatch(s), begin()}
 		g.Go(func() error { return Guard(func() error { return w.run(ctx) }) })
 	}
 	return g.Wait()
@@ -50,6 +50,7 @@ type scan struct {
 	parts  []chosen
 	bounds []uint32     // keys between which batches of users are
 	next   atomic.Int64 // batch, from 1
+	learned
 }
 
 // chosen is what a scan wants of a file.
@@ -119,20 +120,39 @@ func (s *scan) batches() (bounds []uint32) {
 
 // worker takes batches of users from a scan.
 type worker struct {
-	batch
+	*batch
 	visit Visitor
 }
 
 func (w *worker) run(ctx context.Context) error {
-	w.runs = make([][]run, len(w.parts))
-	w.filled = make([]int, len(w.parts))
 	for {
 		next := int(w.next.Add(1))
 		if next >= len(w.bounds) {
 			return nil
 		}
-		if err := w.batch.run(ctx, w.bounds[next-1], w.bounds[next], w.visit); err != nil {
+		first := w.bounds[next-1]
+		err := w.batch.run(ctx, first, w.bounds[next], func(from, to int) error {
+			if err := w.settle(ctx); err != nil {
+				return err
+			}
+			return w.visitAll(first, from, to)
+		})
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// visitAll visits the users of slots.
+func (w *worker) visitAll(first uint32, from, to int) error {
+	var user User
+	for slot := from; slot < to; slot++ {
+		if start, end := w.starts[slot], w.ends[slot]; start < end {
+			user.Key, user.Events = first+w.keyOf(slot), w.events[start:end]
+			if err := w.visit(&user); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -1,32 +1,99 @@
 package walk
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/google/uuid"
 )
 
+const (
+	// maxKnownIDs bounds how many of its rows' ids a file keeps from walk to walk, and
+	// maxIDs how many one walk may need, at 20 bytes each.
+	maxKnownIDs = 1 << 16
+	maxIDs      = 1 << 22
+)
+
+// identities are the event_id of some rows of a file, which are ascending.
+type identities struct {
+	rows []uint32
+	ids  []uuid.UUID
+}
+
+func (x *identities) of(row uint32) (id uuid.UUID, known bool) {
+	if x == nil {
+		return id, false
+	}
+	i, known := slices.BinarySearch(x.rows, row)
+	if !known {
+		return id, false
+	}
+	return x.ids[i], true
+}
+
 // OrderByID orders events of the same time and type by their event_id, whoever's they are.
-// Each of ties is such events.
+// Each of ties is such events. It reads each file once: give it all that are needed.
 func (v *View) OrderByID(ties [][]Event) error {
+	if v.order(ties, v.known) {
+		return nil
+	}
 	rows := make([][]uint32, len(v.files))
-	rowOf := func(e Event) uint32 { return v.files[e.File].Row(e.At) }
-	for _, tie := range ties {
-		for _, e := range tie {
-			rows[e.File] = append(rows[e.File], rowOf(e))
+	v.addRows(rows, ties)
+	ids, err := v.readIDs(context.Background(), rows)
+	if err != nil {
+		return err
+	}
+	return v.orderBy(ties, ids)
+}
+
+// settle orders events by event_id that are of the same user, time and type, and in
+// several files.
+func (b *batch) settle(ctx context.Context) error {
+	if len(b.tied) == 0 {
+		return nil
+	}
+	ties := b.ties()
+	if b.view.order(ties, b.view.known) {
+		return nil
+	}
+	ids, err := b.learn(ctx)
+	if err != nil {
+		return err
+	}
+	return b.view.orderBy(ties, ids)
+}
+
+// ties returns the events that are of the same user, time and type and in several files.
+// It forgets which slots have any.
+func (b *batch) ties() (ties [][]Event) {
+	slices.Sort(b.tied)
+	for _, slot := range slices.Compact(b.tied) {
+		events := b.events[b.starts[slot]:b.ends[slot]]
+		for i := 0; i < len(events); {
+			end, several := i+1, false
+			for end < len(events) && compareEvents(&events[i], &events[end]) == 0 {
+				several = several || events[end].File != events[i].File
+				end++
+			}
+			if several {
+				ties = append(ties, events[i:end])
+			}
+			i = end
 		}
 	}
-	ids := make([][]uuid.UUID, len(rows))
-	for file, of := range rows {
-		if len(of) == 0 {
-			continue
-		}
-		slices.Sort(of)
-		var err error
-		if ids[file], err = v.files[file].idsOf(of); err != nil {
-			return err
-		}
-	}
+	b.tied = b.tied[:0]
+	return ties
+}
+
+func (v *View) rowOf(e Event) uint32 { return v.files[e.File].Row(e.At) }
+
+func (v *View) known(file uint32) *identities { return v.files[file].known.Load() }
+
+// order orders events by id. ok is false when some are not known.
+func (v *View) order(ties [][]Event, known func(file uint32) *identities) (ok bool) {
 	type identified struct {
 		Event
 		id uuid.UUID
@@ -35,13 +102,137 @@ func (v *View) OrderByID(ties [][]Event) error {
 	for _, tie := range ties {
 		tied = tied[:0]
 		for _, e := range tie {
-			i, _ := slices.BinarySearch(rows[e.File], rowOf(e))
-			tied = append(tied, identified{e, ids[e.File][i]})
+			id, ok := known(e.File).of(v.rowOf(e))
+			if !ok {
+				return false
+			}
+			tied = append(tied, identified{e, id})
 		}
 		slices.SortFunc(tied, func(a, b identified) int { return compareIDs(a.id, b.id) })
 		for i, e := range tied {
 			tie[i] = e.Event
 		}
 	}
+	return true
+}
+
+// orderBy orders events by ids, by file, among which theirs are.
+func (v *View) orderBy(ties [][]Event, ids []identities) error {
+	if !v.order(ties, func(file uint32) *identities { return &ids[file] }) {
+		return fmt.Errorf("%w: it changes", ErrFormat)
+	}
 	return nil
+}
+
+// addRows adds the rows of events to those of their files.
+func (v *View) addRows(rows [][]uint32, ties [][]Event) {
+	for _, tie := range ties {
+		for _, e := range tie {
+			rows[e.File] = append(rows[e.File], v.rowOf(e))
+		}
+	}
+}
+
+// readIDs returns the ids of rows, by file.
+func (v *View) readIDs(ctx context.Context, rows [][]uint32) ([]identities, error) {
+	ids := make([]identities, len(rows))
+	for file, of := range rows {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if len(of) == 0 {
+			continue
+		}
+		slices.Sort(of)
+		of = slices.Compact(of)
+		read, err := v.files[file].readIDs(of)
+		if err != nil {
+			return nil, err
+		}
+		ids[file] = identities{of, read}
+		v.files[file].keep(&ids[file])
+	}
+	return ids, nil
+}
+
+// learned are the ids that a scan needs, by file.
+type learned struct {
+	once sync.Once
+	ids  []identities
+	err  error
+}
+
+// learn returns the ids that the scan needs. It goes over all users, so that each file is
+// read once: their ties may be anywhere in it.
+func (s *scan) learn(ctx context.Context) ([]identities, error) {
+	s.learned.once.Do(func() {
+		s.learned.err = ErrFormat // unless it returns: a read of a mapped file may fail
+		s.learned.ids, s.learned.err = s.readIDs(ctx)
+	})
+	return s.learned.ids, s.learned.err
+}
+
+func (s *scan) readIDs(ctx context.Context) ([]identities, error) {
+	rows := make([][]uint32, len(s.view.files))
+	b := newBatch(s)
+	n := 0
+	for i := range len(s.bounds) - 1 {
+		err := b.run(ctx, s.bounds[i], s.bounds[i+1], func(from, to int) error {
+			ties := b.ties()
+			s.view.addRows(rows, ties)
+			for _, tie := range ties {
+				n += len(tie)
+			}
+			if n > maxIDs {
+				return fmt.Errorf("%w: more than %d differ only in their event_id", ErrTooMany, maxIDs)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.view.readIDs(ctx, rows)
+}
+
+func (f *File) readIDs(rows []uint32) ([]uuid.UUID, error) {
+	if f.IDs == nil {
+		return nil, errors.New("events of several segments differ only in their event_id, which is not known")
+	}
+	ids, err := f.IDs(rows)
+	if err != nil {
+		return nil, fmt.Errorf("reading the ids of events: %w", err)
+	}
+	if len(ids) != len(rows) {
+		return nil, fmt.Errorf("reading the ids of %d events: there are %d", len(rows), len(ids))
+	}
+	return ids, nil
+}
+
+// keep adds ids to those that the file knows, if they are not too many.
+func (f *File) keep(more *identities) {
+	all := more.and(f.known.Load())
+	if len(all.rows) <= maxKnownIDs {
+		f.known.Store(all)
+	}
+}
+
+// and returns what either has.
+func (x *identities) and(y *identities) *identities {
+	if y == nil {
+		return x
+	}
+	n := len(x.rows) + len(y.rows)
+	all := &identities{make([]uint32, 0, n), make([]uuid.UUID, 0, n)}
+	for i, j := 0, 0; i < len(x.rows) || j < len(y.rows); {
+		from, at := x, &i
+		if i == len(x.rows) || j < len(y.rows) && y.rows[j] < x.rows[i] {
+			from, at = y, &j
+		} else if j < len(y.rows) && y.rows[j] == x.rows[i] {
+			j++
+		}
+		all.rows, all.ids = append(all.rows, from.rows[*at]), append(all.ids, from.ids[*at])
+		*at++
+	}
+	return all
 }

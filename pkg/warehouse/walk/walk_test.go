@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
@@ -202,6 +204,7 @@ func TestColumnsAreTheJSON(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(20) {
 		events := randomSegments(rand.New(rand.NewPCG(seed, 2)))[0]
+		events[0].Properties = `{"price":1,"price":2}` // is refused today; the first counts
 		f := walktest.File(t, events...)
 		for _, key := range []string{"country", "price", "", `a"b`, "n.x", "id", "unheard of"} {
 			c, known := f.Column(key)
@@ -247,4 +250,41 @@ func TestWalkStops(t *testing.T) {
 	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, func() walk.Visitor { return func(*walk.User) error { return err } }), err)
 	require.NoError(t, walk.NewView(nil).Walk(t.Context(), walk.AllTime, none))
 	require.NoError(t, v.Walk(t.Context(), walk.Period{From: 100_000, To: math.MaxInt64}, func() walk.Visitor { panic("there is none") }))
+}
+
+// Where ids must be read, each file's are read together, and known in the next walk.
+func TestIDsOfTiesAreReadOnce(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 6))
+	segments := make([][]walk.Source, 3)
+	for i := range 60_000 {
+		file := i % 3
+		segments[file] = append(segments[file], walk.Source{User: uint32(i / 3), Us: int64(r.IntN(2)), Type: "a", ID: randomID(r)})
+	}
+	var reads atomic.Int64
+	var files []*walk.File
+	for _, events := range segments {
+		f := walktest.File(t, events...)
+		ids := f.IDs
+		f.IDs = func(rows []uint32) ([]uuid.UUID, error) {
+			reads.Add(1)
+			return ids(rows)
+		}
+		files = append(files, f)
+	}
+	v := walk.NewView(files)
+	for i, p := range []walk.Period{{From: 0, To: 1}, {From: 1, To: 2}, walk.AllTime} {
+		want := naive(segments, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To })
+		require.True(t, slices.Equal(want, walked(t, v, p)))
+		require.Equal(t, []int64{3, 6, 6}[i], reads.Load())
+	}
+
+	files[1].IDs = func([]uint32) ([]uuid.UUID, error) { return nil, os.ErrNotExist }
+	none := func() walk.Visitor { return func(*walk.User) error { return nil } }
+	require.NoError(t, v.Walk(t.Context(), walk.AllTime, none))
+	fresh := walk.NewView([]*walk.File{walktest.File(t, segments[0]...), walktest.File(t, segments[1]...)})
+	fresh.Files()[0].IDs = func([]uint32) ([]uuid.UUID, error) { return nil, os.ErrNotExist }
+	require.ErrorIs(t, fresh.Walk(t.Context(), walk.AllTime, none), os.ErrNotExist)
+	fresh.Files()[0].IDs = nil
+	require.ErrorContains(t, fresh.Walk(t.Context(), walk.AllTime, none), "event_id")
 }
