@@ -153,7 +153,14 @@ func keysOf(events []event.Event) []uint32 {
 // publish adds events to a project as the sync worker does.
 func (a *api) publish(t *testing.T, project int64, events ...event.Event) {
 	t.Helper()
-	s, err := a.builder.Write(t.Context(), project, events, keysOf(events), 1)
+	keys := keysOf(events)
+	s, err := a.builder.Write(t.Context(), project, events, keys, 1)
+	require.NoError(t, err)
+	ids := make([]string, len(events))
+	for i, e := range events {
+		ids[i] = e.UserID
+	}
+	_, err = a.pool.Exec(t.Context(), `INSERT INTO analytics.user_keys SELECT $1, id, key FROM unnest($2::text[], $3::integer[]) AS u (id, key) ON CONFLICT DO NOTHING`, project, ids, keys)
 	require.NoError(t, err)
 	a.position.XID += 10
 	tx, err := a.pool.Begin(t.Context())

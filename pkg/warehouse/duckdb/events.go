@@ -14,6 +14,22 @@ type relation struct {
 	where    func(Columns) string   // or nil
 	more     func(Columns) []string // or nil
 	key      string                 // user_key
+	places   *Places                // or nil
+}
+
+// Places tells where events are.
+type Places struct{ segments []segment.Segment }
+
+// Of returns the segment that an event is in, and the row of its file.
+func (p *Places) Of(place int64) (s segment.Segment, row uint32) {
+	return p.segments[place>>32], uint32(place)
+}
+
+// sql is a column with the places of events in further segments.
+func (p *Places) sql(segments []segment.Segment) string {
+	first := len(p.segments)
+	p.segments = append(p.segments, segments...)
+	return ", " + placeSQL(first)
 }
 
 // keyOf is the expression of user_key: one for all of a project's events, or its values
@@ -44,14 +60,22 @@ func (db *DB) events(segments []segment.Segment, r relation, columns Columns) st
 				more += ", " + column
 			}
 		}
+		if r.places != nil {
+			more += ", 0::BIGINT AS place"
+		}
 		return `(SELECT event_id, occurred_at, 0::BIGINT AS us, user_id, user_key, event_type, properties` + more + `
 			FROM (SELECT NULL::UUID AS event_id, NULL::TIMESTAMPTZ AS occurred_at,
 			NULL::VARCHAR AS user_id, NULL::INTEGER AS user_key, NULL::VARCHAR AS event_type, NULL::VARCHAR AS properties) WHERE false)`
 	}
 	var reads []string
 	for _, p := range db.parts(segments, r.where, r.more, columns) {
+		source := readParquet(db.dir, p.segments)
+		if r.places != nil {
+			p.more += r.places.sql(p.segments)
+			source = readRows(db.dir, p.segments)
+		}
 		reads = append(reads, "SELECT event_id, occurred_at, epoch_us(occurred_at) AS us, user_id, "+r.key+", event_type, properties"+p.more+" FROM "+
-			readParquet(db.dir, p.segments)+" WHERE "+bounds(r.from, r.to)+p.condition)
+			source+" WHERE "+bounds(r.from, r.to)+p.condition)
 	}
 	return "(" + strings.Join(reads, " UNION ALL ") + ")"
 }

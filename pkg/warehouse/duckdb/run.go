@@ -102,6 +102,9 @@ type Query struct {
 	// History, if not nil, has SQL read {{history}}, too: all of the project's events
 	// before To, with the further columns that it returns.
 	History func(Columns) []string
+	// Places, if not nil, has {{events}} have the column place BIGINT, which Places tells
+	// the meaning of.
+	Places *Places
 	// Texts are functions that Go evaluates, in several goroutines at a time. In SQL one
 	// is text_of(text, $name::BIGINT).
 	Texts map[string]Function
@@ -125,7 +128,7 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 	}
 	columns := values.columns()
 	key := keyOf(s.Segments(q.Project, time.Time{}, time.Time{}))
-	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, relation{q.From, q.To, q.Where, q.Select, key}, columns))
+	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, relation{q.From, q.To, q.Where, q.Select, key, q.Places}, columns))
 	if q.History != nil {
 		segments = s.Segments(q.Project, time.Time{}, q.To)
 		text = strings.ReplaceAll(text, historyPlaceholder, db.events(segments, relation{to: q.To, more: q.History, key: key}, columns))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -22,7 +23,9 @@ var (
 
 // Event returns the event with an id, or none.
 func (e *Engine) Event(ctx context.Context, id uuid.UUID) ([]engine.Event, error) {
-	return e.events(ctx, newStatement(engine.Scope{}, eventSQL, engine.Always()).with("event_id", id.String()))
+	st := newStatement(engine.Scope{}, eventSQL, engine.Always())
+	st.id = &id
+	return e.events(ctx, st)
 }
 
 // Latest serves a scan. It looks at ever longer periods before the last event, until one
@@ -38,21 +41,38 @@ func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, e
 		if newest.holds(back) {
 			p.From = newest.last - back
 		}
-		events, err := e.events(ctx, newStatement(l.Scope, latestSQL, p).with("limit", l.Limit))
-		if err != nil || len(events) == l.Limit || p.From == math.MinInt64 {
-			return events, err
+		at, err := e.places(ctx, newStatement(l.Scope, latestSQL, p).with("limit", l.Limit))
+		if err != nil {
+			return nil, err
+		}
+		if len(at) == l.Limit || p.From == math.MinInt64 {
+			return NewRows(e.db, e.snapshot, e.project).Events(ctx, at)
 		}
 	}
 }
 
+// events returns the events whose places a statement finds: it reads of all events no
+// more than what they are chosen by, and of those whole rows.
 func (e *Engine) events(ctx context.Context, st *statement) ([]engine.Event, error) {
-	result := engine.NewResult[engine.Event](ctx)
-	err := e.run(ctx, st, func(r *sql.Rows) error {
-		var event engine.Event
-		if err := r.Scan(&event.ID, &event.OccurredAt, &event.UserID, &event.Type, &event.Properties); err != nil {
-			return fmt.Errorf("reading an event: %w", err)
+	at, err := e.places(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	return NewRows(e.db, e.snapshot, e.project).Events(ctx, at)
+}
+
+// places returns what a statement selects of {{local}}: place and us of events.
+func (e *Engine) places(ctx context.Context, st *statement) (at []engine.RowPlace, err error) {
+	st.places = &duckdb.Places{}
+	rows := NewRows(e.db, e.snapshot, e.project)
+	err = e.run(ctx, st, func(r *sql.Rows) error {
+		var place, us int64
+		if err := r.Scan(&place, &us); err != nil {
+			return fmt.Errorf("reading the place of an event: %w", err)
 		}
-		return result.Add(event, event.ID, event.UserID, event.Type, event.Properties)
+		s, row := st.places.Of(place)
+		at = append(at, engine.RowPlace{File: rows.file(s), Row: row, Us: us})
+		return nil
 	})
-	return result.Rows, err
+	return at, err
 }

@@ -1,4 +1,4 @@
-SELECT event_id::VARCHAR, us, user_id, event_type, coalesce(properties, '')
+SELECT place, us
 FROM {{local}}
 ORDER BY us DESC, event_id DESC
 LIMIT $limit

@@ -118,6 +118,11 @@ func (r *Rows) query(files []int, p walk.Period) (q duckdb.RowQuery, indexes []i
 	return q, indexes
 }
 
+// file is the index of a segment.
+func (r *Rows) file(s segment.Segment) int {
+	return slices.IndexFunc(r.all, func(one segment.Segment) bool { return one.Path == s.Path })
+}
+
 // Events returns the events in some places, in their order.
 func (r *Rows) Events(ctx context.Context, at []engine.RowPlace) ([]engine.Event, error) {
 	type place struct {
@@ -140,6 +145,9 @@ func (r *Rows) Events(ctx context.Context, at []engine.RowPlace) ([]engine.Event
 	list := make([]duckdb.SegmentRows, len(files))
 	for i, file := range files {
 		list[i] = *rows[file]
+	}
+	if len(at) == 0 {
+		return nil, nil
 	}
 	events, found := make([]engine.Event, len(at)), 0
 	budget := engine.NewBudget(ctx)

@@ -1,8 +1,8 @@
 WITH events AS MATERIALIZED (
-    SELECT event_id, us, user_id, event_type, properties
+    SELECT place, event_id, us, event_type
     FROM {{local}}
 )
-SELECT event_id::VARCHAR, us, user_id, event_type, coalesce(properties, '')
+SELECT place, us
 FROM events
 WHERE {{behind}}
 ORDER BY us DESC, event_type DESC, event_id DESC
