@@ -71,6 +71,7 @@ type Service struct {
 	limits   redis.UniversalClient
 	db       *duckdb.DB
 	reader   *replica.Reader
+	names    userNames
 	tokens   outbox.Tokens
 	now      func() time.Time
 	cache    *cache
@@ -117,7 +118,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		cohorts: named, sets: engine.NewSets(setBytes), timeout: cfg.Warehouse.QueryTimeout,
 		server: srv, db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
-		tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
+		names:  userNames{deps.Pool}, tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
 		tracer: otel.Tracer("eventanalytics/services/stats"),
 	}
