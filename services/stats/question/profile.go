@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/property"
@@ -30,23 +29,12 @@ type ProfileParams struct {
 
 // Question resolves the parameters.
 func (p *ProfileParams) Question(now time.Time) (Question, error) {
-	if err := checkUser(p.UserID); err != nil {
-		return nil, err
-	}
 	zone, err := p.zone()
 	if err != nil {
 		return nil, err
 	}
 	to, err := parseDay(param{"to", p.To}, zone.Date(now.UnixMicro()))
 	return Profile{p.UserID, to, zone}, err
-}
-
-// checkUser refuses what cannot be a user's id: a path may have any bytes.
-func checkUser(id string) error {
-	if !utf8.ValidString(id) || strings.Contains(id, "\x00") {
-		return invalid("user_id", "is not a text that a user_id can be")
-	}
-	return nil
 }
 
 // Profile asks for a user.

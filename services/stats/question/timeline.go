@@ -27,10 +27,7 @@ type TimelineParams struct {
 // Question resolves the parameters.
 func (p *TimelineParams) Question(time.Time) (Question, error) {
 	q := Timeline{UserID: p.UserID, Limit: p.Limit}
-	err := checkUser(p.UserID)
-	if err != nil {
-		return nil, err
-	}
+	var err error
 	if q.Scope, err = p.scope(); err != nil {
 		return nil, err
 	}

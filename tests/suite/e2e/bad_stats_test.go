@@ -73,7 +73,6 @@ var badQueries = []badQuery{
 	{49, dau, august + "&min_position=garbage", "min_position"},
 	{49, dau, august + "&wait=soon", "wait"},
 	{50, "/api/stats/events/not-a-uuid", "", "event_id"},
-	{50, "/api/stats/profiles/a%00b", "", "user_id"},
 	{50, "/api/stats/profiles/1/events", "after=1", "after"},
 	{50, "/api/stats/profiles", "after=1", "after"},
 	{50, "/api/stats/profiles", "sort=name", "sort"},
