@@ -18,6 +18,7 @@ import (
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/question"
 )
 
@@ -164,7 +165,10 @@ func (c *comparison) all(t *testing.T) {
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)
 	c.profiles(t)
-	c.user(t, about, scope, ever)
+	c.user(t)
+	if !c.g.looksBack(scope.Filter) {
+		c.timeline(t, about, scope, ever)
+	}
 	c.one(t)
 	if !ofUsers(scope.Filter) { // a compared range has users as of its own end
 		c.asked(t, about, scope, days)

@@ -112,8 +112,8 @@ func withCursors(want []oracle.ProfileRow, got [][]any) [][]any {
 	return rows
 }
 
-// user asks for one user, and for that user's events, page by page.
-func (c *comparison) user(t *testing.T, about string, scope question.Scope, kept []oracle.Event) {
+// user asks for one user.
+func (c *comparison) user(t *testing.T) {
 	var events []oracle.Event
 	for _, e := range c.whole {
 		events = append(events, naive(e))
@@ -141,7 +141,11 @@ func (c *comparison) user(t *testing.T, about string, scope question.Scope, kept
 		}
 		require.Equal(t, rows, got, "%+v %s", q, e.Name())
 	}
+}
 
+// timeline asks for the events of a user, page by page.
+func (c *comparison) timeline(t *testing.T, about string, scope question.Scope, kept []oracle.Event) {
+	id, walked := pick(c.g, someUsers), c.named(t)
 	limit, want := 1+c.g.IntN(20), oracle.Timeline(kept, id, c.loc)
 	timeline := question.Timeline{UserID: id, Limit: limit, Scope: scope}
 	for {
