@@ -17,7 +17,6 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/property"
-	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/pkg/warehouse/walk"
 )
 
@@ -182,6 +181,15 @@ func BenchmarkEventsByUser(b *testing.B) {
 			require.NoError(b, err)
 			b.ReportMetric(float64(info.Size())/n, "bytes/event")
 		})
+		b.Run("open "+bench.name, func(b *testing.B) {
+			info, err := os.Stat(to)
+			require.NoError(b, err)
+			before := cpu()
+			for b.Loop() {
+				_, err := walk.Open(to, info.Size())
+				require.NoError(b, err)
+			}
+			b.ReportMetric((cpu()-before).Seconds()/float64(b.N)/n*1e6*1e3, "cpu-ms/Mevents")
+		})
 	}
-	b.Log(s.Shredded, segment.EventsOf([]segment.Segment{s}), float64(s.Bytes)/n)
 }

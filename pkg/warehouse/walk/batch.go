@@ -162,11 +162,11 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 		b.starts[to], b.ends[to] = total, total
 		total += n
 	}
-	if cap(b.events) > bufferEvents && total <= bufferEvents { // after a user with many
-		b.events = nil
+	if max(cap(b.events), cap(b.late)) > bufferEvents && total <= bufferEvents { // after a user with many
+		b.events, b.late = nil, nil
 	}
 	if cap(b.events) < total {
-		b.events = make([]Event, total+total/4)
+		b.events = make([]Event, max(total, min(2*total, bufferEvents)))
 	}
 	b.events = b.events[:total]
 	for i := range b.parts {

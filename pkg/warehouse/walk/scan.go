@@ -14,8 +14,9 @@ import (
 // that begin returns, and users by ascending keys. begin is called by one at a time,
 // before any visitor is.
 //
-// Each goroutine holds at most as many events as one user has in the period, at 24 bytes
-// each, or about 2 MiB. The error is ErrTooMany for a user with more than AtMost says, and
+// Each goroutine holds at most as many events as one user has in the period, or about 2
+// MiB of them, at 24 bytes each; and as many again while it merges two files of that user
+// that overlap in time. The error is ErrTooMany for a user with more than AtMost says, and
 // ErrFormat when a file turns out to be damaged or cannot be read.
 func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change ...Option) error {
 	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}

@@ -43,8 +43,8 @@ type Period struct{ From, To int64 }
 // AllTime is the period of all events.
 var AllTime = Period{math.MinInt64, math.MaxInt64}
 
-// DefaultMaxEvents is how many events of a user a walk holds unless AtMost says otherwise.
-// They take 24 bytes each, for each worker.
+// DefaultMaxEvents is how many events of a user a walk holds unless AtMost says otherwise:
+// 240 MB in a goroutine that comes to such a user, until its next one.
 const DefaultMaxEvents = 10_000_000
 
 // Option changes what a walk gives.
