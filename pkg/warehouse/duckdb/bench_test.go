@@ -3,6 +3,7 @@ package duckdb
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"runtime"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse"
@@ -107,6 +109,60 @@ func BenchmarkMergeAtTheBound(b *testing.B) {
 			b.ReportMetric(float64(peak(b)>>20), "peak-MiB")
 			b.ReportMetric(float64(raw>>20), "raw-MiB")
 			b.ReportMetric(float64(rollUp>>20), "rollup-MiB")
+		})
+	}
+}
+
+// ordinary makes events like those of the data set of make bench-stats, of a project with
+// some users, within a minute or within days.
+func ordinary(r *rand.Rand, n, users, days int) ([]event.Event, []uint32) {
+	falling := func(n int) int { return min(n, int(math.Exp(r.Float64()*math.Log(float64(n+1))))) }
+	countries := strings.Fields("UA PL DE US FR SE NL RO ES IT GB CZ BG HU LT LV EE FI NO DK")
+	systems := strings.Fields("iOS Android Web Windows")
+	start := time.Date(2025, 8, 1, 12, 0, 0, 0, time.UTC)
+	events, keys := make([]event.Event, n), make([]uint32, n)
+	for i := range events {
+		kind, user := falling(50), falling(users)
+		at := start.Add(time.Duration(r.Int64N(int64(max(time.Duration(days)*24*time.Hour, time.Minute)))))
+		properties := fmt.Sprintf(`{"country":"%s","session_id":"%08x","os":"%s","app_version":"1.%d.%d"`,
+			countries[falling(len(countries))-1], uint32(user*7919+at.Hour()), systems[user%len(systems)], r.IntN(12), r.IntN(10))
+		if kind%2 == 0 {
+			properties += fmt.Sprintf(`,"item_id":"SKU%d","price":%d.%d%d,"currency":"USD"`, 1000+r.IntN(9000), 1+r.IntN(200), r.IntN(10), 1+r.IntN(9))
+		}
+		events[i] = event.Event{
+			ID: uuid.New(), OccurredAt: at.UnixMicro(), UserID: fmt.Sprintf("usr_%012x", user*104729), Type: fmt.Sprint("event_type_", kind), Properties: properties + "}",
+		}
+		keys[i] = uint32(user)
+	}
+	return events, keys
+}
+
+// cpu is what the process has used, in all its threads.
+func cpu(b *testing.B) time.Duration {
+	var used unix.Rusage
+	require.NoError(b, unix.Getrusage(unix.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
+}
+
+// BenchmarkWrite writes segments as loads do. It reports the CPU that an event takes,
+// which other processes do not change as much as the time, and the bytes of the files.
+func BenchmarkWrite(b *testing.B) {
+	for _, n := range []int{1_000, 10_000, 200_000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			builder := newBuilder(b, testConfig(b))
+			events, keys := ordinary(rand.New(rand.NewPCG(1, 1)), n, 20_000, n/100_000)
+			var s segment.Segment
+			before := cpu(b)
+			for b.Loop() {
+				var err error
+				s, err = builder.Write(b.Context(), 1, events, keys, 1)
+				require.NoError(b, err)
+			}
+			per := func(bytes int64) float64 { return float64(bytes) / float64(n) }
+			b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N*n), "cpu-ns/event")
+			b.ReportMetric(per(s.Bytes), "parquet-B/event")
+			b.ReportMetric(per(s.RollUp.Bytes), "rollup-B/event")
+			b.ReportMetric(per(s.Users.Bytes), "users-B/event")
 		})
 	}
 }

@@ -90,7 +90,7 @@ func TestWorkerWritesBeforeItLists(t *testing.T) {
 	live := value[int](t, s, liveSQL)
 	require.Equal(t, live, o.listed-o.dropped, "segments that the trace leaves in the manifest")
 	require.GreaterOrEqual(t, o.dropped, 8*len(clients))
-	require.Equal(t, 2*o.dropped+1, o.unlinked, "two files of a segment, and the orphan")
+	require.Equal(t, 3*o.dropped+1, o.unlinked, "three files of a segment, and the orphan")
 }
 
 // TestWorkerSyncsFoldersItFinds gives a worker the folders that one before it made
