@@ -43,7 +43,7 @@ type Meta struct {
 	Position      string    `json:"position"`       // of the data, for MinPosition
 	CompleteUntil time.Time `json:"complete_until"` // events acknowledged earlier are counted
 	Stale         bool      `json:"stale"`          // there may be newer data that could not be read
-	Source        string    `json:"source"`         // rollup or raw
+	Source        string    `json:"source"`         // rollup, walk or raw
 	Rows          int       `json:"rows"`
 }
 

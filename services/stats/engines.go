@@ -15,9 +15,9 @@ import (
 	"eventanalytics/services/stats/engine/walk"
 )
 
-// source has the engines for a project's events: its roll-up, where there is one, and its
-// events by user for questions about users, before the events themselves; then the events
-// by user for what only they can tell.
+// source has the engines for a project's events: its roll-up and its events by user, as
+// far as they are at hand, before the events themselves; and last, for what only events
+// by user can tell, these again, however long it takes to have them.
 func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
 	var engines []engine.Engine
 	if view := snapshot.RollUp(project); view != nil {
@@ -25,7 +25,7 @@ func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Tim
 	}
 	rows := raw.NewRows(s.db, snapshot.Snapshot, project)
 	if view := snapshot.Walk(project); view != nil {
-		engines = append(engines, ofUsers{walk: walk.New(s.db, project, view, rows).Named(s.names, rows)})
+		engines = append(engines, walk.New(s.db, project, view, rows).Named(s.names, rows))
 	}
 	engines = append(engines, raw.New(s.db, snapshot.Snapshot, project), &lastWalk{open: func(ctx context.Context) (engine.Engine, error) {
 		view, err := snapshot.OpenWalk(ctx, project)
@@ -35,30 +35,6 @@ func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Tim
 		return walk.New(s.db, project, view, rows), nil
 	}})
 	return engine.NewSource(now, snapshot.CompleteUntil, engines...)
-}
-
-// ofUsers serves the scans whose rows are users, or events of one.
-type ofUsers struct {
-	engine.Unsupported
-	walk *walk.Engine
-}
-
-// Name returns that of the engine that walks.
-func (u ofUsers) Name() string { return u.walk.Name() }
-
-// Profiles serves a scan.
-func (u ofUsers) Profiles(ctx context.Context, q engine.Profiles) ([]engine.Profile, error) {
-	return u.walk.Profiles(ctx, q)
-}
-
-// Profile returns a user, or nil where there is no event.
-func (u ofUsers) Profile(ctx context.Context, q engine.OneProfile) (*engine.Known, error) {
-	return u.walk.Profile(ctx, q)
-}
-
-// Timeline serves a scan.
-func (u ofUsers) Timeline(ctx context.Context, q engine.Timeline) ([]engine.Event, error) {
-	return u.walk.Timeline(ctx, q)
 }
 
 // lastWalk serves the scans that only users' events in their order serve. It opens them

@@ -16,7 +16,7 @@ import (
 func (s *Service) measure(registry prometheus.Registerer) {
 	f := promauto.With(registry)
 	s.seconds = f.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups or raw events, waiting for a place included.",
+		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups, events by user or raw events, waiting for a place included.",
 		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"metric", "source"})
 	s.answers = f.NewCounterVec(prometheus.CounterOpts{

@@ -54,6 +54,8 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return unavailable("cohort-changed", "a cohort was changed while it was read; try again", time.Second)
 	case errors.Is(err, duckdb.ErrTimeout), errors.Is(err, engine.ErrTimeout):
 		return unavailable("query-timeout", "the question takes too long: ask for a shorter range or with fewer conditions", 10*time.Second)
+	case errors.Is(err, engine.ErrUnsupported): // by all engines: it takes too much
+		return unavailable("query-too-large", "the question takes more than can be held at once: ask for a shorter range", 10*time.Second)
 	case errors.Is(err, duckdb.ErrMemory):
 		return unavailable("query-too-large", "the question needs too much memory: ask for a shorter range", 10*time.Second)
 	case errors.Is(err, segment.ErrQuarantined):

@@ -29,7 +29,7 @@ const (
 	RequestID   = "analytics.request_id"
 	ProjectID   = "analytics.project_id"
 	Metric      = "analytics.metric" // its name, never its parameters
-	Source      = "analytics.source" // of an answer: rollup or raw
+	Source      = "analytics.source" // of an answer: rollup, walk or raw
 	Rows        = "analytics.rows"   // of the outbox, or of an answer
 	Events      = "analytics.events"
 	Segments    = "analytics.segments"     // written
