@@ -333,7 +333,7 @@ func TestUnavailable(t *testing.T) {
 	require.Equal(t, http.StatusOK, ready())
 	require.Equal(t, "503 /problems/data-damaged ", a.get(t, 1, "/api/stats/events/latest").refused(t))
 	require.Contains(t, a.metrics(), "analytics_stats_quarantined_segments 1\n")
-	require.Len(t, a.get(t, 2, "/api/stats/events/latest").ok(t)["data"], 4)
+	require.Len(t, a.get(t, 2, "/api/stats/events/latest").ok(t)["data"], 5)
 }
 
 // A file of events by user that is damaged while the replica has it open is not answered
@@ -370,7 +370,7 @@ func TestDamagedUsers(t *testing.T) {
 	require.Contains(t, a.metrics(), "analytics_stats_quarantined_segments 1\n")
 	require.Contains(t, a.metrics(), "analytics_stats_projects_without_users 1\n")
 	require.Contains(t, a.metrics(), "analytics_stats_users_made_bytes 0\n")
-	a.get(t, 1, "/api/stats/sessions?from=2025-08-01&to=2025-08-31").ok(t)
+	a.get(t, 1, "/api/stats/funnels?from=2025-08-01&to=2025-08-31&steps=login&steps=buy").ok(t)
 	require.NotContains(t, a.metrics(), "analytics_stats_users_made_bytes 0\n")
 }
 
