@@ -38,3 +38,18 @@ func (p *GapParams) gap() (Duration, error) {
 	}
 	return Duration(gap), err
 }
+
+// UnitParams say what counts as a user.
+type UnitParams struct {
+	Unit string `query:"unit" json:"unit,omitempty" default:"user_id" minLength:"1" doc:"Field whose values are counted as users; events without it are left out"`
+}
+
+func (p *UnitParams) unit() (syntax.Field, error) { return one("unit", p.Unit, syntax.ParseField) }
+
+// unitOf is a unit as scans have it.
+func unitOf(unit syntax.Field) syntax.Field {
+	if unit.Source == syntax.UserID {
+		return syntax.Field{}
+	}
+	return unit
+}

@@ -19,12 +19,16 @@ func (g generator) gap(b body) time.Duration {
 
 // sessions makes a question of sessions; the oracle's lacks when the data end.
 func (g generator) sessions(s scene, now time.Time) (body, oracle.Sessions) {
-	g.near, g.inSessions = s.at(), true
+	g.near, g.inSessions = s.at(), g.maybe(2)
 	b := body{}
 	interval := g.interval(b, "minute", "hour", "day", "day", "day", "week", "month", "quarter", "year", "all")
-	q := oracle.Sessions{Scope: g.scope(b, s, now, interval), Split: g.split(b), Interval: g.week(b, interval), Gap: g.gap(b)}
-	delete(b, "unit")
-	q.Unit = oracle.Field{}
+	q := oracle.Sessions{Scope: g.scope(b, s, now, interval), Interval: g.week(b, interval), Gap: g.gap(b)}
+	if g.inSessions { // filters that look at them are of users alone
+		delete(b, "unit")
+		q.Unit = oracle.Field{}
+	}
+	g.inSessions = true
+	q.Split = g.split(b)
 	if g.maybe(2) {
 		b["fill"], q.Fill = "zero", true
 	}
@@ -36,8 +40,6 @@ func (g generator) paths(s scene, now time.Time) (body, oracle.Paths) {
 	g.near = s.at()
 	b := body{}
 	q := oracle.Paths{Scope: g.scope(b, s, now, "all"), Node: oracle.Field{Source: "event_type"}, Steps: 5, Gap: g.gap(b), Top: 10}
-	delete(b, "unit")
-	q.Unit = oracle.Field{}
 	if g.maybe(2) {
 		b["node"], q.Node = g.valued()
 	}

@@ -17,6 +17,7 @@ type Paths struct {
 	End     *syntax.Series `json:"end,omitempty"`   // events that paths end with; nil: the last
 	Within  string         `json:"within"`          // session, or a duration from a path's first event
 	Gap     Duration       `json:"gap"`             // longest time from an event of a session to the next
+	Unit    syntax.Field   `json:"unit"`            // what takes paths
 	Top     int            `json:"top"`             // nodes told apart at each step
 	Repeats bool           `json:"repeats"`         // neighbours with the same node are several
 	Scope
@@ -42,7 +43,7 @@ var groupOfPlace = map[engine.Place]string{engine.AtNode: "value", engine.Others
 // Answer returns the rows by step, paths, source and target.
 func (q Paths) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	links, err := src.Paths(ctx, engine.Paths{
-		Scope: q.events(), Range: q.dates(), Node: q.Node, Steps: q.Steps, Start: seriesOrNone(q.Start), End: seriesOrNone(q.End),
+		Scope: q.events(), Range: q.dates(), Unit: unitOf(q.Unit), Node: q.Node, Steps: q.Steps, Start: seriesOrNone(q.Start), End: seriesOrNone(q.End),
 		Within: q.within(), Gap: time.Duration(q.Gap), Top: q.Top, Repeats: q.Repeats,
 	})
 	if err != nil {

@@ -25,6 +25,7 @@ type PathsParams struct {
 	JSONEnd   EndpointJSON `json:"end,omitempty"`
 	Within    string       `query:"within" json:"within,omitempty" default:"session" minLength:"1" doc:"How far paths go: session, to its end; or a duration after their first event, at most 366d" example:"session"`
 	GapParams
+	UnitParams
 	Top     int  `query:"top" json:"top,omitempty" default:"10" minimum:"1" maximum:"100" doc:"Nodes told apart at each step"`
 	Repeats bool `query:"repeats" json:"repeats,omitempty" doc:"Neighbours with the same node are several; otherwise they are one"`
 	FilterParams
@@ -66,6 +67,9 @@ func (p *PathsParams) Question(now time.Time) (Question, error) {
 			return nil, invalid("within", "%q is neither session nor a duration from 1s to %s, such as 7d, 12h, 30min or 90s", shorten(p.Within), syntax.FormatDuration(maxWithin))
 		}
 		q.Within = syntax.FormatDuration(within)
+	}
+	if q.Unit, err = p.unit(); err != nil {
+		return nil, err
 	}
 	q.Gap, err = p.gap()
 	return q, err

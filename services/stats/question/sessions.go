@@ -24,6 +24,7 @@ type SessionsParams struct {
 	DayParams
 	IntervalParams
 	GapParams
+	UnitParams
 	SplitParams
 	FilterParams
 }
@@ -41,6 +42,16 @@ func (p *SessionsParams) Question(now time.Time) (Question, error) {
 	if q.Gap, err = p.gap(); err != nil {
 		return nil, err
 	}
+	if q.Unit, err = p.unit(); err != nil {
+		return nil, err
+	}
+	if q.Unit.Source != syntax.UserID {
+		for c := range q.Filter.Conditions {
+			if c.Field.Of != nil {
+				return nil, invalid("filter", "looks at the %s of sessions, which it cannot with a unit other than user_id", c.Field.Source)
+			}
+		}
+	}
 	q.Split, err = p.splitBy(syntax.OfSessions)
 	return q, err
 }
@@ -49,7 +60,8 @@ func (p *SessionsParams) Question(now time.Time) (Question, error) {
 type Sessions struct {
 	Days
 	Interval
-	Gap Duration `json:"gap"` // longest time from an event of a session to the next
+	Gap  Duration     `json:"gap"`  // longest time from an event of a session to the next
+	Unit syntax.Field `json:"unit"` // what has sessions
 	Split
 	Scope
 }
@@ -79,7 +91,7 @@ func (q Sessions) ClockKey(now, completeUntil time.Time) string {
 func (q Sessions) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	buckets := bucketsOf(q.Days, q.Scope, q.unit(), src)
 	found, err := src.Sessions(ctx, engine.Sessions{
-		Scope: q.events(), Range: q.dates(), Gap: time.Duration(q.Gap), Interval: buckets.unit,
+		Scope: q.events(), Range: q.dates(), Unit: unitOf(q.Unit), Gap: time.Duration(q.Gap), Interval: buckets.unit,
 		Breakdown: q.Breakdown, Top: q.Top, Total: q.Total,
 	})
 	if err != nil {

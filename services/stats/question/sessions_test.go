@@ -41,7 +41,7 @@ func TestGeneratedSessions(t *testing.T) {
 	t.Log(seen)
 	for _, what := range []string{
 		"session", "bounce", "longer", "group value", "group other", "group all", "null", "incomplete", "complete",
-		"path", "place value", "place other", "place end", "missing", "started", "ended",
+		"path", "unit", "place value", "place other", "place end", "missing", "started", "ended",
 	} {
 		require.Greater(t, seen[what], 10, what)
 	}
@@ -66,13 +66,16 @@ func (c *comparison) sessions(t *testing.T, seen map[string]int) {
 		}
 		seen[map[bool]string{true: "incomplete", false: "complete"}[row.Incomplete]]++
 	}
-	c.walked(t, b, &question.SessionsParams{IntervalParams: question.IntervalParams{Interval: "day"}, GapParams: question.GapParams{Gap: "30min"}, SplitParams: question.SplitParams{Top: 10, Other: true}}, want)
+	c.walked(t, b, &question.SessionsParams{IntervalParams: question.IntervalParams{Interval: "day"}, GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "user_id"}, SplitParams: question.SplitParams{Top: 10, Other: true}}, want)
 
 	b, paths := c.g.paths(c.scene, c.now)
 	want = [][]any{}
 	for _, row := range paths.Rows(c.model) {
 		want = append(want, paths.Cells(row))
 		seen["path"] += row.Paths
+		if paths.Unit.Source != "" {
+			seen["unit"] += row.Paths
+		}
 		seen["place "+row.SourceGroup]++
 		seen["place "+row.TargetGroup]++
 		if row.Source == nil && row.SourceGroup == "value" {
@@ -85,7 +88,7 @@ func (c *comparison) sessions(t *testing.T, seen map[string]int) {
 			seen["ended"]++
 		}
 	}
-	c.walked(t, b, &question.PathsParams{Node: "event_type", Steps: 5, Within: "session", Top: 10, GapParams: question.GapParams{Gap: "30min"}}, want)
+	c.walked(t, b, &question.PathsParams{Node: "event_type", Steps: 5, Within: "session", Top: 10, GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "user_id"}}, want)
 	conserved(t, want, paths.Steps)
 }
 
@@ -161,16 +164,16 @@ func TestLongSessions(t *testing.T) {
 		require.NoError(t, err)
 		return rows
 	}
-	rows := ask(&question.SessionsParams{GapParams: question.GapParams{Gap: "30min"}, IntervalParams: question.IntervalParams{Interval: "day"}},
+	rows := ask(&question.SessionsParams{GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "user_id"}, IntervalParams: question.IntervalParams{Interval: "day"}},
 		`{"from":"2025-08-04","to":"2025-08-04","timezone":"UTC"}`)
 	long := float64(1200 * days * 72)
 	require.Equal(t, [][]any{{"2025-08-04", 3, 3, 1.0, float64(2*days*72+3) / 3, 0, 0.0, (2*long - 1200 + 1200) / 3, long - 1200, false}}, rows)
-	require.Empty(t, ask(&question.SessionsParams{GapParams: question.GapParams{Gap: "30min"}, IntervalParams: question.IntervalParams{Interval: "day"}},
+	require.Empty(t, ask(&question.SessionsParams{GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "user_id"}, IntervalParams: question.IntervalParams{Interval: "day"}},
 		`{"from":"2025-08-05","to":"2025-08-20","timezone":"UTC"}`))
 	// The last event alone is another: all others of the session come before it.
 	w.add(t, 1, []event.Event{{ID: uuid.New(), OccurredAt: begin.Add(days * 24 * time.Hour).UnixMicro(), UserID: "long", Type: "last"}})
 	d = w.data(t, 1, w.complete)
-	rows = ask(&question.PathsParams{Node: "event_type", GapParams: question.GapParams{Gap: "20min"}, Top: 10, Within: "session"},
+	rows = ask(&question.PathsParams{Node: "event_type", GapParams: question.GapParams{Gap: "20min"}, UnitParams: question.UnitParams{Unit: "user_id"}, Top: 10, Within: "session"},
 		`{"from":"2025-08-04","to":"2025-08-04","timezone":"UTC","steps":3,"filter":{"not":"event_type:buy"},"end":"last"}`)
 	require.Equal(t, [][]any{{1, "view", "value", "last", "value", 1, 1}, {2, "last", "value", nil, "end", 1, 1}}, rows)
 }

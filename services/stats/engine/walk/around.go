@@ -23,6 +23,14 @@ type around struct {
 	after         int64 // how long after it they matter at first
 }
 
+// until is so long after the range, or the end of time.
+func (a around) until(after int64) int64 {
+	if after < endOfTime-a.To {
+		return a.To + after
+	}
+	return endOfTime
+}
+
 // watcher is called with the events of a user, one user at a time: all from so long before
 // the range to before until. It returns whether they are enough: when later ones may
 // matter it is called again, with more.
@@ -35,10 +43,7 @@ type watcher func(user uint32, events []walk.Event, until int64) (enough bool, e
 func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begin func(*reader) watcher, err error)) error {
 	var open *roaring.Bitmap // of whom more has to be seen; nil: everybody
 	for after := a.after; ; after = 4*after + minuteMicros {
-		until := int64(endOfTime)
-		if after < endOfTime-a.To {
-			until = a.To + after
-		}
+		until := a.until(after)
 		p := e.plan(ctx, a.Scope, a.Period)
 		p.period = walk.Period{From: a.From - a.before, To: until}
 		var begin func(*reader) watcher

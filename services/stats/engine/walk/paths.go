@@ -17,9 +17,6 @@ func (e *Engine) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, 
 	if !exists {
 		return nil, nil
 	}
-	if q.Unit.Source != "" {
-		return nil, engine.ErrUnsupported
-	}
 	s := e.paths(q, p)
 	links, err := s.find(ctx)
 	return links, alone(err)
@@ -65,11 +62,10 @@ type taken func(user uint32, nodes []uint32) error
 
 // each calls what begin returns, for each goroutine, with the paths that count.
 func (s *paths) each(ctx context.Context, begin func(node *field) taken) error {
-	a := around{Scope: s.Scope, Period: s.period, before: s.Gap.Microseconds(), after: firstGaps * s.Gap.Microseconds()}
-	if s.Within > 0 {
-		a.after += s.Within.Microseconds()
+	if s.Unit.Source != "" {
+		return s.eachOfUnits(ctx, begin)
 	}
-	return s.engine.around(ctx, a, func(p *plan) (func(*reader) watcher, error) {
+	return s.engine.around(ctx, s.around(), func(p *plan) (func(*reader) watcher, error) {
 		w, err := s.watcher(ctx, p)
 		if err != nil {
 			return nil, err
@@ -79,6 +75,53 @@ func (s *paths) each(ctx context.Context, begin func(node *field) taken) error {
 			one.r, one.take = r, begin(w.node)
 			return one.watch
 		}, nil
+	})
+}
+
+func (s *paths) around() around {
+	a := around{Scope: s.Scope, Period: s.period, before: s.Gap.Microseconds(), after: firstGaps * s.Gap.Microseconds()}
+	if s.Within > 0 {
+		a.after += s.Within.Microseconds()
+	}
+	return a
+}
+
+// eachOfUnits does it for units that are not users.
+func (s *paths) eachOfUnits(ctx context.Context, begin func(node *field) taken) error {
+	var w *pathWatcher
+	prepare := func(p *plan) (func(*reader) func(*walk.Event) path.Event, error) {
+		var err error
+		w, err = s.watcher(ctx, p)
+		return func(r *reader) func(*walk.Event) path.Event {
+			one := *w
+			one.r = r
+			return one.look
+		}, err
+	}
+	return ofUnits(ctx, s.engine, s.around(), s.Unit, prepare, func(units [][]ownedEvent[path.Event], until int64) (bool, error) {
+		find := func(unit []ownedEvent[path.Event]) bool {
+			w.events = w.events[:0]
+			for i := range unit {
+				w.events = append(w.events, unit[i].of)
+			}
+			w.onlyFirst()
+			return w.finder.Find(w.events, until)
+		}
+		for _, unit := range units {
+			if !find(unit) {
+				return false, nil
+			}
+		}
+		take := begin(w.node)
+		for _, unit := range units {
+			find(unit)
+			for nodes := range w.finder.All {
+				if err := take(unit[0].unit, nodes); err != nil {
+					return false, err
+				}
+			}
+		}
+		return true, nil
 	})
 }
 
@@ -123,14 +166,9 @@ func (p *plan) endpoint(ctx context.Context, s *engine.Series) (*endpoint, error
 	return &endpoint{of, s.First}, err
 }
 
-// fits says whether an event that passes the scan's filter is one. seen is whether the
-// user has had one before.
-func (e *endpoint) fits(r *reader, event *walk.Event, seen *bool) bool {
-	if e == nil || e.first && *seen || e.filter != nil && !e.filter.pass(r, event) {
-		return false
-	}
-	*seen = true
-	return true
+// fits says whether an event that passes the scan's filter is one.
+func (e *endpoint) fits(r *reader, event *walk.Event) bool {
+	return e != nil && (e.filter == nil || e.filter.pass(r, event))
 }
 
 // pathWatcher finds the paths of users.
@@ -161,24 +199,45 @@ func (w *pathWatcher) watch(user uint32, events []walk.Event, until int64) (enou
 // read finds out what a user's events are for paths.
 func (w *pathWatcher) read(events []walk.Event) {
 	w.events = w.events[:0]
-	started, ended := false, false
 	for i := range events {
-		e := &events[i]
-		one := path.Event{Us: e.Us}
-		if w.contains(e.Us) {
-			one.Flags = path.InRange
+		w.events = append(w.events, w.look(&events[i]))
+	}
+	w.onlyFirst()
+}
+
+// look finds out what an event is for paths, if no event before it matters.
+func (w *pathWatcher) look(e *walk.Event) path.Event {
+	one := path.Event{Us: e.Us}
+	if w.contains(e.Us) {
+		one.Flags = path.InRange
+	}
+	if w.passes != nil && !w.passes.pass(w.r, e) {
+		return one
+	}
+	one.Flags |= path.Passes
+	one.Node = w.node.id(w.r, e)
+	if w.starts.fits(w.r, e) {
+		one.Flags |= path.Starts
+	}
+	if w.ends.fits(w.r, e) {
+		one.Flags |= path.Ends
+	}
+	return one
+}
+
+// onlyFirst leaves of the events that fit an endpoint the first one, where no other is
+// wanted.
+func (w *pathWatcher) onlyFirst() {
+	var others path.Flags // that are not wanted any more
+	for i := range w.events {
+		flags := w.events[i].Flags
+		w.events[i].Flags &^= others
+		if w.starts != nil && w.starts.first {
+			others |= flags & path.Starts
 		}
-		if w.passes == nil || w.passes.pass(w.r, e) {
-			one.Flags |= path.Passes
-			one.Node = w.node.id(w.r, e)
-			if w.starts.fits(w.r, e, &started) {
-				one.Flags |= path.Starts
-			}
-			if w.ends.fits(w.r, e, &ended) {
-				one.Flags |= path.Ends
-			}
+		if w.ends != nil && w.ends.first {
+			others |= flags & path.Ends
 		}
-		w.events = append(w.events, one)
 	}
 }
 

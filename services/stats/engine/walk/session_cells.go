@@ -3,7 +3,6 @@ package walk
 import (
 	"context"
 
-	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/engine/walk/session"
 )
@@ -18,7 +17,7 @@ type sessionCell struct {
 // sessionCells are those of the users of one goroutine.
 type sessionCells struct {
 	memory
-	by     *sorting
+	fields []sessionField
 	groups map[combination]int // their places, as far as they are known
 	places map[string]int      // of the groups that are told apart, by their keys
 	width  int                 // places in a bucket
@@ -42,9 +41,9 @@ func (s *sessions) cells(ctx context.Context, groups []engine.Group) ([]engine.S
 		}
 	}
 	var parts []*sessionCells
-	err := s.each(ctx, func(by *sorting) counted {
+	err := s.each(ctx, func(fields []sessionField) counted {
 		part := &sessionCells{
-			memory: memory{budget: engine.NewBudget(ctx)}, by: by, groups: map[combination]int{}, places: places,
+			memory: memory{budget: engine.NewBudget(ctx)}, fields: fields, groups: map[combination]int{}, places: places,
 			width: width, rest: rest, all: all, cells: make([]*sessionCell, width*len(s.line.buckets)),
 		}
 		parts = append(parts, part)
@@ -81,20 +80,20 @@ func (s *sessions) cells(ctx context.Context, groups []engine.Group) ([]engine.S
 }
 
 // count counts a session.
-func (c *sessionCells) count(user uint32, bucket int, events []walk.Event) error {
+func (c *sessionCells) count(user uint32, bucket int, v visit) error {
 	if c.all >= 0 {
-		if err := c.add(bucket*c.width+c.all, user, events); err != nil {
+		if err := c.add(bucket*c.width+c.all, user, v); err != nil {
 			return err
 		}
 	}
 	if c.rest < 0 {
 		return nil
 	}
-	place, err := c.place(c.by.combination(events))
+	place, err := c.place(v.of)
 	if err != nil {
 		return err
 	}
-	return c.add(bucket*c.width+place, user, events)
+	return c.add(bucket*c.width+place, user, v)
 }
 
 // place returns where a combination of values is counted.
@@ -103,7 +102,7 @@ func (c *sessionCells) place(of combination) (int, error) {
 	if known {
 		return place, nil
 	}
-	place, told := c.places[c.by.group(of).Key()]
+	place, told := c.places[groupOf(c.fields, of).Key()]
 	if !told {
 		place = c.rest
 	}
@@ -111,7 +110,7 @@ func (c *sessionCells) place(of combination) (int, error) {
 	return place, c.spend(groupBytes)
 }
 
-func (c *sessionCells) add(at int, user uint32, events []walk.Event) error {
+func (c *sessionCells) add(at int, user uint32, v visit) error {
 	cell := c.cells[at]
 	if cell == nil {
 		cell = new(sessionCell)
@@ -121,15 +120,15 @@ func (c *sessionCells) add(at int, user uint32, events []walk.Event) error {
 		}
 	}
 	cell.sessions++
-	cell.events += int64(len(events))
-	if len(events) == 1 {
+	cell.events += int64(v.events)
+	if v.events == 1 {
 		cell.bounces++
 	}
 	if cell.last != int64(user)+1 {
 		cell.last = int64(user) + 1
 		cell.users++
 	}
-	return c.spend(cell.lengths.Add(events[len(events)-1].Us - events[0].Us))
+	return c.spend(cell.lengths.Add(v.us))
 }
 
 // merged adds a cell of other users to one; either may be nil.

@@ -17,9 +17,6 @@ func (e *Engine) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessio
 	if !exists {
 		return engine.Sessioned{}, nil
 	}
-	if q.Unit.Source != "" {
-		return engine.Sessioned{}, engine.ErrUnsupported
-	}
 	s := &sessions{Sessions: q, engine: e, period: p, line: newTimeline(p, q.Interval)}
 	var result engine.Sessioned
 	var err error
@@ -44,14 +41,22 @@ type sessions struct {
 // longer.
 const firstGaps = 12
 
-// counted is called with a session that counts: the index of its bucket, and its events.
-type counted func(user uint32, bucket int, events []walk.Event) error
+// visit is a session: its events, how long it is, and its values.
+type visit struct {
+	events int
+	us     int64
+	of     combination
+}
+
+// counted is called with a session that counts, and the index of its bucket.
+type counted func(user uint32, bucket int, v visit) error
 
 // each calls what begin returns, for each goroutine, with the sessions that count.
-func (s *sessions) each(ctx context.Context, begin func(*sorting) counted) error {
-	gap := s.Gap.Microseconds()
-	a := around{Scope: s.Scope, Period: s.period, before: gap, after: firstGaps * gap}
-	return s.engine.around(ctx, a, func(p *plan) (func(*reader) watcher, error) {
+func (s *sessions) each(ctx context.Context, begin func([]sessionField) counted) error {
+	if s.Unit.Source != "" {
+		return s.eachOfUnits(ctx, begin)
+	}
+	return s.engine.around(ctx, s.around(), func(p *plan) (func(*reader) watcher, error) {
 		filter, err := p.filterOrNil(ctx, s.Filter)
 		if err != nil {
 			return nil, err
@@ -61,19 +66,23 @@ func (s *sessions) each(ctx context.Context, begin func(*sorting) counted) error
 			return nil, err
 		}
 		return func(r *reader) watcher {
-			w := &sessionWatcher{sessions: s, gap: gap, r: r, filter: filter}
-			w.count = begin(&sorting{r: r, fields: fields})
+			w := &sessionWatcher{sessions: s, r: r, filter: filter, fields: fields, count: begin(fields)}
 			return w.watch
 		}, nil
 	})
 }
 
+func (s *sessions) around() around {
+	gap := s.Gap.Microseconds()
+	return around{Scope: s.Scope, Period: s.period, before: gap, after: firstGaps * gap}
+}
+
 // sessionWatcher finds the sessions of users.
 type sessionWatcher struct {
 	*sessions
-	gap    int64
 	r      *reader
-	filter *filter
+	filter *filter // nil: always
+	fields []sessionField
 	count  counted
 	cuts   []cut
 }
@@ -82,28 +91,35 @@ type sessionWatcher struct {
 type cut struct{ from, to, bucket int }
 
 func (w *sessionWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
-	w.cuts = w.cuts[:0]
-	for from := 0; from < len(events); {
-		to := session.End(events, from, w.gap)
-		if us := events[from].Us; us < w.period.To {
-			if bucket := w.line.at(us); bucket >= 0 {
-				w.cuts = append(w.cuts, cut{from, to, bucket})
-			}
-		}
-		from = to
-	}
-	n := len(w.cuts)
-	if n > 0 && w.cuts[n-1].to == len(events) && until-events[len(events)-1].Us <= w.gap {
-		return false, nil // it may go on
+	w.cuts, enough = w.cut(events, until, w.cuts[:0])
+	if !enough {
+		return false, nil
 	}
 	for _, c := range w.cuts {
 		if of := events[c.from:c.to]; w.passes(of) {
-			if err := w.count(user, c.bucket, of); err != nil {
+			if err := w.count(user, c.bucket, visit{len(of), of[len(of)-1].Us - of[0].Us, w.combination(of)}); err != nil {
 				return false, err
 			}
 		}
 	}
 	return true, nil
+}
+
+// cut adds the sessions of a user that begin in the range to cuts. It is not enough when
+// the last may go on.
+func (s *sessions) cut(events []walk.Event, until int64, cuts []cut) (_ []cut, enough bool) {
+	gap := s.Gap.Microseconds()
+	for from := 0; from < len(events); {
+		to := session.End(events, from, gap)
+		if us := events[from].Us; us < s.period.To {
+			if bucket := s.line.at(us); bucket >= 0 {
+				cuts = append(cuts, cut{from, to, bucket})
+			}
+		}
+		from = to
+	}
+	n := len(cuts)
+	return cuts, n == 0 || cuts[n-1].to < len(events) || until-events[len(events)-1].Us > gap
 }
 
 // passes says whether the filter holds for an event of a session.
@@ -140,51 +156,110 @@ func sessionFields(ctx context.Context, p *plan, breakdown []syntax.Breakdown) (
 	return fields, nil
 }
 
-// sorting tells the combinations of values of sessions. Each goroutine has its own.
-type sorting struct {
-	r      *reader
-	fields []sessionField
-}
-
-func (s *sorting) combination(events []walk.Event) (c combination) {
-	for i, f := range s.fields {
-		switch f.at {
-		case syntax.Entry:
-			c[i] = f.id(s.r, &events[0])
-		case syntax.Exit:
-			c[i] = f.id(s.r, &events[len(events)-1])
-		default:
-			for at := 0; at < len(events) && c[i] == 0; at++ {
-				c[i] = f.id(s.r, &events[at])
-			}
-		}
+// combination is the values of a session.
+func (w *sessionWatcher) combination(events []walk.Event) (c combination) {
+	for i, f := range w.fields {
+		c[i] = f.of(len(events), func(at int) uint32 { return f.id(w.r, &events[at]) })
 	}
 	return c
 }
 
-// group is the values of a combination.
-func (s *sorting) group(c combination) engine.Group {
-	g := make(engine.Group, len(s.fields))
-	for i, f := range s.fields {
+// of is the value of a session of so many events, which have the values at.
+func (f sessionField) of(events int, at func(int) uint32) (value uint32) {
+	switch f.at {
+	case syntax.Entry:
+		return at(0)
+	case syntax.Exit:
+		return at(events - 1)
+	}
+	for i := 0; i < events && value == 0; i++ {
+		value = at(i)
+	}
+	return value
+}
+
+// groupOf is the values of a combination.
+func groupOf(fields []sessionField, c combination) engine.Group {
+	g := make(engine.Group, len(fields))
+	for i, f := range fields {
 		g[i] = f.texts.text(c[i])
 	}
 	return g
 }
 
+// sessionEvent is what an event is for the sessions of units that are not users.
+type sessionEvent struct {
+	passes bool
+	values combination // of the event
+}
+
+// eachOfUnits does what each does, for units that are not users. The filter must not look
+// at the entry and exit of sessions.
+func (s *sessions) eachOfUnits(ctx context.Context, begin func([]sessionField) counted) error {
+	var fields []sessionField
+	prepare := func(p *plan) (func(*reader) func(*walk.Event) sessionEvent, error) {
+		filter, err := p.filterOrNil(ctx, s.Filter)
+		if err == nil {
+			fields, err = sessionFields(ctx, p, s.Breakdown)
+		}
+		return func(r *reader) func(*walk.Event) sessionEvent {
+			return func(e *walk.Event) sessionEvent {
+				one := sessionEvent{passes: filter == nil || filter.pass(r, e)}
+				for i, f := range fields {
+					one.values[i] = f.id(r, e)
+				}
+				return one
+			}
+		}, err
+	}
+	var events []walk.Event
+	var cuts []cut
+	return ofUnits(ctx, s.engine, s.around(), s.Unit, prepare, func(units [][]ownedEvent[sessionEvent], until int64) (enough bool, err error) {
+		for _, unit := range units {
+			events = eventsOf(unit, events)
+			if cuts, enough = s.cut(events, until, cuts[:0]); !enough {
+				return false, nil
+			}
+		}
+		count := begin(fields)
+		for _, unit := range units {
+			events = eventsOf(unit, events)
+			cuts, _ = s.cut(events, until, cuts[:0])
+			for _, c := range cuts {
+				if err := countUnit(unit[c.from:c.to], c.bucket, fields, count); err != nil {
+					return false, err
+				}
+			}
+		}
+		return true, nil
+	})
+}
+
+// countUnit counts a session of a unit if the filter holds for one of its events.
+func countUnit(events []ownedEvent[sessionEvent], bucket int, fields []sessionField, count counted) error {
+	if !slices.ContainsFunc(events, func(e ownedEvent[sessionEvent]) bool { return e.of.passes }) {
+		return nil
+	}
+	v := visit{events: len(events), us: events[len(events)-1].at.Us - events[0].at.Us}
+	for i, f := range fields {
+		v.of[i] = f.of(len(events), func(at int) uint32 { return events[at].of.values[i] })
+	}
+	return count(events[0].unit, bucket, v)
+}
+
 // rank finds the groups with the most sessions.
 func (s *sessions) rank(ctx context.Context) (engine.Ranked, error) {
 	type counting struct {
-		*sorting
 		memory
+		fields []sessionField
 		counts map[combination]int64
 	}
 	var all []*counting
-	err := s.each(ctx, func(by *sorting) counted {
-		c := &counting{by, memory{budget: engine.NewBudget(ctx)}, map[combination]int64{}}
+	err := s.each(ctx, func(fields []sessionField) counted {
+		c := &counting{memory{budget: engine.NewBudget(ctx)}, fields, map[combination]int64{}}
 		all = append(all, c)
-		return func(_ uint32, _ int, events []walk.Event) error {
-			of := c.combination(events)
-			if c.counts[of]++; c.counts[of] == 1 {
+		return func(_ uint32, _ int, v visit) error {
+			if c.counts[v.of]++; c.counts[v.of] == 1 {
 				return c.spend(groupBytes)
 			}
 			return nil
@@ -200,7 +275,7 @@ func (s *sessions) rank(ctx context.Context) (engine.Ranked, error) {
 	byKey := map[string]*ranking{} // the numbers of values are not those of another walk
 	for _, c := range all {
 		for of, n := range c.counts {
-			g := c.group(of)
+			g := groupOf(c.fields, of)
 			key := g.Key()
 			if byKey[key] == nil {
 				byKey[key] = &ranking{Group: g}

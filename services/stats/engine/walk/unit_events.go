@@ -1,0 +1,126 @@
+package walk
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// ownedEvent is an event of a unit that is not a user, with what is known of it. The events
+// of several users are brought into their order once all are found.
+type ownedEvent[T any] struct {
+	unit uint32
+	at   walk.Event
+	of   T
+}
+
+// ownedBytes is about what an ownedEvent takes.
+const ownedBytes = 80
+
+// ofUnits calls do with the events of each unit in their order, until it says for all that
+// they are enough: otherwise for all units again, with more. prepare returns what is known
+// of an event, for each goroutine.
+func ofUnits[T any](ctx context.Context, e *Engine, a around, unit syntax.Field,
+	prepare func(*plan) (func(*reader) func(*walk.Event) T, error),
+	do func(units [][]ownedEvent[T], until int64) (enough bool, err error),
+) error {
+	for after := a.after; ; after = 4*after + minuteMicros {
+		until := a.until(after)
+		p := e.plan(ctx, a.Scope, a.Period)
+		p.period = walk.Period{From: a.From - a.before, To: until}
+		var of *field
+		var begin func(*reader) func(*walk.Event) T
+		err := ready(func() (err error) {
+			if of, err = p.field(ctx, unit); err == nil {
+				begin, err = prepare(p)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		units, err := owned(ctx, e, p, of, begin)
+		if err != nil {
+			return err
+		}
+		if enough, err := do(units, until); enough || err != nil {
+			return err
+		}
+	}
+}
+
+// owned returns the events of each unit in their order.
+func owned[T any](ctx context.Context, e *Engine, p *plan, unit *field, begin func(*reader) func(*walk.Event) T) ([][]ownedEvent[T], error) {
+	var lists []*[]ownedEvent[T]
+	err := e.do(ctx, func(ctx context.Context) error {
+		return p.walk(ctx, func(r *reader) visitor {
+			list, of, room := new([]ownedEvent[T]), begin(r), memory{budget: engine.NewBudget(ctx)}
+			lists = append(lists, list)
+			return func(_ uint32, events []walk.Event) error {
+				for i := range events {
+					if id := unit.id(r, &events[i]); id != 0 {
+						*list = append(*list, ownedEvent[T]{id, events[i], of(&events[i])})
+						if err := room.spend(ownedBytes); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			}
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []ownedEvent[T]
+	for _, list := range lists {
+		all = append(all, *list...)
+	}
+	return inUnits(p.view, all)
+}
+
+// inUnits puts events into their order, by unit.
+func inUnits[T any](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[T], err error) {
+	compare := func(a, b ownedEvent[T]) int {
+		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.at.Us, b.at.Us), cmp.Compare(a.at.Type, b.at.Type))
+	}
+	slices.SortFunc(all, compare)
+	var ties [][]walk.Event
+	var tied [][]ownedEvent[T]
+	for from, to := 0, 0; from < len(all); from = to {
+		var tie []walk.Event
+		for ; to < len(all) && compare(all[from], all[to]) == 0; to++ {
+			tie = append(tie, all[to].at)
+		}
+		if len(tie) > 1 {
+			ties, tied = append(ties, tie), append(tied, all[from:to])
+		}
+	}
+	if len(ties) > 0 {
+		err = view.OrderByID(ties)
+	}
+	for i, of := range tied {
+		slices.SortFunc(of, func(a, b ownedEvent[T]) int {
+			return cmp.Compare(slices.Index(ties[i], a.at), slices.Index(ties[i], b.at))
+		})
+	}
+	for from, to := 0, 0; from < len(all); from = to {
+		for ; to < len(all) && all[to].unit == all[from].unit; to++ {
+		}
+		units = append(units, all[from:to])
+	}
+	return units, damaged(err)
+}
+
+// eventsOf are the events alone.
+func eventsOf[T any](unit []ownedEvent[T], into []walk.Event) []walk.Event {
+	into = into[:0]
+	for i := range unit {
+		into = append(into, unit[i].at)
+	}
+	return into
+}
