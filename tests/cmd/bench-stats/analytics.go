@@ -36,6 +36,8 @@ func analytics(month days) []*question {
 		},
 		trend("users by country, top 10 and other", byCountry(month), []string{"bucket", "properties.country", "group", "value"},
 			"series", "*", "breakdown", "properties.country"),
+		trend("users by item, top 10 and other", byItem(month), []string{"bucket", "properties.item_id", "group", "value"},
+			"series", "*", "breakdown", "properties.item_id", "filter", "properties.item_id:exists"),
 		trend("users in a country", month.daily(statements{" AND country = 'UA'", " AND country = 'UA'"}), value,
 			"series", "*", "filter", "properties.country=UA"),
 		trend("sum of a number", month.dailyOf(statements{"sum(price)::DOUBLE", "sum(price)"}, all), value,
@@ -113,21 +115,29 @@ func firsts(d days, condition statements) statements {
 
 // byCountry has the users of each day in the ten countries with the most users in the
 // range, and in all others together.
-func byCountry(d days) statements {
+func byCountry(d days) statements { return d.topTen("country", all) }
+
+// byItem does so for the thousands of items; it leaves out events without one.
+func byItem(d days) statements {
+	return d.topTen("item_id", statements{" AND item_id IS NOT NULL", " AND item_id != ''"})
+}
+
+func (d days) topTen(column string, condition statements) statements {
 	return statements{
 		fmt.Sprintf(`
-WITH t AS MATERIALIZED (SELECT DISTINCT %s AS d, country, user_key FROM %s WHERE %s),
-top AS (SELECT country FROM (SELECT DISTINCT country, user_key FROM t) GROUP BY 1 ORDER BY count(*) DESC, country LIMIT 10)
+WITH t AS MATERIALIZED (SELECT DISTINCT %[1]s AS d, %[2]s AS v, user_key FROM %[3]s WHERE %[4]s),
+top AS (SELECT v FROM (SELECT DISTINCT v, user_key FROM t) GROUP BY 1 ORDER BY count(*) DESC, v LIMIT 10)
 SELECT DATE '1970-01-01' + d, c, CASE WHEN c IS NULL THEN 'other' ELSE 'value' END, count(*)
-FROM (SELECT DISTINCT d, top.country AS c, user_key FROM t LEFT JOIN top USING (country)) GROUP BY d, c ORDER BY 1, 2`, d.day(), table, d.where()),
+FROM (SELECT DISTINCT d, top.v AS c, user_key FROM t LEFT JOIN top USING (v)) GROUP BY d, c ORDER BY 1, 2`,
+			d.day(), column, table, d.where()+condition.duckdb),
 		fmt.Sprintf(`
-SELECT d, if(rank <= 10, country, NULL) AS c, if(rank <= 10, 'value', 'other') AS g, uniqExactMerge(users) FROM (
-    SELECT d, country, users, dense_rank() OVER (ORDER BY n DESC, country) AS rank FROM (
-        SELECT d, country, users, uniqExactMerge(users) OVER (PARTITION BY country) AS n FROM (
-            SELECT %s AS d, country, uniqExactState(user_key) AS users FROM %s WHERE %s GROUP BY d, country
+SELECT d, if(rank <= 10, v, NULL) AS c, if(rank <= 10, 'value', 'other') AS g, uniqExactMerge(users) FROM (
+    SELECT d, v, users, dense_rank() OVER (ORDER BY n DESC, v) AS rank FROM (
+        SELECT d, v, users, uniqExactMerge(users) OVER (PARTITION BY v) AS n FROM (
+            SELECT %[1]s AS d, %[2]s AS v, uniqExactState(user_key) AS users FROM %[3]s WHERE %[4]s GROUP BY d, v
         )
     )
-) GROUP BY d, c, g ORDER BY d, c`, d.clickHouseDate(), table, d.clickHouseWhere()),
+) GROUP BY d, c, g ORDER BY d, c`, d.clickHouseDate(), column, table, d.clickHouseWhere()+condition.clickhouse),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,6 +34,8 @@ type bench struct {
 	all       []*question
 	questions []*question // those that the service answers
 	streams   uint64      // that were given numbers
+
+	commit, date, loadAverage string // at the start
 
 	project int64
 	keys    account.Keys
@@ -84,7 +87,11 @@ func start(ctx context.Context, o options, d *dataset) (_ *bench, err error) {
 		}
 	}()
 	b.stops = append([]func() error{d.clearRun}, b.stops...)
-	b.all = questions(o.history())
+	for _, q := range questions(o.history()) {
+		if o.Questions == nil || o.Questions.MatchString(q.name) {
+			b.all = append(b.all, q)
+		}
+	}
 	rows, err := b.conn.Query(ctx, `SELECT path FROM analytics.segments WHERE replaced_at IS NULL ORDER BY min_at, id`)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
@@ -209,7 +216,8 @@ func (b *bench) printEnvironment(ctx context.Context) error {
 	fmt.Printf("- DuckDB is asked in the own process, ClickHouse in one beside it, the service over HTTP. Clients that ask at once ask %d variants of a question, with the range moved by a day each, "+
 		"so that no two share an answer; uncached: with Cache-Control: no-cache\n", variants)
 	fmt.Print("- The page cache is warm; for cold answers the engine is restarted and the pages of its files are dropped with posix_fadvise(POSIX_FADV_DONTNEED)\n")
-	fmt.Printf("- Load average of the machine before the run: %s\n", measure.LoadAverage())
+	b.commit, b.date, b.loadAverage = commit(ctx), time.Now().Format(time.DateOnly), measure.LoadAverage()
+	fmt.Printf("- Load average of the machine before the run: %s\n", b.loadAverage)
 	return nil
 }
 

@@ -18,9 +18,12 @@ type figures struct {
 // comparison of the engines, in their order, for one question. The first are the
 // service's, and 0 for a question for which it has no route.
 type comparison struct {
-	question, source string
-	figures          []figures
+	question, path, source string
+	figures                []figures
 }
+
+// leastSamples are taken of an engine however slow it is.
+const leastSamples = 5
 
 func (c comparison) served() bool { return c.figures[0].p50 > 0 }
 
@@ -38,7 +41,7 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 	for _, name := range names[1:] {
 		columns = append(columns, "service ÷ "+name+": p50", "CPU", "cold")
 	}
-	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: %d each; cold: median of %d first answers", len(names), b.Samples, b.Cold), columns...)
+	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: at most %d each; cold: median of %d first answers", len(names), b.Samples, b.Cold), columns...)
 	var done []comparison
 	var failed []error
 	for _, q := range b.all {
@@ -55,7 +58,7 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 		done = append(done, c)
 		measure.Row(c.cells()...)
 	}
-	return errors.Join(errors.Join(failed...), b.draw(names, done))
+	return errors.Join(errors.Join(failed...), b.draw(names, done), b.printTargets(names, done))
 }
 
 func (c comparison) cells() []string {
@@ -87,7 +90,7 @@ func ratio(a, b time.Duration) string {
 // compare asks one question. The engines take turns, each round beginning with
 // another, so that what else runs on the machine disturbs all of them alike.
 func (b *bench) compare(ctx context.Context, names []string, engines []engine, q *question) (c comparison, err error) {
-	c = comparison{question: q.name, figures: make([]figures, len(engines))}
+	c = comparison{question: q.name, path: q.path, figures: make([]figures, len(engines))}
 	var want []string
 	ask := func(i int) (answered, error) {
 		a, err := engines[i].ask(ctx, q)
@@ -131,13 +134,18 @@ func (b *bench) compare(ctx context.Context, names []string, engines []engine, q
 			cold[i] = append(cold[i], a.took)
 		}
 	}
+	spent := make([]time.Duration, len(engines))
 	for round := range b.Samples {
 		for _, i := range order(round) {
+			if spent[i] > b.duration() && len(took[i]) >= leastSamples {
+				continue
+			}
 			a, err := ask(i)
 			if err != nil {
 				return c, err
 			}
 			took[i], cpu[i] = append(took[i], a.took), append(cpu[i], a.cpu)
+			spent[i] += a.took
 		}
 		if ctx.Err() != nil {
 			return c, ctx.Err()

@@ -8,33 +8,60 @@ import (
 	"eventanalytics/tests/bench/chart"
 )
 
+// charts of the comparison: what they show of the figures.
+var charts = []struct {
+	name, title, axis string
+	value             func(figures) time.Duration
+}{
+	{"uncached", "Uncached answers", "p50 in ms, logarithmic", func(f figures) time.Duration { return f.p50 }},
+	{"cpu", "CPU of an uncached answer", "median CPU in ms, logarithmic", func(f figures) time.Duration { return f.cpu }},
+	{"cold", "First answer after a start, page cache dropped", "median in ms, logarithmic", func(f figures) time.Duration { return f.cold }},
+}
+
+// firstPaths are those of the first release, whose charts are stats-…; those of the others
+// are analytics-….
+var firstPaths = []string{"dau", "top-events", "retention", "events", "active-users"}
+
 // draw draws the table of the comparison, as far as the service has answers.
 func (b *bench) draw(names []string, all []comparison) error {
-	all = slices.DeleteFunc(all, func(c comparison) bool { return !c.served() })
-	if b.Images == "" || len(all) == 0 {
+	if b.Images == "" {
 		return nil
 	}
-	for _, d := range []struct {
-		file, title, axis string
-		value             func(figures) time.Duration
-	}{
-		{"stats-uncached", "Uncached answers", "p50 in ms, logarithmic", func(f figures) time.Duration { return f.p50 }},
-		{"stats-cpu", "CPU of an uncached answer", "median CPU in ms, logarithmic", func(f figures) time.Duration { return f.cpu }},
-		{"stats-cold", "First answer after a start, page cache dropped", "median in ms, logarithmic", func(f figures) time.Duration { return f.cold }},
-	} {
-		bars := chart.Bars{Title: fmt.Sprintf("%s, %s events", d.title, millions(b.Events)), Axis: d.axis, Series: names}
-		for _, c := range all {
-			row := chart.Row{Name: c.question}
-			for _, f := range c.figures {
-				row.Values = append(row.Values, float64(d.value(f))/float64(time.Millisecond))
-			}
-			bars.Rows = append(bars.Rows, row)
+	sets := map[string][]comparison{}
+	for _, c := range all {
+		set := "analytics"
+		if slices.Contains(firstPaths, c.path) {
+			set = "stats"
 		}
-		if err := bars.Write(b.Images, d.file); err != nil {
-			return err
+		if c.served() {
+			sets[set] = append(sets[set], c)
+		}
+	}
+	for set, rows := range sets {
+		for _, d := range charts {
+			bars := chart.Bars{Title: fmt.Sprintf("%s, %s events", d.title, millions(b.Events)), Axis: d.axis, Series: names}
+			for _, c := range rows {
+				row := chart.Row{Name: c.question}
+				for _, f := range c.figures {
+					row.Values = append(row.Values, float64(d.value(f))/float64(time.Millisecond))
+				}
+				bars.Rows = append(bars.Rows, row)
+			}
+			if err := bars.Write(b.Images, set+"-"+d.name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// picture shows a chart on a page, by the images beside it.
+func picture(name, title string) string {
+	return fmt.Sprintf(`<picture>
+  <source media="(prefers-color-scheme: dark)" srcset="images/%[1]s-dark.svg">
+  <img alt="%[2]s: service, DuckDB, ClickHouse" src="images/%[1]s-light.svg">
+</picture>
+`, name, title)
 }
 
 func millions(n int64) string {

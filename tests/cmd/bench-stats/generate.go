@@ -34,6 +34,9 @@ type costs struct{ Wall, Client, Worker, Postgres time.Duration }
 // segments that are live, and their files.
 type segments struct{ Count, Events, RawBytes, RollUpBytes, UsersBytes, DeadLetters int64 }
 
+// bytes are those of all files.
+func (s segments) bytes() int64 { return s.RawBytes + s.RollUpBytes + s.UsersBytes }
+
 const (
 	rowsInTransaction = 5
 	cleanEvery        = 5_000_000 // events; what is loaded is deleted
@@ -318,7 +321,7 @@ func (d *dataset) print() {
 	}
 	per := func(bytes int64) string { return fmt.Sprintf("%.1f", float64(bytes)/float64(n)) }
 	s := g.Segments
-	all := s.RawBytes + s.RollUpBytes + s.UsersBytes
+	all := s.bytes()
 	measure.Heading("On disk, once settled", "segments", "bytes per event: JSON as sent", "Parquet", "roll-ups", "events by user", "all three", "JSON ÷ all three")
 	measure.Row(fmt.Sprint(s.Count), per(g.JSONBytes), per(s.RawBytes), per(s.RollUpBytes), per(s.UsersBytes), per(all),
 		fmt.Sprintf("%.1f", float64(g.JSONBytes)/float64(all)))

@@ -32,16 +32,18 @@ type options struct {
 	Fresh     bool   `help:"Regenerate the events even if they exist."`
 	Ahead     int64  `default:"2000000" help:"Maximum number of events in the outbox that are not loaded yet, while the events are generated."`
 
-	Rounds     int           `default:"7" help:"How often each question is asked where a table shows medians."`
-	Seconds    float64       `default:"3" help:"How long each question is asked by so many clients at once."`
-	Cap        time.Duration `default:"120s" help:"Maximum duration of a query of the comparison."`
-	Memory     string        `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
-	ClickHouse string        `name:"clickhouse" type:"path" help:"Program that runs ClickHouse, built from tests/bench/clickhouse; without it the section \"engines\" leaves ClickHouse out."`
-	Samples    int           `default:"20" help:"How often each engine is asked each question in the section \"engines\"."`
-	Cold       int           `default:"3" help:"How often each engine is restarted there for each question, with the page cache of its files dropped."`
-	Images     string        `type:"path" help:"Folder for the charts; without it none are drawn."`
-	LoadRate   float64       `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
-	Soak       time.Duration `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
+	Rounds     int            `default:"7" help:"How often each question is asked where a table shows medians."`
+	Seconds    float64        `default:"3" help:"How long each question is asked by so many clients at once."`
+	Cap        time.Duration  `default:"120s" help:"Maximum duration of a query of the comparison."`
+	Memory     string         `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
+	ClickHouse string         `name:"clickhouse" type:"path" help:"Program that runs ClickHouse, built from tests/bench/clickhouse; without it the section \"engines\" leaves ClickHouse out."`
+	Samples    int            `default:"20" help:"How often each engine is asked each question in the section \"engines\", at most: one that has taken --seconds is asked no more after five."`
+	Cold       int            `default:"3" help:"How often each engine is restarted there for each question, with the page cache of its files dropped."`
+	Questions  *regexp.Regexp `help:"Ask only the questions whose names match."`
+	Images     string         `type:"path" help:"Folder for the charts; without it none are drawn."`
+	Page       string         `type:"path" help:"Page to write the table of targets into, between its marks for so many events."`
+	LoadRate   float64        `default:"5000" help:"Events a second that are posted in the sections \"load\" and \"soak\"."`
+	Soak       time.Duration  `help:"How long the section \"soak\" lasts, such as 10m; without it the section is skipped."`
 
 	Only        *regexp.Regexp `help:"Run only the sections that match: generate, baselines, ready, engines, questions, noisy, load, soak. Events that are missing are made in any case."`
 	Environment []string       `name:"env" help:"A setting of the services, NAME=value; it may be repeated."`

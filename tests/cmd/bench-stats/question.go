@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"strconv"
 	"time"
 
 	"eventanalytics/tests/bench/history"
@@ -92,7 +93,7 @@ func questions(h history.Config) []*question {
 			query: shifted(month, "interval", "day", "by", "event_type"),
 			best:  byType(month),
 		},
-	}, analytics(month)...)
+	}, append(analytics(month), walks(h, month)...)...)
 }
 
 // shifted moves the range a day back for each variant.
@@ -158,4 +159,10 @@ func byType(d days) statements {
 		"SELECT " + d.clickHouseDate() + " AS d, event_type, count(), uniqExact(user_key) FROM " + table +
 			" WHERE " + d.clickHouseWhere() + " GROUP BY d, event_type ORDER BY d, event_type",
 	}
+}
+
+// limited asks for so many rows of all time; each variant for one less, which no other
+// asks for.
+func limited(n int) func(int) url.Values {
+	return func(variant int) url.Values { return url.Values{"limit": {strconv.Itoa(n - variant)}} }
 }
