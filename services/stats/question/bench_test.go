@@ -27,8 +27,8 @@ const (
 
 // benchmark runs one question over 300,000 events of 10,000 users in 90 days,
 // from a segment of 270,000 and ten small ones, as a busy project has them. It asks
-// the events themselves, with and without a filter, and then the roll-up where that
-// can answer.
+// the events themselves, with and without a filter, and then the walk and the roll-up
+// where they can answer.
 func benchmark(b *testing.B, q func(question.Scope, question.Days) question.Question) {
 	b.Helper()
 	g := seeded(b, 1)
@@ -64,8 +64,13 @@ func benchmark(b *testing.B, q func(question.Scope, question.Days) question.Ques
 		})
 	}
 	plain := question.Scope{Timezone: zone}
+	filtered := question.Scope{Timezone: zone, Segment: []syntax.Condition{price}}
 	run("plain", d.raw(), plain)
-	run("filtered", d.raw(), question.Scope{Timezone: zone, Segment: []syntax.Condition{price}})
+	run("filtered", d.raw(), filtered)
+	if _, _, err := d.ask(b.Context(), q(plain, days), d.walker(true)); err == nil {
+		run("walk", d.walker(true), plain)
+		run("filtered walk", d.walker(true), filtered)
+	}
 	if _, _, err := d.ask(b.Context(), q(plain, days), d.rollUp()); err == nil {
 		run("rollup", d.rollUp(), plain)
 	}

@@ -84,7 +84,7 @@ func (b *bench) rawQuestions(ctx context.Context) (raw []*question, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if source == "raw" {
+		if source != "rollup" {
 			raw = append(raw, q)
 		}
 	}

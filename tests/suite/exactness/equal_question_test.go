@@ -25,6 +25,7 @@ import (
 
 const (
 	fromRollUp = "rollup"
+	fromWalk   = "walk"
 	fromEvents = "raw"
 )
 
@@ -76,12 +77,14 @@ func (e *equal) ask(t *testing.T, p *project, q question) {
 	for i, a := range answers {
 		source := a.Meta.Source
 		switch {
-		case i%2 == 1 || p == e.without:
+		case p == e.without: // nor has it events by user
 			require.Equal(t, fromEvents, source, "%s %v on replica %d", q.metric, q.values, i/2)
+		case i%2 == 1:
+			require.NotEqual(t, fromRollUp, source, "%s %v on replica %d", q.metric, q.values, i/2)
 		case !q.cut && p != e.healing:
 			require.Equal(t, fromRollUp, source, "%s %v on replica %d", q.metric, q.values, i/2)
 		}
-		require.Equal(t, string(answers[1].Data), string(a.Data), "from events and from %s: %s %v on replica %d", source, q.metric, q.values, i/2)
+		require.Equal(t, string(answers[1].Data), string(a.Data), "from %s and from %s: %s %v on replica %d", answers[1].Meta.Source, source, q.metric, q.values, i/2)
 		require.False(t, a.Meta.Stale)
 		e.sources[source]++
 	}
