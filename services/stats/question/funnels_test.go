@@ -151,3 +151,23 @@ func TestFunnelsQuery(t *testing.T) {
 		require.Equal(t, question.Key(q), question.Key(again))
 	}
 }
+
+// TestFunnelsClockKey: the key changes as long as attempts of the last bucket may get
+// further, and never after.
+func TestFunnelsClockKey(t *testing.T) {
+	t.Parallel()
+	q, err := funnelOf(t, `{"steps":["a","b"],"window":"2d","interval":"day"}`)
+	require.NoError(t, err)
+	key := func(until string) string {
+		at, err := time.Parse(time.DateTime, until)
+		require.NoError(t, err)
+		return q.(question.ClockDependent).ClockKey(at.AddDate(1, 0, 0), at)
+	}
+	require.Empty(t, key("2025-09-03 00:00:00"), "the end of August and two days")
+	require.Equal(t, key("2025-09-02 00:00:00"), key("2025-09-02 23:59:59"))
+	require.NotEqual(t, key("2025-09-01 23:59:59"), key("2025-09-02 00:00:00"))
+	require.NotEmpty(t, key("2025-09-02 23:59:59"))
+	q, err = funnelOf(t, `{"steps":["a","b"],"view":"times"}`)
+	require.NoError(t, err)
+	require.Empty(t, key("2025-08-05 00:00:00"), "rows of times are never incomplete")
+}

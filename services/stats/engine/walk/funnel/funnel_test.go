@@ -259,6 +259,8 @@ func TestLongHistory(t *testing.T) {
 		events[i] = Event{Us: int64(i), Fits: 1}
 	}
 	events[0].Fits = 2
-	_, err := New(Rules{Steps: 2, Window: int64(n), Buckets: 1}).Best(ctx, events)
-	require.ErrorIs(t, err, context.Canceled)
+	for _, order := range []Order{Ordered, Any, Strict} {
+		_, err := New(Rules{Steps: 2, Window: int64(n), Order: order, Buckets: 1}).Best(ctx, events)
+		require.ErrorIs(t, err, context.Canceled, order)
+	}
 }
