@@ -120,7 +120,7 @@ func TestFunnelsRefusals(t *testing.T) {
 		`{"steps":["a","b"],"breakdown":"event_type","attribution":3}`:                                                        `attribution: "3" is not first, last, or the number of a step from 1 to 2`,
 		`{"steps":["a","b"],"attribution":"end"}`:                                                                             `attribution: "end" is not first, last, or the number of a step from 1 to 2`,
 		`{"steps":["a","b"],"interval":"minute"}`:                                                                             "interval: the range has 31 days, at most 1 are allowed by minute",
-		`{"steps":["a","b"],"unit":"cohort:x"}`:                                                                               `unit: "cohort:x" names a cohort; cohorts are not available yet`,
+		`{"steps":["a","b"],"unit":"country"}`:                                                                                `unit: "country" "country" is not event_type`,
 		`{"steps":["a",{"filter":[` + strings.Repeat(`"user_id=1",`, 99) + `"user_id=1"]}],"filter":"a=1"}`:                   `filter: "a=1"`,
 		`{"steps":["a",{"filter":[` + strings.Repeat(`"user_id=1",`, 99) + `"user_id=1"]}],"exclude":{"filter":"user_id=1"}}`: "exclude: there are 101 conditions together, at most 100 are allowed",
 		`{"steps":[{"filter":"user_id=2"},{"filter":[` + strings.Repeat(`"user_id=1",`, 99) + `"user_id=1"]}]}`:               "steps: there are 101 conditions together",
