@@ -43,9 +43,9 @@ func stats() []Bug {
 	}
 `,
 		}, {
-			File: "pkg/warehouse/duckdb/run.go",
-			Old:  `bounds := "project_id = $project"`,
-			New:  `bounds := "$project IN (0, project_id)"`,
+			File: "pkg/warehouse/duckdb/events.go",
+			Old:  `condition := "project_id = $project"`,
+			New:  `condition := "$project IN (0, project_id)"`,
 		}},
 	}, {
 		Name:   "limiter-keyed-on-gateway",
