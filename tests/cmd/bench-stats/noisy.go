@@ -72,7 +72,7 @@ func (b *bench) printNoisy(q *question, project, clients int, l, alone *loop) {
 	measure.Row(append(cells, relation, failedText(l.failed))...)
 }
 
-// rawQuestions are those that the service answers from events.
+// rawQuestions are those that the service answers from events, by user or as they came.
 func (b *bench) rawQuestions(ctx context.Context) (raw []*question, err error) {
 	a, err := b.asker(1)
 	if err != nil {

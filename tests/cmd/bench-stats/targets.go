@@ -118,8 +118,9 @@ func (b *bench) printTargets(names []string, all []comparison) error {
 	if b.Page == "" {
 		return nil
 	}
-	text := fmt.Sprintf("Medians of at most %d uncached answers to one client; %s events in %d segments; commit %s, %s; load average at the start %s.\n\n%s\n%s",
-		b.Samples, millions(b.Events), len(b.live), b.commit, b.date, b.loadAverage, measure.Table(targetColumns, questions), measure.Table(loadColumns, loading))
+	text := fmt.Sprintf("Medians of at most %d uncached answers to one client; %s events in %d segments; commit %s, %s; load average at the start %s.\n\n%s\nThe events were loaded at %s, commit %s.\n\n%s",
+		b.Samples, millions(b.Events), len(b.live), b.commit, b.date, b.loadAverage, measure.Table(targetColumns, questions),
+		b.data.made.At.Format(time.DateTime), b.data.made.Commit, measure.Table(loadColumns, loading))
 	if b.Images != "" {
 		for _, c := range charts {
 			text += "\n" + picture("analytics-"+c.name, c.title)
