@@ -16,6 +16,7 @@ import (
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/question"
 )
 
@@ -308,5 +309,23 @@ func TestClockKeys(t *testing.T) {
 				known[key] = rows
 			}
 		}
+	}
+}
+
+// TestNotOfNoHour: what no hour is holds for no event, and its opposite for all.
+func TestNotOfNoHour(t *testing.T) {
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	w := newWorld(t)
+	at := time.Date(2025, 8, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+	w.add(t, 1, []event.Event{{ID: uuid.UUID{1}, OccurredAt: at, UserID: "1", Type: "x"}})
+	q := question.TopEvents{Days: question.Days{From: 20301, To: 20301}, Limit: 10, Scope: question.Scope{Timezone: zone}}
+	q.Filter, err = syntax.ParseFilter(`{"not":"time.hour=2.5"}`)
+	require.NoError(t, err)
+	d := w.data(t, 1, time.Time{})
+	for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
+		rows, _, err := d.ask(t.Context(), q, e)
+		require.NoError(t, err)
+		require.Equal(t, [][]any{{"x", 1}}, rows, e.Name())
 	}
 }

@@ -55,7 +55,7 @@ func (st *statement) restSQL(f syntax.Filter) string {
 	case syntax.Holds:
 		return st.conditionSQL(f)
 	case syntax.Not:
-		return "(" + st.restSQL(f.Of[0]) + " IS NOT TRUE)"
+		return "((" + st.restSQL(f.Of[0]) + ") IS NOT TRUE)"
 	}
 	none, operator := "true", " AND "
 	if f.Form == syntax.Any {
