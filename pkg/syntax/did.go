@@ -31,7 +31,7 @@ func didOf(v jsontext.Value, depth int) (*Did, error) {
 		case "times":
 			d.Op, d.Times, err = timesOf(m.value)
 		case "last":
-			d.Last, err = ofText("a duration such as 30d", func(text string) (time.Duration, error) { return ParseDuration(text, MaxLast) })(m.value)
+			d.Last, err = ofText("a duration such as 30d", func(text string) (time.Duration, error) { return ParseDuration(text, time.Second, MaxLast) })(m.value)
 		}
 		if err != nil {
 			return nil, At("."+m.name, err)

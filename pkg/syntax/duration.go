@@ -14,17 +14,17 @@ var units = []struct {
 	time.Duration
 }{{"d", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
 
-// ParseDuration reads elapsed time, such as 7d, 12h, 30min or 90s, of at least a second
-// and at most so much. A day is 24 hours, whatever the clocks do.
-func ParseDuration(text string, most time.Duration) (time.Duration, error) {
+// ParseDuration reads elapsed time, such as 7d, 12h, 30min or 90s, between two
+// others. A day is 24 hours, whatever the clocks do.
+func ParseDuration(text string, least, most time.Duration) (time.Duration, error) {
 	digits := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
 	n, err := strconv.ParseInt(digits, 10, 64)
 	for _, unit := range units {
 		if err != nil || text[len(digits):] != unit.name {
 			continue
 		}
-		if n < 1 || n > int64(most/unit.Duration) {
-			return 0, fmt.Errorf("is not between 1s and %s", FormatDuration(most))
+		if n > int64(most/unit.Duration) || time.Duration(n)*unit.Duration < least {
+			return 0, fmt.Errorf("is not between %s and %s", FormatDuration(least), FormatDuration(most))
 		}
 		return time.Duration(n) * unit.Duration, nil
 	}

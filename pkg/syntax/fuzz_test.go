@@ -108,8 +108,8 @@ func FuzzParseParts(f *testing.F) {
 		again(t, text, ParseSteps, ParseStepsJSON)
 		again(t, text, func(texts []string) ([]Exclusion, error) { return ParseExclusions(texts, 3) }, func(data []byte) ([]Exclusion, error) { return ParseExclusionsJSON(data, 3) })
 		again(t, text, func(texts []string) ([]Seconds, error) { return inList(ParseSeconds(texts)) }, func(data []byte) ([]Seconds, error) { return inList(ParseSecondsJSON(data[1 : len(data)-1])) })
-		if d, err := ParseDuration(text, 1<<62); err == nil {
-			same, err := ParseDuration(FormatDuration(d), 1<<62)
+		if d, err := ParseDuration(text, 1, 1<<62); err == nil {
+			same, err := ParseDuration(FormatDuration(d), 1, 1<<62)
 			require.NoError(t, err)
 			require.Equal(t, d, same)
 		}

@@ -158,16 +158,16 @@ func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	const most = 366 * 24 * time.Hour
 	for text, want := range map[string]string{"7d": "7d", "366d": "366d", "12h": "12h", "48h": "2d", "30min": "30min", "90s": "90s", "3600s": "1h", "1s": "1s"} {
-		d, err := ParseDuration(text, most)
+		d, err := ParseDuration(text, time.Second, most)
 		require.NoError(t, err, text)
 		require.Equal(t, want, FormatDuration(d))
 	}
 	for _, text := range []string{"0s", "367d", "31622401s", "9223372036854775807d"} {
-		_, err := ParseDuration(text, most)
+		_, err := ParseDuration(text, time.Second, most)
 		require.ErrorContains(t, err, "is not between 1s and 366d", text)
 	}
 	for _, text := range []string{"", "7", "d", "-7d", "1.5h", "7 d", "7m", "7D", "1h30min", "99999999999999999999d"} {
-		_, err := ParseDuration(text, most)
+		_, err := ParseDuration(text, time.Second, most)
 		require.ErrorContains(t, err, "is not a duration", text)
 	}
 }

@@ -77,12 +77,12 @@ func (s *scan) choose(p *part) chosen {
 		c.whole = false
 		c.to = uint64((s.period.To-p.first-1)/p.unit) + 1
 	}
-	if s.options.types != nil {
+	if s.types != nil {
 		c.some = true
 		c.types = make([]uint32, len(p.types))
 		for i, number := range p.types {
 			c.types[i] = number
-			if !s.options.types[number] {
+			if !s.types[number] {
 				c.types[i] = unwanted
 			}
 		}

@@ -165,11 +165,11 @@ type learned struct {
 // learn returns the ids that the scan needs. It goes over all users, so that each file is
 // read once: their ties may be anywhere in it.
 func (s *scan) learn(ctx context.Context) ([]identities, error) {
-	s.learned.once.Do(func() {
-		s.learned.err = ErrFormat // unless it returns: a read of a mapped file may fail
-		s.learned.ids, s.learned.err = s.readIDs(ctx)
+	s.once.Do(func() {
+		s.err = ErrFormat // unless it returns: a read of a mapped file may fail
+		s.ids, s.err = s.readIDs(ctx)
 	})
-	return s.learned.ids, s.learned.err
+	return s.ids, s.err
 }
 
 func (s *scan) readIDs(ctx context.Context) ([]identities, error) {

@@ -32,10 +32,7 @@ const (
 )
 
 func (p *GapParams) gap() (Duration, error) {
-	gap, err := one("gap", p.Gap, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, maxGap) })
-	if err == nil && gap < minGap {
-		err = invalid("gap", "%q is not between %s and %s", p.Gap, syntax.FormatDuration(minGap), syntax.FormatDuration(maxGap))
-	}
+	gap, err := one("gap", p.Gap, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, minGap, maxGap) })
 	return Duration(gap), err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -45,7 +46,7 @@ func (g generator) did(depth int) (any, oracle.Filter) {
 		last := pick(g, []string{"1d", "36h", "30min", "90s", "7d", "30d", "400d"})
 		text["last"] = last
 		var err error
-		if d.Last, err = syntax.ParseDuration(last, syntax.MaxLast); err != nil {
+		if d.Last, err = syntax.ParseDuration(last, time.Second, syntax.MaxLast); err != nil {
 			panic(err)
 		}
 	}

@@ -81,7 +81,7 @@ func (q Paths) within() time.Duration {
 	if q.Within == withinSession {
 		return 0
 	}
-	d, err := syntax.ParseDuration(q.Within, maxWithin)
+	d, err := syntax.ParseDuration(q.Within, time.Second, maxWithin)
 	if err != nil {
 		panic(err) // it was read before
 	}

@@ -62,7 +62,7 @@ func (p *PathsParams) Question(now time.Time) (Question, error) {
 		return nil, at("filter", err)
 	}
 	if q.Within != withinSession {
-		within, err := one("within", p.Within, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, maxWithin) })
+		within, err := one("within", p.Within, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, time.Second, maxWithin) })
 		if err != nil {
 			return nil, invalid("within", "%q is neither session nor a duration from 1s to %s, such as 7d, 12h, 30min or 90s", shorten(p.Within), syntax.FormatDuration(maxWithin))
 		}

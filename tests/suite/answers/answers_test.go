@@ -18,7 +18,7 @@ import (
 var scripts = []string{
 	"service", "accounts", "projects", "credentials",
 	"uploads", "bad-events", "bad-uploads",
-	"dau", "top-events", "events", "active-users", "event-types", "properties", "property-values", "trends", "funnels", "single-events", "retention", "profiles",
+	"dau", "top-events", "events", "active-users", "event-types", "properties", "property-values", "trends", "funnels", "single-events", "retention", "sessions", "paths", "profiles", "cohorts",
 	"zones", "filters", "formats", "caching", "positions", "parameters",
 }
 

@@ -19,7 +19,7 @@ var replacements = []struct {
 }{
 	{regexp.MustCompile(`("position":)"[A-Za-z0-9_-]{40,}"`), `$1"<position>"`},
 	{regexp.MustCompile(`("complete_until":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"`), `$1"<time>"`},
-	{regexp.MustCompile(`("(?:created_at|expires_at|revoked_at)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
+	{regexp.MustCompile(`("(?:created_at|changed_at|expires_at|revoked_at)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
 	{regexp.MustCompile(`("response_time_sec":)\d+(\.\d+)?(e-\d+)?`), `$1<seconds>`},
 	{regexp.MustCompile(`("access_token":)"eyJ[A-Za-z0-9_.-]+"`), `$1"<secret>"`},
 	{regexp.MustCompile(`("refresh_token":)"er_[a-z2-7]{52}"`), `$1"<secret>"`},
