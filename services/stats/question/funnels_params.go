@@ -71,7 +71,9 @@ func (p *FunnelsParams) Question(now time.Time) (Question, error) {
 	if err := p.exclude(&q); err != nil {
 		return nil, err
 	}
-	window, err := one("window", p.Window, func(text string) (time.Duration, error) { return syntax.ParseDuration(text, time.Second, syntax.MaxWindow) })
+	window, err := one("window", p.Window, func(text string) (time.Duration, error) {
+		return syntax.ParseDuration(text, time.Second, syntax.MaxWindow)
+	})
 	if err != nil {
 		return nil, err
 	}

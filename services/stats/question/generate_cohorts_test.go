@@ -18,6 +18,7 @@ import (
 // did makes a filter on what users did, whose series has a filter of so many levels at
 // most.
 func (g generator) did(depth int) (any, oracle.Filter) {
+	g.inSessions = false
 	b, s := body{}, oracle.Series{}
 	switch g.IntN(4) {
 	case 0, 1:

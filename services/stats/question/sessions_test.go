@@ -69,13 +69,13 @@ func (c *comparison) sessions(t *testing.T, seen map[string]int) {
 	c.walked(t, b, &question.SessionsParams{IntervalParams: question.IntervalParams{Interval: "day"}, GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "user_id"}, SplitParams: question.SplitParams{Top: 10, Other: true}}, want)
 
 	b, paths := c.g.paths(c.scene, c.now)
+	if paths.Unit.Source != "" {
+		seen["unit"]++
+	}
 	want = [][]any{}
 	for _, row := range paths.Rows(c.model) {
 		want = append(want, paths.Cells(row))
 		seen["path"] += row.Paths
-		if paths.Unit.Source != "" {
-			seen["unit"] += row.Paths
-		}
 		seen["place "+row.SourceGroup]++
 		seen["place "+row.TargetGroup]++
 		if row.Source == nil && row.SourceGroup == "value" {

@@ -33,10 +33,14 @@ func (st *statement) split(f syntax.Filter) (own syntax.Filter, rest string) {
 
 // isOwn says whether a filter is on what events have themselves.
 func isOwn(f syntax.Filter) bool {
-	if f.Form != syntax.Holds {
+	switch f.Form {
+	case syntax.Holds:
+		return isOfEvents(f.Condition.Field.Source)
+	case syntax.DidSo:
+		return false
+	default:
 		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !isOwn(one) })
 	}
-	return isOfEvents(f.Condition.Field.Source)
 }
 
 // isOfEvents says whether events have the values of a source themselves.
@@ -56,6 +60,9 @@ func (st *statement) restSQL(f syntax.Filter) string {
 		return st.conditionSQL(f)
 	case syntax.Not:
 		return "((" + st.restSQL(f.Of[0]) + ") IS NOT TRUE)"
+	case syntax.DidSo:
+		st.err = engine.ErrUnsupported // a Source finds the users before
+		return "false"
 	}
 	none, operator := "true", " AND "
 	if f.Form == syntax.Any {
