@@ -159,7 +159,7 @@ func (h *handlers) cohort(ctx context.Context, in *InCohort) (*cohortOutput, err
 type setCohortInput struct {
 	InCohort
 	Matching
-	ContentType string `header:"Content-Type"`
+	ContentType string `header:"Content-Type" hidden:"true"` // the document has it as that of the body
 	RawBody     []byte
 }
 

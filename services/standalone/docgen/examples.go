@@ -73,6 +73,13 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 // Code that is generated from it should use the name.
 var mandatory = []string{"from", "to", "start_date", "property"}
 
+// isMandatory says whether a parameter with a description and a schema is one of them;
+// some questions have a default.
+func isMandatory(name string, description any, schema object) bool {
+	text, _ := description.(string)
+	return slices.Contains(mandatory, name) && schema["default"] == nil && !strings.Contains(text, "by default")
+}
+
 // own are examples of parameters that questions cannot do without, by path.
 var own = map[string]object{
 	"/api/stats/trends":  {"series": []any{"view_item"}},
@@ -122,7 +129,7 @@ func completeParameter(path string, p object) {
 	switch {
 	case slices.Contains(aliases, name):
 		p["deprecated"] = true
-	case slices.Contains(mandatory, name):
+	case isMandatory(name, p["description"], schema):
 		p["required"] = true
 	}
 }
@@ -159,10 +166,11 @@ func question(schema, own object) object {
 		example = object{}
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
+		member := members[name].(object)
 		if slices.Contains(aliases, name) {
-			members[name].(object)["deprecated"] = true
+			member["deprecated"] = true
 		}
-		if slices.Contains(mandatory, name) || own[name] != nil {
+		if isMandatory(name, member["description"], member) || own[name] != nil {
 			required = append(required, name)
 		}
 		if value, ok := examples[name]; ok {

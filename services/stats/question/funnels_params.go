@@ -90,7 +90,7 @@ func (p *FunnelsParams) Question(now time.Time) (Question, error) {
 // cut reads how the range is cut.
 func (p *FunnelsParams) cut(q *Funnels) error {
 	if q.View != viewTimes {
-		of := p.OutputParams.interval(cmp.Or(p.Interval, Whole), p.WeekStart)
+		of := p.interval(cmp.Or(p.Interval, Whole), p.WeekStart)
 		q.Interval, q.WeekStart = of.Interval, of.WeekStart
 		return of.bound(q.Days)
 	}

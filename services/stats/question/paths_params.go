@@ -84,6 +84,9 @@ func optionalSeries(name, query string, body RawJSON) (*syntax.Series, error) {
 	if texts == nil && len(body) == 0 {
 		return nil, nil
 	}
+	if string(body) == "[]" {
+		return nil, invalid(name, "has no series")
+	}
 	s, err := eventsOf(name, texts, body)
 	if err != nil {
 		return nil, err

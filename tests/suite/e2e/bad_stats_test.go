@@ -87,8 +87,9 @@ var badQueries = []badQuery{
 	{52, dau, august + "&filter=" + url.QueryEscape(`["event_type:a"`+strings.Repeat(`,"event_type:a"`, 100)+`]`), "filter"},
 	{52, dau, august + "&filter=" + url.QueryEscape("properties.a:matches(()"), "filter"},
 	{52, dau, august + "&filter=" + url.QueryEscape("properties.a:matches("+strings.Repeat("x{900}", 4)+")"), "filter"},
-	{52, dau, august + "&filter=" + url.QueryEscape(`{"did":"purchase"}`), "filter.did"},
-	{52, dau, august + "&filter=cohort:paying", "filter"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"did":"purchase","times":"often"}`), "filter.did.times"},
+	{52, dau, august + "&filter=" + url.QueryEscape(`{"funnel":{"steps":["a","b"]}}`), "filter.funnel"},
+	{52, dau, august + "&filter=cohort:paying", "cohort:paying"},
 	{53, funnels, august, "steps"},
 	{53, funnels, august + "&steps=view", "steps"},
 	{53, funnels, august + strings.Repeat("&steps=view", 21), "steps"},
@@ -123,7 +124,7 @@ func (q badQuery) name() string {
 
 func (q badQuery) ask(t *testing.T, c *caller) {
 	p := c.Do(t, http.MethodGet, q.path+"?"+q.query, nil).Is(t, 422, "").Problem(t)
-	require.Contains(t, []string{"invalid-parameter", "unknown-parameter", "invalid-position"}, p.Code)
+	require.Contains(t, []string{"invalid-parameter", "unknown-parameter", "invalid-position", "unknown-cohort"}, p.Code)
 	require.NotEmpty(t, p.Fields)
 	require.Equal(t, q.field, p.Fields[0].Field)
 }

@@ -93,8 +93,8 @@ type clicker struct {
 }
 
 func (p *clicker) operations() (all []string) {
-	for _, path := range p.doc.Paths.Keys() { // in the order of the document
-		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
+	for _, path := range p.doc.Paths.Keys() { // in the order of the document, first what makes something
+		for _, method := range []string{"POST", "PUT", "PATCH", "GET", "DELETE"} {
 			if p.doc.Paths.Value(path).GetOperation(method) != nil {
 				all = append(all, strings.ToLower(method)+" "+path)
 			}

@@ -23,9 +23,9 @@ type generator struct {
 
 func (g *generator) oneOf(values ...string) string { return values[g.rand.IntN(len(values))] }
 
-// needed are required though the document cannot say so: another name, or another
-// grant, will do.
-var needed = []string{"from", "to", "start_date", "username", "password"}
+// needed are required though the document cannot say so: another grant will do, or a
+// cursor is of an order.
+var needed = []string{"username", "password", "sort"}
 
 // leftOut are other names, what makes an answer wait, and what excludes a default.
 var leftOut = []string{"from_date", "to_date", "properties_json", "min_position", "brackets", "bins"}

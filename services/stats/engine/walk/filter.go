@@ -126,9 +126,9 @@ func (p *plan) filter(ctx context.Context, f syntax.Filter) (*filter, error) {
 		return p.byRow(ctx, f, files)
 	}
 	switch f.Form {
-	case syntax.All, syntax.Any:
 	default:
 		return nil, engine.ErrUnsupported
+	case syntax.All, syntax.Any:
 	case syntax.Holds:
 		return p.condition(ctx, f.Condition)
 	case syntax.Not:

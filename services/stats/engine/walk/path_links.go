@@ -223,5 +223,5 @@ func compareLinks(a, b engine.PathLink) int {
 }
 
 func compareNodes(a, b engine.PathNode) int {
-	return cmp.Or(cmp.Compare(a.Place, b.Place), a.Text.Compare(b.Text))
+	return cmp.Or(cmp.Compare(a.Place, b.Place), a.Compare(b.Text))
 }

@@ -30,7 +30,7 @@ func (e *Engine) TopValues(ctx context.Context, v engine.TopValues) ([]engine.Va
 		return nil, err
 	}
 	slices.SortFunc(all, func(a, b engine.ValueEvents) int {
-		return cmp.Or(cmp.Compare(b.Events, a.Events), a.Text.Compare(b.Text))
+		return cmp.Or(cmp.Compare(b.Events, a.Events), a.Compare(b.Text))
 	})
 	result := engine.NewResult[engine.ValueEvents](ctx)
 	for _, one := range all[:min(v.Limit, len(all))] {

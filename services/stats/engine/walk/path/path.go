@@ -61,7 +61,8 @@ func (f *Finder) Find(events []Event, until int64) (enough bool) {
 	if f.Start {
 		return f.started()
 	}
-	for begin, end := 0, 0; begin < len(events); begin = end {
+	var end int
+	for begin := 0; begin < len(events); begin = end {
 		end = f.sessionEnd(begin)
 		if events[begin].Flags&InRange == 0 {
 			continue
