@@ -20,7 +20,7 @@ var timeline = define[TimelineParams, Timeline](Info{
 type TimelineParams struct {
 	UserID string `path:"user_id" json:"-" maxLength:"200" doc:"Identity of the user" example:"42"`
 	Limit  int    `query:"limit" json:"limit,omitempty" default:"100" minimum:"1" maximum:"1000" doc:"Maximum number of rows"`
-	After  string `query:"after" json:"after,omitempty" doc:"event_id of the last row of an answer: only the events that come after it" example:"25a4b866-040b-466f-945c-148e4720f511"`
+	After  string `query:"after" json:"after,omitempty" doc:"event_id of the last row of an answer: only the events that come after it"`
 	FilterParams
 }
 

@@ -302,6 +302,8 @@ func (w *walker) values(t *testing.T) object {
 		}
 		// times have no buckets, and in any order no step is before another
 		v["exclude"], v["view"], v["order"] = "view", "steps", w.oneOf("ordered", "strict")
+	case "sessions", "sessions-post":
+		v["interval"] = w.oneOf("all", "day", "week", "month")
 	case "cohort", "cohort-users", "set-cohort", "set-cohort-users", "delete-cohort":
 		v["name"], v["filter"] = "walked", w.oneOf("user.a=1", "first_seen:exists")
 		a := w.c.Do(t, http.MethodPut, fmt.Sprintf("/api/projects/%d/cohorts/walked", w.c.Project), strings.NewReader(`{"users": ["1"]}`), "Content-Type", "application/json")
