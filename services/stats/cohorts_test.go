@@ -30,27 +30,12 @@ func (a *api) setCohort(t *testing.T, project int64, name, filter string, names,
 	}
 }
 
-// giveKeys writes the keys that events were published with.
-func (a *api) giveKeys(t *testing.T, project int64, users ...string) {
-	t.Helper()
-	userKeys.Lock()
-	defer userKeys.Unlock()
-	for _, user := range users {
-		_, err := a.pool.Exec(t.Context(), `INSERT INTO analytics.user_keys (project_id, user_id, user_key) VALUES ($1, $2, $3)`, project, user, userKeys.keys[user])
-		require.NoError(t, err)
-	}
-	_, err := a.pool.Exec(t.Context(), `INSERT INTO analytics.user_key_counters (project_id, next_key) VALUES ($1, $2)
-		ON CONFLICT (project_id) DO UPDATE SET next_key = excluded.next_key`, project, len(userKeys.keys))
-	require.NoError(t, err)
-}
-
 // TestCohortsInQuestions: cohorts are read from Postgres and count in filters and
 // breakdowns; an answer is another one when the cohort is.
 func TestCohortsInQuestions(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t).run(t)
 	a.publish(t, 1, august()...)
-	a.giveKeys(t, 1, "ann", "bob")
 	a.visible(t)
 	users := func(filter string) string {
 		t.Helper()
@@ -86,7 +71,6 @@ func TestCohortsInQuestions(t *testing.T) {
 	e := august()[4]
 	e.ID, e.UserID = id(6), "carl"
 	a.publish(t, 1, e)
-	a.giveKeys(t, 1, "carl")
 	a.visible(t)
 	require.Equal(t, "bob carl ", users("cohort:list"), "a user who came later")
 

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -161,6 +162,9 @@ func (a *api) publish(t *testing.T, project int64, events ...event.Event) {
 		ids[i] = e.UserID
 	}
 	_, err = a.pool.Exec(t.Context(), `INSERT INTO analytics.user_keys SELECT $1, id, key FROM unnest($2::text[], $3::integer[]) AS u (id, key) ON CONFLICT DO NOTHING`, project, ids, keys)
+	require.NoError(t, err)
+	_, err = a.pool.Exec(t.Context(), `INSERT INTO analytics.user_key_counters AS c (project_id, next_key) VALUES ($1, $2)
+		ON CONFLICT (project_id) DO UPDATE SET next_key = greatest(c.next_key, excluded.next_key)`, project, int64(slices.Max(keys))+1)
 	require.NoError(t, err)
 	a.position.XID += 10
 	tx, err := a.pool.Begin(t.Context())
