@@ -79,8 +79,11 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	if err != nil {
 		return err
 	}
-	src := s.source(snapshot, project, now)
-	src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, cohorts, s.sets, s.timeout
+	source := func() *engine.Source {
+		src := s.source(snapshot, project, now)
+		src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, cohorts, s.sets, s.timeout
+		return src
+	}
 	tag := entityTag(project, d.Name, q, keys, f, snapshot, stale, now)
 	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
@@ -90,7 +93,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	}
 	policy := parseCacheControl(headers.CacheControl)
 	policy.write = policy.write && !stale
-	got, err := s.rows(ctx, d.Name, tag, policy, q, src, project)
+	got, err := s.rows(ctx, d.Name, tag, policy, q, source, project)
 	if err != nil {
 		return err
 	}
@@ -165,10 +168,11 @@ func (c computed) release() { c.hold.Release() }
 // rows reads the rows from the cache, or computes them together with the requests
 // that ask the same while it does: the tag covers everything that rows depend on. The
 // span is in the trace of the first request, which also decides whether they are
-// kept. The caller releases them.
-func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy, q question.Question, src *engine.Source, project int64) (computed, error) {
+// kept. The caller releases them. What source returns is asked only when they are computed:
+// it has a look at each of the project's files.
+func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy, q question.Question, source func() *engine.Source, project int64) (computed, error) {
 	if policy.read {
-		if kept, ok := s.cache.get(project, tag); ok {
+		if kept, ok := s.cache.Get(project, tag); ok {
 			if err := kept.hold.Use(ctx); err != nil {
 				return computed{}, err
 			}
@@ -179,7 +183,7 @@ func (s *Service) rows(ctx context.Context, name, tag string, policy cachePolicy
 	cameFrom := "shared"
 	got, err := s.shared.do(ctx, tag, func(ctx context.Context) (computed, error) {
 		cameFrom = "computed"
-		got, err := s.compute(ctx, name, q, src, project)
+		got, err := s.compute(ctx, name, q, source(), project)
 		if err == nil && policy.write {
 			s.cache.keep(project, tag, got)
 		}

@@ -89,7 +89,7 @@ func TestCacheControl(t *testing.T) {
 	const dau = "/api/stats/dau?from=2025-08-04&to=2025-08-06"
 	tag := a.get(t, 1, dau, "Cache-Control", "no-store").Header.Get("ETag")
 	rows := func() *question.Table {
-		kept, _ := a.cache.get(1, tag)
+		kept, _ := a.cache.Get(1, tag)
 		return kept.rows
 	}
 	require.Nil(t, rows(), "no-store")
@@ -119,6 +119,11 @@ func TestCacheControl(t *testing.T) {
 	}
 }
 
+// nothing has no events.
+func (a *api) nothing() *engine.Source {
+	return a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now())
+}
+
 func TestWhatIsNotKept(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, func(c *Config) { c.Warehouse.PollInterval = 20 * time.Millisecond }).run(t)
@@ -126,7 +131,7 @@ func TestWhatIsNotKept(t *testing.T) {
 	a.visible(t)
 	failing := failingQuestion{errors.New("no")}
 	ask := func(q question.Question) error {
-		_, err := a.rows(t.Context(), "failing", "tag", cachePolicy{read: true, write: true}, q, a.source(&replica.Snapshot{Snapshot: &manifest.Snapshot{}}, 1, a.now()), 1)
+		_, err := a.rows(t.Context(), "failing", "tag", cachePolicy{read: true, write: true}, q, a.nothing, 1)
 		return err
 	}
 	for range 2 {
@@ -134,7 +139,7 @@ func TestWhatIsNotKept(t *testing.T) {
 	}
 	require.NoError(t, ask(failingQuestion{}))
 	require.Equal(t, "computed 1", a.cameFrom("failing"))
-	answers, _ := a.cache.held()
+	answers, _ := a.cache.Held()
 	require.Equal(t, 1, answers)
 
 	// From now on the manifest cannot be read.
@@ -184,7 +189,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 	c := newCache(5*size + 1)
 	has := func(tags ...string) (has []string) {
 		for _, tag := range tags {
-			if _, ok := c.get(1, tag); ok {
+			if _, ok := c.Get(1, tag); ok {
 				has = append(has, tag)
 			}
 		}
@@ -198,7 +203,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 	require.Equal(t, []string{"a", "c", "d", "e", "f"}, has("a", "b", "c", "d", "e", "f"), "b was not asked for the longest")
 	c.keep(1, "f", computed{rows: table(1000)})
 	c.keep(1, "f", computed{rows: rows})
-	answers, bytes := c.held()
+	answers, bytes := c.Held()
 	require.Equal(t, 5, answers)
 	require.Equal(t, 5*size, bytes)
 
@@ -206,7 +211,7 @@ func TestCacheIsBoundedInBytes(t *testing.T) {
 	require.Empty(t, has("large"), "more than a quarter")
 	c.keep(1, "small", computed{rows: table()})
 	require.Equal(t, []string{"c", "d", "e", "f", "small"}, has("a", "c", "d", "e", "f", "small"))
-	_, bytes = c.held()
+	_, bytes = c.Held()
 	require.Equal(t, 4*size+keptSize, bytes)
 }
 
@@ -222,14 +227,14 @@ func TestCacheIsShared(t *testing.T) {
 		c.keep(2, fmt.Sprint(i), computed{rows: rows})
 	}
 	for _, tag := range []string{"a", "b", "c"} {
-		_, ok := c.get(1, tag)
+		_, ok := c.Get(1, tag)
 		require.True(t, ok, tag)
 	}
 	for i := range 1000 {
-		_, ok := c.get(2, fmt.Sprint(i))
+		_, ok := c.Get(2, fmt.Sprint(i))
 		require.Equal(t, i >= 993, ok, "it fills what the other leaves: %d", i)
 	}
-	_, ok := c.get(1, "999")
+	_, ok := c.Get(1, "999")
 	require.False(t, ok)
 }
 

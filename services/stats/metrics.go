@@ -25,10 +25,10 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}, []string{"metric", "source"})
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_cache_answers", Help: "Answers kept in memory.",
-	}, func() float64 { answers, _ := s.cache.held(); return float64(answers) })
+	}, func() float64 { answers, _ := s.cache.Held(); return float64(answers) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_cache_bytes", Help: "Estimated memory of the answers kept.",
-	}, func() float64 { _, bytes := s.cache.held(); return float64(bytes) })
+	}, func() float64 { _, bytes := s.cache.Held(); return float64(bytes) })
 	s.refused = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_stats_refused_total",
 		Help: "Questions refused for what they take: no room for an answer in STATS_ANSWER_BYTES (room), no turn in time (turn), an answer over its limits (length), a query over DuckDB's memory (memory) or time (time).",

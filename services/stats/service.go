@@ -74,7 +74,7 @@ type Service struct {
 	names    userNames
 	tokens   outbox.Tokens
 	now      func() time.Time
-	cache    *cache
+	cache    cache
 	cohorts  *cohorts
 	sets     *engine.Sets
 	timeout  time.Duration // of finding the users of a filter

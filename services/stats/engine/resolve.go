@@ -274,7 +274,7 @@ func holdsForStrangers(f syntax.Filter, zone *calendar.Zone) bool {
 // doers serves a scan whose filter has a text, from the cache where it can.
 func (r *resolver) doers(ctx context.Context, d Doers, filter string) (*roaring.Bitmap, error) {
 	key := fmt.Sprintf("%s %s %d %d %q %t %d %t %s", r.Data, r.zone, d.Since, d.Until, d.Types, d.First, d.Times, d.Exactly, filter)
-	if users, ok := r.Kept.get(r.Project, key); ok {
+	if users, ok := r.Kept.Get(r.Project, key); ok {
 		return users, nil
 	}
 	d.Sets = r.sets
@@ -283,7 +283,7 @@ func (r *resolver) doers(ctx context.Context, d Doers, filter string) (*roaring.
 		return nil, err
 	}
 	users.RunOptimize()
-	r.Kept.keep(r.Project, key, users)
+	r.Kept.Keep(r.Project, key, users, sizeOf(key, users))
 	return users, nil
 }
 

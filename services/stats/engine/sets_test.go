@@ -40,34 +40,35 @@ func TestSetAlgebra(t *testing.T) {
 // TestSetsAreBounded: a project's sets make room for another's, the oldest first.
 func TestSetsAreBounded(t *testing.T) {
 	t.Parallel()
-	many := roaring.New()
-	many.AddRange(0, 4096*2)
-	many.RunOptimize()
 	one := roaring.BitmapOf(7)
 	size := sizeOf("000", one)
 	s := NewSets(10 * size)
-	s.keep(2, "000", one)
-	for i := range 100 {
-		s.keep(1, fmt.Sprintf("%03d", i), one)
-		require.LessOrEqual(t, s.used, s.budget)
+	keep := func(project int64, key string, users *roaring.Bitmap) {
+		s.Keep(project, key, users, sizeOf(key, users))
 	}
-	_, kept := s.get(2, "000")
-	require.True(t, kept, "the other project's")
-	_, kept = s.get(1, "099")
-	require.True(t, kept)
-	_, kept = s.get(1, "000")
-	require.False(t, kept)
+	keep(2, "000", one)
+	for i := range 100 {
+		keep(1, fmt.Sprintf("%03d", i), one)
+		_, used := s.Held()
+		require.LessOrEqual(t, used, 10*size)
+	}
+	_, has := s.Get(2, "000")
+	require.True(t, has, "the other project's")
+	_, has = s.Get(1, "099")
+	require.True(t, has)
+	_, has = s.Get(1, "000")
+	require.False(t, has)
 	large := roaring.New()
 	for i := range uint32(size * 10) {
 		large.Add(i * 3)
 	}
-	s.keep(3, "large", large)
-	_, kept = s.get(3, "large")
-	require.False(t, kept, "more than a quarter")
+	keep(3, "large", large)
+	_, has = s.Get(3, "large")
+	require.False(t, has, "more than a quarter")
 	var none *Sets
-	none.keep(1, "a", one)
-	_, kept = none.get(1, "a")
-	require.False(t, kept)
+	none.Keep(1, "a", one, 1)
+	_, has = none.Get(1, "a")
+	require.False(t, has)
 }
 
 // doing serves sets of users, slowly.
