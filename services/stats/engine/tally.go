@@ -10,6 +10,7 @@ import (
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 )
 
@@ -102,6 +103,22 @@ func (t Text) Compare(other Text) int {
 		return 1
 	}
 	return -1
+}
+
+// TextOf is the text of a value; ok is false where there is none.
+func TextOf(v property.Value) (text string, ok bool) {
+	if v.Missing() {
+		return "", false
+	}
+	return v.Text(), true
+}
+
+// NumberOf is the canonical text of a JSON number; ok is false for all other values.
+func NumberOf(v property.Value) (text string, ok bool) {
+	if !v.IsNumber() {
+		return "", false
+	}
+	return v.Text(), true
 }
 
 // TextOfInstant is the text of first_seen and last_seen: RFC 3339 in UTC.

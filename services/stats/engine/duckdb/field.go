@@ -92,7 +92,7 @@ func propertyText(c duckdb.Columns, keys []string) string {
 		return doubleText(c, column)
 	}
 	return c.TextOf("properties", fmt.Sprintf("text %q", keys), func() duckdb.Function {
-		return func(properties string) (string, bool) { return textOf(property.Find(properties, keys)) }
+		return func(properties string) (string, bool) { return engine.TextOf(property.Find(properties, keys)) }
 	})
 }
 
@@ -106,7 +106,7 @@ func propertyNumber(c duckdb.Columns, keys []string) string {
 		return doubleText(c, column)
 	}
 	return c.TextOf("properties", fmt.Sprintf("number %q", keys), func() duckdb.Function {
-		return func(properties string) (string, bool) { return numberOf(property.Find(properties, keys)) }
+		return func(properties string) (string, bool) { return engine.NumberOf(property.Find(properties, keys)) }
 	})
 }
 
@@ -134,25 +134,11 @@ func doubleText(c duckdb.Columns, column string) string {
 		column, c.TextOf(column+"::VARCHAR", "number", func() duckdb.Function { return numberOfJSON }))
 }
 
-func textOf(v property.Value) (string, bool) {
-	if v.Missing() {
-		return "", false
-	}
-	return v.Text(), true
-}
-
-func numberOf(v property.Value) (string, bool) {
-	if !v.IsNumber() {
-		return "", false
-	}
-	return v.Text(), true
-}
-
 // valueOf is a value by its JSON, which may be empty.
 func valueOf(json string) property.Value { return property.Find(json, nil) }
 
-func textOfJSON(json string) (string, bool)   { return textOf(valueOf(json)) }
-func numberOfJSON(json string) (string, bool) { return numberOf(valueOf(json)) }
+func textOfJSON(json string) (string, bool)   { return engine.TextOf(valueOf(json)) }
+func numberOfJSON(json string) (string, bool) { return engine.NumberOf(valueOf(json)) }
 
 // textOfInstant writes microseconds since 1970 as RFC 3339 in UTC.
 func textOfInstant(text string) (string, bool) {

@@ -49,8 +49,7 @@ type counter struct {
 	slots  []uint32 // by a cell's place: its index in cells, and 1
 	cells  []cell
 	held   []held
-	budget engine.Budget
-	bytes  int // not yet spent
+	memory
 }
 
 // held is an event that counts when the user has enough others.
@@ -67,7 +66,7 @@ func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 		options = append(options, walk.OfTypes(types))
 	}
 	err := c.walk(ctx, func(r *reader) visitor {
-		one := &counter{counting: c, r: r, sorter: c.sorter(), budget: engine.NewBudget(ctx)}
+		one := &counter{counting: c, r: r, sorter: c.sorter(), memory: memory{budget: engine.NewBudget(ctx)}}
 		if c.groups > 0 {
 			one.slots = make([]uint32, c.buckets()*c.groups)
 		}
@@ -140,8 +139,8 @@ func (c *counter) count(user uint32, bucket int, e *walk.Event) error {
 	}
 	slot := c.slots[at]
 	if slot == 0 {
-		if err := c.budget.Spend(cellBytes); err != nil {
-			return unsupported(err)
+		if err := c.spend(cellBytes); err != nil {
+			return err
 		}
 		c.cells = append(c.cells, cell{at: at})
 		slot = uint32(len(c.cells))
@@ -230,14 +229,8 @@ func (c *counter) addNumber(to *cell, value uint32, events int64) error {
 	return nil
 }
 
-// spend counts memory, some at a time.
-func (c *counter) spend(bytes int) error {
-	if c.bytes += bytes; c.bytes < stepBytes {
-		return nil
-	}
-	bytes, c.bytes = c.bytes, 0
-	return unsupported(c.budget.Spend(bytes))
-}
+// spend counts memory. What takes too much is left to another engine.
+func (c *counter) spend(bytes int) error { return unsupported(c.memory.spend(bytes)) }
 
 // merge adds the cells of another counter, of other users.
 func (c *counter) merge(other *counter) {

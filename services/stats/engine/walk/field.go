@@ -101,25 +101,9 @@ func (f *field) instant(r *reader) uint32 {
 // meaning says what is made of a value.
 type meaning func(property.Value) (text string, ok bool)
 
-// textOf is the text of a value.
-func textOf(v property.Value) (string, bool) {
-	if v.Missing() {
-		return "", false
-	}
-	return v.Text(), true
-}
-
-// numberOf is the canonical text of a number, of no other values.
-func numberOf(v property.Value) (string, bool) {
-	if !v.IsNumber() {
-		return "", false
-	}
-	return v.Text(), true
-}
-
 // field makes the texts of a field ready.
 func (p *plan) field(ctx context.Context, f syntax.Field) (*field, error) {
-	return p.fieldAs(ctx, f, textOf)
+	return p.fieldAs(ctx, f, engine.TextOf)
 }
 
 // breakdown makes what events are sorted by ready.
@@ -138,7 +122,7 @@ func (p *plan) breakdown(ctx context.Context, b syntax.Breakdown) (*field, error
 
 // numbers makes the numbers of a field ready.
 func (p *plan) numbers(ctx context.Context, f syntax.Field) (*field, error) {
-	return p.fieldAs(ctx, f, numberOf)
+	return p.fieldAs(ctx, f, engine.NumberOf)
 }
 
 func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field, error) {

@@ -12,7 +12,7 @@ import (
 
 // ownedEvent is an event of a unit that is not a user, with what is known of it. The events
 // of several users are brought into their order once all are found.
-type ownedEvent[T any] struct {
+type ownedEvent[T comparable] struct {
 	unit uint32
 	at   walk.Event
 	of   T
@@ -24,7 +24,7 @@ const ownedBytes = 80
 // ofUnits calls do with the events of each unit in their order, until it says for all that
 // they are enough: otherwise for all units again, with more. prepare returns what is known
 // of an event, for each goroutine.
-func ofUnits[T any](ctx context.Context, e *Engine, a around, unit syntax.Field,
+func ofUnits[T comparable](ctx context.Context, e *Engine, a around, unit syntax.Field,
 	prepare func(*plan) (func(*reader) func(*walk.Event) T, error),
 	do func(units [][]ownedEvent[T], until int64) (enough bool, err error),
 ) error {
@@ -54,7 +54,7 @@ func ofUnits[T any](ctx context.Context, e *Engine, a around, unit syntax.Field,
 }
 
 // owned returns the events of each unit in their order.
-func owned[T any](ctx context.Context, e *Engine, p *plan, unit *field, begin func(*reader) func(*walk.Event) T) ([][]ownedEvent[T], error) {
+func owned[T comparable](ctx context.Context, e *Engine, p *plan, unit *field, begin func(*reader) func(*walk.Event) T) ([][]ownedEvent[T], error) {
 	var lists []*[]ownedEvent[T]
 	err := e.do(ctx, func(ctx context.Context) error {
 		return p.walk(ctx, func(r *reader) visitor {
@@ -83,8 +83,9 @@ func owned[T any](ctx context.Context, e *Engine, p *plan, unit *field, begin fu
 	return inUnits(p.view, all)
 }
 
-// inUnits puts events into their order, by unit.
-func inUnits[T any](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[T], err error) {
+// inUnits puts events into their order, by unit. Of events of one unit, time and type ids
+// tell the order, where it matters which is first.
+func inUnits[T comparable](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[T], err error) {
 	compare := func(a, b ownedEvent[T]) int {
 		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.at.Us, b.at.Us), cmp.Compare(a.at.Type, b.at.Type))
 	}
@@ -92,13 +93,18 @@ func inUnits[T any](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[
 	var ties [][]walk.Event
 	var tied [][]ownedEvent[T]
 	for from, to := 0, 0; from < len(all); from = to {
-		var tie []walk.Event
+		differ := false
 		for ; to < len(all) && compare(all[from], all[to]) == 0; to++ {
-			tie = append(tie, all[to].at)
+			differ = differ || all[to].of != all[from].of
 		}
-		if len(tie) > 1 {
-			ties, tied = append(ties, tie), append(tied, all[from:to])
+		if !differ {
+			continue
 		}
+		var tie []walk.Event
+		for _, one := range all[from:to] {
+			tie = append(tie, one.at)
+		}
+		ties, tied = append(ties, tie), append(tied, all[from:to])
 	}
 	if len(ties) > 0 {
 		err = view.OrderByID(ties)
@@ -117,7 +123,7 @@ func inUnits[T any](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[
 }
 
 // eventsOf are the events alone.
-func eventsOf[T any](unit []ownedEvent[T], into []walk.Event) []walk.Event {
+func eventsOf[T comparable](unit []ownedEvent[T], into []walk.Event) []walk.Event {
 	into = into[:0]
 	for i := range unit {
 		into = append(into, unit[i].at)
