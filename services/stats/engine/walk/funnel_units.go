@@ -57,7 +57,7 @@ func (u *unitList) visit(_ uint32, events []event) error {
 		}
 		if id := u.unit.id(u.r, e); id != 0 {
 			u.all = append(u.all, ownedEvent[unitEvent]{id, *e, unitEvent{one, u.values(e)}})
-			if err := u.memory.spend(ownedBytes); err != nil {
+			if err := u.spend(ownedBytes); err != nil {
 				return err
 			}
 		}

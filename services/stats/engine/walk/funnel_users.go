@@ -137,7 +137,7 @@ func (s *funnelSum) add(ctx context.Context, events []funnel.Event, values value
 		at := s.found.of(c)
 		if at == len(s.whole) {
 			s.whole = append(s.whole, 0)
-			if err := s.memory.spend(groupBytes); err != nil {
+			if err := s.spend(groupBytes); err != nil {
 				return err
 			}
 		}
@@ -162,7 +162,7 @@ func (s *funnelSum) addAttempt(a *funnel.Attempt, place funnelPlace) error {
 		if s.last == nil {
 			s.last = &funnelCount{took: make([][]int64, max(1, s.lists()))}
 			s.cells[place] = s.last
-			if err := s.memory.spend(cellBytes + 24*s.lists()); err != nil {
+			if err := s.spend(cellBytes + 24*s.lists()); err != nil {
 				return err
 			}
 		}
@@ -171,14 +171,14 @@ func (s *funnelSum) addAttempt(a *funnel.Attempt, place funnelPlace) error {
 	if s.asked.Whole {
 		if a.Reached == s.rules.Steps {
 			s.last.took[0] = append(s.last.took[0], a.Us[a.Reached-1]-a.Us[0])
-			return s.memory.spend(8)
+			return s.spend(8)
 		}
 		return nil
 	}
 	for step := 1; step < a.Reached; step++ {
 		s.last.took[step-1] = append(s.last.took[step-1], a.Us[step]-a.Us[step-1])
 	}
-	return s.memory.spend(8 * (a.Reached - 1))
+	return s.spend(8 * (a.Reached - 1))
 }
 
 // lists is how many lists of times a cell has.
