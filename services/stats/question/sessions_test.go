@@ -177,3 +177,26 @@ func TestLongSessions(t *testing.T) {
 		`{"from":"2025-08-04","to":"2025-08-04","timezone":"UTC","steps":3,"filter":{"not":"event_type:buy"},"end":"last"}`)
 	require.Equal(t, [][]any{{1, "view", "value", "last", "value", 1, 1}, {2, "last", "value", nil, "end", 1, 1}}, rows)
 }
+
+// TestFirstOfUnits: the first event of a unit is that of all time, also where the unit's
+// property is known from rows alone.
+func TestFirstOfUnits(t *testing.T) {
+	w := newWorld(t)
+	w.complete = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	at := func(day int, typ, device string) event.Event {
+		return event.Event{
+			ID: uuid.New(), OccurredAt: time.Date(2025, 8, day, 12, 0, 0, 0, time.UTC).UnixMicro(),
+			UserID: "u", Type: typ, Properties: `{"device":"` + device + `"}`,
+		}
+	}
+	w.add(t, 1, []event.Event{at(1, "seen", "old")})
+	w.add(t, 1, []event.Event{at(4, "again", "old"), at(4, "met", "new")})
+	d := w.data(t, 1, w.complete)
+	p := question.PathsParams{Node: "event_type", GapParams: question.GapParams{Gap: "30min"}, UnitParams: question.UnitParams{Unit: "properties.device"}, Top: 10, Within: "session", Steps: 2}
+	require.NoError(t, json.Unmarshal([]byte(`{"from":"2025-08-04","to":"2025-08-04","timezone":"UTC","start":{"event":"*","first":true}}`), &p))
+	q, err := p.Question(w.complete)
+	require.NoError(t, err)
+	rows, _, err := d.ask(t.Context(), q, d.walk(t))
+	require.NoError(t, err)
+	require.Equal(t, [][]any{{1, "met", "value", nil, "end", 1, 1}}, rows)
+}

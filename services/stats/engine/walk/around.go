@@ -19,8 +19,18 @@ const endOfTime = math.MaxInt64 / 2
 type around struct {
 	engine.Scope
 	engine.Period       // the range
-	before        int64 // how long before it events matter, in microseconds
+	before        int64 // how long before it events matter, in microseconds; endOfTime: always
 	after         int64 // how long after it they matter at first
+}
+
+// plan is one for the events to before until, and all before them that matter.
+func (a around) plan(ctx context.Context, e *Engine, until int64) *plan {
+	p := e.plan(ctx, a.Scope, a.Period)
+	p.period = walk.Period{From: math.MinInt64, To: until}
+	if a.before < endOfTime {
+		p.period.From = a.From - a.before
+	}
+	return p
 }
 
 // until is so long after the range, or the end of time.
@@ -44,8 +54,7 @@ func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begi
 	var open *roaring.Bitmap // of whom more has to be seen; nil: everybody
 	for after := a.after; ; after = 4*after + minuteMicros {
 		until := a.until(after)
-		p := e.plan(ctx, a.Scope, a.Period)
-		p.period = walk.Period{From: a.From - a.before, To: until}
+		p := a.plan(ctx, e, until)
 		var begin func(*reader) watcher
 		err := ready(func() (err error) {
 			begin, err = prepare(p)

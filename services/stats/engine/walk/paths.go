@@ -2,7 +2,6 @@ package walk
 
 import (
 	"context"
-	"math"
 	"slices"
 
 	"eventanalytics/pkg/warehouse/walk"
@@ -83,6 +82,9 @@ func (s *paths) around() around {
 	if s.Within > 0 {
 		a.after += s.Within.Microseconds()
 	}
+	if s.Start != nil && s.Start.First || s.End != nil && s.End.First {
+		a.before = endOfTime
+	}
 	return a
 }
 
@@ -127,9 +129,6 @@ func (s *paths) eachOfUnits(ctx context.Context, begin func(node *field) taken) 
 
 // watcher makes what finds the paths of users ready.
 func (s *paths) watcher(ctx context.Context, p *plan) (*pathWatcher, error) {
-	if s.Start != nil && s.Start.First || s.End != nil && s.End.First {
-		p.period.From = math.MinInt64
-	}
 	w := &pathWatcher{paths: s, finder: path.Finder{Rule: path.Rule{
 		Steps: s.Steps, Within: s.Within.Microseconds(), Gap: s.Gap.Microseconds(),
 		Start: s.Start != nil, End: s.End != nil, Repeats: s.Repeats,

@@ -30,8 +30,7 @@ func ofUnits[T comparable](ctx context.Context, e *Engine, a around, unit syntax
 ) error {
 	for after := a.after; ; after = 4*after + minuteMicros {
 		until := a.until(after)
-		p := e.plan(ctx, a.Scope, a.Period)
-		p.period = walk.Period{From: a.From - a.before, To: until}
+		p := a.plan(ctx, e, until)
 		var of *field
 		var begin func(*reader) func(*walk.Event) T
 		err := ready(func() (err error) {
