@@ -109,6 +109,11 @@ func (c *Caller) Try(ctx context.Context, method, path string, body io.Reader, h
 	if err != nil {
 		return nil, err
 	}
+	if idle, ok := c.transport.(interface{ CloseIdleConnections() }); ok && body != nil && r.Status >= 400 {
+		// nginx closes a connection on which more of a refused body was still to come,
+		// whatever the answer's headers said; the next request would end with it.
+		idle.CloseIdleConnections()
+	}
 	return &Answer{r}, nil
 }
 
