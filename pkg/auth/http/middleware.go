@@ -4,7 +4,6 @@ package authhttp
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -40,8 +39,8 @@ func Middleware(a *auth.Authenticator) func(huma.Context, func(huma.Context)) {
 	}
 }
 
-// readCredential reads the headers that say who is calling. Each may come once:
-// of two, a gateway and a service might believe different ones.
+// readCredential reads what says who is calling, about which project. Each header may
+// come once: of two, a gateway and a service might believe different ones.
 func readCredential(ctx huma.Context) (auth.Credential, error) {
 	var authorization, key, project []string
 	ctx.EachHeader(func(name, value string) {
@@ -70,12 +69,7 @@ func readCredential(ctx huma.Context) (auth.Credential, error) {
 		}
 		c.Value = strings.TrimSpace(value)
 	}
-	if len(project) > 0 {
-		id, err := strconv.ParseInt(project[0], 10, 64)
-		if err != nil || id <= 0 || len(project) > 1 {
-			return auth.Credential{}, problem.Invalid("invalid-parameter", projectHeader, "must be the id of one project")
-		}
-		c.Project = id
-	}
-	return c, nil
+	var err error
+	c.Project, err = readProject(ctx, project)
+	return c, err
 }

@@ -72,6 +72,18 @@ func TestCredentialForms(t *testing.T) {
 		"key names another":        {"/read", []string{"X-API-Key: " + key, "X-Project: " + id(u.Project+1)}, 404},
 		"user names no project":    {"/read", []string{"Authorization: Bearer " + u.Token, "X-Project: 999999"}, 404},
 		"account names no project": {"/account", []string{"Authorization: Bearer " + u.Token, "X-Project: 999999"}, 404},
+		"project in the URL":       {"/read?project=" + id(u.Project), []string{"Authorization: Bearer " + u.Token}, 200},
+		"both the same":            {"/read?project=" + id(u.Project), []string{"Authorization: Bearer " + u.Token, "X-Project: " + id(u.Project)}, 200},
+		"URL against header":       {"/read?project=" + id(u.Project), []string{"Authorization: Bearer " + u.Token, "X-Project: " + id(u.Project+1)}, 422},
+		"URL against its header":   {"/read?project=" + id(u.Project+1), []string{"Authorization: Bearer " + u.Token, "X-Project: " + id(u.Project)}, 422},
+		"URL names no project":     {"/read?project=999999", []string{"Authorization: Bearer " + u.Token}, 404},
+		"URL names a word":         {"/read?project=home", []string{"Authorization: Bearer " + u.Token}, 422},
+		"URL names nothing":        {"/read?project=", []string{"Authorization: Bearer " + u.Token}, 422},
+		"URL names two":            {"/read?project=1&project=1", []string{"Authorization: Bearer " + u.Token}, 422},
+		"URL of a key":             {"/read?project=" + id(u.Project), []string{"X-API-Key: " + key}, 200},
+		"URL of a key's other":     {"/read?project=" + id(u.Project+1), []string{"X-API-Key: " + key}, 404},
+		"URL and nobody":           {"/read?project=" + id(u.Project), nil, 401},
+		"account takes no project": {"/account?project=" + id(u.Project), []string{"Authorization: Bearer " + u.Token}, 422},
 	} {
 		t.Run(name, func(t *testing.T) {
 			answer, _ := w.get(t, c.path, c.headers...)
@@ -100,6 +112,12 @@ func TestScopesAndRoles(t *testing.T) {
 	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead} {
 		callers["key "+string(scope)] = []string{"X-API-Key: " + authtest.Key(t, w.pool, owner, scope)}
 	}
+	byURL := func(path string, headers []string) (string, []string) {
+		if path == "/account" || len(headers) < 2 {
+			return path, headers
+		}
+		return path + "?project=" + id(owner.Project), headers[:1]
+	}
 	for caller, want := range map[string]struct{ ingest, read, account int }{
 		"owner":      {200, 200, 200},
 		"editor":     {200, 200, 200},
@@ -109,6 +127,12 @@ func TestScopesAndRoles(t *testing.T) {
 	} {
 		for path, status := range map[string]int{"/ingest": want.ingest, "/read": want.read, "/account": want.account} {
 			answer, p := w.get(t, path, callers[caller]...)
+			require.Equal(t, status, answer.Code, "%s %s: %s", caller, path, answer.Body)
+			if status == 200 {
+				require.Equal(t, owner.Project, p.ProjectID, "%s %s", caller, path)
+			}
+			path, headers := byURL(path, callers[caller])
+			answer, p = w.get(t, path, headers...)
 			require.Equal(t, status, answer.Code, "%s %s: %s", caller, path, answer.Body)
 			if status == 200 {
 				require.Equal(t, owner.Project, p.ProjectID, "%s %s", caller, path)
@@ -158,8 +182,13 @@ func TestProjectsAreIsolated(t *testing.T) {
 	answer, p := w.get(t, "/read", bobToken, "X-Project: "+id(ann.Project))
 	require.Equal(t, 200, answer.Code)
 	require.Equal(t, ann.Project, p.ProjectID)
+	answer, p = w.get(t, "/read?project="+id(ann.Project), bobToken)
+	require.Equal(t, 200, answer.Code)
+	require.Equal(t, ann.Project, p.ProjectID)
 	w.exec(t, `DELETE FROM analytics.members WHERE project_id = $1 AND user_id = $2`, ann.Project, bob.ID)
 	answer, _ = w.get(t, "/read", bobToken, "X-Project: "+id(ann.Project))
+	require.Equal(t, 404, answer.Code)
+	answer, _ = w.get(t, "/read?project="+id(ann.Project), bobToken)
 	require.Equal(t, 404, answer.Code)
 	answer, _ = w.get(t, "/read", annToken)
 	require.Equal(t, 200, answer.Code)

@@ -9,13 +9,10 @@ import (
 	"eventanalytics/pkg/platform/server"
 )
 
-const (
-	scopeKey      = "auth.scope"
-	projectHeader = "X-Project"
-)
+const scopeKey = "auth.scope"
 
 // Secured makes an operation ask for a caller with the given scope: the
-// middleware enforces it, the OpenAPI document shows it. API keys and X-Project
+// middleware enforces it, the OpenAPI document shows it. API keys and the project
 // are not shown for account operations, which act on no project.
 func Secured(op huma.Operation, scope auth.Scope) huma.Operation {
 	if op.Metadata == nil {
@@ -31,10 +28,6 @@ func Secured(op huma.Operation, scope auth.Scope) huma.Operation {
 	}
 	op.Security = append(op.Security, map[string][]string{server.APIKeyScheme: {}})
 	op.Errors = append(op.Errors, http.StatusNotFound)
-	op.Parameters = append(op.Parameters, &huma.Param{
-		Name: projectHeader, In: "header",
-		Description: "The project to act on, by default one's own. An API key acts on its project only.",
-		Schema:      &huma.Schema{Type: huma.TypeInteger, Format: "int64"},
-	})
+	op.Parameters = append(op.Parameters, projectParams()...)
 	return op
 }

@@ -39,17 +39,21 @@ func newWorld(t *testing.T, cfg auth.Config, pool *pgxpool.Pool, now func() time
 	require.NoError(t, err)
 	srv.API.UseMiddleware(authhttp.Middleware(auth.NewAuthenticator(cfg, pool, tokens, registry, now)))
 	type output struct{ Body auth.Principal }
-	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead, auth.ScopeAccount} {
-		huma.Register(srv.API, authhttp.Secured(huma.Operation{OperationID: string(scope), Method: http.MethodGet, Path: "/" + string(scope)}, scope),
-			func(ctx context.Context, _ *struct{}) (*output, error) {
-				p := auth.From(ctx)
-				r := server.RequestFrom(ctx)
-				if r.UserID != p.UserID || r.ProjectID != p.ProjectID {
-					t.Errorf("the access log will not know the caller: %+v", r)
-				}
-				return &output{Body: p}, nil
-			})
+	tell := func(ctx context.Context) (*output, error) {
+		p := auth.From(ctx)
+		r := server.RequestFrom(ctx)
+		if r.UserID != p.UserID || r.ProjectID != p.ProjectID {
+			t.Errorf("the access log will not know the caller: %+v", r)
+		}
+		return &output{Body: p}, nil
 	}
+	secured := func(scope auth.Scope) huma.Operation {
+		return authhttp.Secured(huma.Operation{OperationID: string(scope), Method: http.MethodGet, Path: "/" + string(scope)}, scope)
+	}
+	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead} {
+		huma.Register(srv.API, secured(scope), func(ctx context.Context, _ *struct{ authhttp.ProjectParam }) (*output, error) { return tell(ctx) })
+	}
+	huma.Register(srv.API, secured(auth.ScopeAccount), func(ctx context.Context, _ *struct{}) (*output, error) { return tell(ctx) })
 	huma.Register(srv.API, huma.Operation{OperationID: "open", Method: http.MethodGet, Path: "/open"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 			if _, ok := auth.Caller(ctx); ok {

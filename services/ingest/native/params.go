@@ -27,7 +27,7 @@ func readParams(r *http.Request) (p params, err error) {
 	var wrong []problem.FieldError
 	query := r.URL.Query()
 	for _, name := range slices.Sorted(maps.Keys(query)) {
-		if name != "atomic" {
+		if name != "atomic" && name != "project" { // which the middleware has read
 			wrong = append(wrong, problem.FieldError{Field: cmp.Or(name, "query"), Code: "unknown-parameter", Message: "unknown query parameter"})
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/platform/server"
 )
@@ -21,6 +22,7 @@ func invalid(name, format string, args ...any) *ParamError {
 
 // OutputParams are the parameters that say how and from what to answer.
 type OutputParams struct {
+	authhttp.ProjectParam
 	Timezone    string `query:"timezone" json:"timezone,omitempty" default:"UTC" minLength:"1" doc:"IANA time zone in which days, weeks, months and hours are cut" example:"Europe/Kyiv"`
 	Format      string `query:"format" json:"format,omitempty" enum:"json,csv,ndjson,parquet" doc:"Format of the answer; without it the Accept header decides, JSON by default"`
 	CSVText     string `query:"csv_text" json:"csv_text,omitempty" enum:"safe,raw" doc:"Texts in CSV: safe, the default, puts an apostrophe before those that a spreadsheet would run as a formula, because they begin with = + - @, a tab or a line end; raw leaves them as they are. Numbers are never changed"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -85,6 +86,12 @@ type Definition struct {
 	Get, Post func(huma.API, huma.Operation, Handler)
 }
 
+// posted are parameters in JSON.
+type posted[P any] struct {
+	authhttp.ProjectParam
+	Body P
+}
+
 // Handler answers a request for a question.
 type Handler func(context.Context, Params) (*huma.StreamResponse, error)
 
@@ -103,7 +110,7 @@ func define[P any, Q Question, PP interface {
 			})
 		},
 		Post: func(api huma.API, op huma.Operation, handle Handler) {
-			huma.Register(api, op, func(ctx context.Context, in *struct{ Body P }) (*huma.StreamResponse, error) {
+			huma.Register(api, op, func(ctx context.Context, in *posted[P]) (*huma.StreamResponse, error) {
 				return handle(ctx, PP(&in.Body))
 			})
 		},

@@ -34,6 +34,7 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 		stranger.Get(t, path, query...).Is(t, 200, "").Decode(t, &out)
 		require.Empty(t, out.Data, path)
 		foreign.Get(t, path, query...).Is(t, 404, "not-found")
+		stranger.Get(t, path, append([]string{"project", strconv.FormatInt(owner.Project, 10)}, query...)...).Is(t, 404, "not-found")
 	}
 	stranger.Get(t, "/api/stats/events/"+id).Is(t, 404, "not-found")
 	stranger.Get(t, "/api/stats/event-types", "min_position", position).Is(t, 422, "")

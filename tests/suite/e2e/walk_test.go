@@ -258,7 +258,7 @@ func (w *walker) values(t *testing.T) object {
 	t.Helper()
 	project := float64(w.c.Project)
 	v := object{
-		"id": project, "X-Project": project, "event_id": newID(), "Idempotency-Key": newID(), "occurred_at": "2025-08-01T10:00:00Z",
+		"id": project, "X-Project": project, "project": project, "event_id": newID(), "Idempotency-Key": newID(), "occurred_at": "2025-08-01T10:00:00Z",
 		"from": "2025-08-01", "start_date": "2025-08-01", "to": "2025-08-31", "end_date": "2025-08-31", "wait": "1s",
 		"timezone": w.oneOf("UTC", "Asia/Kathmandu", "America/St_Johns"),
 		"segment":  w.oneOf("event_type:view", "properties.a exists", "user_id!=1"),

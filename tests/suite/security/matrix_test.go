@@ -291,6 +291,15 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 	if r.operation == "profile" || r.operation == "timeline" {
 		userID = url.PathEscape("user " + p.mark)
 	}
+	query := o.query
+	from := c.caller
+	switch { // both ways of naming the project
+	case o.needs != read && o.needs != post:
+	case r.method == http.MethodGet:
+		query = strings.TrimSuffix("project="+strconv.FormatInt(p.owner.project, 10)+"&"+query, "&")
+	default:
+		from = from.on(p.owner.project)
+	}
 	where := gateway + strings.NewReplacer(
 		"{id}", strconv.FormatInt(p.owner.project, 10),
 		"{key_id}", strconv.FormatInt(p.key, 10),
@@ -298,16 +307,12 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)
-	if o.query != "" {
-		where += "?" + o.query
+	if query != "" {
+		where += "?" + query
 	}
 	body := ""
 	if o.body != nil {
 		body = o.body(t, p, c)
-	}
-	from := c.caller
-	if o.needs == read || o.needs == post {
-		from = from.on(p.owner.project)
 	}
 	return from.ask(t, r.method, where, body)
 }
@@ -421,10 +426,15 @@ func TestForeignIDs(t *testing.T) {
 		{"GET", gateway + "/api/stats/events/" + other.event, "", 404},
 		{"GET", gateway + "/api/stats/event-types?min_position=" + other.position, "", 422},
 		{"POST", gateway + "/api/stats/event-types", object("min_position", other.position), 422},
-		// Nothing but X-Project and the path chooses a project.
+		{"GET", gateway + "/api/stats/event-types?project=" + id(other.owner.project), "", 404},
+		{"POST", gateway + "/api/stats/event-types?project=" + id(other.owner.project), "{}", 404},
+		{"POST", gateway + "/api/events?project=" + id(other.owner.project), event(uuid.NewString(), own.mark), 404},
+		{"GET", gateway + "/api/projects?project=" + id(other.owner.project), "", 422},
+		// Nothing but X-Project, project and the path chooses a project.
 		{"GET", gateway + "/api/stats/event-types?project_id=" + id(other.owner.project), "", 422},
 		{"GET", gateway + "/api/stats/event-types?X-Project=" + id(other.owner.project), "", 422},
 		{"POST", gateway + "/api/stats/event-types", object("project_id", other.owner.project), 422},
+		{"POST", gateway + "/api/stats/event-types", object("project", other.owner.project), 422},
 		{"POST", projectPath(own.owner.project, "keys"), object("name", "x", "scope", "read", "project_id", other.owner.project), 422},
 		{"POST", projectPath(own.owner.project, "members"), object("username", own.spare.username, "role", "viewer", "project_id", other.owner.project), 422},
 		{"POST", gateway + "/api/projects", object("name", "x", "id", other.owner.project), 422},
