@@ -67,3 +67,16 @@ func Caller(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok
 }
+
+type checkKey struct{}
+
+// WithCheck returns a context in which StillMay calls check.
+func WithCheck(ctx context.Context, check func(context.Context) error) context.Context {
+	return context.WithValue(ctx, checkKey{}, check)
+}
+
+// StillMay looks again whether the caller of the request may do what it was let through
+// for: an answer can outlast its credential. The error is that of Authenticate.
+func StillMay(ctx context.Context) error {
+	return ctx.Value(checkKey{}).(func(context.Context) error)(ctx)
+}

@@ -40,6 +40,9 @@ func (s *Service) measure(registry prometheus.Registerer) {
 		Name: "analytics_stats_slow_readers_total", Help: "Clients that took too long for their answer, or left before its end.",
 	})
 	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_streams", Help: "Streams of events that are open.",
+	}, func() float64 { return float64(s.feed.Streams()) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "analytics_stats_in_flight_bytes", Help: "What the answers that are being computed or sent count for; STATS_ANSWER_BYTES bounds it.",
 	}, func() float64 { return float64(s.inFlight.Used()) })
 	f.NewGaugeFunc(prometheus.GaugeOpts{

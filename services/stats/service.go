@@ -28,6 +28,7 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/inflight"
+	"eventanalytics/services/stats/live"
 )
 
 // Config of the stats service.
@@ -81,6 +82,8 @@ type Service struct {
 	inFlight *inflight.Budget
 	patience patience
 	shared   flight[computed]
+	feed     *live.Feed
+	trusted  time.Duration // how long a credential is, that was looked at
 	seconds  *prometheus.HistogramVec
 	tracer   trace.Tracer
 	answers  *prometheus.CounterVec
@@ -120,7 +123,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		names:  userNames{deps.Pool}, tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
-		tracer: otel.Tracer("eventanalytics/services/stats"),
+		tracer: otel.Tracer("eventanalytics/services/stats"), feed: live.NewFeed(deps.Pool), trusted: cfg.Auth.CacheFor,
 	}
 	s.measure(deps.Registry)
 	srv.API.UseMiddleware(
@@ -128,6 +131,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)
+	s.registerStream(srv.API)
 	openapi.Register(srv.Echo())
 	srv.AddCheck("postgres", deps.Pool.Ping)
 	srv.AddCheck("manifest", func(context.Context) error { _, err := s.reader.Current(); return err })

@@ -3,6 +3,7 @@
 package authhttp
 
 import (
+	"context"
 	"net/http"
 	"strings"
 
@@ -35,7 +36,8 @@ func Middleware(a *auth.Authenticator) func(huma.Context, func(huma.Context)) {
 		}
 		r := server.RequestFrom(ctx.Context())
 		r.UserID, r.ProjectID = p.UserID, p.ProjectID
-		next(huma.WithContext(ctx, auth.With(ctx.Context(), p)))
+		again := func(ctx context.Context) error { _, err := a.Authenticate(ctx, c, scope); return err }
+		next(huma.WithContext(ctx, auth.WithCheck(auth.With(ctx.Context(), p), again)))
 	}
 }
 

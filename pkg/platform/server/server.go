@@ -218,6 +218,9 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, cfg Config) err
 		MaxHeaderBytes: 28 << 10,
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	srv.BaseContext = func(net.Listener) context.Context {
+		return context.WithValue(context.WithoutCancel(ctx), stoppingKey{}, ctx.Done())
+	}
 	g.Go(func() error {
 		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serving HTTP: %w", err)
@@ -234,6 +237,15 @@ func Serve(ctx context.Context, ln net.Listener, h http.Handler, cfg Config) err
 		return nil
 	})
 	return g.Wait()
+}
+
+type stoppingKey struct{}
+
+// Stopping is closed when the server that a request came by stops accepting others: an
+// answer that would not end must end then. It is nil where Serve does not serve.
+func Stopping(ctx context.Context) <-chan struct{} {
+	stopping, _ := ctx.Value(stoppingKey{}).(<-chan struct{})
+	return stopping
 }
 
 // writeError turns echo's own errors (no such route, wrong method) into a problem.

@@ -311,6 +311,11 @@ func (w *walker) values(t *testing.T) object {
 		v["If-Match"] = a.Header.Get("ETag")
 	case "event":
 		v["event_id"] = w.event
+	case "stream-events": // as they arrive, no more than what is in events is known
+		var now struct{ Meta struct{ Position string } }
+		w.c.Get(t, "/api/stats/event-types").Is(t, 200, "").Decode(t, &now)
+		v["after"], v["Last-Event-ID"] = now.Meta.Position, now.Meta.Position
+		v["for"], v["filter"] = "20ms", w.oneOf("event_type:view", "properties.a:has(x)")
 	case "profiles", "profiles-post": // a cursor is of an order
 		v["sort"], v["after"], v["fields"] = "events", "ZXZlbnRzIDcgYW5u", w.oneOf("user.a", "first.a")
 	case "profile":

@@ -164,6 +164,7 @@ var operations = map[string]operation{
 	"latest-events":        {needs: read, shows: true},
 	"latest-events-post":   {needs: read, shows: true, body: fixed(`{}`)},
 	"event":                {needs: read, shows: true},
+	"stream-events":        {needs: read, query: "for=20ms"},
 }
 
 const (
