@@ -180,6 +180,39 @@ func TestOldRollUpsAreUpgraded(t *testing.T) {
 	require.Equal(t, 4, r.Equal)
 }
 
+// A segment whose events by user are of the first version gets those of today.
+func TestOldUsersAreUpgraded(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range 2 {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 2)...))
+	}
+	before := live(t, leader)
+	path := filepath.Join(cfg.Warehouse.Dir, before[0].UsersPath())
+	old, err := os.ReadFile(path)
+	require.NoError(t, err)
+	copy(old, "EAUSER01")
+	require.NoError(t, os.WriteFile(path, old, 0o600))
+	sum := sha256.Sum256(old)
+	exec(t, pool, "UPDATE analytics.segments SET users_sha256 = $1 WHERE id = $2", sum[:], before[0].ID)
+	_, err = segment.NewIntegrity(cfg.Warehouse.Dir).OpenUsers(live(t, leader)[0], nil)
+	require.ErrorIs(t, err, segment.ErrOutdated)
+
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	after := live(t, leader)
+	require.Len(t, after, 2)
+	require.Equal(t, before[1], after[0], "it was of today")
+	require.NotEqual(t, before[0].Path, after[1].Path, "readers of the old one keep its files")
+	for _, s := range after {
+		_, err := segment.NewIntegrity(cfg.Warehouse.Dir).OpenUsers(s, nil)
+		require.NoError(t, err)
+	}
+	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)
+	require.NoError(t, err)
+	require.Equal(t, 4, r.Equal)
+}
+
 // A segment of a worker that made no events by user gets them beside its other files,
 // which stay, and in the end they are those that a load makes.
 func TestSegmentsWithoutUsersAreUpgraded(t *testing.T) {

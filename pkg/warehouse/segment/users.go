@@ -24,7 +24,8 @@ type Users struct {
 
 // OpenUsers opens the file of a segment's events by user, which must be whole. before is
 // what it returned earlier, or nil; while that is the file that is there, it is returned
-// again. The error is ErrQuarantined, or ErrOutdated for a segment that has none.
+// again. The error is ErrQuarantined, or ErrOutdated for a segment that has none, or one of
+// an older version.
 func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 	if s.Users == nil {
 		return nil, fmt.Errorf("%w: %s has no events by user", ErrOutdated, s.Path)
@@ -39,6 +40,9 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 		return nil, err
 	}
 	opened, err := walk.Open(path, file.Bytes)
+	if errors.Is(err, walk.ErrVersion) {
+		return nil, fmt.Errorf("%w: %s: %w", ErrOutdated, file.Path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s: %w", ErrQuarantined, file.Path, err)
 	}
@@ -47,6 +51,17 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 	}
 	opened.IDs = i.eventIDs(s)
 	return &Users{opened, info}, nil
+}
+
+// HasCurrentUsers says whether the events by user of a segment below the warehouse folder
+// dir are of the version that is written now. It looks only at how the file begins.
+func HasCurrentUsers(dir string, s Segment) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, s.UsersPath()))
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrQuarantined, err)
+	}
+	defer f.Close()
+	return walk.IsCurrent(f)
 }
 
 // MakeUsers makes a segment's events by user in memory: its file is damaged, or it has

@@ -185,23 +185,23 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 // it does for each event is most of what a walk takes: all that is the same for a file is
 // in variables of its own.
 func (b *batch) read(p *chosen, runs []run) {
-	times, timeWidth, timeMask := p.times.data, p.times.width, p.times.mask
-	codes, codeWidth, codeMask := p.File.types.data, p.File.types.width, p.File.types.mask
+	times, timeBits, timeMask := p.times.data, uint(p.times.bits), p.times.mask
+	codes, codeBits, codeMask := p.File.types.data, uint(p.File.types.bits), p.File.types.mask
 	types, first, unit, file := p.types, p.first, p.unit, p.number
 	codeMask &= uint64(len(types) - 1)
 	for _, r := range runs {
 		begin, end := b.starts[r.slot], b.ends[r.slot]
 		out, n := b.events[end:], 0
-		timeAt, codeAt := int(r.at)*timeWidth, int(r.at)*codeWidth
+		timeAt, codeAt := uint(r.at)*timeBits, uint(r.at)*codeBits
 		for at := r.at; at < r.at+r.n; at++ {
-			kind := types[binary.LittleEndian.Uint64(codes[codeAt:codeAt+8])&codeMask]
+			kind := types[binary.LittleEndian.Uint64(codes[codeAt>>3:codeAt>>3+8])>>(codeAt&7)&codeMask]
 			if kind != unwanted {
-				us := first + int64(binary.LittleEndian.Uint64(times[timeAt:timeAt+8])&timeMask)*unit
+				us := first + int64(binary.LittleEndian.Uint64(times[timeAt>>3:timeAt>>3+8])>>(timeAt&7)&timeMask)*unit
 				out[n] = Event{us, kind, file, at}
 				n++
 			}
-			timeAt += timeWidth
-			codeAt += codeWidth
+			timeAt += timeBits
+			codeAt += codeBits
 		}
 		b.ends[r.slot] = end + n
 		if n > 0 && end > begin && b.events[end-1].Us >= out[0].Us {

@@ -80,3 +80,27 @@ func BenchmarkWalk(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCode reads the codes of events, as a filter does, in each form.
+func BenchmarkCode(b *testing.B) {
+	const n = 200_000
+	f := walktest.File(b, formEvents(rand.New(rand.NewPCG(1, 8)), n)...)
+	for form, key := range map[string]string{"plain": "app", "sparse": "amount", "runs": "plan"} {
+		b.Run(form, func(b *testing.B) {
+			c, known := f.Column(key)
+			require.True(b, known)
+			sum := uint32(0)
+			for i := range uint32(b.N) {
+				sum += c.Code(i % n)
+			}
+			require.True(b, b.N < 100 || sum > 0)
+		})
+	}
+	b.Run("row", func(b *testing.B) {
+		sum := uint32(0)
+		for i := range uint32(b.N) {
+			sum += f.Row(i % n)
+		}
+		require.True(b, b.N < 100 || sum > 0)
+	})
+}

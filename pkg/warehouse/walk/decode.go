@@ -1,8 +1,10 @@
 package walk
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -14,6 +16,9 @@ import (
 // data must not change.
 func Read(data []byte) (*File, error) {
 	f := &File{data: data, columns: map[string]*Column{}}
+	if bytes.HasPrefix(data, []byte(firstMagic)) {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, ErrVersion)
+	}
 	if len(data) < headerSize || string(data[:len(magic)]) != magic {
 		return nil, fmt.Errorf("%w: it begins with %q", ErrFormat, data[:min(len(data), len(magic))])
 	}
@@ -33,18 +38,29 @@ func Read(data []byte) (*File, error) {
 		return nil, fmt.Errorf("%w: its users are damaged", ErrFormat)
 	}
 	for key, c := range f.columns {
-		if !c.isRight() {
+		if !c.isRight(f.events) {
 			return nil, fmt.Errorf("%w: the values of %q are damaged", ErrFormat, key)
 		}
 	}
 	return f, nil
 }
 
+// IsCurrent says whether a file of events by user is of the version that is written now.
+func IsCurrent(r io.ReaderAt) (bool, error) {
+	begin := make([]byte, len(magic))
+	if _, err := r.ReadAt(begin, 0); err != nil {
+		return false, fmt.Errorf("reading how events by user begin: %w", err)
+	}
+	return string(begin) == magic, nil
+}
+
 // lengths are those of the sections that the index says.
 type lengths struct {
-	users   int
-	columns []*Column // in the order of their sections
-	json    []int
+	users      int
+	highestRow uint64 // less its base
+	marks      int
+	columns    []*Column // in the order of their sections
+	texts      []int
 }
 
 func (f *File) readIndex(d *decoder) (l lengths) {
@@ -57,19 +73,35 @@ func (f *File) readIndex(d *decoder) (l lengths) {
 	f.unit = int64(d.uvarint(math.MaxInt64))
 	l.users = int(d.uvarint(uint64(len(f.data))))
 	f.typeNames = d.texts()
+	f.base = base(d.uvarint(uint64(bases - 1)))
+	l.highestRow = d.uvarint(math.MaxUint32)
 	if f.namesKnown = d.uvarint(1) == 1; f.namesKnown {
 		f.names = d.texts()
 	}
 	d.check(f.events > 0 && f.users > 0 && f.last >= f.first && f.unit > 0 && len(f.typeNames) > 0 && isSet(f.typeNames) && isSet(f.names))
+	l.marks = int(d.uvarint(2 * maxColumns))
 	for n := d.uvarint(maxColumns); n > 0 && !d.bad; n-- {
 		key := d.text()
-		c := &Column{file: f, values: int(d.uvarint(maxCode))}
-		l.json = append(l.json, int(d.uvarint(uint64(len(f.data)))))
-		d.check(f.columns[key] == nil)
+		c := &Column{file: f, form: form(d.uvarint(uint64(forms - 1))), marked: int(d.uvarint(2 * maxColumns))}
+		c.n = int(d.uvarint(uint64(f.events)))
+		c.values.n = int(d.uvarint(maxCode))
+		l.texts = append(l.texts, int(d.uvarint(uint64(len(f.data)))))
+		d.check(f.columns[key] == nil && c.hasCodes(l.marks))
 		f.columns[key] = c
 		l.columns = append(l.columns, c)
 	}
 	return l
+}
+
+// hasCodes says whether a column can have as many codes as it says, of some marks.
+func (c *Column) hasCodes(marks int) bool {
+	switch {
+	case c.values.n == 0:
+		return c.form == plain && c.n == 0
+	case c.form == plain:
+		return c.n == c.file.events
+	}
+	return c.n > 0 && c.marked < marks
 }
 
 // isSet says whether texts are in their order and different.
@@ -92,9 +124,9 @@ func (f *File) cut(rest []byte, l lengths) (ok bool) {
 		section, rest = rest[:n], rest[n:]
 		return section
 	}
-	takePacked := func(highest uint64) packed {
-		width := widthOf(highest)
-		section := take(f.events * width)
+	takePacked := func(n int, highest uint64) packed {
+		width := bitsFor(highest)
+		section := take(packedSize(n, width))
 		if ok = ok && len(rest) >= padding; !ok {
 			return packed{}
 		}
@@ -102,13 +134,20 @@ func (f *File) cut(rest []byte, l lengths) (ok bool) {
 	}
 	f.blocks = take((f.users + blockUsers - 1) / blockUsers * blockSize)
 	f.stream = take(l.users)
-	f.times = takePacked(uint64((f.last - f.first) / f.unit))
-	f.types = takePacked(uint64(len(f.typeNames) - 1))
-	f.rows = takePacked(uint64(f.events - 1))
+	f.times = takePacked(f.events, uint64((f.last-f.first)/f.unit))
+	f.types = takePacked(f.events, uint64(len(f.typeNames)-1))
+	f.bases = take(4 * f.base.groups(f.first, f.last, len(f.typeNames)))
+	f.rows = takePacked(f.events, l.highestRow)
+	for range l.marks {
+		f.marks = append(f.marks, take(marksSize(f.events)))
+	}
 	for i, c := range l.columns {
-		c.codes = takePacked(uint64(c.values))
-		c.ends = take(4 * c.values)
-		c.json = take(l.json[i])
+		c.codes = takePacked(c.n, c.highest())
+		c.values.starts = takePacked(blocksOf(c.values.n), uint64(l.texts[i]))
+		c.values.texts = take(l.texts[i])
+		if c.form != plain {
+			c.marks = f.marks[c.marked]
+		}
 	}
 	return ok && len(rest) == padding
 }
@@ -136,18 +175,14 @@ func (f *File) usersAreRight() bool {
 	return len(d.rest) == 0 && event == uint64(f.events) && key < math.MaxUint32
 }
 
-// isRight checks the values of a column, of which property.Value relies on each being
-// JSON.
-func (c *Column) isRight() bool {
-	from := 0
-	for code := range c.values {
-		to := int(binary.LittleEndian.Uint32(c.ends[4*code:]))
-		if to <= from || to > len(c.json) || !isValue(c.json[from:to]) {
+// isRight checks a column of some events.
+func (c *Column) isRight(events int) bool {
+	if c.form != plain {
+		if n, ok := c.marks.count(events); !ok || n != c.n || c.form == runs && !c.marks.has(0) {
 			return false
 		}
-		from = to
 	}
-	return from == len(c.json)
+	return c.values.isRight()
 }
 
 // isValue says whether text is a JSON value without white space around it.

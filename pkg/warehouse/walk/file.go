@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 
 	"github.com/google/uuid"
-
-	"eventanalytics/pkg/property"
 )
 
 // File is the events of one segment by user. It does not change: any number of walks may
@@ -40,7 +38,10 @@ type File struct {
 	stream []byte // of users
 	times  packed
 	types  packed
-	rows   packed
+	rows   packed // less their bases
+	base   base
+	bases  []byte
+	marks  []marks
 
 	data  []byte // all of it
 	known atomic.Pointer[identities]
@@ -58,7 +59,15 @@ func (f *File) Period() Period { return Period{f.first, f.last + 1} }
 // Row is the number of an event's row in the segment's Parquet file, from 0. It needs a
 // Guard outside a walk.
 func (f *File) Row(at uint32) uint32 {
-	row := min(f.rows.at(int(at)), uint64(f.events-1)) // in case the file is damaged
+	row := f.rows.at(int(at))
+	if f.base != ofFile {
+		us := f.first + int64(f.times.at(int(at)))*f.unit
+		group := f.base.group(us, uint32(f.types.at(int(at))), f.first, len(f.typeNames))
+		if at := 4 * group; at >= 0 && at < len(f.bases) { // unless the file is damaged
+			row += uint64(binary.LittleEndian.Uint32(f.bases[at:]))
+		}
+	}
+	row = min(row, uint64(f.events-1)) // in case it is
 	runtime.KeepAlive(f)
 	return uint32(row)
 }
@@ -76,45 +85,4 @@ func (f *File) Column(key string) (c Column, known bool) {
 		return Column{}, false
 	}
 	return Column{}, true
-}
-
-// Column is the values of a property by code. Two codes may have values of the same text,
-// such as 10 and 10.0.
-type Column struct {
-	file   *File // nil when no event has a value
-	codes  packed
-	ends   []byte // of the values in json, 4 bytes each
-	json   []byte
-	values int // beside none
-}
-
-// Len is the number of codes. Code 0 is that of events without the property.
-func (c Column) Len() int { return c.values + 1 }
-
-// Value is what a code stands for: as if it was read from the events' JSON. It needs a
-// Guard.
-func (c Column) Value(code uint32) property.Value {
-	if code == 0 || int(code) > c.values {
-		return property.Value{}
-	}
-	from := uint32(0)
-	if code > 1 {
-		from = binary.LittleEndian.Uint32(c.ends[4*(code-2):])
-	}
-	value := string(c.json[from:binary.LittleEndian.Uint32(c.ends[4*(code-1):])])
-	runtime.KeepAlive(c.file)
-	return property.Find(value, nil)
-}
-
-// Code is the code of an event. It needs a Guard outside a walk.
-func (c Column) Code(at uint32) uint32 {
-	if c.file == nil {
-		return 0
-	}
-	code := uint32(c.codes.at(int(at)))
-	runtime.KeepAlive(c.file)
-	if int(code) > c.values { // the file is damaged
-		return 0
-	}
-	return code
 }

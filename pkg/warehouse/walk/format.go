@@ -12,8 +12,11 @@ import (
 //	project, events, users, first occurred_at, last less first, unit
 //	length of the users' section
 //	types: how many, then their names by code points
+//	rows: what they are counted from (base), and the highest of these numbers
 //	names: 1 and how many there are, then the names of all properties; or 0 if it is not known
-//	columns: how many, then of each: its key, how many values, length of their JSON
+//	marks: how many
+//	columns: how many, then of each: its key, its form, which marks, how many codes and
+//	values there are, and the length of the values
 //
 // Then the sections, one after the other:
 //
@@ -22,24 +25,32 @@ import (
 //	users    of each: its key less the one before, its events; as variable-length integers
 //	times    of each event: occurred_at less first, in units
 //	types    its event type
-//	rows     its row in the Parquet file
-//	columns  of each: for each event the code of its value, 0 for none; for each other
-//	         code, 4 bytes, where its value ends in the JSON; the JSON of all values
+//	bases    4 bytes each: the lowest row of each day, or of each day and type
+//	rows     of each event: its row in the Parquet file, less its base
+//	marks    sets of events
+//	columns  of each: its codes; where each dictionaryBlock values begin; its values
 //	padding  8 bytes
 //
 // Events are in the order of user, occurred_at, event_type and event_id. Times, types,
-// rows and codes take as many whole bytes as the highest of them that there could be,
-// lowest first. Integers of several bytes have the lowest first.
+// rows and codes take as many bits as the highest of them that there could be; the first
+// are in the lowest bits of a byte. Integers of several bytes have the lowest first.
 //
 // The unit is in microseconds: clients whose clocks have milliseconds send whole ones, of
 // which a month has less than 2^32.
+//
+// The rows of a Parquet file are in the order of day, type, user and time, so that a row
+// is not far from the lowest of its day and type: of a million events in a month, 13 bits
+// where the row itself has 20. Nothing relies on that order.
 const (
-	magic      = "EAUSER01"
+	magic      = "EAUSER02"
 	headerSize = len(magic) + 8
 	blockUsers = 256
 	blockSize  = 12
 	padding    = 8
 )
+
+// firstMagic is that of the first version, which took as many whole bytes for each number.
+const firstMagic = "EAUSER01"
 
 // units are those that times are kept in, where all of a file are multiples.
 var units = [...]int64{1_000_000, 1_000}
@@ -53,26 +64,49 @@ const (
 	maxNamesBytes = 64 << 10
 )
 
-// maxColumnBytes bounds the values of a column in a file: ids, of which each event has
-// another, would make it large for nothing.
-func maxColumnBytes(events int) int { return 4<<10 + 4*events }
+// maxColumnBytes bounds the values of a column, in a file of some events: ids, of which
+// nearly each event has another, would take more than all the rest. A small file may have
+// a few thousand paths, and a large one a byte an event.
+func maxColumnBytes(events int) int { return 64<<10 + events }
 
-// widthOf is the number of bytes that numbers take of which highest is the highest.
-func widthOf(highest uint64) int { return max(1, (bits.Len64(highest)+7)/8) }
+// bitsFor is the number of bits that numbers take of which highest is the highest. It is
+// never 0, or a few bytes could claim to be millions of events.
+func bitsFor(highest uint64) int {
+	if n := bits.Len64(highest); n <= 57 {
+		return max(1, n)
+	}
+	return 64 // others may lie in 9 bytes
+}
 
-// packed are numbers of some bytes each. There are at least padding bytes behind the last
-// one's first, so that each can be read as one of 8 bytes.
+// packed are numbers of some bits each. There are at least padding bytes behind the last
+// one, so that each can be read from 8 bytes.
 type packed struct {
-	data  []byte
-	width int
-	mask  uint64
+	data []byte
+	bits int
+	mask uint64
 }
 
-func newPacked(data []byte, width int) packed {
-	return packed{data, width, math.MaxUint64 >> (64 - 8*width)}
+func newPacked(data []byte, bits int) packed {
+	return packed{data, bits, math.MaxUint64 >> (64 - bits)}
 }
 
-func (p packed) at(i int) uint64 { return binary.LittleEndian.Uint64(p.data[i*p.width:]) & p.mask }
+func (p packed) at(i int) uint64 {
+	bit := i * p.bits
+	return binary.LittleEndian.Uint64(p.data[bit>>3:]) >> (bit & 7) & p.mask
+}
 
-// put writes a number; those behind it must be written later.
-func (p packed) put(i int, n uint64) { binary.LittleEndian.PutUint64(p.data[i*p.width:], n) }
+// packedSize is how many bytes numbers take.
+func packedSize(n, bits int) int { return (n*bits + 7) / 8 }
+
+// pack returns n numbers, of which highest is the highest, as a section.
+func pack(n int, highest uint64, number func(i int) uint64) []byte {
+	width := bitsFor(highest)
+	size := packedSize(n, width)
+	data := make([]byte, size+padding)
+	for i := range n {
+		bit := i * width
+		to := data[bit>>3 : bit>>3+8]
+		binary.LittleEndian.PutUint64(to, binary.LittleEndian.Uint64(to)|number(i)<<(bit&7))
+	}
+	return data[:size]
+}

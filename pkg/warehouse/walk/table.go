@@ -20,26 +20,21 @@ type table struct {
 	names []string
 }
 
-// coded is a property: the code of each event's value, 0 for none, and the JSON of the
-// values from code 1.
-type coded struct {
-	key    string
-	codes  []uint16
-	values []string
-}
-
 // encode returns the file.
 func (t *table) encode() ([]byte, error) {
 	rows, err := t.order()
 	if err != nil {
 		return nil, err
 	}
-	blocks, users, count := t.userSections(rows)
+	events := len(rows)
+	blocks, users, firsts := t.userSections(rows)
 	first, last := slices.Min(t.us), slices.Max(t.us)
 	unit := unitOf(t.us, first)
+	by, bases, highest := t.bases(first, last)
+	marks, columns := t.encodeColumns(rows, firsts)
 
 	index := binary.AppendUvarint(nil, uint64(t.project))
-	for _, n := range []uint64{uint64(len(rows)), count} {
+	for _, n := range []uint64{uint64(events), uint64(len(firsts))} {
 		index = binary.AppendUvarint(index, n)
 	}
 	index = binary.AppendVarint(index, first)
@@ -47,84 +42,55 @@ func (t *table) encode() ([]byte, error) {
 		index = binary.AppendUvarint(index, n)
 	}
 	index = appendTexts(index, t.typeNames)
+	index = binary.AppendUvarint(binary.AppendUvarint(index, uint64(by)), highest)
 	index = appendNames(index, t.names)
-	index = binary.AppendUvarint(index, uint64(len(t.columns)))
-	for _, c := range t.columns {
-		index = appendText(index, c.key)
-		index = binary.AppendUvarint(index, uint64(len(c.values)))
-		index = binary.AppendUvarint(index, uint64(sizeOf(c.values)))
+	index = binary.AppendUvarint(index, uint64(len(marks)))
+	index = binary.AppendUvarint(index, uint64(len(columns)))
+	for _, c := range columns {
+		index = append(index, c.index...)
 	}
 
-	timeWidth, typeWidth, rowWidth := widthOf(uint64((last-first)/unit)), widthOf(uint64(len(t.typeNames)-1)), widthOf(uint64(len(rows)-1))
-	size := headerSize + len(index) + len(blocks) + len(users) + len(rows)*(timeWidth+typeWidth+rowWidth) + padding
-	for _, c := range t.columns {
-		size += len(rows)*widthOf(uint64(len(c.values))) + 4*len(c.values) + sizeOf(c.values)
+	sections := [][]byte{[]byte(magic), binary.LittleEndian.AppendUint64(nil, uint64(len(index))), index, blocks, users}
+	sections = append(sections,
+		pack(events, uint64((last-first)/unit), func(i int) uint64 { return uint64((t.us[rows[i]] - first) / unit) }),
+		pack(events, uint64(len(t.typeNames)-1), func(i int) uint64 { return uint64(t.types[rows[i]]) }))
+	section := make([]byte, 0, 4*len(bases))
+	for _, row := range bases {
+		section = binary.LittleEndian.AppendUint32(section, row)
 	}
-	file := make([]byte, 0, size)
-	file = append(file, magic...)
-	file = binary.LittleEndian.AppendUint64(file, uint64(len(index)))
-	file = append(append(append(file, index...), blocks...), users...)
-	file, times := appendPacked(file, len(rows), timeWidth)
-	for i, row := range rows {
-		times.put(i, uint64((t.us[row]-first)/unit))
+	sections = append(sections, section, pack(events, highest, func(i int) uint64 {
+		row := rows[i]
+		return uint64(row - bases[by.group(t.us[row], t.types[row], first, len(t.typeNames))])
+	}))
+	for _, m := range marks {
+		sections = append(sections, m)
 	}
-	file, types := appendPacked(file, len(rows), typeWidth)
-	for i, row := range rows {
-		types.put(i, uint64(t.types[row]))
+	for _, c := range columns {
+		sections = append(sections, c.sections...)
 	}
-	file, numbers := appendPacked(file, len(rows), rowWidth)
-	for i, row := range rows {
-		numbers.put(i, uint64(row))
-	}
-	for _, c := range t.columns {
-		file = c.append(file, rows)
-	}
-	return append(file, make([]byte, padding)...), nil
+	return slices.Concat(append(sections, make([]byte, padding))...), nil
 }
 
-// append adds the sections of a column to a file.
-func (c *coded) append(file []byte, rows []uint32) []byte {
-	file, codes := appendPacked(file, len(rows), widthOf(uint64(len(c.values))))
-	for i, row := range rows {
-		codes.put(i, uint64(c.codes[row]))
-	}
-	end := 0
-	for _, value := range c.values {
-		end += len(value)
-		file = binary.LittleEndian.AppendUint32(file, uint32(end))
-	}
-	for _, value := range c.values {
-		file = append(file, value...)
-	}
-	return file
-}
-
-// appendPacked makes room for n numbers at the end of a file that has room for the
-// padding.
-func appendPacked(file []byte, n, width int) ([]byte, packed) {
-	at := len(file)
-	return file[:at+n*width], newPacked(file[at:at+n*width+padding], width)
-}
-
-// userSections returns the sections blocks and users, and how many users there are.
-func (t *table) userSections(rows []uint32) (blocks, users []byte, count uint64) {
+// userSections returns the sections blocks and users, and the first events of users.
+func (t *table) userSections(rows []uint32) (blocks, users []byte, firsts []uint32) {
 	previous := uint32(0)
-	for from := 0; from < len(rows); count++ {
+	for from := 0; from < len(rows); {
 		user := t.users[rows[from]]
 		to := from + 1
 		for to < len(rows) && t.users[rows[to]] == user {
 			to++
 		}
-		if count%blockUsers == 0 {
+		if len(firsts)%blockUsers == 0 {
 			blocks = binary.LittleEndian.AppendUint32(blocks, user)
 			blocks = binary.LittleEndian.AppendUint32(blocks, uint32(len(users)))
 			blocks = binary.LittleEndian.AppendUint32(blocks, uint32(from))
 		}
 		users = binary.AppendUvarint(users, uint64(user-previous))
 		users = binary.AppendUvarint(users, uint64(to-from))
+		firsts = append(firsts, uint32(from))
 		previous, from = user, to
 	}
-	return blocks, users, count
+	return blocks, users, firsts
 }
 
 // unitOf returns the greatest unit that all times are multiples of, from the first.

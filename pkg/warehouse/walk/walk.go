@@ -15,6 +15,9 @@ import (
 // when that shows in the middle of a walk.
 var ErrFormat = errors.New("not a file of events by user")
 
+// ErrVersion is returned, with ErrFormat, for a file of a version that is no longer read.
+var ErrVersion = errors.New("it is of an older version")
+
 // ErrTooMany is returned when a user has more events in the period than a walk may hold
 // in memory.
 var ErrTooMany = errors.New("a user has too many events")

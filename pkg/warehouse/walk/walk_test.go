@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/pkg/warehouse/walk/walktest"
@@ -208,7 +209,7 @@ func TestColumnsAreTheJSON(t *testing.T) {
 		f := walktest.File(t, events...)
 		for _, key := range []string{"country", "price", "", `a"b`, "n.x", "id", "unheard of"} {
 			c, known := f.Column(key)
-			if key == "id" && len(events) > 100 {
+			if key == "id" && len(events) > 500 {
 				require.False(t, known, "each event has another")
 			}
 			if !known {
@@ -222,6 +223,84 @@ func TestColumnsAreTheJSON(t *testing.T) {
 			}
 		}
 	}
+}
+
+// formEvents have properties that files keep in each form: each event has app; only every
+// third has a page, of which there are some hundreds with long beginnings, and an amount;
+// each user one plan, but for a few events.
+func formEvents(r *rand.Rand, n int) (events []walk.Source) {
+	for i := range n {
+		e := walk.Source{User: uint32(r.IntN(n / 50)), Us: int64(i) * 1_000_000, Type: "a", ID: randomID(r)}
+		plan := e.User * 7919 % 3
+		if r.IntN(1000) == 0 {
+			plan = 3
+		}
+		e.Properties = fmt.Sprintf(`{"app":%d`, r.IntN(60))
+		if i%3 == 0 {
+			page := strings.Repeat("/a long path", 12) + strings.Repeat("x", r.IntN(100))
+			e.Properties += fmt.Sprintf(`,"page":"%s/%d","amount":%d.5`, page, r.IntN(2), r.IntN(60))
+		}
+		if plan > 0 {
+			e.Properties += fmt.Sprintf(`,"plan":"plan %d"`, plan)
+		}
+		e.Properties += "}"
+		events = append(events, e)
+	}
+	return events
+}
+
+// Of formEvents the times take 15 bits, the rows 15, users and marks about 4, codes of apps
+// and pages 6 and 3, and amounts 2: as many bytes for each code would be 12 bytes.
+func TestFormsOfColumns(t *testing.T) {
+	t.Parallel()
+	events := formEvents(rand.New(rand.NewPCG(1, 8)), 20_480)
+	data, err := walk.Encode(1, events)
+	require.NoError(t, err)
+	require.Less(t, float64(len(data))/float64(len(events)), 6.5)
+	f, err := walk.Read(data)
+	require.NoError(t, err)
+	for _, key := range []string{"app", "page", "amount", "plan"} {
+		c, known := f.Column(key)
+		require.True(t, known)
+		for at := range uint32(f.Events()) {
+			want := property.Find(events[f.Row(at)].Properties, []string{key})
+			require.Equal(t, want, c.Value(c.Code(at)))
+		}
+		for code := 2; code < c.Len(); code++ {
+			require.Less(t, c.Value(uint32(code-1)).JSON(), c.Value(uint32(code)).JSON())
+		}
+	}
+}
+
+// Rows that are in the order of a Parquet file take less, and any others are as right.
+func TestRowsFromTheirBases(t *testing.T) {
+	t.Parallel()
+	const day = 86_400_000_000
+	r := rand.New(rand.NewPCG(1, 9))
+	var events []walk.Source
+	for range 20_000 {
+		at := int64(r.IntN(30)-10)*day + r.Int64N(day)
+		events = append(events, walk.Source{User: uint32(r.IntN(500)), Us: at, Type: string(rune('a' + r.IntN(8))), ID: randomID(r)})
+	}
+	size := func() int {
+		data, err := walk.Encode(1, events)
+		require.NoError(t, err)
+		f, err := walk.Read(data)
+		require.NoError(t, err)
+		want := naive([][]walk.Source{events}, func(walk.Source) bool { return true })
+		require.True(t, slices.Equal(want, walked(t, walk.NewView([]*walk.File{f}), walk.AllTime)))
+		return len(data)
+	}
+	mixed := size()
+	dayOf := func(e walk.Source) int64 { return calendar.FloorDiv(e.Us, day) }
+	slices.SortFunc(events, func(a, b walk.Source) int { return cmp.Compare(dayOf(a), dayOf(b)) })
+	byDay := size()
+	slices.SortFunc(events, func(a, b walk.Source) int {
+		return cmp.Or(cmp.Compare(dayOf(a), dayOf(b)), cmp.Compare(a.Type, b.Type), cmp.Compare(a.User, b.User), cmp.Compare(a.Us, b.Us))
+	})
+	byType := size()
+	require.Less(t, byDay, mixed-len(events)/3) // 10 bits, not 15
+	require.Less(t, byType, byDay-len(events)/4)
 }
 
 func TestWalkStops(t *testing.T) {

@@ -25,9 +25,9 @@ const (
 	upgradeBytes  = 64 << 20
 )
 
-// Upgrader rewrites the segments of workers that made no roll-ups, or roll-ups of a
-// version that did not count properties, and gives those that lack it a file of their
-// events by user.
+// Upgrader rewrites the segments of workers that made no roll-ups, roll-ups of a version
+// that did not count properties, or events by user of their first version; and gives those
+// that lack it a file of their events by user.
 type Upgrader struct {
 	dir     string
 	pool    *pgxpool.Pool
@@ -86,17 +86,23 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 		return old, false, err
 	}
 	for _, s := range live {
-		if s.RollUp != nil && !slices.Contains(except, s.ID) && !u.isCurrent(s) {
+		if s.RollUp != nil && !slices.Contains(except, s.ID) && !(u.hasCurrentRollUp(s) && u.hasCurrentUsers(s)) {
 			return s, true, nil
 		}
 	}
 	return old, false, nil
 }
 
-// isCurrent says that the roll-up of a segment is not of an old version.
-func (u *Upgrader) isCurrent(s segment.Segment) bool {
+// hasCurrentRollUp says that the roll-up of a segment is not of an old version.
+func (u *Upgrader) hasCurrentRollUp(s segment.Segment) bool {
 	current, err := segment.HasCurrentRollUp(u.dir, s)
 	return current || err != nil // the next merge or a rebuild makes it again
+}
+
+// hasCurrentUsers says that the events by user of a segment are not of an old version.
+func (u *Upgrader) hasCurrentUsers(s segment.Segment) bool {
+	current, err := segment.HasCurrentUsers(u.dir, s)
+	return current || err != nil // as above
 }
 
 func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
@@ -105,10 +111,10 @@ func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	switch {
 	case old.RollUp == nil:
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
-	case u.isCurrent(old):
+	case old.Users == nil && u.hasCurrentRollUp(old):
 		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
 	default:
-		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.rollUp(ctx, old) })
+		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.rebuild(ctx, old) })
 	}
 	if err != nil {
 		return err
@@ -133,12 +139,12 @@ func (u *Upgrader) addUsers(ctx context.Context, old segment.Segment, note int64
 	})
 }
 
-// rollUp makes a copy of an old segment with a roll-up of today.
-func (u *Upgrader) rollUp(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
+// rebuild makes a copy of an old segment with files beside its events that are of today.
+func (u *Upgrader) rebuild(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
 	old.Epoch = u.term.Epoch()
 	made, fates, err := u.builder.Rebuild(ctx, old)
-	if err == nil && fates.RollUp != duckdb.Replaced {
-		err = fmt.Errorf("the roll-up of %s is %s, not an old one", old.Path, fates.RollUp)
+	if err == nil && !fates.IsReplaced() {
+		err = fmt.Errorf("the files beside %s are not old: %+v", old.Path, fates)
 	}
 	return []segment.Segment{made}, err
 }

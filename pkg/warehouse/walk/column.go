@@ -1,0 +1,80 @@
+package walk
+
+import (
+	"runtime"
+
+	"eventanalytics/pkg/property"
+)
+
+// form is how a column keeps codes.
+type form uint8
+
+const (
+	// plain has a code for each event.
+	plain form = iota
+	// sparse has marked the events with a value, and has their codes, less one.
+	sparse
+	// runs has marked the first event of each user and those whose code is not that of the
+	// event before, and has their codes. Users mostly have one country, and one system.
+	runs
+	forms
+)
+
+// Column is the values of a property by code. Two codes may have values of the same text,
+// such as 10 and 10.0.
+type Column struct {
+	file   *File
+	form   form
+	marked int // in marks of the file, unless it is plain
+	marks  marks
+	n      int // codes; none when no event has a value
+	codes  packed
+	values dictionary
+}
+
+// Len is the number of codes. Code 0 is that of events without the property.
+func (c *Column) Len() int { return c.values.n + 1 }
+
+// Value is what a code stands for: as if it was read from the events' JSON. It needs a
+// Guard.
+func (c *Column) Value(code uint32) property.Value {
+	if code == 0 || int(code) > c.values.n {
+		return property.Value{}
+	}
+	var buffer [128]byte
+	value := string(c.values.appendValue(buffer[:0], int(code-1)))
+	runtime.KeepAlive(c.file)
+	return property.Find(value, nil)
+}
+
+// Code is the code of an event. It needs a Guard outside a walk.
+func (c *Column) Code(at uint32) uint32 {
+	if c.values.n == 0 {
+		return 0
+	}
+	var code uint32
+	switch c.form {
+	case plain:
+		code = uint32(c.codes.at(int(at)))
+	case sparse:
+		if c.marks.has(at) {
+			code = 1 + c.ofMarked(at)
+		}
+	case runs:
+		code = c.ofMarked(at)
+	}
+	runtime.KeepAlive(c.file)
+	if int(code) > c.values.n { // the file is damaged
+		return 0
+	}
+	return code
+}
+
+// ofMarked is the code of the last marked event up to one.
+func (c *Column) ofMarked(at uint32) uint32 {
+	i := uint(c.marks.through(at) - 1)
+	return uint32(c.codes.at(int(min(i, uint(c.n-1))))) // in case the file is damaged
+}
+
+// highest is the highest number that is kept for a code.
+func (c *Column) highest() uint64 { return c.form.highest(c.values.n) }
