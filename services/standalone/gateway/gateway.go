@@ -62,8 +62,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.Ingest.Handler.ServeHTTP(w, r)
 	case ownedByAccount(path):
 		g.Account.Handler.ServeHTTP(w, r)
-	default:
-		g.Stats.Handler.ServeHTTP(w, r)
+	default: // results and documents, not accounts, are compressed
+		compressed(g.Stats.Handler).ServeHTTP(w, r)
 	}
 }
 
