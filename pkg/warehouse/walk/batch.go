@@ -21,11 +21,13 @@ type batch struct {
 	// Of the events of a slot: where they begin, and where they end so far.
 	starts, ends []int
 	late         []Event  // a part of events that is being merged
+	room         *room    // for users with many events
+	taken        int      // of the room
 	tied         []uint32 // slots with events of several files that their ids must order
 }
 
 func newBatch(s *scan) *batch {
-	return &batch{scan: s, runs: make([][]run, len(s.parts)), filled: make([]int, len(s.parts))}
+	return &batch{scan: s, runs: make([][]run, len(s.parts)), filled: make([]int, len(s.parts)), room: s.room}
 }
 
 // run reads the events of the users [first, end), and calls do with as many slots at a
@@ -162,13 +164,9 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 		b.starts[to], b.ends[to] = total, total
 		total += n
 	}
-	if max(cap(b.events), cap(b.late)) > bufferEvents && total <= bufferEvents { // after a user with many
-		b.events, b.late = nil, nil
+	if err := b.reserve(ctx, total); err != nil {
+		return to, err
 	}
-	if cap(b.events) < total {
-		b.events = make([]Event, max(total, min(2*total, bufferEvents)))
-	}
-	b.events = b.events[:total]
 	for i := range b.parts {
 		if err := ctx.Err(); err != nil {
 			return to, err
@@ -179,6 +177,32 @@ func (b *batch) fill(ctx context.Context, from, slots int) (to int, err error) {
 		b.filled[i] += n
 	}
 	return to, nil
+}
+
+// reserve makes space for so many events.
+func (b *batch) reserve(ctx context.Context, total int) error {
+	if total <= bufferEvents || total > b.taken {
+		b.giveBack()
+	}
+	if total > bufferEvents && b.taken == 0 {
+		if err := b.room.take(ctx, total); err != nil {
+			return err
+		}
+		b.taken = total
+	}
+	if cap(b.events) < total {
+		b.events = make([]Event, max(total, min(2*total, bufferEvents)))
+	}
+	b.events = b.events[:total]
+	return nil
+}
+
+// giveBack lets go of a user with many events.
+func (b *batch) giveBack() {
+	if b.taken > 0 {
+		b.room.give(b.taken)
+		b.events, b.taken = nil, 0
+	}
 }
 
 // read puts the events of runs of a file behind those that their users have so far. What

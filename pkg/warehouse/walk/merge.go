@@ -2,6 +2,7 @@ package walk
 
 import (
 	"cmp"
+	"slices"
 	"sort"
 )
 
@@ -20,6 +21,10 @@ func (b *batch) mergeInto(slot uint32, middle, end int) {
 	begin := b.starts[slot]
 	last := b.events[middle-1]
 	late := sort.Search(end-middle, func(i int) bool { return compareEvents(&b.events[middle+i], &last) > 0 })
+	if late > bufferEvents {
+		b.sortInto(slot, middle, middle+late)
+		return
+	}
 	b.late = append(b.late[:0], b.events[middle:middle+late]...)
 	tied := false
 	from, rest := middle-1, late-1
@@ -39,5 +44,22 @@ func (b *batch) mergeInto(slot uint32, middle, end int) {
 	}
 	if tied {
 		b.tied = append(b.tied, slot)
+	}
+}
+
+// sortInto does it in place, for so many late events that a copy would be large.
+func (b *batch) sortInto(slot uint32, middle, end int) {
+	begin := b.starts[slot]
+	first := b.events[middle]
+	from := begin + sort.Search(middle-begin, func(i int) bool { return compareEvents(&b.events[begin+i], &first) >= 0 })
+	of := b.events[from:end]
+	slices.SortFunc(of, func(a, b Event) int {
+		return cmp.Or(compareEvents(&a, &b), cmp.Compare(a.File, b.File), cmp.Compare(a.At, b.At))
+	})
+	for i := range of[1:] {
+		if of[i].File != of[i+1].File && compareEvents(&of[i], &of[i+1]) == 0 {
+			b.tied = append(b.tied, slot)
+			return
+		}
 	}
 }

@@ -14,10 +14,11 @@ import (
 // that begin returns, and users by ascending keys. begin is called by one at a time,
 // before any visitor is.
 //
-// Each goroutine holds at most as many events as one user has in the period, or about 2
-// MiB of them, at 24 bytes each; and as many again while it merges two files of that user
-// that overlap in time. The error is ErrTooMany for a user with more than AtMost says, and
-// ErrFormat when a file turns out to be damaged or cannot be read.
+// Each goroutine holds about 1.5 MiB of events, at 24 bytes each, and as much again while
+// it merges two files of a user that overlap in time. Users with more in the period share
+// room for as many as AtMost says: goroutines wait for it. The error is ErrTooMany for a
+// user with more than that, and ErrFormat when a file turns out to be damaged or cannot be
+// read.
 func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change ...Option) error {
 	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}
 	for _, option := range change {
@@ -33,7 +34,7 @@ func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change 
 	if len(s.parts) == 0 || s.from >= s.to {
 		return ctx.Err()
 	}
-	s.bounds = s.batches()
+	s.bounds, s.room = s.batches(), newRoom(s.maxEvents, s.grow)
 	defer runtime.KeepAlive(v)
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(runtime.GOMAXPROCS(0), len(s.bounds)-1) {
@@ -50,6 +51,7 @@ type scan struct {
 	period Period
 	parts  []chosen
 	bounds []uint32     // keys between which batches of users are
+	room   *room        // for users with many events
 	next   atomic.Int64 // batch, from 1
 	learned
 }
@@ -126,6 +128,7 @@ type worker struct {
 }
 
 func (w *worker) run(ctx context.Context) error {
+	defer w.giveBack()
 	for {
 		next := int(w.next.Add(1))
 		if next >= len(w.bounds) {

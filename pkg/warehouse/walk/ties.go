@@ -175,6 +175,8 @@ func (s *scan) learn(ctx context.Context) ([]identities, error) {
 func (s *scan) readIDs(ctx context.Context) ([]identities, error) {
 	rows := make([][]uint32, len(s.view.files))
 	b := newBatch(s)
+	b.room = newRoom(s.maxEvents, s.grow) // of its own: the goroutines that wait for it have taken theirs
+	defer b.giveBack()
 	n := 0
 	for i := range len(s.bounds) - 1 {
 		err := b.run(ctx, s.bounds[i], s.bounds[i+1], func(from, to int) error {

@@ -47,8 +47,8 @@ type Period struct{ From, To int64 }
 var AllTime = Period{math.MinInt64, math.MaxInt64}
 
 // DefaultMaxEvents is how many events of a user a walk holds unless AtMost says otherwise:
-// 240 MB in a goroutine that comes to such a user, until its next one.
-const DefaultMaxEvents = 10_000_000
+// 64 MiB of them.
+const DefaultMaxEvents = 64 << 20 / eventBytes
 
 // Option changes what a walk gives.
 type Option func(*options)
@@ -57,6 +57,7 @@ type options struct {
 	from, to  uint32 // users
 	types     []bool
 	maxEvents int
+	grow      func(bytes int) error
 }
 
 // OfUsers leaves out all users but those with keys in [from, to).
@@ -72,4 +73,10 @@ func OfTypes(wanted []bool) Option {
 // AtMost makes a walk end with ErrTooMany at a user with more events than that.
 func AtMost(events int) Option {
 	return func(o *options) { o.maxEvents = events }
+}
+
+// Grow has memory counted that a walk takes for users with many events, before it takes
+// it: grow is called with so many bytes more, in any goroutine. Its error ends the walk.
+func Grow(grow func(bytes int) error) Option {
+	return func(o *options) { o.grow = grow }
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"sync"
 )
 
 // Limits of a scan's result, and of an answer. They bound a replica's memory.
@@ -23,7 +24,8 @@ var (
 
 // Meter counts the memory that answering a question takes, before it is taken.
 type Meter interface {
-	// Grow counts so many bytes more. It may wait, and its error ends the question.
+	// Grow counts so many bytes more. It may wait, and its error ends the question. It is
+	// called by one goroutine at a time.
 	Grow(ctx context.Context, bytes int64) error
 }
 
@@ -71,6 +73,35 @@ func (b *Budget) Spend(bytes int) error {
 	step := b.unmetered
 	b.unmetered = 0
 	return b.meter.Grow(b.ctx, step)
+}
+
+// SharedBudget is a Budget that the goroutines of a scan spend together.
+type SharedBudget struct {
+	mu     sync.Mutex
+	budget Budget
+	err    error // the first
+}
+
+// NewSharedBudget makes one as NewBudget does.
+func NewSharedBudget(ctx context.Context) *SharedBudget {
+	return &SharedBudget{budget: NewBudget(ctx)}
+}
+
+// Spend does what Budget.Spend does, until the first error, which it returns from then on.
+func (b *SharedBudget) Spend(bytes int) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.err == nil {
+		b.err = b.budget.Spend(bytes)
+	}
+	return b.err
+}
+
+// Err returns the first error.
+func (b *SharedBudget) Err() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
 }
 
 // Result collects the rows of a scan.

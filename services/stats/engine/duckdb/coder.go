@@ -10,27 +10,11 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-// sharedBudget is a budget that goroutines share.
-type sharedBudget struct {
-	mu     sync.Mutex
-	budget engine.Budget
-	err    error // the first
-}
-
-func (b *sharedBudget) spend(bytes int) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.err == nil {
-		b.err = b.budget.Spend(bytes)
-	}
-	return b.err
-}
-
 // coder gives the values of a file's events codes. What came before is known by how it
 // was written: a text, or JSON.
 type coder struct {
 	events int64
-	budget *sharedBudget
+	budget *engine.SharedBudget
 
 	mu               sync.Mutex
 	codes            engine.Codes
@@ -38,7 +22,7 @@ type coder struct {
 	values           map[string]uint32 // by canonical JSON
 }
 
-func newCoder(events int64, budget *sharedBudget) *coder {
+func newCoder(events int64, budget *engine.SharedBudget) *coder {
 	return &coder{
 		events: events, budget: budget, codes: engine.Codes{Values: make([]property.Value, 1)},
 		texts: map[string]uint32{}, documents: map[string]uint32{}, values: map[string]uint32{},
@@ -86,7 +70,7 @@ func (c *coder) take(rows []duckdb.RowText, code func(*coder, string) (uint32, e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.codes.Rows == nil {
-		if err := c.budget.spend(int(4 * c.events)); err != nil {
+		if err := c.budget.Spend(int(4 * c.events)); err != nil {
 			return err
 		}
 		c.codes.Rows = make([]uint32, c.events)
@@ -118,7 +102,7 @@ func (c *coder) takeDocument(json string) (uint32, error) {
 
 // add gives a value that was not written so before its code.
 func (c *coder) add(known map[string]uint32, text string, v property.Value) (uint32, error) {
-	if err := c.budget.spend(len(text) + len(v.JSON()) + 200); err != nil {
+	if err := c.budget.Spend(len(text) + len(v.JSON()) + 200); err != nil {
 		return 0, err
 	}
 	code, ok := c.values[v.JSON()]

@@ -69,14 +69,14 @@ func (r *Rows) Values(ctx context.Context, files []int, p walk.Period, f syntax.
 		return nil, engine.ErrUnsupported
 	}
 	q, indexes := r.query(files, p)
-	budget := &sharedBudget{budget: engine.NewBudget(ctx)}
+	budget := engine.NewSharedBudget(ctx)
 	coders := make([]*coder, len(q.Segments))
 	for i, s := range q.Segments {
 		coders[i] = newCoder(s.Events, budget)
 	}
 	err := r.db.EachText(ctx, q, func(columns duckdb.Columns) (string, duckdb.RowFunction) { return read(coders, columns, f) })
-	if budget.err != nil {
-		err = budget.err // DuckDB passes on no more than its text
+	if spent := budget.Err(); spent != nil {
+		err = spent // DuckDB passes on no more than its text
 	}
 	if err != nil {
 		return nil, unsupported(err)

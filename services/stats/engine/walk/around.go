@@ -106,10 +106,12 @@ func alone(err error) error {
 	return err
 }
 
-// memory counts what is kept while users are visited, some at a time.
+// memory counts what a goroutine keeps while users are visited, some at a time. All of a
+// scan spend one budget.
 type memory struct {
-	budget engine.Budget
+	budget *engine.SharedBudget
 	bytes  int // not yet counted
+	most   int // items that holds has counted
 }
 
 func (m *memory) spend(bytes int) error {
@@ -118,6 +120,17 @@ func (m *memory) spend(bytes int) error {
 	}
 	bytes, m.bytes = m.bytes, 0
 	return m.budget.Spend(bytes)
+}
+
+// holds counts what a goroutine holds of one user after the other: so many items of so many
+// bytes each, where it never held as many.
+func (m *memory) holds(items, bytes int) error {
+	more := items - m.most
+	if more <= 0 {
+		return nil
+	}
+	m.most = items
+	return m.spend(more * bytes)
 }
 
 // filterOrNil makes a filter ready; nil when it always holds.

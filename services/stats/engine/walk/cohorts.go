@@ -116,7 +116,7 @@ func (c *cohorts) count(ctx context.Context) (cohortCounts, error) {
 	err := c.walk(ctx, func(r *reader) visitor {
 		f := &founder{
 			cohorts: c, r: r, cohortCounts: cohortCounts{newFound(c.fields), map[founded][]int64{}},
-			in: make([]bool, len(c.Windows)), budget: engine.NewBudget(ctx),
+			in: make([]bool, len(c.Windows)),
 		}
 		all = append(all, f)
 		return f.visit
@@ -144,7 +144,6 @@ type founder struct {
 	*cohorts
 	cohortCounts
 	r      *reader
-	budget engine.Budget
 	events []member // of a user, those that the filter holds for
 	in     []bool   // windows of the user
 }

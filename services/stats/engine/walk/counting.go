@@ -66,7 +66,7 @@ func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 		options = append(options, walk.OfTypes(types))
 	}
 	err := c.walk(ctx, func(r *reader) visitor {
-		one := &counter{counting: c, r: r, sorter: c.sorter(), memory: memory{budget: engine.NewBudget(ctx)}}
+		one := &counter{counting: c, r: r, sorter: c.sorter(), memory: memory{budget: c.budget}}
 		if c.groups > 0 {
 			one.slots = make([]uint32, c.buckets()*c.groups)
 		}

@@ -3,7 +3,6 @@ package walk
 import (
 	"context"
 
-	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/engine/walk/funnel"
 )
 
@@ -17,7 +16,7 @@ type unitEvent struct {
 func (f *funneling) countUnits(ctx context.Context) (*funnelSum, error) {
 	var lists []*unitList
 	err := f.walk(ctx, func(r *reader) visitor {
-		one := &unitList{funnelEvents: f.events(r), memory: memory{budget: engine.NewBudget(ctx)}}
+		one := &unitList{funnelEvents: f.events(r), memory: memory{budget: f.budget}}
 		lists = append(lists, one)
 		return one.visit
 	}, f.options()...)
@@ -32,7 +31,7 @@ func (f *funneling) countUnits(ctx context.Context) (*funnelSum, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := f.newSum(ctx)
+	sum := f.newSum()
 	for _, unit := range units {
 		if err := f.addUnit(ctx, sum, unit); err != nil {
 			return nil, err

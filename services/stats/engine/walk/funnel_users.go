@@ -82,8 +82,15 @@ func (f *funnelUser) visit(ctx context.Context, events []event) error {
 	if !began {
 		return nil
 	}
+	if err := f.sum.holds(cap(f.list), listBytes); err != nil {
+		return err
+	}
 	return f.sum.add(ctx, f.list, f)
 }
+
+// listBytes is about what an event of a user takes in the lists here and in a
+// funnel.Finder.
+const listBytes = 24 + 4 + 20
 
 // funnelPlace is the place of a cell: indexes of the bucket and of the combination.
 type funnelPlace struct{ bucket, group int32 }
@@ -106,10 +113,10 @@ type funnelSum struct {
 	memory
 }
 
-func (f *funneling) newSum(ctx context.Context) *funnelSum {
+func (f *funneling) newSum() *funnelSum {
 	return &funnelSum{
 		funneling: f, finder: funnel.New(f.rules), found: newFound(f.fields),
-		cells: map[funnelPlace]*funnelCount{}, memory: memory{budget: engine.NewBudget(ctx)},
+		cells: map[funnelPlace]*funnelCount{}, memory: memory{budget: f.budget},
 	}
 }
 

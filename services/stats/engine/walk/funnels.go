@@ -93,7 +93,7 @@ func (e *Engine) Funnel(ctx context.Context, q engine.Funnel) (engine.Funneled, 
 		}
 		return err
 	})
-	return found, err
+	return found, alone(err)
 }
 
 // funneling makes a funnel ready; nil when the range has no time.
@@ -181,7 +181,7 @@ func (f *funneling) count(ctx context.Context) (*funnelSum, error) {
 	}
 	var sums []*funnelSum
 	err := f.walk(ctx, func(r *reader) visitor {
-		one := &funnelUser{funnelEvents: f.events(r), sum: f.newSum(ctx)}
+		one := &funnelUser{funnelEvents: f.events(r), sum: f.newSum()}
 		sums = append(sums, one.sum)
 		return func(_ uint32, events []event) error { return one.visit(ctx, events) }
 	}, f.options()...)

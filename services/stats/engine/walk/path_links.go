@@ -61,7 +61,7 @@ func (c *nodeCounts) take(user uint32, nodes []uint32) error {
 // count finds the paths, and counts those at each node.
 func (s *paths) count(ctx context.Context) (parts []*nodeCounts, err error) {
 	err = s.each(ctx, func(node *field) taken {
-		part := &nodeCounts{memory: memory{budget: engine.NewBudget(ctx)}, node: node, counts: make([][]int64, s.Steps), room: s.room}
+		part := &nodeCounts{memory: memory{budget: s.budget}, node: node, counts: make([][]int64, s.Steps), room: s.room}
 		parts = append(parts, part)
 		return part.take
 	})
@@ -71,7 +71,7 @@ func (s *paths) count(ctx context.Context) (parts []*nodeCounts, err error) {
 // topNodes returns the nodes that are told apart, by step from 0, in their order.
 func (s *paths) topNodes(ctx context.Context, parts []*nodeCounts) ([][]engine.Text, error) {
 	top := make([][]engine.Text, s.Steps)
-	budget := memory{budget: engine.NewBudget(ctx)}
+	budget := memory{budget: s.budget}
 	for step := range top {
 		paths := map[engine.Text]int64{} // the numbers of values are not those of another walk
 		for _, part := range parts {

@@ -16,13 +16,13 @@ func (e *Engine) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink, 
 	if !exists {
 		return nil, nil
 	}
-	s := e.paths(q, p)
+	s := e.paths(ctx, q, p)
 	links, err := s.find(ctx)
 	return links, alone(err)
 }
 
-func (e *Engine) paths(q engine.Paths, p engine.Period) *paths {
-	s := &paths{Paths: q, engine: e, period: p, line: newTimeline(p, engine.Whole), room: maxTape}
+func (e *Engine) paths(ctx context.Context, q engine.Paths, p engine.Period) *paths {
+	s := &paths{Paths: q, engine: e, period: p, line: newTimeline(p, engine.Whole), room: maxTape, budget: engine.NewSharedBudget(ctx)}
 	s.odd = slices.ContainsFunc(s.line.dates, func(bucket int32) bool { return bucket < 0 })
 	return s
 }
@@ -49,8 +49,9 @@ type paths struct {
 	engine *Engine
 	period engine.Period
 	line   *timeline
-	odd    bool // other dates lie between those of the range
-	room   int  // numbers of a goroutine's paths that are kept
+	odd    bool                 // other dates lie between those of the range
+	room   int                  // numbers of a goroutine's paths that are kept
+	budget *engine.SharedBudget // of what all walks of the scan keep
 }
 
 // maxTape bounds the memory of paths that are kept: 16 MiB for each goroutine.
@@ -129,7 +130,7 @@ func (s *paths) eachOfUnits(ctx context.Context, begin func(node *field) taken) 
 
 // watcher makes what finds the paths of users ready.
 func (s *paths) watcher(ctx context.Context, p *plan) (*pathWatcher, error) {
-	w := &pathWatcher{paths: s, finder: path.Finder{Rule: path.Rule{
+	w := &pathWatcher{paths: s, memory: memory{budget: s.budget}, finder: path.Finder{Rule: path.Rule{
 		Steps: s.Steps, Within: s.Within.Microseconds(), Gap: s.Gap.Microseconds(),
 		Start: s.Start != nil, End: s.End != nil, Repeats: s.Repeats,
 	}}}
@@ -180,10 +181,17 @@ type pathWatcher struct {
 	take         taken
 	finder       path.Finder
 	events       []path.Event
+	memory
 }
+
+// pathBytes is about what an event of a user takes in the lists here and in a path.Finder.
+const pathBytes = 16 + 32
 
 func (w *pathWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
 	w.read(events)
+	if err := w.holds(cap(w.events), pathBytes); err != nil {
+		return false, err
+	}
 	if !w.finder.Find(w.events, until) {
 		return false, nil
 	}

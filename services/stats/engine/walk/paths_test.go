@@ -47,7 +47,7 @@ func TestPathsThatAreNotKept(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, want)
 	for _, room := range []int{0, 100} {
-		s := e.paths(q, p)
+		s := e.paths(t.Context(), q, p)
 		s.room = room
 		got, err := s.find(t.Context())
 		require.NoError(t, err)

@@ -2,6 +2,8 @@ package walk
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"sort"
 
@@ -20,7 +22,7 @@ type plan struct {
 	period  walk.Period // of the events that filters and fields are asked about
 	until   int64       // instant that ends the history that fields of users look at
 	sets    map[string]engine.Set
-	budget  engine.Budget
+	budget  *engine.SharedBudget // of all that the scan holds in memory
 	columns map[keyed][]column
 	known   []known // of users, from their history
 	history bool    // it is needed
@@ -30,7 +32,7 @@ type plan struct {
 func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
 	return &plan{
 		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets,
-		budget: engine.NewBudget(ctx), columns: map[keyed][]column{},
+		budget: engine.NewSharedBudget(ctx), columns: map[keyed][]column{},
 	}
 }
 
@@ -47,6 +49,7 @@ func (p *plan) walk(ctx context.Context, begin func(*reader) visitor, options ..
 		// One walk with more events: a second one would have to find each user again.
 		period = walk.Period{From: math.MinInt64, To: max(period.To, p.until)}
 	}
+	options = append(options, walk.Grow(p.hold))
 	return p.view.Walk(ctx, period, func() walk.Visitor {
 		r := &reader{plan: p, clock: newClock(p.zone), memos: make([]memo, len(p.known))}
 		visit := begin(r)
@@ -67,6 +70,16 @@ func (p *plan) walk(ctx context.Context, begin func(*reader) visitor, options ..
 			return r.err
 		}
 	}, options...)
+}
+
+// hold counts the events of users with many. More than there is memory for is what the
+// walk itself says of more than it may hold.
+func (p *plan) hold(bytes int) error {
+	err := p.budget.Spend(bytes)
+	if errors.Is(err, engine.ErrTooLarge) || errors.Is(err, engine.ErrTooManyRows) {
+		return fmt.Errorf("%w: %w", walk.ErrTooMany, err)
+	}
+	return err
 }
 
 // between are those of a user's events that are in a period.

@@ -38,6 +38,7 @@ type profiles struct {
 	fields []*field
 	order  string
 	after  *engine.ProfilePlace
+	limit  int
 }
 
 // candidate is a user that was found.
@@ -63,7 +64,7 @@ func (e *Engine) Profiles(ctx context.Context, q engine.Profiles) ([]engine.Prof
 	if err := e.do(ctx, func(ctx context.Context) error { users, err = s.find(ctx); return err }); err != nil {
 		return nil, err
 	}
-	if users, err = e.page(ctx, users, q); err != nil {
+	if users, err = e.page(ctx, s.first(users), q); err != nil {
 		return nil, err
 	}
 	result := engine.NewResult[engine.Profile](ctx)
@@ -91,7 +92,7 @@ func (e *Engine) profiles(ctx context.Context, q engine.Profiles) (*profiles, er
 	if !exists {
 		return nil, nil
 	}
-	s := &profiles{order: q.Sort, after: q.After}
+	s := &profiles{order: q.Sort, after: q.After, limit: q.Limit}
 	if q.From == engine.FirstDate {
 		p.From = math.MinInt64
 	} else {
@@ -114,14 +115,13 @@ func (e *Engine) profiles(ctx context.Context, q engine.Profiles) (*profiles, er
 	})
 }
 
-// find returns the users that are asked for and not before the place to begin behind,
-// without their ids and fields.
+// find returns the first of the users that are asked for and not before the place to begin
+// behind, without their ids and fields, and some others.
 func (s *profiles) find(ctx context.Context) ([]candidate, error) {
 	var parts []*[]candidate
 	err := s.walk(ctx, func(r *reader) visitor {
-		users := new([]candidate)
+		users, full, counted := new([]candidate), 2*s.limit, 0
 		parts = append(parts, users)
-		budget := engine.NewBudget(ctx)
 		return func(key uint32, events []walk.Event) error {
 			if !s.passes(r, events) {
 				return nil
@@ -133,7 +133,13 @@ func (s *profiles) find(ctx context.Context) ([]candidate, error) {
 				return nil
 			}
 			*users = append(*users, user)
-			return unsupported(budget.Spend(candidateBytes))
+			if len(*users) < full {
+				return nil
+			}
+			*users = s.first(*users)
+			more := max(full-counted, 0)
+			full, counted = 2*len(*users), max(full, counted)
+			return unsupported(s.budget.Spend(candidateBytes * more))
 		}
 	})
 	var all []candidate
@@ -153,13 +159,13 @@ func (s *profiles) passes(r *reader, events []walk.Event) bool {
 	return false
 }
 
-// page returns the first users, with their ids. Those that are equal in the order come by
-// id, so all of these have to be known.
-func (e *Engine) page(ctx context.Context, users []candidate, q engine.Profiles) ([]candidate, error) {
+// first returns those users that the first can be among: those that are equal in the order
+// come by id, which is not known.
+func (s *profiles) first(users []candidate) []candidate {
 	slices.SortFunc(users, func(a, b candidate) int { return cmp.Compare(b.number, a.number) })
-	n, enough := 0, q.Limit
+	n, enough := 0, s.limit
 	for n < len(users) {
-		tied := q.After != nil && users[n].number == q.After.Number // some of them were before
+		tied := s.after != nil && users[n].number == s.after.Number // some of them were before
 		if tied {
 			enough++
 		} else if n >= enough && users[n].number != users[n-1].number {
@@ -167,11 +173,15 @@ func (e *Engine) page(ctx context.Context, users []candidate, q engine.Profiles)
 		}
 		n++
 	}
-	if n > maxTied {
+	return users[:n]
+}
+
+// page returns the first users, with their ids.
+func (e *Engine) page(ctx context.Context, users []candidate, q engine.Profiles) ([]candidate, error) {
+	if len(users) > maxTied {
 		return nil, engine.ErrUnsupported
 	}
-	users = users[:n]
-	keys := make([]uint32, n)
+	keys := make([]uint32, len(users))
 	for i, user := range users {
 		keys[i] = user.key
 	}

@@ -43,7 +43,7 @@ func (s *sessions) cells(ctx context.Context, groups []engine.Group) ([]engine.S
 	var parts []*sessionCells
 	err := s.each(ctx, func(fields []sessionField) counted {
 		part := &sessionCells{
-			memory: memory{budget: engine.NewBudget(ctx)}, fields: fields, groups: map[combination]int{}, places: places,
+			memory: memory{budget: s.budget}, fields: fields, groups: map[combination]int{}, places: places,
 			width: width, rest: rest, all: all, cells: make([]*sessionCell, width*len(s.line.buckets)),
 		}
 		parts = append(parts, part)

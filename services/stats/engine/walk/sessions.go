@@ -17,7 +17,7 @@ func (e *Engine) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessio
 	if !exists {
 		return engine.Sessioned{}, nil
 	}
-	s := &sessions{Sessions: q, engine: e, period: p, line: newTimeline(p, q.Interval)}
+	s := &sessions{Sessions: q, engine: e, period: p, line: newTimeline(p, q.Interval), budget: engine.NewSharedBudget(ctx)}
 	var result engine.Sessioned
 	var err error
 	if len(q.Breakdown) > 0 {
@@ -35,6 +35,7 @@ type sessions struct {
 	engine *Engine
 	period engine.Period
 	line   *timeline
+	budget *engine.SharedBudget // of what all walks of the scan keep
 }
 
 // firstGaps is how many gaps behind the range sessions are looked at first: few last
@@ -66,7 +67,7 @@ func (s *sessions) each(ctx context.Context, begin func([]sessionField) counted)
 			return nil, err
 		}
 		return func(r *reader) watcher {
-			w := &sessionWatcher{sessions: s, r: r, filter: filter, fields: fields, count: begin(fields)}
+			w := &sessionWatcher{sessions: s, r: r, filter: filter, fields: fields, count: begin(fields), memory: memory{budget: s.budget}}
 			return w.watch
 		}, nil
 	})
@@ -85,15 +86,19 @@ type sessionWatcher struct {
 	fields []sessionField
 	count  counted
 	cuts   []cut
+	memory
 }
+
+// cutBytes is what a cut takes.
+const cutBytes = 24
 
 // cut is a session: its events [from, to), and its bucket.
 type cut struct{ from, to, bucket int }
 
 func (w *sessionWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
 	w.cuts, enough = w.cut(events, until, w.cuts[:0])
-	if !enough {
-		return false, nil
+	if err := w.holds(cap(w.cuts), cutBytes); err != nil || !enough {
+		return false, err
 	}
 	for _, c := range w.cuts {
 		if of := events[c.from:c.to]; w.passes(of) {
@@ -256,7 +261,7 @@ func (s *sessions) rank(ctx context.Context) (engine.Ranked, error) {
 	}
 	var all []*counting
 	err := s.each(ctx, func(fields []sessionField) counted {
-		c := &counting{memory{budget: engine.NewBudget(ctx)}, fields, map[combination]int64{}}
+		c := &counting{memory{budget: s.budget}, fields, map[combination]int64{}}
 		all = append(all, c)
 		return func(_ uint32, _ int, v visit) error {
 			if c.counts[v.of]++; c.counts[v.of] == 1 {

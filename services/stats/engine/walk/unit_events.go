@@ -7,7 +7,6 @@ import (
 
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
-	"eventanalytics/services/stats/engine"
 )
 
 // ownedEvent is an event of a unit that is not a user, with what is known of it. The events
@@ -57,7 +56,7 @@ func owned[T comparable](ctx context.Context, e *Engine, p *plan, unit *field, b
 	var lists []*[]ownedEvent[T]
 	err := e.do(ctx, func(ctx context.Context) error {
 		return p.walk(ctx, func(r *reader) visitor {
-			list, of, room := new([]ownedEvent[T]), begin(r), memory{budget: engine.NewBudget(ctx)}
+			list, of, room := new([]ownedEvent[T]), begin(r), memory{budget: p.budget}
 			lists = append(lists, list)
 			return func(_ uint32, events []walk.Event) error {
 				for i := range events {

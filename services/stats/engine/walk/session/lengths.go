@@ -1,16 +1,21 @@
 package session
 
 import (
+	"cmp"
+	"math"
 	"math/big"
 	"math/bits"
 )
 
 // Lengths are those of sessions, in microseconds.
 type Lengths struct {
-	n        int64 // sessions
-	high     uint64
-	low      uint64  // with high their sum
-	positive []int64 // without those that are zero, which are many
+	n    int64 // sessions
+	high uint64
+	low  uint64 // with high their sum
+	// Those that are zero are many, and not kept; those below 2³² µs, 71 minutes, are most
+	// of the others.
+	short []uint32
+	long  []int64
 }
 
 // Add adds the length of a session, and returns the bytes that it takes.
@@ -20,7 +25,11 @@ func (l *Lengths) Add(us int64) int {
 		return 0
 	}
 	l.add(0, uint64(us))
-	l.positive = append(l.positive, us)
+	if us <= math.MaxUint32 {
+		l.short = append(l.short, uint32(us))
+		return 4
+	}
+	l.long = append(l.long, us)
 	return 8
 }
 
@@ -34,11 +43,15 @@ func (l *Lengths) add(high, low uint64) {
 func (l *Lengths) Merge(other *Lengths) {
 	l.n += other.n
 	l.add(other.high, other.low)
-	if len(l.positive) == 0 {
-		l.positive = other.positive
-		return
+	l.short, l.long = joined(l.short, other.short), joined(l.long, other.long)
+}
+
+// joined are two lists together, in the place of the longer one if that has room.
+func joined[T any](a, b []T) []T {
+	if len(a) < len(b) {
+		a, b = b, a
 	}
-	l.positive = append(l.positive, other.positive...)
+	return append(a, b...)
 }
 
 // Avg returns the exact average in seconds, rounded once; there must be a length.
@@ -51,12 +64,16 @@ func (l *Lengths) Avg() float64 {
 // Median returns the exact median in seconds, rounded once; there must be a length. It
 // changes the order of the lengths.
 func (l *Lengths) Median() float64 {
-	zeros := l.n - int64(len(l.positive))
+	short := int64(len(l.short))
+	zeros := l.n - short - int64(len(l.long))
 	at := func(i int64) int64 {
-		if i < zeros {
+		switch i -= zeros; {
+		case i < 0:
 			return 0
+		case i < short:
+			return int64(nth(l.short, int(i)))
 		}
-		return nth(l.positive, int(i-zeros))
+		return nth(l.long, int(i-short))
 	}
 	low := at((l.n - 1) / 2)
 	if l.n%2 == 1 {
@@ -73,7 +90,7 @@ func seconds(us *big.Int, n int64) float64 {
 
 // nth returns the n-th smallest, from 0, and moves it there, those before it before, those
 // behind it behind (Hoare's selection).
-func nth(all []int64, n int) int64 {
+func nth[T cmp.Ordered](all []T, n int) T {
 	for low, high := 0, len(all)-1; low < high; {
 		middle := low + (high-low)/2
 		pivot := median(all[low], all[middle], all[high])
@@ -103,4 +120,4 @@ func nth(all []int64, n int) int64 {
 	return all[n]
 }
 
-func median(a, b, c int64) int64 { return max(min(a, b), min(max(a, b), c)) }
+func median[T cmp.Ordered](a, b, c T) T { return max(min(a, b), min(max(a, b), c)) }

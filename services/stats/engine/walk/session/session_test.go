@@ -25,7 +25,7 @@ func TestLengths(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
-		most := []int64{1, 3, 1000, 1e15, 1 << 62}[r.IntN(5)]
+		most := []int64{1, 3, 1000, 1 << 33, 1e15, 1 << 62}[r.IntN(6)]
 		var parts [3]Lengths
 		var all []int64
 		for range 1 + r.IntN(40) {

@@ -1,0 +1,89 @@
+package walk_test
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/pkg/warehouse/walk/walktest"
+)
+
+// crowd makes the files of users with so many events each, and many with one. All files
+// have events of all times: each is merged into those before it.
+func crowd(t *testing.T, users, files, each int) *walk.View {
+	t.Helper()
+	all := make([]*walk.File, files)
+	for f := range all {
+		var events []walk.Source
+		for user := range users {
+			for other := range 999 {
+				events = append(events, walk.Source{User: uint32(user*1000 + 1 + other), Us: int64(f), Type: "a", ID: uuid.New()})
+			}
+			for i := range each / files {
+				at := rand.Int64N(1e12)
+				if i == 0 {
+					at = 0 // a tie between files
+				}
+				events = append(events, walk.Source{User: uint32(user * 1000), Us: at, Type: "ab"[i%2 : i%2+1], ID: uuid.New()})
+			}
+		}
+		all[f] = walktest.File(t, events...)
+	}
+	return walk.NewView(all)
+}
+
+// TestRoom: users with many events share room, whatever the number of goroutines: what
+// they take is counted, and one that does not fit ends the walk.
+func TestRoom(t *testing.T) {
+	const users, each = 6, 70_000 // more than a buffer has space for
+	v := crowd(t, users, 2, each)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(8))
+	var grown, seen atomic.Int64
+	visit := func() walk.Visitor {
+		return func(u *walk.User) error {
+			if u.Key%1000 > 0 {
+				return nil
+			}
+			seen.Add(1)
+			assert.Len(t, u.Events, each)
+			assert.True(t, slices.IsSortedFunc(u.Events, func(a, b walk.Event) int {
+				return cmp.Or(cmp.Compare(a.Us, b.Us), cmp.Compare(a.Type, b.Type))
+			}))
+			return nil
+		}
+	}
+	grow := walk.Grow(func(bytes int) error { grown.Add(int64(bytes)); return nil })
+	require.NoError(t, v.Walk(t.Context(), walk.AllTime, visit, walk.AtMost(4*each), grow))
+	require.EqualValues(t, users, seen.Load())
+	require.LessOrEqual(t, grown.Load(), int64(3*each*24), "two users at the same time, and one whose ids are looked for")
+	require.GreaterOrEqual(t, grown.Load(), int64(each*24))
+
+	grown.Store(0)
+	require.NoError(t, v.Walk(t.Context(), walk.AllTime, visit, walk.AtMost(each), grow))
+	require.EqualValues(t, each*24, grown.Load(), "one user at a time, now that the ids are known")
+
+	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, visit, walk.AtMost(each-1), grow), walk.ErrTooMany)
+	full := errors.New("full")
+	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, visit, walk.Grow(func(int) error { return full })), full)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	err := v.Walk(ctx, walk.AllTime, func() walk.Visitor { // the others wait for room
+		return func(u *walk.User) error {
+			if u.Key%1000 == 0 {
+				cancel()
+			}
+			return nil
+		}
+	}, walk.AtMost(each))
+	require.ErrorIs(t, err, context.Canceled)
+}

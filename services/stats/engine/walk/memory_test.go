@@ -1,0 +1,89 @@
+package walk
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/pkg/warehouse/walk/walktest"
+	"eventanalytics/services/stats/engine"
+)
+
+// meter counts until it has counted so many bytes.
+type meter struct {
+	mu    sync.Mutex
+	bytes int64
+	room  int64
+}
+
+var errFull = errors.New("no room")
+
+func (m *meter) Grow(_ context.Context, bytes int64) error {
+	if !m.mu.TryLock() {
+		panic("two goroutines of a scan count at the same time")
+	}
+	defer m.mu.Unlock()
+	if m.bytes += bytes; m.bytes > m.room {
+		return errFull
+	}
+	return nil
+}
+
+// TestMemoryIsCounted: what a walk holds of users with many events, and what it keeps of
+// each user, is counted, whichever question is asked, and ends it where there is no room.
+func TestMemoryIsCounted(t *testing.T) {
+	t.Parallel()
+	const many, users = 100_000, 4
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	scope, days := engine.Scope{Zone: zone}, engine.Range{From: 0, To: 1}
+	var events []walk.Source
+	for user := range users {
+		for i := range many {
+			events = append(events, walk.Source{User: uint32(user * 500), Us: int64(i) * 1_000_000, Type: "ab"[i%2 : i%2+1], ID: uuid.New()})
+		}
+		for other := range 499 { // or all of these users are of one goroutine
+			events = append(events, walk.Source{User: uint32(user*500 + 1 + other), Us: 1, Type: "a", ID: uuid.New()})
+		}
+	}
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	step := func(name string) syntax.Series { return syntax.Series{Events: []string{name}} }
+	const held = many * 24 // events of one user
+	for name, tc := range map[string]struct {
+		least int64
+		ask   func(ctx context.Context) error
+	}{
+		"funnel": {held + many*listBytes, func(ctx context.Context) error {
+			_, err := e.Funnel(ctx, engine.Funnel{
+				Scope: scope, Range: days, Steps: []syntax.Series{step("a"), step("b"), step("a")}, Window: time.Hour, Order: engine.InOrder, Interval: calendar.Day,
+			})
+			return err
+		}},
+		"paths": {held + many*pathBytes, func(ctx context.Context) error {
+			_, err := e.Paths(ctx, engine.Paths{Scope: scope, Range: days, Node: syntax.Field{Source: syntax.EventType}, Steps: 5, Gap: time.Minute, Top: 3})
+			return err
+		}},
+		"sessions": {held + many/2*cutBytes, func(ctx context.Context) error {
+			_, err := e.Sessions(ctx, engine.Sessions{Scope: scope, Range: days, Interval: calendar.Day, Gap: time.Second / 2})
+			return err
+		}},
+		"tally": {held, func(ctx context.Context) error {
+			_, err := e.Tally(ctx, engine.Tally{Scope: scope, Range: days, Interval: calendar.Day, Part: engine.OnlyEvents})
+			return err
+		}},
+	} {
+		m := &meter{room: engine.MaxBytes}
+		require.NoError(t, tc.ask(engine.WithMeter(t.Context(), m)), name)
+		require.GreaterOrEqual(t, m.bytes, tc.least-2*stepBytes, name)
+		small := &meter{room: tc.least / 2}
+		require.ErrorIs(t, tc.ask(engine.WithMeter(t.Context(), small)), errFull, name)
+	}
+}
