@@ -233,6 +233,11 @@ func Latest(events []Event, zone *time.Location, limit int) []EventRow {
 	return rows
 }
 
+// Before returns the events that come behind one in the order of Latest.
+func Before(events []Event, one Event) []Event {
+	return only(events, func(e Event) bool { return e.At.Before(one.At) || e.At.Equal(one.At) && e.ID < one.ID })
+}
+
 // One returns the event with an id, or none.
 func One(events []Event, zone *time.Location, id string) []EventRow {
 	return Latest(only(events, func(e Event) bool { return e.ID == id }), zone, 1)

@@ -141,7 +141,8 @@ func (c Cohorts) Buckets() (first, last calendar.Date) {
 // one instant the one with the greatest id first.
 type Latest struct {
 	Scope
-	Limit int
+	Limit  int
+	Before *Event // if not nil, only those behind this one in the order
 }
 
 // Event is an event as it was sent.

@@ -159,6 +159,11 @@ func (c *comparison) all(t *testing.T) {
 	} else {
 		c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), eventTypes, fields(types[:min(page, len(types))]))
 		c.equal(t, about, latest, fields(oracle.Latest(ever, c.loc, limit)))
+		if len(c.whole) > 0 {
+			before := pick(c.g, c.whole)
+			latest.Before = &before.ID
+			c.equal(t, about+" before an event", latest, fields(oracle.Latest(oracle.Before(ever, naive(before)), c.loc, limit)))
+		}
 	}
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)

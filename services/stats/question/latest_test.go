@@ -43,5 +43,15 @@ func TestLatestLooksBack(t *testing.T) {
 		q := question.LatestEvents{Limit: limit, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}}
 		require.Equal(t, fields(oracle.Latest(events, time.UTC, limit)), d.rows(t, q), "limit %d", limit)
 	}
+	// Page by page they are the same, also around the many of others.
+	model := fields(oracle.Latest(events, time.UTC, len(events)))
+	var before *uuid.UUID
+	for i := 0; i < len(model); i += 2 {
+		page := d.rows(t, question.LatestEvents{Limit: 2, Before: before, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}})
+		require.Equal(t, model[i:min(i+2, len(model))], page, "from %d", i)
+		last := uuid.MustParse(page[len(page)-1][0].(string))
+		before = &last
+	}
+	require.Empty(t, d.rows(t, question.LatestEvents{Limit: 2, Before: before, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}}))
 	require.Len(t, d.rows(t, question.LatestEvents{Limit: 1000, Scope: question.Scope{Timezone: zone}}), 506)
 }

@@ -31,14 +31,8 @@ func (p *TimelineParams) Question(time.Time) (Question, error) {
 	if q.Scope, err = p.scope(); err != nil {
 		return nil, err
 	}
-	if p.After != "" {
-		id, err := uuid.Parse(p.After)
-		if err != nil || len(p.After) != 36 {
-			return nil, invalid("after", "is not a UUID of 36 characters")
-		}
-		q.After = &id
-	}
-	return q, nil
+	q.After, err = eventID("after", p.After)
+	return q, err
 }
 
 // Timeline asks for the events of a user.

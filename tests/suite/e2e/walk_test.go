@@ -46,7 +46,7 @@ func TestWalk(t *testing.T) {
 						generator: generator{rand: rand.New(rand.NewPCG(seed, 0))},
 						c:         newUser(t, s.URL), other: other, stranger: stranger, method: method, path: path, op: operations[method],
 					}
-					if slices.Contains([]string{"event", "profile", "timeline"}, w.op.OperationID) {
+					if slices.Contains([]string{"event", "profile", "timeline", "latest-events", "latest-events-post"}, w.op.OperationID) {
 						w.event = newID()
 						w.c.Upload(t, event(w.event))
 						held.gained(t, 1)
@@ -311,6 +311,8 @@ func (w *walker) values(t *testing.T) object {
 		v["If-Match"] = a.Header.Get("ETag")
 	case "event":
 		v["event_id"] = w.event
+	case "latest-events", "latest-events-post":
+		v["before"] = w.event
 	case "stream-events": // as they arrive, no more than what is in events is known
 		var now struct{ Meta struct{ Position string } }
 		w.c.Get(t, "/api/stats/event-types").Is(t, 200, "").Decode(t, &now)

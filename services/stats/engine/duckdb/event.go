@@ -28,20 +28,23 @@ func (e *Engine) Event(ctx context.Context, id uuid.UUID) ([]engine.Event, error
 	return e.events(ctx, st)
 }
 
-// Latest serves a scan. It looks at ever longer periods before the last event, until one
-// has enough: whatever is before it happened earlier.
+// Latest serves a scan. It looks at ever longer periods before the last event that counts,
+// until one has enough: whatever is before it happened earlier.
 func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, error) {
 	all := e.snapshot.Segments(e.project, time.Time{}, time.Time{})
 	if len(all) == 0 {
 		return nil, nil
 	}
 	newest := newestOf(all)
+	if l.Before != nil {
+		newest.last = min(newest.last, l.Before.OccurredAt)
+	}
 	for back := newest.with(enoughFor * int64(l.Limit)); ; back *= further {
 		p := engine.Always()
 		if newest.holds(back) {
 			p.From = newest.last - back
 		}
-		at, err := e.places(ctx, newStatement(l.Scope, latestSQL, p).with("limit", l.Limit))
+		at, err := e.places(ctx, latest(l, p))
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +52,21 @@ func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, e
 			return NewRows(e.db, e.snapshot, e.project).Events(ctx, at)
 		}
 	}
+}
+
+// latest is the statement for a period.
+func latest(l engine.Latest, p engine.Period) *statement {
+	st := newStatement(l.Scope, latestSQL, p).with("limit", l.Limit)
+	behind := "true"
+	if l.Before != nil {
+		us, id := st.bind(l.Before.OccurredAt), st.bind(l.Before.ID)
+		behind = fmt.Sprintf("(us < %[1]s::BIGINT OR us = %[1]s::BIGINT AND event_id < %[2]s::UUID)", us, id)
+		if !st.needed && !st.past && !st.clock { // users are as of now, and clocks have no other times then
+			st.period.To = l.Before.OccurredAt + 1
+		}
+	}
+	st.markers = append(st.markers, "{{behind}}", behind)
+	return st
 }
 
 // events returns the events whose places a statement finds: it reads of all events no

@@ -18,7 +18,7 @@ const (
 // newest knows how many events there are likely to be in a time before the last.
 type newest struct {
 	segments    []segment.Segment
-	first, last int64 // instants of the first and last event, in microseconds since 1970
+	first, last int64 // instants of the first and last event that count, in microseconds since 1970
 }
 
 func newestOf(segments []segment.Segment) newest {
@@ -39,8 +39,8 @@ func (n newest) with(events int64) (back int64) {
 		found := 0.0
 		for _, s := range n.segments {
 			from, to := s.MinAt.UnixMicro(), s.MaxAt.UnixMicro()
-			if since := max(from, n.last-back); since <= to {
-				found += float64(s.Events) * float64(to-since+1) / float64(to-from+1)
+			if since, until := max(from, n.last-back), min(to, n.last); since <= until {
+				found += float64(s.Events) * float64(until-since+1) / float64(to-from+1)
 			}
 		}
 		if found >= float64(events) {
