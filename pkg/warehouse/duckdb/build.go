@@ -14,6 +14,7 @@ import (
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse"
+	"eventanalytics/pkg/warehouse/pages"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/pkg/warehouse/walk"
@@ -195,19 +196,25 @@ func rowGroup(events, rawBytes int64) int64 {
 	return min(max(n-n%minRowGroup, minRowGroup), maxRowGroup)
 }
 
-// copyTo writes the events of a relation, which are those of s, into a Parquet file.
+// copyTo writes the events of a relation, which are those of s, into a Parquet file of small
+// pages.
 func copyTo(ctx context.Context, conn *sql.Conn, s segment.Segment, relation, tmp string) error {
 	columns := "project_id, event_id, occurred_at, user_id, user_key, event_type, properties"
 	for _, name := range s.Shredded {
 		columns += ", " + identifier(name)
 	}
-	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(tmp)+
-		fmt.Sprintf(" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %d)", rowGroup(s.Events, s.RawBytes)))
+	whole := tmp + ".whole"
+	defer os.Remove(whole)
+	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(whole)+
+		fmt.Sprintf(" (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE %d)", rowGroup(s.Events, s.RawBytes)))
 	if err != nil {
 		return classify(ctx, fmt.Errorf("writing events of project %d: %w", s.ProjectID, err))
 	}
 	if n, err := result.RowsAffected(); err != nil || n != s.Events {
 		return errors.Join(fmt.Errorf("writing events of project %d: %d became %d", s.ProjectID, s.Events, n), err)
+	}
+	if err := pages.Split(ctx, whole, tmp); err != nil {
+		return fmt.Errorf("writing events of project %d in pages: %w", s.ProjectID, err)
 	}
 	return nil
 }

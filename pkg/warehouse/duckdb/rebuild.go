@@ -37,9 +37,9 @@ func (r Rebuilt) IsReplaced() bool { return r.RollUp == Replaced || r.Users == R
 // Rebuild makes the files beside a segment's Parquet file from its events and compares
 // them with those there are. Only when one is replaced is the result another segment: it
 // must take the old one's place in the manifest. The error is segment.ErrQuarantined when
-// the events are damaged.
+// the events are damaged, or one is not found by its id or row.
 func (b *Builder) Rebuild(ctx context.Context, s segment.Segment) (segment.Segment, Rebuilt, error) {
-	if err := segment.Verify(b.dir, s); err != nil {
+	if err := segment.NewIntegrity(b.dir).CheckPages(ctx, s); err != nil {
 		return segment.Segment{}, Rebuilt{}, err
 	}
 	rollUp, err := b.sum(ctx, s)

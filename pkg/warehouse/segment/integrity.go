@@ -23,6 +23,7 @@ type checkedFile struct {
 	hashed bool
 	reason error       // what is wrong with it; nil for nothing
 	info   os.FileInfo // of the file that was hashed; nil for none
+	pages  *openPages
 }
 
 // NewIntegrity makes an Integrity of the files below the warehouse folder dir.

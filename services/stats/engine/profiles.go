@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"math"
+
 	"github.com/google/uuid"
 
 	"eventanalytics/pkg/syntax"
@@ -81,5 +83,10 @@ type Timeline struct {
 type RowPlace struct {
 	File int
 	Row  uint32
-	Us   int64 // occurred_at
+	Us   int64 // occurred_at, or AnyTime
+	// Type and UserID are the event's, or empty where they are not known.
+	Type, UserID string
 }
+
+// AnyTime is the occurred_at of an event's place of which it is not known.
+const AnyTime = math.MinInt64

@@ -190,6 +190,45 @@ func TestTimelineAfter(t *testing.T) {
 	require.ErrorContains(t, ask(e.UserID, uuid.UUID{7}), "not an event of the user")
 }
 
+// A timeline's pages follow each other, whichever segments its events are in and however
+// many happened at one instant; each of its events is found by its id, in its project alone.
+func TestTimelinePages(t *testing.T) {
+	t.Parallel()
+	g := seeded(t, 3)
+	w := newWorld(t)
+	events := g.events(scenes[0], 90)
+	for i := range events {
+		events[i].UserID, events[i].Type = "one", pick(g, []string{"a", "b"})
+		events[i].OccurredAt = scenes[0].at().UnixMicro() + int64(i%7)
+	}
+	w.scatter(t, g, 1, events)
+	w.add(t, 2, g.events(scenes[0], 10))
+	d, other := w.data(t, 1, time.Time{}), w.data(t, 2, time.Time{})
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	var model []oracle.Event
+	for _, e := range events {
+		model = append(model, naive(e))
+		want := fields(oracle.One([]oracle.Event{naive(e)}, time.UTC, e.ID.String()))
+		require.Equal(t, want, d.rows(t, question.Event{EventID: e.ID, Timezone: zone}))
+		require.Empty(t, other.rows(t, question.Event{EventID: e.ID, Timezone: zone}))
+	}
+	want := oracle.Timeline(model, "one", time.UTC)
+	for _, e := range []engine.Engine{d.named(t), d.raw()} {
+		for _, limit := range []int{1, 7, 1000} {
+			q := question.Timeline{UserID: "one", Limit: limit, Scope: question.Scope{Timezone: zone}}
+			for left := want; len(left) > 0; {
+				n := min(limit, len(left))
+				got, _, err := d.ask(t.Context(), q, e)
+				require.NoError(t, err)
+				require.Equal(t, fields(left[:n]), got, "%s, pages of %d, %d left", e.Name(), limit, len(left))
+				after := uuid.MustParse(left[n-1].ID)
+				q.After, left = &after, left[n:]
+			}
+		}
+	}
+}
+
 // The properties of a user are the first 500 by name.
 func TestKnownPropertiesAreBounded(t *testing.T) {
 	w := newWorld(t)

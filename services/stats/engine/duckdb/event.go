@@ -14,18 +14,17 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-var (
-	//go:embed event.sql
-	eventSQL string
-	//go:embed latest.sql
-	latestSQL string
-)
+//go:embed latest.sql
+var latestSQL string
 
 // Event returns the event with an id, or none.
 func (e *Engine) Event(ctx context.Context, id uuid.UUID) ([]engine.Event, error) {
-	st := newStatement(engine.Scope{}, eventSQL, engine.Always())
-	st.id = &id
-	return e.events(ctx, st)
+	rows := NewRows(e.db, e.snapshot, e.project)
+	at, found, err := rows.Find(ctx, id)
+	if err != nil || !found {
+		return nil, err
+	}
+	return rows.Events(ctx, []engine.RowPlace{at})
 }
 
 // Latest serves a scan. It looks at ever longer periods before the last event that counts,

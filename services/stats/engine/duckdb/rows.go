@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,12 +10,14 @@ import (
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
+	"github.com/google/uuid"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/pages"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
@@ -123,51 +124,71 @@ func (r *Rows) file(s segment.Segment) int {
 	return slices.IndexFunc(r.all, func(one segment.Segment) bool { return one.Path == s.Path })
 }
 
+// Find returns where the event with an id is; found is false where there is none.
+func (r *Rows) Find(ctx context.Context, id uuid.UUID) (at engine.RowPlace, found bool, err error) {
+	file, row, found, err := r.db.FindRow(ctx, r.project, r.all, id)
+	return engine.RowPlace{File: file, Row: row, Us: engine.AnyTime}, found, err
+}
+
 // Events returns the events in some places, in their order.
 func (r *Rows) Events(ctx context.Context, at []engine.RowPlace) ([]engine.Event, error) {
-	type place struct {
-		segment int
-		row     uint32
-	}
-	asked := map[place]int{}
-	rows := map[int]*duckdb.SegmentRows{} // by file
-	for i, p := range at {
-		asked[place{p.File, p.Row}] = i
-		of := rows[p.File]
-		if of == nil {
-			of = &duckdb.SegmentRows{Segment: r.all[p.File], From: p.Us, To: p.Us}
-			rows[p.File] = of
-		}
-		of.Rows = append(of.Rows, p.Row)
-		of.From, of.To = min(of.From, p.Us), max(of.To, p.Us)
-	}
-	files := slices.Sorted(maps.Keys(rows))
-	list := make([]duckdb.SegmentRows, len(files))
-	for i, file := range files {
-		list[i] = *rows[file]
-	}
 	if len(at) == 0 {
 		return nil, nil
 	}
+	type place struct {
+		file int
+		row  uint32
+	}
+	asked := make(map[place]int, len(at))
+	for i, p := range at {
+		asked[place{p.File, p.Row}] = i
+	}
+	files, list, what := r.read(at)
 	events, found := make([]engine.Event, len(at)), 0
 	budget := engine.NewBudget(ctx)
-	err := r.db.ReadRows(ctx, r.project, list, func(s *sql.Rows) error {
-		var event engine.Event
-		var segment int
-		var row uint32
-		if err := s.Scan(&segment, &row, &event.ID, &event.OccurredAt, &event.UserID, &event.Type, &event.Properties); err != nil {
-			return fmt.Errorf("reading an event: %w", err)
-		}
+	err := r.db.ReadRows(ctx, r.project, list, what, func(segment int, row uint32, e pages.Event) error {
 		i, ok := asked[place{files[segment], row}]
 		if !ok {
 			return fmt.Errorf("row %d was not asked for", row)
 		}
-		events[i] = event
+		if what == pages.Unordered {
+			e.Us, e.UserID, e.Type = at[i].Us, at[i].UserID, at[i].Type
+		}
+		events[i] = engine.Event{ID: e.ID.String(), OccurredAt: e.Us, UserID: e.UserID, Type: e.Type, Properties: e.Properties}
 		found++
-		return budget.Spend(len(event.ID) + len(event.UserID) + len(event.Type) + len(event.Properties))
+		return budget.Spend(len(events[i].ID) + len(e.UserID) + len(e.Type) + len(e.Properties))
 	})
 	if err == nil && found != len(at) {
 		err = fmt.Errorf("%w: %d of %d events by user are in the files of events", engine.ErrUnsupported, found, len(at))
 	}
 	return events, err
+}
+
+// read sorts places by file and row, and says what has to be read of the events.
+func (r *Rows) read(at []engine.RowPlace) (files []int, list []duckdb.SegmentRows, what pages.Columns) {
+	what = pages.Unordered
+	rows := map[int]*duckdb.SegmentRows{} // by file
+	for _, p := range at {
+		s := r.all[p.File]
+		from, to := p.Us, p.Us
+		if p.Us == engine.AnyTime {
+			from, to = s.MinAt.UnixMicro(), s.MaxAt.UnixMicro()
+		}
+		if p.Us == engine.AnyTime || p.Type == "" || p.UserID == "" {
+			what = pages.All
+		}
+		of := rows[p.File]
+		if of == nil {
+			of = &duckdb.SegmentRows{Segment: s, From: from, To: to}
+			rows[p.File] = of
+		}
+		of.Rows = append(of.Rows, p.Row)
+		of.From, of.To = min(of.From, from), max(of.To, to)
+	}
+	files = slices.Sorted(maps.Keys(rows))
+	for _, file := range files {
+		slices.Sort(rows[file].Rows)
+		list = append(list, *rows[file])
+	}
+	return files, list, what
 }

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/duckdb"
@@ -36,7 +34,6 @@ type statement struct {
 	texts   map[string]duckdb.Function // by the name of their value
 	types   []string                   // of the events; empty: all
 	user    *string                    // whose events; nil: everyone's
-	id      *uuid.UUID                 // of the event; nil: of all
 	places  *duckdb.Places             // nil: {{local}} has none
 	filter  syntax.Filter              // for the events, by what they have themselves
 	holds   string                     // the rest of the filter, in SQL
@@ -135,9 +132,6 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 // where is the condition on what events have themselves.
 func (st *statement) where(columns duckdb.Columns) string {
 	condition := whereSQL(engine.Scope{Zone: st.zone, Filter: st.filter}, columns)
-	if st.id != nil { // a constant, by which DuckDB skips parts of files where ids rise with time
-		condition = "event_id = '" + st.id.String() + "'::UUID AND " + condition
-	}
 	if st.user != nil {
 		condition = "user_id = " + columns.Bind(*st.user) + "::VARCHAR AND " + condition
 	}

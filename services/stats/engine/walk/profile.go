@@ -15,6 +15,8 @@ import (
 
 // Events reads events where they are.
 type Events interface {
+	// Find returns where the event with an id is; found is false where there is none.
+	Find(ctx context.Context, id uuid.UUID) (at engine.RowPlace, found bool, err error)
 	// Events returns the events in some places, in their order.
 	Events(ctx context.Context, at []engine.RowPlace) ([]engine.Event, error)
 }
@@ -27,7 +29,14 @@ const maxPlaces = 5_000
 func (e *Engine) Profile(ctx context.Context, q engine.OneProfile) (*engine.Known, error) {
 	p := engine.Always()
 	p.To = q.Before
-	places, err := e.places(ctx, e.plan(ctx, engine.Scope{}, p), q.UserID, nil)
+	var places []engine.RowPlace
+	err := e.places(ctx, e.plan(ctx, engine.Scope{}, p), q.UserID, nil, func(at engine.RowPlace) error {
+		if len(places) == maxPlaces {
+			return engine.ErrUnsupported
+		}
+		places = append(places, at)
+		return nil
+	})
 	if err != nil || len(places) == 0 {
 		return nil, err
 	}
@@ -51,7 +60,7 @@ func (e *Engine) Profile(ctx context.Context, q engine.OneProfile) (*engine.Know
 	return user, nil
 }
 
-// Timeline serves a scan.
+// Timeline serves a scan: it reads no other events than it returns.
 func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Event, error) {
 	s := e.plan(ctx, t.Scope, engine.Always())
 	var f *filter
@@ -59,51 +68,51 @@ func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Even
 	if err != nil {
 		return nil, err
 	}
-	places, err := e.places(ctx, s, t.UserID, f)
-	if err != nil {
+	if e.events == nil {
+		return nil, engine.ErrUnsupported
+	}
+	var after engine.RowPlace
+	reached := t.After == nil
+	if !reached {
+		var found bool
+		if after, found, err = e.events.Find(ctx, *t.After); err != nil || !found {
+			return nil, err
+		}
+	}
+	var places []engine.RowPlace // those before it, of which the last are wanted
+	err = e.places(ctx, s, t.UserID, f, func(at engine.RowPlace) error {
+		switch {
+		case t.After == nil || !reached && (at.File != after.File || at.Row != after.Row):
+			if len(places) == 2*t.Limit {
+				places = places[:copy(places, places[t.Limit:])]
+			}
+			places = append(places, at)
+		default:
+			reached = true
+		}
+		return nil
+	})
+	if err != nil || !reached || len(places) == 0 {
 		return nil, err
 	}
 	slices.Reverse(places)
-	if t.After == nil {
-		return e.read(ctx, places[:min(t.Limit, len(places))])
-	}
-	events, err := e.read(ctx, places) // files do not tell which of them it is
-	if err != nil {
-		return nil, err
-	}
-	after := slices.IndexFunc(events, func(event engine.Event) bool {
-		id, err := uuid.Parse(event.ID)
-		return err == nil && id == *t.After
-	})
-	if after < 0 {
-		return nil, nil
-	}
-	events = events[after+1:]
-	return events[:min(t.Limit, len(events))], nil
+	return e.events.Events(ctx, places[:min(t.Limit, len(places))])
 }
 
-// read returns the events in places, as the result of a scan.
-func (e *Engine) read(ctx context.Context, at []engine.RowPlace) ([]engine.Event, error) {
-	if len(at) == 0 {
-		return nil, nil
-	}
-	return e.events.Events(ctx, at)
-}
-
-// places are where the events of a user are that pass a filter, which may be nil, in the
-// order of events.
-func (e *Engine) places(ctx context.Context, p *plan, userID string, f *filter) (places []engine.RowPlace, err error) {
+// places calls each with where the events of a user are that pass a filter, which may be
+// nil, in the order of events.
+func (e *Engine) places(ctx context.Context, p *plan, userID string, f *filter, each func(engine.RowPlace) error) error {
 	if e.names == nil {
-		return nil, engine.ErrUnsupported
+		return engine.ErrUnsupported
 	}
 	key, ok, err := e.names.Key(ctx, e.project, userID)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
 	}
 	if !ok || key == math.MaxUint32 {
-		return nil, nil
+		return nil
 	}
-	err = e.do(ctx, func(ctx context.Context) error {
+	return e.do(ctx, func(ctx context.Context) error {
 		return p.walk(ctx, func(r *reader) visitor {
 			return func(_ uint32, events []walk.Event) error {
 				for i := range events {
@@ -111,14 +120,13 @@ func (e *Engine) places(ctx context.Context, p *plan, userID string, f *filter) 
 					if f != nil && !f.pass(r, event) {
 						continue
 					}
-					if len(places) == maxPlaces {
-						return engine.ErrUnsupported
+					at := engine.RowPlace{File: int(event.File), Row: p.files[event.File].Row(event.At), Us: event.Us, Type: e.view.Types()[event.Type], UserID: userID}
+					if err := each(at); err != nil {
+						return err
 					}
-					places = append(places, engine.RowPlace{File: int(event.File), Row: p.files[event.File].Row(event.At), Us: event.Us})
 				}
 				return nil
 			}
 		}, walk.OfUsers(key, key+1))
 	})
-	return places, err
 }

@@ -1,2 +1,0 @@
-SELECT place, us
-FROM {{events}}
