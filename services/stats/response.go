@@ -68,7 +68,7 @@ func (r *response) write(ctx huma.Context) {
 	if !ok || r.status == http.StatusNotModified {
 		return
 	}
-	w := &patient{patience: r.patience, w: to, control: http.NewResponseController(to), began: time.Now()}
+	w := &patient{patience: r.patience, w: to, control: http.NewResponseController(to)}
 	var err error
 	if r.stream != nil {
 		err = r.stream(w)
@@ -100,13 +100,15 @@ type patient struct {
 	patience
 	w       io.Writer
 	control *http.ResponseController
-	began   time.Time
+	began   time.Time // of the first piece: what the service takes to make it is not the client's
 	sent    int64
 	failed  bool
 }
 
 func (p *patient) Write(b []byte) (int, error) {
-	p.sent += int64(len(b))
+	if p.sent += int64(len(b)); p.began.IsZero() {
+		p.began = time.Now()
+	}
 	_ = p.control.SetWriteDeadline(p.began.Add(p.grace + time.Duration(p.sent)*time.Second/time.Duration(p.rate)))
 	n, err := p.w.Write(b)
 	p.failed = err != nil
