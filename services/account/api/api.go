@@ -56,6 +56,8 @@ func Register(api huma.API, cfg Config, deps Deps) {
 	h.registerMembers(api)
 	h.registerInvitations(api)
 	h.registerCohorts(api)
+	h.registerBoards(api)
+	h.registerAnnotations(api)
 }
 
 const (

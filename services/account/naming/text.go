@@ -4,6 +4,7 @@ package naming
 
 import (
 	"fmt"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -59,4 +60,20 @@ func joins(r, before rune) bool {
 		return before > unicode.MaxASCII && visible.Rune(before) || before == '\ufe0f'
 	}
 	return false
+}
+
+// Lines applies the rules of Text to text of several lines, of which some may be empty.
+func Lines(field, s string, limit int) error {
+	if n := utf8.RuneCountInString(s); n < 1 || n > limit {
+		return refusal.InvalidField("invalid-field", field, fmt.Sprintf("must have 1 to %d characters", limit))
+	}
+	for line := range strings.SplitSeq(s, "\n") {
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		if err := Text(field, line, limit); err != nil {
+			return err
+		}
+	}
+	return nil
 }

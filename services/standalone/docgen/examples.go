@@ -34,10 +34,22 @@ var bodies = map[string]any{
 	"put /api/projects/{id}/cohorts/{name}": object{"description": "Who pays", "filter": []any{
 		object{"did": "purchase", "times": ">=2"}, object{"not": "user.plan=free"},
 	}},
-	"put /api/projects/{id}/cohorts/{name}/users": "user_id\n42\n43\n",
+	"put /api/projects/{id}/cohorts/{name}/users":       "user_id\n42\n43\n",
+	"post /api/projects/{id}/boards":                    exampleBoard,
+	"put /api/projects/{id}/boards/{board}":             exampleBoard,
+	"post /api/projects/{id}/annotations":               object{"at": "2025-08-21", "text": "Version 2 is out"},
+	"patch /api/projects/{id}/annotations/{annotation}": object{"text": "Version 2.0 is out"},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
+	}},
+}
+
+var exampleBoard = object{
+	"name": "Growth", "range": object{"from": "-30d", "to": "today"},
+	"tiles": []any{object{
+		"id": "users", "kind": "line", "title": "Daily active users", "size": object{"width": 6, "height": 2},
+		"question": object{"route": "/api/stats/trends", "params": object{"series": []any{"*"}, "measure": "users"}},
 	}},
 }
 
@@ -51,19 +63,23 @@ const exampleLines = `{"event_id": "` + exampleEvent + `", "occurred_at": "2025-
 // parameters are examples of parameters by path and name. An id that only the
 // caller can know has none.
 var parameters = map[string]any{
-	"/api/projects/{id} id":                        1,
-	"/api/projects/{id}/invitations id":            1,
-	"/api/projects/{id}/invitations/{user_id} id":  1,
-	"/api/projects/{id}/keys id":                   1,
-	"/api/projects/{id}/keys/{key_id} id":          1,
-	"/api/projects/{id}/members id":                1,
-	"/api/projects/{id}/cohorts id":                1,
-	"/api/projects/{id}/cohorts/{name} id":         1,
-	"/api/projects/{id}/cohorts/{name} name":       "paying",
-	"/api/projects/{id}/cohorts/{name}/users id":   1,
-	"/api/projects/{id}/cohorts/{name}/users name": "paying",
-	"/api/projects/{id}/members/{user_id} id":      1,
-	"/api/stats/events/{event_id} event_id":        exampleEvent,
+	"/api/projects/{id} id":                          1,
+	"/api/projects/{id}/invitations id":              1,
+	"/api/projects/{id}/invitations/{user_id} id":    1,
+	"/api/projects/{id}/keys id":                     1,
+	"/api/projects/{id}/keys/{key_id} id":            1,
+	"/api/projects/{id}/members id":                  1,
+	"/api/projects/{id}/cohorts id":                  1,
+	"/api/projects/{id}/cohorts/{name} id":           1,
+	"/api/projects/{id}/cohorts/{name} name":         "paying",
+	"/api/projects/{id}/cohorts/{name}/users id":     1,
+	"/api/projects/{id}/cohorts/{name}/users name":   "paying",
+	"/api/projects/{id}/boards id":                   1,
+	"/api/projects/{id}/boards/{board} id":           1,
+	"/api/projects/{id}/annotations id":              1,
+	"/api/projects/{id}/annotations/{annotation} id": 1,
+	"/api/projects/{id}/members/{user_id} id":        1,
+	"/api/stats/events/{event_id} event_id":          exampleEvent,
 }
 
 // aliases are other names of what has an example already; only one may be given.

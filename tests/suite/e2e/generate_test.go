@@ -159,7 +159,9 @@ func mutations(s *openapi3.Schema, v any) (all []mutation) {
 	switch v := v.(type) {
 	case object:
 		members := branch(s, v)
-		all = append(all, mutation{"surplus member", changed(v, "surplus", 1)})
+		if members.AdditionalProperties.Schema == nil { // it has no others
+			all = append(all, mutation{"surplus member", changed(v, "surplus", 1)})
+		}
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if slices.Contains(members.Required, name) || slices.Contains(needed, name) {
 				without := maps.Clone(v)

@@ -309,6 +309,17 @@ func (w *walker) values(t *testing.T) object {
 		a := w.c.Do(t, http.MethodPut, fmt.Sprintf("/api/projects/%d/cohorts/walked", w.c.Project), strings.NewReader(`{"users": ["1"]}`), "Content-Type", "application/json")
 		require.Less(t, a.Status, 300, "%s", a)
 		v["If-Match"] = a.Header.Get("ETag")
+	case "board", "set-board", "delete-board":
+		a := w.c.Post(t, fmt.Sprintf("/api/projects/%d/boards", w.c.Project), object{"name": "Walked", "tiles": []any{}}).Is(t, 201, "")
+		v["board"], v["If-Match"] = madeID(t, a), a.Header.Get("ETag")
+		v["tiles"] = aTile
+	case "create-board":
+		v["tiles"] = aTile
+	case "create-annotation", "list-annotations":
+		v["at"] = w.oneOf("2025-08-01", "2025-08-01T10:00:00+03:00")
+	case "update-annotation", "delete-annotation":
+		a := w.c.Post(t, fmt.Sprintf("/api/projects/%d/annotations", w.c.Project), object{"at": "2025-08-01", "text": "Walked"}).Is(t, 201, "")
+		v["annotation"], v["at"] = madeID(t, a), "2025-08-02"
 	case "event":
 		v["event_id"] = w.event
 	case "latest-events", "latest-events-post":
@@ -326,6 +337,19 @@ func (w *walker) values(t *testing.T) object {
 		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}
 	return v
+}
+
+// aTile is one of a board.
+var aTile = object{
+	"id": "t1", "kind": "line", "title": "Users", "size": object{"width": 6.0, "height": 2.0},
+	"question": object{"route": "/api/stats/trends", "params": object{"series": []any{"*"}}},
+}
+
+func madeID(t *testing.T, a *answer) float64 {
+	t.Helper()
+	var made struct{ ID float64 }
+	a.Decode(t, &made)
+	return made.ID
 }
 
 // invite leaves an open invitation to a project of the owner, also to somebody who was

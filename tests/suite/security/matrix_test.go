@@ -127,6 +127,17 @@ var operations = map[string]operation{
 	"set-cohort-users": {needs: edit, body: fixed("1"), refused: 415}, // it is no CSV
 	"delete-cohort":    {needs: edit},
 
+	"list-boards":  {needs: member, shows: true},
+	"create-board": {needs: edit, body: fixed(`{"name": "another", "tiles": []}`)},
+	"board":        {needs: member, shows: true},
+	"set-board":    {needs: edit, shows: true, body: func(_ *testing.T, p *place, _ *actor) string { return p.boardBody() }},
+	"delete-board": {needs: edit},
+
+	"list-annotations":  {needs: member, shows: true},
+	"create-annotation": {needs: edit, body: fixed(`{"at": "2025-08-01", "text": "another"}`)},
+	"update-annotation": {needs: edit, shows: true, body: fixed(`{"at": "2025-08-02"}`)},
+	"delete-annotation": {needs: edit},
+
 	"post-events": {needs: post, body: func(_ *testing.T, p *place, _ *actor) string { return event(uuid.NewString(), p.mark) }},
 
 	"dau":                  {needs: read, query: period},
@@ -227,6 +238,8 @@ type place struct {
 	event    string
 	position string
 	key      int64 // id of an API key
+	board    int64
+	note     int64 // id of an annotation
 	spare    *user // a viewer
 	guest    *user // is invited
 }
@@ -240,6 +253,8 @@ func newPlace(t *testing.T, name string) *place {
 	p.owner.setMember(t, p.spare, "viewer")
 	p.owner.invite(t, p.guest, "viewer")
 	p.setCohort(t)
+	p.setBoard(t)
+	p.setNote(t)
 	return p
 }
 
@@ -250,6 +265,24 @@ func (p *place) setCohort(t *testing.T) {
 	t.Helper()
 	a := p.owner.ask(t, "PUT", projectPath(p.owner.project, "cohorts", cohortName), `{"description": "`+p.mark+`", "users": ["`+p.mark+`"]}`)
 	require.Less(t, a.status, 300, a)
+}
+
+func (p *place) boardBody() string { return object("name", p.mark, "tiles", []string{}) }
+
+// setBoard makes another board.
+func (p *place) setBoard(t *testing.T) {
+	t.Helper()
+	var made struct{ ID int64 }
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "boards"), p.boardBody()).is(t, 201).decode(t, &made)
+	p.board = made.ID
+}
+
+// setNote makes another annotation.
+func (p *place) setNote(t *testing.T) {
+	t.Helper()
+	var made struct{ ID int64 }
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "annotations"), object("at", day, "text", p.mark)).is(t, 201).decode(t, &made)
+	p.note = made.ID
 }
 
 func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
@@ -272,7 +305,7 @@ const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $
 func (p *place) state(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "cohorts"), gateway + "/api/projects"} {
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "annotations"), gateway + "/api/projects"} {
 		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
 	}
 	var events int
@@ -305,6 +338,8 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{id}", strconv.FormatInt(p.owner.project, 10),
 		"{key_id}", strconv.FormatInt(p.key, 10),
 		"{name}", cohortName,
+		"{board}", strconv.FormatInt(p.board, 10),
+		"{annotation}", strconv.FormatInt(p.note, 10),
 		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)
@@ -385,6 +420,10 @@ func TestMatrix(t *testing.T) {
 					own.owner.invite(t, own.guest, "viewer")
 				case r.operation == "delete-cohort":
 					own.setCohort(t)
+				case r.operation == "delete-board":
+					own.setBoard(t)
+				case r.operation == "delete-annotation":
+					own.setNote(t)
 				}
 				success := r.success
 				if o.refused != 0 {
@@ -418,6 +457,11 @@ func TestForeignIDs(t *testing.T) {
 		status              int
 	}{
 		{"DELETE", projectPath(own.owner.project, "keys", id(other.key)), "", 404},
+		{"GET", projectPath(own.owner.project, "boards", id(other.board)), "", 404},
+		{"PUT", projectPath(own.owner.project, "boards", id(other.board)), own.boardBody(), 404},
+		{"DELETE", projectPath(own.owner.project, "boards", id(other.board)), "", 404},
+		{"PATCH", projectPath(own.owner.project, "annotations", id(other.note)), object("text", "x"), 404},
+		{"DELETE", projectPath(own.owner.project, "annotations", id(other.note)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "members", id(other.owner.id)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "members", id(other.spare.id)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "invitations", id(other.guest.id)), "", 404},

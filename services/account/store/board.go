@@ -1,0 +1,278 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/refusal"
+	"eventanalytics/services/account/naming"
+)
+
+// Board is a page of questions that the members of a project share.
+type Board struct {
+	BoardSummary
+	BoardContent
+}
+
+// BoardSummary is a board without its tiles.
+type BoardSummary struct {
+	ID        int64     `json:"id" doc:"Id of the board"`
+	Name      string    `json:"name" doc:"Name of the board"`
+	Version   int64     `json:"version" doc:"Rises with each change; it is also the ETag"`
+	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
+	ChangedAt time.Time `json:"changed_at" doc:"When it was last changed"`
+	ChangedBy string    `json:"changed_by" doc:"Name of the user who changed it last"`
+}
+
+// BoardContent is what a board shows.
+type BoardContent struct {
+	Range BoardRange `json:"range,omitzero" doc:"The dates that all of its questions are asked about; without them each has its own"`
+	Tiles []Tile     `json:"tiles" maxItems:"50" nullable:"false" doc:"From left to right and from top to bottom"`
+}
+
+// BoardRange are dates in the form of the parameters from, to and timezone of questions.
+type BoardRange struct {
+	From     string `json:"from,omitempty" maxLength:"20" doc:"First local date, as in questions" example:"-30d"`
+	To       string `json:"to,omitempty" maxLength:"20" doc:"Last local date, as in questions" example:"today"`
+	Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone" example:"Europe/Kyiv"`
+}
+
+// Tile is a question with the form of its answer, or a text.
+type Tile struct {
+	ID       string        `json:"id" pattern:"^[A-Za-z0-9_-]{1,36}$" doc:"Identity of the tile in its board" example:"t1"`
+	Kind     string        `json:"kind" enum:"number,line,area,bar,map,table,retention,funnel,paths,text" doc:"Form in which the answer is shown; text has none"`
+	Title    string        `json:"title,omitempty" maxLength:"200" doc:"Title, plain text"`
+	Size     TileSize      `json:"size" doc:"On a grid of 12 columns"`
+	Text     string        `json:"text,omitempty" maxLength:"10000" doc:"Of the kind text: plain text, with line ends"`
+	Question *TileQuestion `json:"question,omitempty" doc:"Of all other kinds"`
+}
+
+// TileSize is in columns and rows.
+type TileSize struct {
+	Width  int `json:"width" minimum:"1" maximum:"12" doc:"In columns"`
+	Height int `json:"height" minimum:"1" maximum:"12" doc:"In rows"`
+}
+
+// TileQuestion is a question as it is asked under POST.
+type TileQuestion struct {
+	Route  string         `json:"route" enum:"/api/stats/dau,/api/stats/top-events,/api/stats/retention,/api/stats/events,/api/stats/active-users,/api/stats/event-types,/api/stats/events/latest,/api/stats/properties,/api/stats/property-values,/api/stats/trends,/api/stats/lifecycle,/api/stats/stickiness,/api/stats/funnels,/api/stats/sessions,/api/stats/paths,/api/stats/profiles" doc:"Path of the question" example:"/api/stats/trends"`
+	Params map[string]any `json:"params" doc:"Its parameters, as JSON; they are checked when it is asked"`
+}
+
+// BoardChange is what a board is to be.
+type BoardChange struct {
+	Name string `json:"name" minLength:"1" maxLength:"200" doc:"Name of the board"`
+	BoardContent
+}
+
+// Bounds of a project's boards.
+const (
+	maxBoards      = 100
+	maxBoardBytes  = 48 << 10 // of the content of one
+	maxTileText    = 10_000
+	maxQuestion    = 8 << 10 // bytes of its parameters
+	boardsTogether = 2 << 20
+)
+
+const (
+	boardsSQL = `
+SELECT b.id, b.name, b.version, b.created_at, b.changed_at, u.username
+FROM analytics.boards AS b JOIN analytics.users AS u ON u.id = b.changed_by
+WHERE b.project_id = $1
+ORDER BY b.id`
+
+	boardSQL = `
+SELECT b.id, b.name, b.version, b.created_at, b.changed_at, u.username, b.content
+FROM analytics.boards AS b JOIN analytics.users AS u ON u.id = b.changed_by
+WHERE b.project_id = $1 AND b.id = $2`
+
+	boardsSizeSQL = `SELECT count(*), coalesce(sum(octet_length(content)), 0) FROM analytics.boards WHERE project_id = $1 AND id <> $2`
+
+	createBoardSQL = `
+INSERT INTO analytics.boards (project_id, name, tiles, content, changed_by) VALUES ($1, $2, $3, $4, $5)
+RETURNING id`
+
+	setBoardSQL = `
+UPDATE analytics.boards SET name = $3, tiles = $4, content = $5, changed_by = $6, changed_at = now(), version = version + 1
+WHERE project_id = $1 AND id = $2`
+
+	deleteBoardSQL = `DELETE FROM analytics.boards WHERE project_id = $1 AND id = $2`
+)
+
+// Boards lists the boards of a project, on behalf of a member.
+func (s *Store) Boards(ctx context.Context, project, user int64) (all []BoardSummary, err error) {
+	err = s.within(ctx, project, user, toRead, "listing boards", func(tx pgx.Tx, _ auth.Role) error {
+		rows, _ := tx.Query(ctx, boardsSQL, project)
+		all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[BoardSummary])
+		return err
+	})
+	return all, err
+}
+
+// Board returns a board, on behalf of a member.
+func (s *Store) Board(ctx context.Context, project, user, id int64) (b Board, err error) {
+	err = s.within(ctx, project, user, toRead, "reading a board", func(tx pgx.Tx, _ auth.Role) error {
+		b, err = board(ctx, tx, project, id)
+		return err
+	})
+	return b, err
+}
+
+var errNoBoard = refusal.New(refusal.NotFound, "not-found", "there is no such board")
+
+func board(ctx context.Context, tx pgx.Tx, project, id int64) (b Board, err error) {
+	var content string
+	err = tx.QueryRow(ctx, boardSQL, project, id).Scan(&b.ID, &b.Name, &b.Version, &b.CreatedAt, &b.ChangedAt, &b.ChangedBy, &content)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return b, errNoBoard
+	}
+	if err != nil {
+		return b, err
+	}
+	return b, json.Unmarshal([]byte(content), &b.BoardContent)
+}
+
+// CreateBoard makes a board, on behalf of an editor.
+func (s *Store) CreateBoard(ctx context.Context, project, user int64, change BoardChange) (b Board, err error) {
+	content, err := change.check()
+	if err != nil {
+		return b, err
+	}
+	err = s.within(ctx, project, user, toEdit, "making a board", func(tx pgx.Tx, _ auth.Role) error {
+		if err := boardFits(ctx, tx, project, 0, len(content)); err != nil {
+			return err
+		}
+		var id int64
+		if err := tx.QueryRow(ctx, createBoardSQL, project, change.Name, len(change.Tiles), content, user).Scan(&id); err != nil {
+			return err
+		}
+		b, err = board(ctx, tx, project, id)
+		return err
+	})
+	return b, err
+}
+
+// SetBoard replaces a board, on behalf of an editor. With a version the board must have it:
+// the error is a *VersionError.
+func (s *Store) SetBoard(ctx context.Context, project, user, id int64, version *int64, change BoardChange) (b Board, err error) {
+	content, err := change.check()
+	if err != nil {
+		return b, err
+	}
+	err = s.changeBoard(ctx, project, user, id, version, "changing a board", func(tx pgx.Tx) error {
+		if err := boardFits(ctx, tx, project, id, len(content)); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, setBoardSQL, project, id, change.Name, len(change.Tiles), content, user); err != nil {
+			return err
+		}
+		b, err = board(ctx, tx, project, id)
+		return err
+	})
+	return b, err
+}
+
+// DeleteBoard deletes a board, on behalf of an editor. With a version the board must have it.
+func (s *Store) DeleteBoard(ctx context.Context, project, user, id int64, version *int64) error {
+	return s.changeBoard(ctx, project, user, id, version, "deleting a board", func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, deleteBoardSQL, project, id)
+		return err
+	})
+}
+
+func (s *Store) changeBoard(ctx context.Context, project, user, id int64, version *int64, doing string, change func(pgx.Tx) error) error {
+	return s.within(ctx, project, user, toEdit, doing, func(tx pgx.Tx, _ auth.Role) error {
+		before, err := board(ctx, tx, project, id)
+		if err != nil {
+			return err
+		}
+		if version != nil && *version != before.Version {
+			return refusal.New(refusal.Conflict, CodeChanged, fmt.Sprintf("the board has version %d, and If-Match names %d: %s changed it since; read it again", before.Version, *version, before.ChangedBy))
+		}
+		return change(tx)
+	})
+}
+
+// CodeChanged is the code of refusals because of another version.
+const CodeChanged = "changed-since"
+
+func boardFits(ctx context.Context, tx pgx.Tx, project, id int64, size int) error {
+	var n, bytes int
+	if err := tx.QueryRow(ctx, boardsSizeSQL, project, id).Scan(&n, &bytes); err != nil {
+		return err
+	}
+	if n >= maxBoards {
+		return refusal.New(refusal.Conflict, "too-many-boards", fmt.Sprintf("a project has at most %d boards; delete some", maxBoards))
+	}
+	if bytes+size > boardsTogether {
+		return refusal.New(refusal.Conflict, "boards-too-large", fmt.Sprintf("the boards of a project have at most %d bytes together", boardsTogether))
+	}
+	return nil
+}
+
+// check refuses what no board can be, and returns the JSON of its content.
+func (c *BoardChange) check() (string, error) {
+	if err := naming.Text("name", c.Name, maxName); err != nil {
+		return "", err
+	}
+	for field, text := range map[string]string{"range.from": c.Range.From, "range.to": c.Range.To, "range.timezone": c.Range.Timezone} {
+		if text == "" {
+			continue
+		}
+		if err := naming.Text(field, text, maxName); err != nil {
+			return "", err
+		}
+	}
+	for i, t := range c.Tiles {
+		at := fmt.Sprintf("tiles[%d]", i)
+		if slices.ContainsFunc(c.Tiles[:i], func(other Tile) bool { return other.ID == t.ID }) {
+			return "", refusal.InvalidField("invalid-field", at+".id", "is that of another tile")
+		}
+		if err := t.check(at); err != nil {
+			return "", err
+		}
+	}
+	content, err := json.Marshal(c.BoardContent)
+	if err != nil {
+		return "", fmt.Errorf("writing a board: %w", err)
+	}
+	if len(content) > maxBoardBytes {
+		return "", refusal.InvalidField("invalid-field", "tiles", fmt.Sprintf("are %d bytes of JSON, at most %d are allowed", len(content), maxBoardBytes))
+	}
+	return string(content), nil
+}
+
+func (t *Tile) check(at string) error {
+	if t.Title != "" {
+		if err := naming.Text(at+".title", t.Title, maxName); err != nil {
+			return err
+		}
+	}
+	if t.Kind == "text" {
+		if t.Question != nil {
+			return refusal.InvalidField("invalid-field", at+".question", "is not for a text")
+		}
+		return naming.Lines(at+".text", t.Text, maxTileText)
+	}
+	if t.Text != "" {
+		return refusal.InvalidField("invalid-field", at+".text", "is for the kind text only")
+	}
+	if t.Question == nil {
+		return refusal.InvalidField("missing-field", at+".question", "is required")
+	}
+	params, err := json.Marshal(t.Question.Params)
+	if err != nil {
+		return fmt.Errorf("writing parameters: %w", err)
+	}
+	if len(params) > maxQuestion {
+		return refusal.InvalidField("invalid-field", at+".question.params", fmt.Sprintf("are %d bytes of JSON, at most %d are allowed", len(params), maxQuestion))
+	}
+	return nil
+}
