@@ -23,9 +23,10 @@ type generator struct {
 
 func (g *generator) oneOf(values ...string) string { return values[g.rand.IntN(len(values))] }
 
-// needed are required though the document cannot say so: another grant will do, or a
+// needed are required though the document cannot say so: another grant will do, a stream
+// would last for an hour, or a
 // cursor is of an order.
-var needed = []string{"username", "password", "sort"}
+var needed = []string{"username", "password", "sort", "for"}
 
 // leftOut are other names, what makes an answer wait, and what excludes a default.
 var leftOut = []string{"from_date", "to_date", "properties_json", "min_position", "brackets", "bins"}
