@@ -7,7 +7,6 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"unicode"
 
 	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/property"
@@ -54,7 +53,7 @@ type shredding struct {
 // shred chooses the properties of events, given as a relation, that get a column
 // of their own: keys that many events have, whose values are of one kind, and not
 // nearly all different, as ids are. When the events come from segments that all
-// have the same columns, these are kept.
+// have the same columns, these are kept. choose does the same for a load.
 func (b *Builder) shred(ctx context.Context, conn *sql.Conn, relation string, events int64, in []segment.Segment) (shredding, error) {
 	s := shredding{columns: []string{}, relation: relation}
 	if events < b.ShredFrom {
@@ -116,20 +115,16 @@ func sampleKeys(ctx context.Context, conn *sql.Conn, relation string) ([]string,
 	}
 	defer rows.Close()
 	var keys []string
-	taken := map[string]bool{}
+	var names columnNames
 	for rows.Next() {
 		var key string
 		var n int64
 		if err := rows.Scan(&key, &n); err != nil {
 			return nil, fmt.Errorf("choosing properties: %w", err)
 		}
-		// Names of columns are the same when they differ in case alone.
-		folded := strings.ToLower(key)
-		odd := key == "" || len(key) > maxShreddedBytes || strings.ContainsFunc(key, unicode.IsControl)
-		if !odd && !taken[folded] && len(keys) < maxShredded {
+		if names.take(key) && len(keys) < maxShredded {
 			keys = append(keys, key)
 		}
-		taken[folded] = true
 	}
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("choosing properties: %w", err)

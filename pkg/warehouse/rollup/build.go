@@ -51,6 +51,10 @@ func (b *Builder) find(day int32, eventType string, us int64) *bucket {
 	return to
 }
 
+// Properties returns how many of the events so far have each property, the keys of the
+// object itself, by the kind of its value.
+func (b *Builder) Properties() map[string]Kinds { return b.shapes.kinds() }
+
 // Bytes returns the roll-up's file. The Builder must not be used again.
 func (b *Builder) Bytes(project int64) ([]byte, error) {
 	var e encoder

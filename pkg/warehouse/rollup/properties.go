@@ -58,9 +58,10 @@ type shapes struct {
 	table
 	numbers map[string]uint32 // by the set, 4 bytes for each kinded
 	sets    []string
+	events  []uint64 // that have it, by set
 
 	scratch []byte
-	event   uint64   // how many there were
+	event   uint64   // number of the last one
 	last    []uint64 // event that had it, by property
 }
 
@@ -91,9 +92,25 @@ func (s *shapes) of(properties string) (number uint32, ok bool) {
 		number = uint32(len(s.sets))
 		set := string(s.scratch)
 		s.sets = append(s.sets, set)
+		s.events = append(s.events, 0)
 		s.numbers[set] = number
 	}
+	s.events[number]++
 	return number, true
+}
+
+// kinds returns how many events have each property.
+func (s *shapes) kinds() map[string]Kinds {
+	all := map[string]Kinds{}
+	for i, set := range s.sets {
+		for ; set != ""; set = set[4:] {
+			k := kinded(binary.LittleEndian.Uint32([]byte(set[:4])))
+			kinds := all[s.names[k.number()]]
+			kinds[k.kind()] += s.events[i]
+			all[s.names[k.number()]] = kinds
+		}
+	}
+	return all
 }
 
 // tally counts the events of one day and type by property, kind and quarter.
