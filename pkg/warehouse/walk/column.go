@@ -70,6 +70,39 @@ func (c *Column) Code(at uint32) uint32 {
 	return code
 }
 
+// AppendCodes appends the codes of events, which are ascending. It needs a Guard outside a
+// walk.
+func (c *Column) AppendCodes(codes, at []uint32) []uint32 {
+	if c.values.n == 0 {
+		return append(codes, make([]uint32, len(at))...)
+	}
+	packed, last := c.codes, uint64(c.values.n)
+	begin := len(codes)
+	switch c.form {
+	case plain:
+		for _, at := range at {
+			codes = append(codes, uint32(packed.at(int(at))))
+		}
+	case sparse:
+		for _, at := range at {
+			codes = append(codes, c.Code(at))
+		}
+	case runs:
+		counted := counter{marks: c.marks}
+		for _, at := range at {
+			i := uint(counted.through(at) - 1)
+			codes = append(codes, uint32(packed.at(int(min(i, uint(c.n-1))))))
+		}
+	}
+	runtime.KeepAlive(c.file)
+	for i, code := range codes[begin:] {
+		if uint64(code) > last { // the file is damaged
+			codes[begin+i] = 0
+		}
+	}
+	return codes
+}
+
 // ofMarked is the code of the last marked event up to one.
 func (c *Column) ofMarked(at uint32) uint32 {
 	i := uint(c.marks.through(at) - 1)

@@ -48,6 +48,24 @@ func (m marks) through(event uint32) int {
 	return n + bits.OnesCount64(binary.LittleEndian.Uint64(block[4+8*last:])&(2<<(event%64)-1))
 }
 
+// counter tells what through does, of events that are mostly near the one before.
+type counter struct {
+	marks
+	word   uint64 // the one of the last event
+	number uint32 // of the word, and 1
+	before int    // how many are marked before the word
+}
+
+func (c *counter) through(event uint32) int {
+	if number := event/64 + 1; c.number != number {
+		c.number = number
+		block := c.marks[int(event/markEvents)*markBlock:][:markBlock]
+		c.word = binary.LittleEndian.Uint64(block[4+event%markEvents/64*8:])
+		c.before = c.marks.through(event) - bits.OnesCount64(c.word&(2<<(event%64)-1))
+	}
+	return c.before + bits.OnesCount64(c.word&(2<<(event%64)-1))
+}
+
 // count returns how many of some events are marked; ok is false when the blocks say
 // something else.
 func (m marks) count(events int) (n int, ok bool) {

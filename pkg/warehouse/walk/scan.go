@@ -20,57 +20,89 @@ import (
 // user with more than that, and ErrFormat when a file turns out to be damaged or cannot be
 // read.
 func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change ...Option) error {
+	s := v.scan(p, batchEvents, false, change)
+	if s.isEmpty() {
+		return ctx.Err()
+	}
+	defer runtime.KeepAlive(v)
+	g, ctx := errgroup.WithContext(ctx)
+	for range s.workers() {
+		w := &worker{newBatch(s), begin()}
+		g.Go(func() error {
+			defer w.release()
+			return Guard(func() error { return w.run(ctx) })
+		})
+	}
+	return g.Wait()
+}
+
+// scan begins a walk over a period, in batches of about so many events. roughly says that
+// upper bounds of users' events are enough.
+func (v *View) scan(p Period, events int, roughly bool, change []Option) *scan {
 	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}
 	for _, option := range change {
 		option(&o)
 	}
-	s := &scan{view: v, options: o, period: p}
+	s := &scan{view: v, options: o, period: p, roughly: roughly}
 	s.to = min(s.to, v.users)
 	for i := range v.parts {
 		if part := &v.parts[i]; part.first < p.To && part.last >= p.From {
-			s.parts = append(s.parts, s.choose(part))
+			s.parts = append(s.parts, s.chosen(part))
 		}
 	}
-	if len(s.parts) == 0 || s.from >= s.to {
-		return ctx.Err()
+	if !s.isEmpty() {
+		s.bounds, s.room = s.cut(events), newRoom(s.maxEvents, s.grow)
 	}
-	s.bounds, s.room = s.batches(), newRoom(s.maxEvents, s.grow)
-	defer runtime.KeepAlive(v)
-	g, ctx := errgroup.WithContext(ctx)
-	for range min(runtime.GOMAXPROCS(0), len(s.bounds)-1) {
-		w := &worker{newBatch(s), begin()}
-		g.Go(func() error { return Guard(func() error { return w.run(ctx) }) })
+	return s
+}
+
+// isEmpty says that there are no events.
+func (s *scan) isEmpty() bool { return len(s.parts) == 0 || s.from >= s.to }
+
+// workers is how many goroutines are worth their while.
+func (s *scan) workers() int { return min(runtime.GOMAXPROCS(0), len(s.bounds)-1) }
+
+// batches calls do with ranges of users until none is left, or do fails.
+func (s *scan) batches(do func(first, end uint32) error) error {
+	for {
+		next := int(s.next.Add(1))
+		if next >= len(s.bounds) {
+			return nil
+		}
+		if err := do(s.bounds[next-1], s.bounds[next]); err != nil {
+			return err
+		}
 	}
-	return g.Wait()
 }
 
 // scan is one walk over a view.
 type scan struct {
 	options
-	view   *View
-	period Period
-	parts  []chosen
-	bounds []uint32     // keys between which batches of users are
-	room   *room        // for users with many events
-	next   atomic.Int64 // batch, from 1
+	view    *View
+	period  Period
+	roughly bool // upper bounds of users' events are enough
+	parts   []chosen
+	bounds  []uint32     // keys between which batches of users are
+	room    *room        // for users with many events
+	next    atomic.Int64 // batch, from 1
 	learned
 }
 
 // chosen is what a scan wants of a file.
 type chosen struct {
 	*part
-	// whole says that the whole file is in the period; otherwise the times [from, to) are,
-	// in units.
+	// The times [from, to) are in the period, in units. whole says that all of the file are.
 	whole    bool
 	from, to uint64
 	types    []uint32 // as of the part, or unwanted
 	some     bool     // not all types are wanted
+	roughly  bool     // nothing depends on how many events are wanted exactly
 }
 
 const unwanted = math.MaxUint32
 
-func (s *scan) choose(p *part) chosen {
-	c := chosen{part: p, whole: true, to: math.MaxUint64, types: p.types}
+func (s *scan) chosen(p *part) chosen {
+	c := chosen{part: p, whole: true, to: math.MaxUint64, types: p.types, roughly: s.roughly}
 	if s.period.From > p.first {
 		c.whole = false
 		c.from = uint64((s.period.From-p.first-1)/p.unit) + 1
@@ -97,11 +129,15 @@ const (
 	// most, unless a single user has more: they should stay in the processor's cache.
 	batchEvents  = 8 << 10
 	bufferEvents = 64 << 10
+	// Where events are not kept, fewer batches are better: a file is read from the block
+	// that has the first user of a batch.
+	blockBatch = 32 << 10
+	endBatch   = 256 << 10
 )
 
-// batches cuts the users into ranges with about as many events each: where blocks of files
+// cut cuts the users into ranges with about so many events each: where blocks of files
 // begin, which have as many users each.
-func (s *scan) batches() (bounds []uint32) {
+func (s *scan) cut(batch int) (bounds []uint32) {
 	events := 0.0
 	for _, c := range s.parts {
 		share := 1.0
@@ -111,7 +147,7 @@ func (s *scan) batches() (bounds []uint32) {
 		events += share * float64(c.events)
 	}
 	cuts := s.view.cuts
-	step := max(1, int(batchEvents*float64(len(cuts))/max(events, 1)))
+	step := max(1, int(float64(batch)*float64(len(cuts))/max(events, 1)))
 	bounds = append(bounds, s.from)
 	for i := step; i < len(cuts); i += step {
 		if cuts[i] > bounds[len(bounds)-1] && cuts[i] < s.to {
@@ -128,23 +164,14 @@ type worker struct {
 }
 
 func (w *worker) run(ctx context.Context) error {
-	defer w.giveBack()
-	for {
-		next := int(w.next.Add(1))
-		if next >= len(w.bounds) {
-			return nil
-		}
-		first := w.bounds[next-1]
-		err := w.batch.run(ctx, first, w.bounds[next], func(from, to int) error {
+	return w.batches(func(first, end uint32) error {
+		return w.batch.run(ctx, first, end, func(from, to int) error {
 			if err := w.settle(ctx); err != nil {
 				return err
 			}
 			return w.visitAll(first, from, to)
 		})
-		if err != nil {
-			return err
-		}
-	}
+	})
 }
 
 // visitAll visits the users of slots.

@@ -60,9 +60,13 @@ type held struct {
 
 // run counts, and returns the cells of all goroutines together, by place.
 func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
+	if c.byBlocks() {
+		cells, err := c.runBlocks(ctx)
+		return cells, nil, err
+	}
 	var counters []*counter
 	var options []walk.Option
-	if types := c.filter.typesOf(); types != nil && !c.history {
+	if types := c.filter.typesOf(); types != nil {
 		options = append(options, walk.OfTypes(types))
 	}
 	err := c.walk(ctx, func(r *reader) visitor {
@@ -260,11 +264,12 @@ func (c *counter) merge(other *counter) {
 			}
 			to.values.Or(from.values)
 		}
-		c.mergeNumbers(to, from)
+		to.mergeNumbers(from)
 	}
 }
 
-func (c *counter) mergeNumbers(to, from *cell) {
+// mergeNumbers adds the numbers of another cell, which must not be used after.
+func (to *cell) mergeNumbers(from *cell) {
 	if to.dense == nil {
 		to.dense = from.dense
 	} else {
@@ -307,15 +312,25 @@ func newNumbers(f *field) *numbers {
 
 // of are the numbers of a cell, ascending.
 func (n *numbers) of(c *cell) (list []engine.Number) {
-	events := func(id uint32) int64 { return c.sparse[id] }
-	if c.dense != nil {
-		events = func(id uint32) int64 { return int64(c.dense[id]) }
-	} else if len(c.sparse) == 0 {
+	if c.dense == nil && len(c.sparse) == 0 {
 		return nil
 	}
+	if c.dense == nil {
+		list = make([]engine.Number, 0, len(c.sparse))
+		for id, events := range c.sparse {
+			list = append(list, engine.Number{Value: n.all[id], Events: events})
+		}
+		slices.SortFunc(list, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
+		return list
+	}
+	some := 0
+	for _, events := range c.dense {
+		some += oneIf(events > 0)
+	}
+	list = make([]engine.Number, 0, some)
 	for _, id := range n.order {
-		if count := events(id); count > 0 {
-			list = append(list, engine.Number{Value: n.all[id], Events: count})
+		if events := c.dense[id]; events > 0 {
+			list = append(list, engine.Number{Value: n.all[id], Events: int64(events)})
 		}
 	}
 	return list

@@ -30,20 +30,21 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 		return nil, err
 	}
 	var options []walk.Option
-	if types := often.typesOf(); types != nil && !p.history {
+	if types := often.typesOf(); types != nil {
 		options = append(options, walk.OfTypes(types))
 	}
 	var all []*roaring.Bitmap
+	begin := func() *roaring.Bitmap {
+		users := roaring.New()
+		all = append(all, users)
+		return users
+	}
 	err := e.do(ctx, func(ctx context.Context) error {
-		return p.walk(ctx, func(r *reader) visitor {
-			users := roaring.New()
-			all = append(all, users)
-			return func(user uint32, events []walk.Event) error {
-				if does(r, often, d, events) {
-					users.Add(user)
-				}
-				return nil
-			}
+		if d.First {
+			return p.walk(ctx, func(r *reader) visitor { return firstDoers(r, often, d, begin()) }, options...)
+		}
+		return p.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
+			return &doers{Doers: d, r: r, often: often, users: begin()}
 		}, options...)
 	})
 	if err != nil {
@@ -52,19 +53,51 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 	return roaring.FastOr(all...), nil
 }
 
-// does says whether a user does it so often.
-func does(r *reader, fits *filter, d engine.Doers, events []walk.Event) bool {
-	times := 0
-	for i := range events {
-		if !fits.pass(r, &events[i]) {
-			continue
+// firstDoers adds the users whose first event ever that fits is late enough.
+func firstDoers(r *reader, fits *filter, d engine.Doers, users *roaring.Bitmap) visitor {
+	return func(user uint32, events []walk.Event) error {
+		for i := range events {
+			if fits.pass(r, &events[i]) {
+				if d.Times == 1 && events[i].Us >= d.Since {
+					users.Add(user)
+				}
+				break
+			}
 		}
-		if d.First {
-			return d.Times == 1 && events[i].Us >= d.Since
-		}
-		if times++; times > d.Times || times == d.Times && !d.Exactly {
-			return !d.Exactly
+		return nil
+	}
+}
+
+// doers adds the users who do something so often.
+type doers struct {
+	engine.Doers
+	r     *blockReader
+	often *filter
+	times []int // by slot
+	users *roaring.Bitmap
+}
+
+// Begin begins with some users.
+func (d *doers) Begin(keys []uint32, _ []int) {
+	d.r.keys = keys
+	d.times = append(d.times[:0], make([]int, len(keys))...)
+}
+
+// Block counts events.
+func (d *doers) Block(b *walk.Block) error {
+	d.often.keep(d.r, b)
+	for _, slot := range b.Slots {
+		d.times[slot]++
+	}
+	return nil
+}
+
+// End adds the users.
+func (d *doers) End() error {
+	for slot, times := range d.times {
+		if times == d.Times || times > d.Times && !d.Exactly {
+			d.users.Add(d.r.keys[slot])
 		}
 	}
-	return times == d.Times
+	return nil
 }

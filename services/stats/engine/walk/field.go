@@ -17,7 +17,8 @@ type field struct {
 	texts *texts    // of the values
 	ids   []uint32  // by event type, hour or weekday
 	files []coded   // by file
-	known int       // index in plan.known
+	users []uint32  // by user
+	known *known    // when users were seen
 	set   *filter   // that the user is in the set
 	in    [2]uint32 // where it does not hold, and where it does
 
@@ -47,12 +48,7 @@ func (f *field) id(r *reader, e *walk.Event) uint32 {
 	case ofWeekday:
 		return f.ids[r.clock.weekday(e.Us)]
 	case ofUser:
-		at := r.known(f.known)
-		if at == nil {
-			return 0
-		}
-		file := &f.files[at.File]
-		return file.ids[file.code(at.At)]
+		return f.users[r.key]
 	case ofSet:
 		if f.set.pass(r, e) {
 			return f.in[1]
@@ -76,13 +72,9 @@ func (f *field) find(t engine.Text) (id uint32, ok bool) {
 
 // instant returns the number of the instant of the first or last event of the user.
 func (f *field) instant(r *reader) uint32 {
-	past := r.past()
-	if len(past) == 0 || f.seen == nil {
+	us := f.known.us[r.key]
+	if us == never || f.seen == nil {
 		return 0
-	}
-	us := past[0].Us
-	if f.kind == ofLastSeen {
-		us = past[len(past)-1].Us
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,7 +138,11 @@ func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field
 			f.ids = append(f.ids, add(property.OfInteger(n)))
 		}
 	case syntax.FirstSeen, syntax.LastSeen:
-		f.kind, p.history = map[syntax.Source]kind{syntax.FirstSeen: ofFirstSeen, syntax.LastSeen: ofLastSeen}[of.Source], true
+		f.kind = ofSeen
+		var err error
+		if f.known, err = p.knownOf(ctx, of); err != nil {
+			return nil, err
+		}
 		if _, isText := as(property.OfText("")); isText {
 			f.seen = map[int64]uint32{}
 		}
@@ -161,12 +157,15 @@ func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field
 		}
 		return f, p.code(f, v, add)
 	case syntax.UserProperty, syntax.FirstProperty:
-		i, err := p.knownOf(ctx, of)
+		known, err := p.knownOf(ctx, of)
 		if err != nil {
 			return nil, err
 		}
-		f.kind, f.known = ofUser, i
-		return f, p.code(f, p.known[i].values, add)
+		if err := p.code(f, known.values, add); err != nil {
+			return nil, err
+		}
+		f.kind, f.users = ofUser, known.ids(f.files)
+		return f, p.spend(4 * len(f.users))
 	default:
 		return nil, engine.ErrUnsupported
 	}

@@ -20,9 +20,8 @@ const (
 	ofRow                   // by file and row
 	ofHour                  // by what a clock shows
 	ofWeekday               // the same
-	ofUser                  // by the code of the event that tells the user's property
-	ofFirstSeen             // by the instant of the first event of the user's history
-	ofLastSeen              // and of the last
+	ofUser                  // by the user
+	ofSeen                  // by when the user was seen first or last
 	ofEntry                 // at the first event of the session
 	ofExit                  // and at the last
 	ofSet                   // by whether the user is in a set
@@ -35,7 +34,6 @@ type filter struct {
 	holds []bool   // by event type, hour or weekday
 	files []passes // by file
 	rows  []bits   // by file; nil for one that tells
-	known int      // index in plan.known
 	set   bits     // of users by key
 	test  *syntax.Test
 }
@@ -97,27 +95,7 @@ func (f *filter) pass(r *reader, e *walk.Event) bool {
 	case ofSet:
 		return f.set.has(r.key)
 	}
-	return f.passUser(r)
-}
-
-// passUser says whether a condition on the history of the reader's user holds.
-func (f *filter) passUser(r *reader) bool {
-	if f.kind == ofUser {
-		at := r.known(f.known)
-		if at == nil {
-			return f.test.Op == syntax.Missing
-		}
-		file := &f.files[at.File]
-		return file.holds.has(file.code(at.At))
-	}
-	past := r.past()
-	switch {
-	case len(past) == 0:
-		return f.test.Op == syntax.Missing
-	case f.kind == ofFirstSeen:
-		return f.test.HoldsInstant(past[0].Us)
-	}
-	return f.test.HoldsInstant(past[len(past)-1].Us)
+	return false
 }
 
 // filter makes a filter ready.
@@ -262,19 +240,18 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 	case syntax.Property:
 		f.kind = ofProperty
 		return f, p.pass(f, values{p.property(c.Field.Keys[0], p.period), c.Field.Keys[1:]})
-	case syntax.UserProperty, syntax.FirstProperty:
-		i, err := p.knownOf(ctx, c.Field)
+	case syntax.UserProperty, syntax.FirstProperty, syntax.FirstSeen, syntax.LastSeen:
+		known, err := p.knownOf(ctx, c.Field)
 		if err != nil {
 			return nil, err
 		}
-		f.kind, f.known = ofUser, i
-		return f, p.pass(f, p.known[i].values)
+		if err := p.pass(f, known.values); err != nil {
+			return nil, err
+		}
+		f.kind, f.set = ofSet, known.holding(f.test, f.files)
+		return f, p.spend(8 * len(f.set))
 	case syntax.Cohort:
 		return p.inSet(engine.Scope{Zone: p.zone, Sets: p.sets}.Holding(c)), nil
-	case syntax.FirstSeen:
-		f.kind, p.history = ofFirstSeen, true
-	case syntax.LastSeen:
-		f.kind, p.history = ofLastSeen, true
 	case syntax.Hour:
 		f.kind, f.holds = ofHour, make([]bool, 24)
 	case syntax.Weekday:

@@ -62,8 +62,7 @@ type funnelUser struct {
 func (f *funnelUser) valuesAt(i int) combination { return f.values(&f.all[f.at[i]]) }
 
 func (f *funnelUser) visit(ctx context.Context, events []event) error {
-	f.all, f.list, f.at = events, f.list[:0], f.at[:0]
-	began := false
+	list, at, began := f.list[:0], f.at[:0], false
 	var seen uint32
 	for i := range events {
 		one, ok := f.of(&events[i])
@@ -77,8 +76,9 @@ func (f *funnelUser) visit(ctx context.Context, events []event) error {
 			continue
 		}
 		began = began || one.Bucket != funnel.NoBucket
-		f.list, f.at = append(f.list, one), append(f.at, int32(i))
+		list, at = append(list, one), append(at, int32(i))
 	}
+	f.all, f.list, f.at = events, list, at
 	if !began {
 		return nil
 	}

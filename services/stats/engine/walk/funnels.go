@@ -166,9 +166,9 @@ func (f *funneling) excludeTypes(eventType uint32) uint32 {
 	return f.excludes.byType[eventType]
 }
 
-// options leave out the events that say nothing, unless users are known by them.
+// options leave out the events that say nothing.
 func (f *funneling) options() []walk.Option {
-	if f.wanted == nil || f.history {
+	if f.wanted == nil {
 		return nil
 	}
 	return []walk.Option{walk.OfTypes(f.wanted)}

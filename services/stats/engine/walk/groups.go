@@ -14,6 +14,12 @@ type sorter interface {
 	group(r *reader, e *walk.Event) int
 }
 
+// blockSorter is a sorter that knows how many groups there are.
+type blockSorter interface {
+	// addGroups adds the groups of a block's events to their cells, unless one is noCell.
+	addGroups(r *blockReader, b *walk.Block, cells []uint32)
+}
+
 // fields makes the fields of a breakdown ready.
 func (p *plan) fields(ctx context.Context, breakdown []syntax.Breakdown) ([]*field, error) {
 	fields := make([]*field, len(breakdown))
@@ -31,6 +37,8 @@ func (p *plan) fields(ctx context.Context, breakdown []syntax.Breakdown) ([]*fie
 type one struct{}
 
 func (one) group(*reader, *walk.Event) int { return 0 }
+
+func (one) addGroups(*blockReader, *walk.Block, []uint32) {}
 
 // listed sorts into groups that are known before, and one behind them for all others.
 // Several goroutines may use it.
@@ -102,6 +110,28 @@ func (l *listed) group(r *reader, e *walk.Event) int {
 	return int(l.groups[at])
 }
 
+func (l *listed) addGroups(r *blockReader, b *walk.Block, cells []uint32) {
+	if len(l.fields) != 1 {
+		for i := range cells {
+			if e := r.event(b, i); cells[i] != noCell {
+				cells[i] += uint32(l.group(r.reader, &e))
+			}
+		}
+		return
+	}
+	places := l.places[0]
+	r.ids = l.fields[0].appendIDs(r, b, r.ids[:0])
+	for i, id := range r.ids {
+		group := uint32(l.rest)
+		if int(id) < len(places) && places[id] > 0 {
+			group = uint32(l.groups[places[id]-1])
+		}
+		if cells[i] != noCell {
+			cells[i] += group
+		}
+	}
+}
+
 // combination is the values of up to three fields.
 type combination [syntax.MaxBreakdown]uint32
 
@@ -146,3 +176,12 @@ func (f *found) values(at int) engine.Group {
 type single struct{ *field }
 
 func (s single) group(r *reader, e *walk.Event) int { return int(s.id(r, e)) }
+
+func (s single) addGroups(r *blockReader, b *walk.Block, cells []uint32) {
+	r.ids = s.appendIDs(r, b, r.ids[:0])
+	for i, id := range r.ids {
+		if cells[i] != noCell {
+			cells[i] += id
+		}
+	}
+}

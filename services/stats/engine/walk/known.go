@@ -2,71 +2,120 @@ package walk
 
 import (
 	"context"
+	"fmt"
 	"math"
-	"slices"
 
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
 )
 
-// known finds the event of a user's history that tells a property of the user: the last
-// that has it, or the first.
+// known is what is known of each user at the end of a history: the last value of a
+// property, or the first, or when the user was seen.
 type known struct {
-	field syntax.Field
-	values
-	has [][]bool // by file and code, whether that is a value; nil: all but 0
+	values         // that codes stand for
+	codes  []place // by user
+	us     []int64 // by user: of the first or last event, or never
 }
 
-// knownOf makes the finder of a user's property. Those of one property are the same.
-func (p *plan) knownOf(ctx context.Context, f syntax.Field) (int, error) {
-	for i, k := range p.known {
-		if k.field.Source == f.Source && slices.Equal(k.field.Keys, f.Keys) {
-			return i, nil
-		}
+// place is a code of a file. The zero value is none.
+type place struct{ file, code uint32 } // file from 1
+
+// never is the instant of users who have no event.
+const never = math.MinInt64
+
+// knownOf finds out what is known of users. Scans of one question share it.
+func (p *plan) knownOf(ctx context.Context, f syntax.Field) (*known, error) {
+	key := fmt.Sprintf("%s %q %d", f.Source, f.Keys, p.until)
+	if k, ok := p.engine.known[key]; ok {
+		return k, nil
 	}
-	of := syntax.Field{Source: syntax.Property, Keys: f.Keys}
-	v, err := p.values(ctx, of, walk.Period{From: math.MinInt64, To: p.until})
+	k := &known{}
+	history := walk.Period{From: math.MinInt64, To: p.until}
+	find := k.seen
+	if f.Source == syntax.UserProperty || f.Source == syntax.FirstProperty {
+		var err error
+		if k.values, err = p.values(ctx, syntax.Field{Source: syntax.Property, Keys: f.Keys}, history); err != nil {
+			return nil, err
+		}
+		find = k.find
+	}
+	if err := p.spend(8 * int(p.view.Users())); err != nil {
+		return nil, err
+	}
+	first := f.Source == syntax.FirstProperty || f.Source == syntax.FirstSeen
+	err := p.engine.do(ctx, func(ctx context.Context) error {
+		return find(ctx, p.view, history, first)
+	})
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	k := known{field: f, values: v}
-	if len(v.keys) > 0 {
-		k.has = make([][]bool, len(v.columns))
-		for i := range v.columns {
-			c := &v.columns[i]
-			k.has[i] = make([]bool, c.len())
-			for code := range k.has[i] {
-				k.has[i][code] = !v.at(c, code).Missing()
+	if p.engine.known == nil {
+		p.engine.known = map[string]*known{}
+	}
+	p.engine.known[key] = k
+	return k, nil
+}
+
+// seen finds the instants at which users were seen.
+func (k *known) seen(ctx context.Context, v *walk.View, history walk.Period, first bool) error {
+	k.us = make([]int64, v.Users())
+	for user := range k.us {
+		k.us[user] = never
+	}
+	all := func(*walk.Event) bool { return true }
+	return v.Ends(ctx, history, first, all, func(user uint32, e *walk.Event) { k.us[user] = e.Us })
+}
+
+// find finds the values of a property.
+func (k *known) find(ctx context.Context, v *walk.View, history walk.Period, first bool) error {
+	var has [][]bool // by file and code, whether that is a value; nil: all but 0
+	if len(k.keys) > 0 {
+		has = make([][]bool, len(k.columns))
+		for i := range k.columns {
+			c := &k.columns[i]
+			has[i] = make([]bool, c.len())
+			for code := range has[i] {
+				has[i][code] = !k.at(c, code).Missing()
 			}
 		}
 	}
-	p.history = true
-	p.known = append(p.known, k)
-	return len(p.known) - 1, nil
+	tells := func(e *walk.Event) bool {
+		code := k.columns[e.File].code(e.At)
+		if has != nil {
+			return has[e.File][code]
+		}
+		return code != 0
+	}
+	k.codes = make([]place, v.Users())
+	return v.Ends(ctx, history, first, tells, func(user uint32, e *walk.Event) {
+		k.codes[user] = place{e.File + 1, k.columns[e.File].code(e.At)}
+	})
 }
 
-// find returns the event of a user's past that tells the value, or nil.
-func (k *known) find(past []walk.Event) *walk.Event {
-	if k.field.Source == syntax.FirstProperty {
-		for i := range past {
-			if k.tells(&past[i]) {
-				return &past[i]
-			}
-		}
-		return nil
-	}
-	for i := len(past) - 1; i >= 0; i-- {
-		if k.tells(&past[i]) {
-			return &past[i]
+// ids are the numbers of users' values: of says which a code of a file has.
+func (k *known) ids(of []coded) []uint32 {
+	ids := make([]uint32, len(k.codes))
+	for user, at := range k.codes {
+		if at.file > 0 {
+			ids[user] = of[at.file-1].ids[at.code]
 		}
 	}
-	return nil
+	return ids
 }
 
-func (k *known) tells(e *walk.Event) bool {
-	code := k.columns[e.File].code(e.At)
-	if k.has != nil {
-		return k.has[e.File][code]
+// holding returns the users for whom a condition holds: of says for which codes of a file
+// it does.
+func (k *known) holding(test *syntax.Test, of []passes) bits {
+	users := newBits(max(len(k.codes), len(k.us)))
+	for user, us := range k.us {
+		if us == never && test.Op == syntax.Missing || us != never && test.HoldsInstant(us) {
+			users.set(user)
+		}
 	}
-	return code != 0
+	for user, at := range k.codes {
+		if at.file == 0 && test.Op == syntax.Missing || at.file > 0 && of[at.file-1].holds.has(at.code) {
+			users.set(user)
+		}
+	}
+	return users
 }

@@ -13,30 +13,42 @@ type nodeCounts struct {
 	memory
 	node   *field
 	counts [][]int64 // by step from 0, then by the number of the node's value
-	// tape has the paths: of each the user, the number of nodes, and these.
-	tape []uint32
-	room int  // numbers that a tape has room for
-	full bool // there are more
+	// tapes have the paths: of each the user, the number of nodes, and these.
+	tapes [][]uint32
+	room  int // for so many numbers more; below 0: there are more paths than are kept
 }
+
+// tapeLength is how many numbers a tape has: a longer one would be moved often.
+const tapeLength = 32 << 10
 
 // record keeps a path, so that it need not be found again.
 func (c *nodeCounts) record(user uint32, nodes []uint32) error {
-	if c.full = c.full || len(c.tape)+2+len(nodes) > c.room; c.full {
-		c.tape = nil
+	if c.room -= 2 + len(nodes); c.room < 0 {
+		c.tapes = nil
 		return nil
 	}
-	c.tape = append(append(c.tape, user, uint32(len(nodes))), nodes...)
-	return c.spend(4 * (2 + len(nodes)))
+	last := len(c.tapes) - 1
+	if last < 0 || len(c.tapes[last])+2+len(nodes) > tapeLength {
+		if err := c.spend(4 * tapeLength); err != nil {
+			return err
+		}
+		c.tapes = append(c.tapes, make([]uint32, 0, tapeLength))
+		last++
+	}
+	c.tapes[last] = append(append(c.tapes[last], user, uint32(len(nodes))), nodes...)
+	return nil
 }
 
 // play calls take with the paths that are kept.
 func (c *nodeCounts) play(take taken) error {
-	for tape := c.tape; len(tape) > 0; {
-		end := 2 + tape[1]
-		if err := take(tape[0], tape[2:end]); err != nil {
-			return err
+	for _, tape := range c.tapes {
+		for len(tape) > 0 {
+			end := 2 + tape[1]
+			if err := take(tape[0], tape[2:end]); err != nil {
+				return err
+			}
+			tape = tape[end:]
 		}
-		tape = tape[end:]
 	}
 	return nil
 }
@@ -168,7 +180,7 @@ func (s *paths) link(ctx context.Context, counted []*nodeCounts, top [][]engine.
 		parts = append(parts, part)
 		return part.take
 	}
-	if slices.ContainsFunc(counted, func(c *nodeCounts) bool { return c.full }) {
+	if slices.ContainsFunc(counted, func(c *nodeCounts) bool { return c.room < 0 }) {
 		err = s.each(ctx, begin)
 		return parts, err
 	}

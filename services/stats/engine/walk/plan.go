@@ -15,6 +15,7 @@ import (
 // plan is what a scan looks at, made ready for the files of a view. It is made in one
 // goroutine, and does not change while events are visited.
 type plan struct {
+	engine  *Engine
 	view    *walk.View
 	files   []*walk.File
 	rows    Rows
@@ -24,14 +25,13 @@ type plan struct {
 	sets    map[string]engine.Set
 	budget  *engine.SharedBudget // of all that the scan holds in memory
 	columns map[keyed][]column
-	known   []known // of users, from their history
-	history bool    // it is needed
+	history bool // visitors look at the users' whole history
 }
 
 // plan begins the plan of a scan of a period.
 func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
 	return &plan{
-		view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets,
+		engine: e, view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets,
 		budget: engine.NewSharedBudget(ctx), columns: map[keyed][]column{},
 	}
 }
@@ -51,13 +51,12 @@ func (p *plan) walk(ctx context.Context, begin func(*reader) visitor, options ..
 	}
 	options = append(options, walk.Grow(p.hold))
 	return p.view.Walk(ctx, period, func() walk.Visitor {
-		r := &reader{plan: p, clock: newClock(p.zone), memos: make([]memo, len(p.known))}
+		r := p.newReader()
 		visit := begin(r)
 		return func(u *walk.User) error {
 			events := u.Events
 			r.key = u.Key
 			if p.history {
-				r.user++
 				r.events = events
 				events = between(events, p.period)
 			}
@@ -82,6 +81,11 @@ func (p *plan) hold(bytes int) error {
 	return err
 }
 
+// newReader makes a goroutine's reader.
+func (p *plan) newReader() *reader {
+	return &reader{plan: p, clock: newClock(p.zone)}
+}
+
 // between are those of a user's events that are in a period.
 func between(events []walk.Event, p walk.Period) []walk.Event {
 	return before(events[len(before(events, p.From)):], p.To)
@@ -99,29 +103,12 @@ func before(events []walk.Event, us int64) []walk.Event {
 type reader struct {
 	plan   *plan
 	clock  *clock
-	user   int          // counts users
 	key    uint32       // of the user
-	events []walk.Event // of the user's history, and later ones
-	memos  []memo       // by known
+	events []walk.Event // of the user's history, and later ones, if the plan has it
 	// entry and exit are the first and the last event of the session at hand.
 	entry, exit *walk.Event
 	err         error // ends the walk
 }
 
-// memo is the event that a user's value is known from, once it was looked for.
-type memo struct {
-	user int
-	at   *walk.Event // nil: there is none
-}
-
 // past are the events of the user's history.
 func (r *reader) past() []walk.Event { return before(r.events, r.plan.until) }
-
-// known returns the event that tells a value of the user, or nil.
-func (r *reader) known(i int) *walk.Event {
-	m := &r.memos[i]
-	if m.user != r.user {
-		*m = memo{r.user, r.plan.known[i].find(r.past())}
-	}
-	return m.at
-}

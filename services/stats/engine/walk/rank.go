@@ -83,6 +83,9 @@ func (e *Engine) found(ctx context.Context, t engine.Tally, add func(engine.Grou
 		}
 		if len(fields) == 1 {
 			c.sorter = func() sorter { return single{fields[0]} }
+			if fields[0].seen == nil { // else users have more
+				c.groups = len(fields[0].texts.all)
+			}
 			c.setDense(len(fields[0].texts.all))
 		} else {
 			c.sorter = func() sorter { return newFound(fields) }

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"math"
+	"slices"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/services/stats/engine"
@@ -86,10 +87,7 @@ func (t *timeline) at(us int64) int {
 	if us < t.from {
 		return earlier
 	}
-	s := &t.spans[0]
-	for i := 1; us >= s.End && i < len(t.spans); i++ {
-		s = &t.spans[i]
-	}
+	s := t.spanOf(us)
 	local := us + s.Offset
 	bucket := t.dates[dateOf(local)-t.first]
 	if t.length == 0 || bucket < 0 {
@@ -99,4 +97,41 @@ func (t *timeline) at(us int64) int {
 		return int(calendar.FloorDiv(local, hourMicros) + s.add)
 	}
 	return int(calendar.FloorDiv(local, minuteMicros) + s.add)
+}
+
+// isOne says whether all instants of the range are in one bucket.
+func (t *timeline) isOne() bool {
+	return len(t.buckets) == 1 && !slices.ContainsFunc(t.dates, func(bucket int32) bool { return bucket != 0 })
+}
+
+// spanOf returns the span that an instant is in.
+func (t *timeline) spanOf(us int64) *stretch {
+	s := &t.spans[0]
+	for i := 1; us >= s.End && i < len(t.spans); i++ {
+		s = &t.spans[i]
+	}
+	return s
+}
+
+// appendBuckets appends what at returns for instants, which are mostly in the same span.
+func (t *timeline) appendBuckets(instants []int64, buckets []int32) []int32 {
+	if t.length > 0 {
+		for _, us := range instants {
+			buckets = append(buckets, int32(t.at(us)))
+		}
+		return buckets
+	}
+	s := t.spanOf(t.from)
+	for _, us := range instants {
+		if us < t.from {
+			buckets = append(buckets, earlier)
+			continue
+		}
+		if us < s.Start || us >= s.End {
+			s = t.spanOf(us)
+		}
+		sinceFirst := uint64(us + s.Offset - t.first*dayMicros) // not below 0
+		buckets = append(buckets, t.dates[sinceFirst/dayMicros])
+	}
+	return buckets
 }

@@ -35,7 +35,8 @@ type Rows interface {
 	Values(ctx context.Context, files []int, p walk.Period, f syntax.Field) ([]engine.Codes, error)
 }
 
-// Engine serves scans of users' events in their order.
+// Engine serves scans of users' events in their order. It is for one question, in one
+// goroutine.
 type Engine struct {
 	engine.Unsupported
 	limits  Limits
@@ -45,6 +46,7 @@ type Engine struct {
 	names   Names
 	events  Events
 	codes   codes
+	known   map[string]*known // found so far
 }
 
 var _ engine.Engine = (*Engine)(nil)

@@ -1,0 +1,218 @@
+package walk
+
+import (
+	"context"
+	"slices"
+
+	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
+)
+
+// maxCells bounds the cells that a blockCounter has counters for: 16 MiB of each kind in a
+// goroutine.
+const maxCells = 1 << 20
+
+// byBlocks says whether a blockCounter counts it: where the order of a user's events does
+// not matter, and nothing is counted but events, users and numbers.
+func (c *counting) byBlocks() bool {
+	if c.first || c.least > 1 || c.unit != nil || c.groups == 0 {
+		return false
+	}
+	if c.value != nil && c.part != engine.Numbers {
+		return false
+	}
+	_, ok := c.sorter().(blockSorter)
+	return ok && c.buckets()*c.groups <= maxCells
+}
+
+// blockCounter counts the events of some users block by block. Its counters are by the
+// place of cells.
+type blockCounter struct {
+	*counting
+	r      *blockReader
+	sorter blockSorter
+	events []int64
+	users  []int64
+	last   []uint32   // user that was counted last, and 1
+	sets   [][]uint32 // of users, ascending
+	tallied
+	// Of a block's events: their buckets, their cells or noCell, their numbers.
+	buckets []int32
+	cells   []uint32
+	values  []uint32
+	// The cells of the events of the users at hand are brought together user by user: where
+	// those of each slot are, and where they end so far.
+	visited []uint32
+	ends    []int
+	starts  []int
+	memory
+}
+
+// noCell is that of events outside of all buckets.
+const noCell = 1<<32 - 1
+
+func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
+	n := c.buckets() * c.groups
+	b := &blockCounter{counting: c, r: r, sorter: c.sorter().(blockSorter), events: make([]int64, n), memory: memory{budget: c.budget, bytes: n * placeBytes}}
+	switch c.part {
+	case engine.Numbers:
+		b.tallied = newTallied(n, len(c.value.texts.all), c.dense)
+	case engine.UserSets:
+		b.sets = make([][]uint32, n)
+		fallthrough
+	case engine.CountUsers:
+		b.users, b.last = make([]int64, n), make([]uint32, n)
+	}
+	return b
+}
+
+// placeBytes is about what a place has in counters.
+const placeBytes = 24
+
+// countsUsers says whether users are counted.
+func (b *blockCounter) countsUsers() bool { return b.users != nil }
+
+// Begin begins with some users.
+func (b *blockCounter) Begin(keys []uint32, room []int) {
+	b.r.keys = keys
+	if !b.countsUsers() {
+		return
+	}
+	b.starts, b.ends = b.starts[:0], b.ends[:0]
+	total := 0
+	for _, n := range room {
+		b.starts, b.ends = append(b.starts, total), append(b.ends, total)
+		total += n
+	}
+	if more := total - len(b.visited); more > 0 {
+		b.visited = make([]uint32, total)
+		b.bytes += 4 * more // spent with the next block
+	}
+}
+
+// Block counts events.
+func (b *blockCounter) Block(block *walk.Block) error {
+	if err := b.spend(0); err != nil {
+		return err
+	}
+	b.filter.keep(b.r, block)
+	b.place(block)
+	for _, at := range b.cells {
+		if at != noCell {
+			b.events[at]++
+		}
+	}
+	switch {
+	case b.part == engine.Numbers:
+		b.values = b.value.appendIDs(b.r, block, b.values[:0])
+		return b.spend(b.tally(b.cells, b.values))
+	case b.countsUsers():
+		for i, at := range b.cells {
+			if at != noCell {
+				end := &b.ends[block.Slots[i]]
+				b.visited[*end] = at
+				*end++
+			}
+		}
+	}
+	return nil
+}
+
+// place finds the cells of a block's events.
+func (b *blockCounter) place(block *walk.Block) {
+	b.cells = append(b.cells[:0], make([]uint32, len(block.At))...)
+	if !b.line.isOne() || b.before {
+		b.buckets = b.line.appendBuckets(block.Us, b.buckets[:0])
+		for i, bucket := range b.buckets {
+			if b.before && bucket != outside {
+				bucket = max(bucket, -1) + 1
+			}
+			if b.cells[i] = noCell; bucket >= 0 {
+				b.cells[i] = uint32(bucket) * uint32(b.groups)
+			}
+		}
+	}
+	b.sorter.addGroups(b.r, block, b.cells)
+}
+
+// End counts the users.
+func (b *blockCounter) End() error {
+	if !b.countsUsers() {
+		return nil
+	}
+	for slot, start := range b.starts {
+		user := b.r.keys[slot]
+		for _, at := range b.visited[start:b.ends[slot]] {
+			if b.last[at] == user+1 {
+				continue
+			}
+			b.last[at] = user + 1
+			b.users[at]++
+			if b.sets != nil {
+				b.sets[at] = append(b.sets[at], user)
+				if err := b.spend(setBytes); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// spend counts memory. What takes too much is left to another engine.
+func (b *blockCounter) spend(bytes int) error { return unsupported(b.memory.spend(bytes)) }
+
+// runBlocks counts, and returns the cells of all goroutines together, by place.
+func (c *counting) runBlocks(ctx context.Context) ([]cell, error) {
+	var counters []*blockCounter
+	var options []walk.Option
+	if types := c.filter.typesOf(); types != nil {
+		options = append(options, walk.OfTypes(types))
+	}
+	err := c.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
+		one := c.newBlockCounter(r)
+		counters = append(counters, one)
+		return one
+	}, options...)
+	if err != nil || len(counters) == 0 {
+		return nil, err
+	}
+	sum := counters[0]
+	for _, other := range counters[1:] {
+		sum.merge(other)
+	}
+	var cells []cell
+	for at, events := range sum.events {
+		if events > 0 {
+			cells = append(cells, sum.cell(at))
+		}
+	}
+	return cells, nil
+}
+
+// merge adds what another counter has of other users.
+func (b *blockCounter) merge(other *blockCounter) {
+	for at, n := range other.events {
+		b.events[at] += n
+	}
+	for at, n := range other.users {
+		b.users[at] += n
+	}
+	for at, set := range other.sets {
+		b.sets[at] = append(b.sets[at], set...)
+	}
+	b.tallied.merge(&other.tallied)
+}
+
+// cell is what was counted in a place.
+func (b *blockCounter) cell(at int) cell {
+	c := cell{at: at, events: b.events[at]}
+	if b.users != nil {
+		c.users = b.users[at]
+	}
+	if b.sets != nil {
+		c.set = slices.Clip(b.sets[at])
+	}
+	b.tallied.cell(at, &c)
+	return c
+}
