@@ -45,20 +45,34 @@ func blocksOf(values int) int { return (values + dictionaryBlock - 1) / dictiona
 func (d *dictionary) appendValue(to []byte, i int) []byte {
 	rest := d.texts[d.starts.at(i/dictionaryBlock):]
 	for range i%dictionaryBlock + 1 {
-		shared, length := uint64(rest[0]), uint64(rest[1])
-		if shared|length < 0x80 { // as most are
-			rest = rest[2:]
-		} else {
-			var n int
-			shared, n = binary.Uvarint(rest)
-			rest = rest[n:]
-			length, n = binary.Uvarint(rest)
-			rest = rest[n:]
-		}
-		to = append(to[:shared], rest[:length]...)
-		rest = rest[length:]
+		to, rest = nextValue(to, rest)
 	}
 	return to
+}
+
+// nextValue makes a value of the one before it and of what is kept of it.
+func nextValue(before, kept []byte) (value, rest []byte) {
+	shared, length := uint64(kept[0]), uint64(kept[1])
+	if shared|length < 0x80 { // as most are
+		kept = kept[2:]
+	} else {
+		var n int
+		shared, n = binary.Uvarint(kept)
+		kept = kept[n:]
+		length, n = binary.Uvarint(kept)
+		kept = kept[n:]
+	}
+	return append(before[:shared], kept[:length]...), kept[length:]
+}
+
+// each calls do with all values, each of which is good until the next.
+func (d *dictionary) each(do func(i int, value []byte)) {
+	var value []byte
+	rest := d.texts
+	for i := range d.n {
+		value, rest = nextValue(value, rest)
+		do(i, value)
+	}
 }
 
 // isRight checks the values, of which property.Value relies on each being JSON.

@@ -27,13 +27,6 @@ func (c *column) len() int {
 	return c.codes.Len()
 }
 
-func (c *column) value(code int) property.Value {
-	if c.rows != nil {
-		return c.rows.Values[code]
-	}
-	return c.codes.Value(uint32(code))
-}
-
 // code is that of an event.
 func (c *column) code(at uint32) uint32 {
 	if c.rows == nil {
@@ -128,13 +121,46 @@ func (p *plan) values(ctx context.Context, f syntax.Field, period walk.Period) (
 	return v, nil
 }
 
-// at is the value that a code of a column stands for.
-func (v values) at(c *column, code int) property.Value {
-	value := c.value(code)
-	if len(v.keys) == 0 || c.rows != nil || value.Missing() {
-		return value
+// distinct calls value with each value that files have, once for many that are the same:
+// what it means may take long to find out. set is then called with what value returned,
+// for each code of the files.
+func distinct[T any](v values, value func(property.Value) (T, error), set func(file int, codes []T) error) error {
+	ofJSON := map[string]T{}
+	for i := range v.columns {
+		c := &v.columns[i]
+		if !c.known {
+			continue
+		}
+		codes := make([]T, max(1, c.len()))
+		var err error
+		if codes[0], err = value(property.Value{}); err != nil {
+			return err
+		}
+		if c.rows != nil {
+			for code, one := range c.rows.Values {
+				if codes[code], err = value(one); err != nil {
+					return err
+				}
+			}
+		} else {
+			c.codes.EachValue(func(code uint32, json []byte) {
+				known, ok := ofJSON[string(json)]
+				if !ok && err == nil {
+					text := string(json)
+					known, err = value(property.Find(text, v.keys))
+					ofJSON[text] = known
+				}
+				codes[code] = known
+			})
+		}
+		if err != nil {
+			return err
+		}
+		if err := set(i, codes); err != nil {
+			return err
+		}
 	}
-	return property.Find(value.JSON(), v.keys)
+	return nil
 }
 
 // spend counts memory of the plan. More than there is for a result is left to an engine

@@ -178,28 +178,19 @@ const textBytes = 64
 // code numbers the values that files have.
 func (p *plan) code(f *field, v values, add func(property.Value) uint32) error {
 	f.files = make([]coded, len(v.columns))
-	known := map[string]uint32{} // by JSON: what a value means may take long to find out
-	for i := range v.columns {
-		c := &v.columns[i]
-		ids := make([]uint32, c.len())
-		bytes := 4 * len(ids)
-		for code := range ids {
-			value := v.at(c, code)
-			id, ok := known[value.JSON()]
-			if !ok {
-				before := len(f.texts.all)
-				id = add(value)
-				known[value.JSON()] = id
-				if len(f.texts.all) > before {
-					bytes += textBytes + len(f.texts.all[id])
-				}
-			}
-			ids[code] = id
-		}
-		f.files[i] = coded{*c, ids}
-		if err := p.spend(bytes); err != nil {
-			return err
-		}
+	for i := range f.files {
+		f.files[i] = coded{v.columns[i], []uint32{0}}
 	}
-	return nil
+	number := func(value property.Value) (uint32, error) {
+		before := len(f.texts.all)
+		id := add(value)
+		if len(f.texts.all) > before {
+			return id, p.spend(textBytes + len(f.texts.all[id]))
+		}
+		return id, nil
+	}
+	return distinct(v, number, func(file int, ids []uint32) error {
+		f.files[file] = coded{v.columns[file], ids}
+		return p.spend(4 * len(ids))
+	})
 }

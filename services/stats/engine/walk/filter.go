@@ -3,6 +3,7 @@ package walk
 import (
 	"context"
 
+	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
@@ -12,19 +13,19 @@ import (
 type kind uint8
 
 const (
-	all         kind = iota // all filters of it hold
-	anyOf                   // one of them holds
-	not                     // it does not hold
-	ofType                  // by the event's type
-	ofProperty              // by file and code
-	ofRow                   // by file and row
-	ofHour                  // by what a clock shows
-	ofWeekday               // the same
-	ofUser                  // by the user
-	ofSeen                  // by when the user was seen first or last
-	ofEntry                 // at the first event of the session
-	ofExit                  // and at the last
-	ofSet                   // by whether the user is in a set
+	all        kind = iota // all filters of it hold
+	anyOf                  // one of them holds
+	not                    // it does not hold
+	ofType                 // by the event's type
+	ofProperty             // by file and code
+	ofRow                  // by file and row
+	ofHour                 // by what a clock shows
+	ofWeekday              // the same
+	ofUser                 // by the user
+	ofSeen                 // by when the user was seen first or last
+	ofEntry                // at the first event of the session
+	ofExit                 // and at the last
+	ofSet                  // by whether the user is in a set
 )
 
 // filter says whether a syntax.Filter holds for an event.
@@ -285,34 +286,19 @@ func (p *plan) ofSession(ctx context.Context, c syntax.Condition) (*filter, erro
 	return &filter{kind: at, of: []filter{*of}}, nil
 }
 
-// pass evaluates a condition for each value that files have. A value that several files
-// have is evaluated once: regular expressions take long.
+// pass evaluates a condition for each value that files have.
 func (p *plan) pass(f *filter, v values) error {
-	evaluated := map[string]bool{}
 	f.files = make([]passes, len(v.columns))
-	for i := range v.columns {
-		c := &v.columns[i]
-		if !c.known {
-			continue
-		}
-		n := c.len()
-		f.files[i] = passes{*c, newBits(n)}
-		if err := p.spend(n / 8); err != nil {
-			return err
-		}
-		for code := range n {
-			value := v.at(c, code)
-			holds, ok := evaluated[value.JSON()]
-			if !ok {
-				holds = f.test.Holds(value)
-				evaluated[value.JSON()] = holds
-			}
+	holds := func(value property.Value) (bool, error) { return f.test.Holds(value), nil }
+	return distinct(v, holds, func(file int, codes []bool) error {
+		f.files[file] = passes{v.columns[file], newBits(len(codes))}
+		for code, holds := range codes {
 			if holds {
-				f.files[i].holds.set(code)
+				f.files[file].holds.set(code)
 			}
 		}
-	}
-	return nil
+		return p.spend(len(codes) / 8)
+	})
 }
 
 // ofRows are the files that do not tell a filter that is on what events have themselves.

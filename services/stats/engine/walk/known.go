@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
 )
@@ -71,12 +72,13 @@ func (k *known) find(ctx context.Context, v *walk.View, history walk.Period, fir
 	var has [][]bool // by file and code, whether that is a value; nil: all but 0
 	if len(k.keys) > 0 {
 		has = make([][]bool, len(k.columns))
-		for i := range k.columns {
-			c := &k.columns[i]
-			has[i] = make([]bool, c.len())
-			for code := range has[i] {
-				has[i][code] = !k.at(c, code).Missing()
-			}
+		some := func(value property.Value) (bool, error) { return !value.Missing(), nil }
+		err := distinct(k.values, some, func(file int, codes []bool) error {
+			has[file] = codes
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	tells := func(e *walk.Event) bool {
