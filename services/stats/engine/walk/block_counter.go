@@ -66,8 +66,12 @@ func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
 	return b
 }
 
-// placeBytes is about what a place has in counters.
-const placeBytes = 24
+// placeBytes is about what a place has in counters, and visitedBytes what an event takes
+// until its user is counted.
+const (
+	placeBytes   = 24
+	visitedBytes = 4
+)
 
 // countsUsers says whether users are counted.
 func (b *blockCounter) countsUsers() bool { return b.users != nil }
@@ -86,7 +90,7 @@ func (b *blockCounter) Begin(keys []uint32, room []int) {
 	}
 	if more := total - len(b.visited); more > 0 {
 		b.visited = make([]uint32, total)
-		b.bytes += 4 * more // spent with the next block
+		b.bytes += visitedBytes * more // spent with the next block
 	}
 }
 

@@ -75,8 +75,12 @@ func TestMemoryIsCounted(t *testing.T) {
 			_, err := e.Sessions(ctx, engine.Sessions{Scope: scope, Range: days, Interval: calendar.Day, Gap: time.Second / 2})
 			return err
 		}},
-		"tally": {held, func(ctx context.Context) error {
-			_, err := e.Tally(ctx, engine.Tally{Scope: scope, Range: days, Interval: calendar.Day, Part: engine.OnlyEvents})
+		"tally of first events": {held, func(ctx context.Context) error {
+			_, err := e.Tally(ctx, engine.Tally{Scope: scope, Range: days, Interval: calendar.Day, Part: engine.OnlyEvents, Series: engine.Series{First: true}})
+			return err
+		}},
+		"tally by blocks": {many * visitedBytes, func(ctx context.Context) error {
+			_, err := e.Tally(ctx, engine.Tally{Scope: scope, Range: days, Interval: calendar.Day, Part: engine.CountUsers})
 			return err
 		}},
 	} {
