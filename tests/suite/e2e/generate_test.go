@@ -23,9 +23,8 @@ type generator struct {
 
 func (g *generator) oneOf(values ...string) string { return values[g.rand.IntN(len(values))] }
 
-// needed are required though the document cannot say so: another grant will do, a stream
-// would last for an hour, or a
-// cursor is of an order.
+// needed are required though the document cannot say so: another grant will do, a cursor
+// is of an order, or a stream would last for an hour.
 var needed = []string{"username", "password", "sort", "for"}
 
 // leftOut are other names, what makes an answer wait, and what excludes a default.
