@@ -40,10 +40,10 @@ func TestAnswersAreEqual(t *testing.T) {
 		turns[0](t)
 		turns = turns[1:]
 		e.post(t, 4+e.rng.IntN(4))
-		e.askAll(t, 18)
+		e.askAll(t, 12)
 	}
 	require.NoError(t, stack.Poll(t.Context(), time.Minute, func() error { return e.merged(t) }))
-	e.askAll(t, 10)
+	e.askAll(t, 8)
 	for _, p := range e.projects {
 		for _, c := range changes {
 			e.askAround(t, p, c)
@@ -53,10 +53,14 @@ func TestAnswersAreEqual(t *testing.T) {
 	require.Regexp(t, `: [1-9]\d* equal, 0 restored, 0 replaced`, e.command(t, "warehouse", "rebuild"))
 
 	t.Logf("%d events of project one, %d of the other; answers %v, questions %v, %v, deleted %d segments", len(e.projects[0].sent), len(e.projects[1].sent), e.sources, e.asked, e.done, e.deleted)
-	require.Greater(t, e.sources[fromRollUp], 50*rounds, "answers from roll-ups")
+	require.Greater(t, e.sources[fromRollUp], 40*rounds, "answers from roll-ups")
 	require.Greater(t, e.sources[fromEvents]+e.sources[fromWalk], 50*rounds, "answers from events")
-	require.Greater(t, e.asked["with rows"], 25*rounds, "questions with rows")
+	require.Greater(t, e.asked["with rows"], 20*rounds, "questions with rows")
+	require.Greater(t, e.asked["analyses with rows"], 5*rounds, "questions about properties with rows")
 	if rounds >= 10 {
+		for _, metric := range analyses {
+			require.Positive(t, e.asked[metric], metric)
+		}
 		require.Len(t, e.done, 5, "what happened between rounds")
 		require.Greater(t, e.deleted, 4, "segments whose files were deleted")
 	}
@@ -120,7 +124,9 @@ func newEqual(t *testing.T) *equal {
 	}
 	account := e.start(t, "account")
 	for range 2 {
-		e.projects = append(e.projects, &project{caller: newCallerAt(t, account.url)})
+		p := &project{caller: newCallerAt(t, account.url)}
+		p.putCohorts(t)
+		e.projects = append(e.projects, p)
 	}
 	return e
 }
@@ -200,6 +206,7 @@ func (e *equal) facts(p *project, n int) []fact {
 		for b := range f.ID {
 			f.ID[b] = byte(e.rng.Uint32())
 		}
+		f.Props = e.props()
 		facts[i] = f
 	}
 	if len(p.sent) > 0 && e.rng.IntN(4) == 0 { // the same instant as another event
