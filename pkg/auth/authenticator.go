@@ -1,7 +1,8 @@
 // Package auth is identity: it tells who is asking and what they may do, from
-// access tokens and API keys. It only reads the database, which the account
-// service writes, and knows nothing of HTTP; package authhttp, in its folder
-// http, is the middleware that the services share.
+// access tokens, API keys and the cookies of browsers. It reads what the account
+// service writes, and itself only notes when a key or cookie was last used. It knows
+// nothing of HTTP; package authhttp, in its folder http, is the middleware that the
+// services share.
 package auth
 
 import (
@@ -49,7 +50,9 @@ type Authenticator struct {
 
 	keys     *lookup[apiKey]
 	sessions *lookup[session]
+	cookies  *lookup[webSession]
 	members  *lookup[membership]
+	uses     *uses
 }
 
 // NewAuthenticator makes an Authenticator. now is the clock by which its cache
@@ -58,6 +61,7 @@ func NewAuthenticator(cfg Config, pool *pgxpool.Pool, tokens *Tokens, registry p
 	a := &Authenticator{
 		cfg: cfg, pool: pool, tokens: tokens, now: now,
 		breaker: newBreaker(),
+		uses:    newUses(),
 		honoured: promauto.With(registry).NewCounter(prometheus.CounterOpts{
 			Name: "analytics_auth_honoured_total",
 			Help: "Look-ups answered from memory beyond its time because Postgres was away.",
@@ -65,14 +69,16 @@ func NewAuthenticator(cfg Config, pool *pgxpool.Pool, tokens *Tokens, registry p
 	}
 	a.keys = newLookup(a, a.readKey)
 	a.sessions = newLookup(a, a.readSession)
+	a.cookies = newLookup(a, a.readWebSession)
 	a.members = newLookup(a, a.readMember)
 	return a
 }
 
 // Credential is what a request says of its caller.
 type Credential struct {
-	Value   string // access token or API key
+	Value   string // access token, API key or the value of the session cookie
 	OnlyKey bool   // Value was given as an API key: a token in its place is refused
+	Cookie  bool   // Value was given as the session cookie: nothing else in its place counts
 	Project int64  // the project to act on; 0 for the default
 }
 
@@ -81,9 +87,12 @@ type Credential struct {
 func (a *Authenticator) Authenticate(ctx context.Context, c Credential, scope Scope) (Principal, error) {
 	var p Principal
 	var err error
-	if c.OnlyKey || isCredential(c.Value, KeyPrefix) {
+	switch {
+	case c.Cookie:
+		p, err = a.byCookie(ctx, c, scope)
+	case c.OnlyKey || isCredential(c.Value, KeyPrefix):
 		p, err = a.byKey(ctx, c)
-	} else {
+	default:
 		p, err = a.byToken(ctx, c, scope)
 	}
 	if errors.Is(err, errAway) {
@@ -122,6 +131,9 @@ func (a *Authenticator) byKey(ctx context.Context, c Credential) (Principal, err
 	if c.Project != 0 && c.Project != k.project {
 		return Principal{}, errProject
 	}
+	if a.uses.due(k.used, a.now()) {
+		a.uses.noteKey(k.id)
+	}
 	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope, WeekStart: k.weekStart}, nil
 }
 
@@ -130,21 +142,49 @@ func (a *Authenticator) byToken(ctx context.Context, c Credential, scope Scope) 
 	if err != nil {
 		return Principal{}, Unauthorized("the access token is not valid or has expired")
 	}
-	userID := strconv.FormatInt(user, 10)
-	s, err := a.sessions.get(ctx, userID+"/"+family)
+	s, err := a.sessions.get(ctx, strconv.FormatInt(user, 10)+"/"+family)
 	if errors.Is(err, errNotFound) {
-		return Principal{}, Unauthorized("the login was ended; log in again")
+		return Principal{}, errEnded
 	}
 	if err != nil {
 		return Principal{}, err
 	}
-	p := Principal{UserID: user, Family: family, ProjectID: s.home}
+	return a.asMember(ctx, Principal{UserID: user, Family: family, ProjectID: s.home}, c, scope)
+}
+
+var errEnded = Unauthorized("the login was ended; log in again")
+
+func (a *Authenticator) byCookie(ctx context.Context, c Credential, scope Scope) (Principal, error) {
+	if !isCredential(c.Value, SessionPrefix) {
+		return Principal{}, errEnded
+	}
+	hash := HashCredential(c.Value)
+	s, err := a.cookies.get(ctx, string(hash))
+	if errors.Is(err, errNotFound) {
+		return Principal{}, errEnded
+	}
+	if err != nil {
+		return Principal{}, err
+	}
+	now := a.now()
+	if s.over(now) { // since it was read
+		return Principal{}, errEnded
+	}
+	if a.uses.due(s.used, now) {
+		a.uses.noteSession(hash)
+	}
+	return a.asMember(ctx, Principal{UserID: s.user, Family: s.family, ProjectID: s.home}, c, scope)
+}
+
+// asMember completes a user, whose own project is set, by the role in the project that
+// the request acts on.
+func (a *Authenticator) asMember(ctx context.Context, p Principal, c Credential, scope Scope) (Principal, error) {
 	if c.Project != 0 {
 		p.ProjectID = c.Project
 	} else if scope == ScopeAccount {
 		return p, nil
 	}
-	m, err := a.members.get(ctx, strconv.FormatInt(p.ProjectID, 10)+"/"+userID)
+	m, err := a.members.get(ctx, strconv.FormatInt(p.ProjectID, 10)+"/"+strconv.FormatInt(p.UserID, 10))
 	if errors.Is(err, errNotFound) {
 		return Principal{}, errProject
 	}

@@ -13,6 +13,7 @@ import (
 const (
 	KeyPrefix     = "ea_"
 	RefreshPrefix = "er_"
+	SessionPrefix = "es_" // of the cookies of browsers
 
 	credentialLen = len(KeyPrefix) + 52
 )

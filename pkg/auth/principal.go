@@ -31,7 +31,7 @@ type Principal struct {
 	KeyScope  Scope // of an API key
 	// WeekStart is the day that weeks of the project begin on: monday, sunday or saturday.
 	WeekStart string
-	// Family is the login the access token belongs to, for logout.
+	// Family is the login that the access token or cookie belongs to, for logout.
 	Family string
 }
 

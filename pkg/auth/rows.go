@@ -4,25 +4,29 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 )
 
 type apiKey struct {
 	id, project int64
 	scope       Scope
 	weekStart   string
+	used        *lastUse
 }
 
 const keySQL = `
-SELECT k.id, k.project_id, k.scope, p.week_start
+SELECT k.id, k.project_id, k.scope, p.week_start, k.last_used_at
 FROM analytics.api_keys AS k
 JOIN analytics.projects AS p ON p.id = k.project_id
 WHERE k.hash = $1 AND k.revoked_at IS NULL`
 
 // readKey finds an API key by its hash.
 func (a *Authenticator) readKey(ctx context.Context, hash string) (k apiKey, err error) {
-	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope, &k.weekStart); err != nil {
+	var used *time.Time // nil: not yet
+	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope, &k.weekStart, &used); err != nil {
 		return k, fmt.Errorf("reading an API key: %w", err)
 	}
+	k.used = newLastUse(used)
 	return k, nil
 }
 

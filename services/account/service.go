@@ -9,12 +9,14 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
 	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/platform/boot"
+	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/account/api"
@@ -33,10 +35,12 @@ type Config struct {
 
 // Service keeps accounts.
 type Service struct {
-	server *server.Server
-	limits redis.UniversalClient
-	store  *store.Store
-	log    *zap.Logger
+	server   *server.Server
+	limits   redis.UniversalClient
+	sessions *store.Sessions
+	closed   bool // registration is
+	who      *auth.Authenticator
+	log      *zap.Logger
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -57,9 +61,10 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	who := auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)
 	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(
-		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		authhttp.Middleware(who),
 		ratelimit.Middleware(limiter),
 	)
 	accounts := store.New(deps.Pool, hasher)
@@ -69,7 +74,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	api.Register(srv.API, cfg.API, api.Deps{Sessions: sessions, Limiter: limiter})
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
-	return &Service{server: srv, limits: limits, store: accounts, log: deps.Log}, nil
+	return &Service{server: srv, limits: limits, sessions: sessions, closed: cfg.API.Registration != "open", who: who, log: deps.Log}, nil
 }
 
 // Close closes the connections to Redis.
@@ -80,6 +85,27 @@ func (s *Service) Server() *server.Server { return s.server }
 
 // Run works in the background until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
-	s.store.KeepSkeletons(ctx, s.log)
-	return nil
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.who.Run(ctx) })
+	g.Go(func() error {
+		if s.closed {
+			s.tellSetup(ctx)
+		}
+		s.sessions.KeepSkeletons(ctx, s.log)
+		return nil
+	})
+	return g.Wait()
+}
+
+// tellSetup logs how to make the first account, when there is none: who can read the log
+// runs the service. An account makes the token worthless.
+func (s *Service) tellSetup(ctx context.Context) {
+	used, err := s.sessions.InUse(ctx)
+	switch {
+	case err != nil:
+		s.log.Warn("whether there is an account yet cannot be told; without one, start again to see the setup token", zap.Error(err))
+	case !used:
+		s.log.Info("there is no account yet, and registration is closed: register the first one with the setup token, or run create-user",
+			zap.String(logging.SetupToken, s.sessions.SetupToken()))
+	}
 }

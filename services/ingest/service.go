@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
@@ -34,6 +35,7 @@ type Service struct {
 	server *server.Server
 	limits redis.UniversalClient
 	intake *intake.Intake
+	who    *auth.Authenticator
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -57,20 +59,26 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	in := intake.New(cfg.Intake, intake.Deps{
 		Pool: deps.Pool, Tokens: outbox.NewTokens(positionKey), Now: clock.Now, Log: deps.Log, Registry: deps.Registry,
 	})
+	who := auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)
 	srv.API.UseMiddleware(
-		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		authhttp.Middleware(who),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	native.Register(srv, in)
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
-	return &Service{server: srv, limits: limits, intake: in}, nil
+	return &Service{server: srv, limits: limits, intake: in, who: who}, nil
 }
 
 // Server has the service's routes.
 func (s *Service) Server() *server.Server { return s.server }
 
 // Run does the service's background work until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.intake.Run(ctx) }
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.who.Run(ctx) })
+	g.Go(func() error { return s.intake.Run(ctx) })
+	return g.Wait()
+}
 
 // Close closes the connections to Redis.
 func (s *Service) Close() error { return s.limits.Close() }

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
+	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
@@ -69,6 +70,7 @@ const roomWait = 5 * time.Second
 // Service answers questions.
 type Service struct {
 	server   *server.Server
+	who      *auth.Authenticator
 	limits   redis.UniversalClient
 	db       *duckdb.DB
 	reader   *replica.Reader
@@ -119,7 +121,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	s := &Service{
 		cohorts: named, sets: engine.NewSets(setBytes), timeout: cfg.Warehouse.QueryTimeout,
-		server: srv, db: db, limits: limits,
+		server: srv, who: auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now), db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		names:  userNames{deps.Pool}, tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
@@ -127,7 +129,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	s.measure(deps.Registry)
 	srv.API.UseMiddleware(
-		authhttp.Middleware(auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)),
+		authhttp.Middleware(s.who),
 		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
 	)
 	s.register(srv.API)
@@ -147,8 +149,13 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 // Server has the service's routes.
 func (s *Service) Server() *server.Server { return s.server }
 
-// Run follows the manifest until ctx ends.
-func (s *Service) Run(ctx context.Context) error { return s.reader.Run(ctx) }
+// Run follows the manifest, and notes the use of keys and cookies, until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.who.Run(ctx) })
+	g.Go(func() error { return s.reader.Run(ctx) })
+	return g.Wait()
+}
 
 // Close ends all queries.
 func (s *Service) Close() error { return errors.Join(s.db.Close(), s.limits.Close()) }

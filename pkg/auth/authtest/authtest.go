@@ -44,6 +44,23 @@ func Login(t testing.TB, pool *pgxpool.Pool, tokens *auth.Tokens, name string) U
 	return u
 }
 
+const browserSQL = `
+WITH f AS (
+    INSERT INTO analytics.token_families (user_id) VALUES ($1) RETURNING id
+)
+INSERT INTO analytics.web_sessions (hash, family_id, expires_at, last_used_at)
+SELECT $2, id, now() + interval '90 days', now() FROM f`
+
+// Browser logs u in once more, in a browser, and returns the value of its cookie.
+func Browser(t testing.TB, pool *pgxpool.Pool, u User) string {
+	t.Helper()
+	cookie, hash := auth.NewCredential(auth.SessionPrefix)
+	if _, err := pool.Exec(t.Context(), browserSQL, u.ID, hash); err != nil {
+		t.Fatalf("authtest: logging a browser in: %v", err)
+	}
+	return cookie
+}
+
 const keySQL = `
 INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by) VALUES ($1, 'test', $2, '', $3, $4)`
 

@@ -17,9 +17,17 @@ import (
 // get sends headers, "Name: value" each, and returns status, answer and caller.
 func (w *world) get(t *testing.T, path string, headers ...string) (*httptest.ResponseRecorder, auth.Principal) {
 	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	return w.do(t, http.MethodGet, path, headers...)
+}
+
+func (w *world) do(t *testing.T, method, path string, headers ...string) (*httptest.ResponseRecorder, auth.Principal) {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, nil)
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
+		if name == "Host" {
+			r.Host = value
+		}
 		r.Header.Add(name, value)
 	}
 	answer := httptest.NewRecorder()

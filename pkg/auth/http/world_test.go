@@ -28,6 +28,7 @@ type world struct {
 	handler  http.Handler
 	registry *prometheus.Registry
 	tokens   *auth.Tokens
+	who      *auth.Authenticator
 }
 
 func newWorld(t *testing.T, cfg auth.Config, pool *pgxpool.Pool, now func() time.Time) *world {
@@ -35,25 +36,30 @@ func newWorld(t *testing.T, cfg auth.Config, pool *pgxpool.Pool, now func() time
 	tokens, err := auth.NewTokens(secret, now)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
-	srv, err := server.New(server.Config{}, zap.NewNop(), registry)
+	srv, err := server.New(server.Config{TrustedProxies: []string{"192.0.2.0/24"}}, zap.NewNop(), registry)
 	require.NoError(t, err)
-	srv.API.UseMiddleware(authhttp.Middleware(auth.NewAuthenticator(cfg, pool, tokens, registry, now)))
+	who := auth.NewAuthenticator(cfg, pool, tokens, registry, now)
+	srv.API.UseMiddleware(authhttp.Middleware(who))
 	type output struct{ Body auth.Principal }
 	tell := func(ctx context.Context) (*output, error) {
-		p := auth.From(ctx)
+		p, _ := auth.Caller(ctx)
 		r := server.RequestFrom(ctx)
 		if r.UserID != p.UserID || r.ProjectID != p.ProjectID {
 			t.Errorf("the access log will not know the caller: %+v", r)
 		}
 		return &output{Body: p}, nil
 	}
-	secured := func(scope auth.Scope) huma.Operation {
-		return authhttp.Secured(huma.Operation{OperationID: string(scope), Method: http.MethodGet, Path: "/" + string(scope)}, scope)
+	secured := func(method string, scope auth.Scope) huma.Operation {
+		return authhttp.Secured(huma.Operation{OperationID: method + string(scope), Method: method, Path: "/" + string(scope)}, scope)
 	}
-	for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead} {
-		huma.Register(srv.API, secured(scope), func(ctx context.Context, _ *struct{ authhttp.ProjectParam }) (*output, error) { return tell(ctx) })
+	for _, method := range []string{http.MethodGet, http.MethodPost} {
+		for _, scope := range []auth.Scope{auth.ScopeIngest, auth.ScopeRead} {
+			huma.Register(srv.API, secured(method, scope), func(ctx context.Context, _ *struct{ authhttp.ProjectParam }) (*output, error) { return tell(ctx) })
+		}
+		huma.Register(srv.API, secured(method, auth.ScopeAccount), func(ctx context.Context, _ *struct{}) (*output, error) { return tell(ctx) })
 	}
-	huma.Register(srv.API, secured(auth.ScopeAccount), func(ctx context.Context, _ *struct{}) (*output, error) { return tell(ctx) })
+	optional := authhttp.Secured(huma.Operation{OperationID: "optional", Method: http.MethodPost, Path: "/optional"}, auth.ScopeAccount)
+	huma.Register(srv.API, authhttp.SameOrigin(authhttp.Optional(optional)), func(ctx context.Context, _ *struct{}) (*output, error) { return tell(ctx) })
 	huma.Register(srv.API, huma.Operation{OperationID: "open", Method: http.MethodGet, Path: "/open"},
 		func(ctx context.Context, _ *struct{}) (*struct{}, error) {
 			if _, ok := auth.Caller(ctx); ok {
@@ -61,7 +67,7 @@ func newWorld(t *testing.T, cfg auth.Config, pool *pgxpool.Pool, now func() time
 			}
 			return nil, nil
 		})
-	return &world{pool: pool, handler: srv.Handler(), registry: registry, tokens: tokens}
+	return &world{pool: pool, handler: srv.Handler(), registry: registry, tokens: tokens, who: who}
 }
 
 func defaults(t *testing.T) *world {

@@ -32,6 +32,8 @@ const (
 	Position  = "position"
 	Address   = "address"
 	Service   = "service"
+	// SetupToken makes the first account, and is of no use once there is one.
+	SetupToken = "setup_token"
 )
 
 // Config of the logger.

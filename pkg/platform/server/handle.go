@@ -53,6 +53,10 @@ func describeErrors(op *huma.Operation, schemas huma.Registry) {
 	}
 }
 
+// HTTPRequest is the request behind a context, for middleware that needs what huma does
+// not show. Its body is the operation's to read.
+func HTTPRequest(ctx huma.Context) *http.Request { return unwrap(ctx).c.Request() }
+
 // unwrap returns the context that middleware has wrapped. It panics when one in
 // between has no Unwrap.
 func unwrap(ctx huma.Context) *echoContext {

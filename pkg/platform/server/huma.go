@@ -30,6 +30,7 @@ const (
 	BearerScheme = "bearer"
 	APIKeyScheme = "apiKey"
 	OAuth2Scheme = "account"
+	CookieScheme = "session"
 )
 
 func init() {
@@ -78,6 +79,7 @@ func newAPI(e *echo.Echo) huma.API {
 					}},
 					BearerScheme: {Type: "http", Scheme: "bearer", Description: "An access token or an API key."},
 					APIKeyScheme: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key of one project."},
+					CookieScheme: {Type: "apiKey", In: "cookie", Name: "__Host-ea_session", Description: "The login of a browser; ea_session without TLS. It counts only without Authorization and X-API-Key, and only on requests of pages of the same origin."},
 				},
 			},
 		},

@@ -41,7 +41,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		start := time.Now()
 		r := c.Request()
-		info := &Request{ID: RequestID(r.Header.Get("X-Request-Id")), ClientIP: c.RealIP()}
+		info := &Request{ID: RequestID(r.Header.Get("X-Request-Id")), ClientIP: c.RealIP(), Secure: s.secure(r)}
 		c.SetRequest(r.WithContext(withRequest(r.Context(), info)))
 		h := c.Response().Header()
 		h.Set("X-Request-Id", info.ID)

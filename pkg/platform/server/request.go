@@ -12,6 +12,8 @@ import (
 type Request struct {
 	ID       string // as in X-Request-Id
 	ClientIP string // of the client, not of the gateway
+	// Secure says that the client's connection is encrypted.
+	Secure bool
 	// Err is the internal reason for a 5xx: logged, never sent.
 	Err error
 	// UserID and ProjectID are set once the caller is known, for the log.

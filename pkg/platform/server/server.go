@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ import (
 // Config of a service's HTTP side.
 type Config struct {
 	Addr           string        `env:"ADDR" envDefault:":8080" doc:"Address the service listens on, host:port"`
-	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For is trusted: the gateway's"`
+	TrustedProxies []string      `env:"TRUSTED_PROXIES" envDefault:"127.0.0.0/8,::1/128" doc:"Networks (CIDR) whose X-Forwarded-For and X-Forwarded-Proto are trusted: the gateway's"`
 	CORSOrigins    []string      `env:"CORS_ORIGINS" doc:"Origins from which browsers may call, comma-separated"`
 	DrainDelay     time.Duration `env:"DRAIN_DELAY" envDefault:"3s" doc:"How long a service that was told to stop still accepts requests, with /readyz 503, so that the gateway can switch to another replica"`
 	DrainTimeout   time.Duration `env:"DRAIN_TIMEOUT" envDefault:"15s" doc:"How long running requests may take to finish when the service stops"`
@@ -38,7 +39,7 @@ type Config struct {
 
 // Validate reports everything that is wrong with the settings.
 func (c *Config) Validate() error {
-	_, err := ipExtractor(c.TrustedProxies)
+	_, err := networks(c.TrustedProxies)
 	if c.DrainDelay < 0 || c.DrainTimeout < 0 {
 		err = errors.Join(err, errors.New("DRAIN_DELAY and DRAIN_TIMEOUT must not be negative"))
 	}
@@ -60,6 +61,7 @@ type Server struct {
 	metrics requestMetrics
 	checks  map[string]Check
 	states  map[string]func() string
+	proxies []*net.IPNet // whose word on a request counts
 
 	draining atomic.Bool
 	started  atomic.Bool // it was ready once
@@ -68,16 +70,16 @@ type Server struct {
 // New returns the router of a service. Its own metrics go into registry, which
 // /metrics exposes.
 func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error) {
-	ips, err := ipExtractor(cfg.TrustedProxies)
+	proxies, err := networks(cfg.TrustedProxies)
 	if err != nil {
 		return nil, err
 	}
 	e := echo.NewWithConfig(echo.Config{
-		IPExtractor:      ips,
+		IPExtractor:      ipExtractor(proxies),
 		HTTPErrorHandler: writeError,
 		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
 	})
-	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}}
+	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}, proxies: proxies}
 	if tracing.On() {
 		e.Use(spans())
 	}
@@ -268,14 +270,37 @@ func writeError(c *echo.Context, err error) {
 	_ = c.JSON(p.Status, withInstance(ctx, p)) // the client may have gone
 }
 
-func ipExtractor(trusted []string) (echo.IPExtractor, error) {
-	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
-	for _, cidr := range trusted {
+func networks(cidrs []string) ([]*net.IPNet, error) {
+	var all []*net.IPNet
+	for _, cidr := range cidrs {
 		_, network, err := net.ParseCIDR(cidr)
 		if err != nil {
 			return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
 		}
+		all = append(all, network)
+	}
+	return all, nil
+}
+
+func ipExtractor(trusted []*net.IPNet) echo.IPExtractor {
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, network := range trusted {
 		options = append(options, echo.TrustIPRange(network))
 	}
-	return echo.ExtractIPFromXFFHeader(options...), nil
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// secure reports whether the client's connection is encrypted: here, or at the gateway,
+// if it says so.
+func (s *Server) secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	peer := net.ParseIP(host)
+	trusted := slices.ContainsFunc(s.proxies, func(n *net.IPNet) bool { return n.Contains(peer) })
+	return trusted && r.Header.Get("X-Forwarded-Proto") == "https"
 }

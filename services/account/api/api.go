@@ -52,6 +52,7 @@ func Register(api huma.API, cfg Config, deps Deps) {
 	h := &handlers{cfg: cfg, Deps: deps, lists: make(chan struct{}, 1)}
 	h.registerUser(api)
 	h.registerLogin(api)
+	h.registerSessions(api)
 	h.registerProjects(api)
 	h.registerMembers(api)
 	h.registerInvitations(api)

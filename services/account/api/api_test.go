@@ -125,7 +125,7 @@ func TestClosedRegistration(t *testing.T) {
 	t.Parallel()
 	s := newService(t, Config{Registration: "closed"}, wideLimits)
 	for _, path := range []string{"/api/auth/register", "/register", "/api/stats/register"} {
-		s.post(path, "", credentials("ann", password)).problem(403, "registration-closed", "")
+		s.post(path, "", credentials("ann", password)).problem(403, "setup-token", "")
 	}
 	require.Error(t, (&Config{Registration: "maybe"}).Validate())
 	require.NoError(t, (&Config{Registration: "closed"}).Validate())
@@ -367,5 +367,5 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	require.EqualValues(t, 26, operations)
+	require.EqualValues(t, 40, operations)
 }

@@ -35,12 +35,14 @@ type tokenRequest struct {
 type tokenInput struct {
 	RawBody []byte
 	request tokenRequest
+	agent   string // what the client calls itself
 }
 
 var _ huma.Resolver = (*tokenInput)(nil)
 
 // Resolve reads the body as its Content-Type says; without one it is JSON.
 func (in *tokenInput) Resolve(ctx huma.Context) []error {
+	in.agent = ctx.Header("User-Agent")
 	err := in.read(ctx.Header("Content-Type"))
 	if err != nil {
 		return []error{err}

@@ -77,7 +77,7 @@ func (h *handlers) token(ctx context.Context, in *tokenInput) (*grantOutput, err
 		}
 		var grant store.Grant
 		err := h.attempt(ctx, r.Username, func(network string) (err error) {
-			grant, err = h.Sessions.Login(ctx, r.Username, r.Password, network)
+			grant, err = h.Sessions.Login(ctx, store.Attempt{Username: r.Username, Password: r.Password, Network: network, Agent: in.agent})
 			return err
 		})
 		return granted(grant, err)

@@ -14,7 +14,7 @@ import (
 // list wraps rows so that an answer can grow other members later.
 type list[T any] struct {
 	Body struct {
-		Data []T `json:"data" nullable:"false" doc:"All there are, oldest first"`
+		Data []T `json:"data" nullable:"false" doc:"All there are, oldest first where the operation does not say otherwise"`
 	}
 }
 
@@ -102,12 +102,13 @@ type updateProjectInput struct {
 	InProject
 	Body struct {
 		Name      *string `json:"name,omitempty" minLength:"1" maxLength:"200" doc:"Name of the project" example:"Shop"`
+		Timezone  *string `json:"timezone,omitempty" minLength:"1" maxLength:"100" doc:"The time zone that people look at the project in, an IANA name" example:"Europe/Kyiv"`
 		WeekStart *string `json:"week_start,omitempty" enum:"monday,sunday,saturday" doc:"The day that weeks begin on where a question does not say"`
 	} `nameHint:"ProjectChange"`
 }
 
 func (h *handlers) updateProject(ctx context.Context, in *updateProjectInput) (*projectOutput, error) {
-	p, err := h.Sessions.UpdateProject(ctx, in.ID, auth.From(ctx).UserID, store.ProjectChange{Name: in.Body.Name, WeekStart: in.Body.WeekStart})
+	p, err := h.Sessions.UpdateProject(ctx, in.ID, auth.From(ctx).UserID, store.ProjectChange{Name: in.Body.Name, Timezone: in.Body.Timezone, WeekStart: in.Body.WeekStart})
 	if err != nil {
 		return nil, err
 	}

@@ -36,10 +36,11 @@ const password = "seven green lamps"
 // service is the account routes over a real Postgres. There is no Redis: the
 // limits are kept in the process, which is stricter for logins.
 type service struct {
-	t       *testing.T
-	handler http.Handler
-	api     huma.API
-	pool    *pgxpool.Pool
+	t        *testing.T
+	handler  http.Handler
+	api      huma.API
+	pool     *pgxpool.Pool
+	sessions *store.Sessions
 }
 
 var wide = ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
@@ -74,7 +75,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 		authhttp.Middleware(auth.NewAuthenticator(authCfg, pool, tokens, registry, time.Now)),
 		ratelimit.Middleware(limiter))
 	Register(srv.API, cfg, Deps{Sessions: sessions, Limiter: limiter})
-	return &service{t: t, handler: srv.Handler(), api: srv.API, pool: pool}
+	return &service{t: t, handler: srv.Handler(), api: srv.API, pool: pool, sessions: sessions}
 }
 
 func open(t *testing.T) *service {

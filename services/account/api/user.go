@@ -7,7 +7,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/services/account/store"
 )
@@ -18,6 +17,7 @@ type registerInput struct {
 		Password string  `json:"password" doc:"8 to 256 bytes; none of the commonest passwords, not the user name or e-mail address, and more than spaces" example:"seven green lamps"`
 		Email    *string `json:"email,omitempty" nullable:"true" doc:"E-mail address" example:"ann@example.com"`
 		FullName *string `json:"full_name,omitempty" nullable:"true" doc:"Full name" example:"Ann Example"`
+		Setup    string  `json:"setup_token,omitempty" maxLength:"100" doc:"Makes the first user where registration is closed: the account service logs it when it starts and there is none. Of no use later"`
 	} `nameHint:"Registration"`
 }
 
@@ -31,7 +31,7 @@ func (h *handlers) registerUser(api huma.API) {
 		Method:        http.MethodPost,
 		Path:          "/api/auth/register",
 		Summary:       "Make an account",
-		Description:   "Makes a user and a project of their own. A name that is taken, or looks like one that is, is answered with 409. Where registration is closed the answer is 403.",
+		Description:   "Makes a user and a project of their own. A name that is taken, or looks like one that is, is answered with 409. Where registration is closed the answer is 403, except for the first user with the setup token.",
 		DefaultStatus: http.StatusCreated,
 	}, tagAccounts, http.StatusForbidden, http.StatusConflict), ratelimit.ClassRegister),
 		func(op huma.Operation) { huma.Register(api, op, h.register) },
@@ -57,9 +57,6 @@ func (h *handlers) registerUser(api huma.API) {
 }
 
 func (h *handlers) register(ctx context.Context, in *registerInput) (*userOutput, error) {
-	if h.cfg.Registration != "open" {
-		return nil, problem.New(http.StatusForbidden, "registration-closed", "registration is closed; the operator makes accounts")
-	}
 	n := store.NewUser{Username: in.Body.Username, Password: in.Body.Password}
 	if in.Body.Email != nil {
 		n.Email = *in.Body.Email
@@ -67,7 +64,13 @@ func (h *handlers) register(ctx context.Context, in *registerInput) (*userOutput
 	if in.Body.FullName != nil {
 		n.FullName = *in.Body.FullName
 	}
-	u, err := h.Sessions.CreateUser(ctx, n)
+	var u store.User
+	var err error
+	if h.cfg.Registration == "open" {
+		u, err = h.Sessions.CreateUser(ctx, n)
+	} else {
+		u, err = h.Sessions.CreateFirstUser(ctx, n, in.Body.Setup)
+	}
 	if err != nil {
 		return nil, err
 	}

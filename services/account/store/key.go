@@ -22,6 +22,7 @@ type APIKey struct {
 	CreatedBy int64      `json:"created_by" doc:"Id of the user who made it, who may have left the project since"`
 	Creator   string     `json:"created_by_username" doc:"Name of the user who made it"`
 	CreatedAt time.Time  `json:"created_at" doc:"When it was made"`
+	LastUsed  *time.Time `json:"last_used_at" doc:"When it was last used, to within an hour, or null"`
 	RevokedAt *time.Time `json:"revoked_at" doc:"When it was revoked, or null"`
 }
 
@@ -35,7 +36,7 @@ type NewAPIKey struct {
 const prefixLen = len(auth.KeyPrefix) + 8
 
 const keysSQL = `
-SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.revoked_at
+SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
 FROM analytics.api_keys AS k
 JOIN analytics.users AS u ON u.id = k.created_by
 WHERE k.project_id = $1
@@ -73,7 +74,7 @@ WITH k AS (
     VALUES ($1, $2, $3, $4, $5, $6)
     RETURNING *
 )
-SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.revoked_at
+SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
 FROM k JOIN analytics.users AS u ON u.id = k.created_by`
 )
 

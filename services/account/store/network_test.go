@@ -21,7 +21,7 @@ func TestKnownNetworks(t *testing.T) {
 	user(t, s, "bob")
 	login := func(network string) {
 		t.Helper()
-		_, err := s.Login(t.Context(), "ann", password, network)
+		_, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: network})
 		require.NoError(t, err)
 		clock.advance(time.Minute)
 	}
@@ -38,7 +38,7 @@ func TestKnownNetworks(t *testing.T) {
 	}
 
 	require.False(t, known("ann", home))
-	_, err := s.Login(t.Context(), "ann", "wrong", home)
+	_, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: "wrong", Network: home})
 	require.ErrorIs(t, err, store.ErrCredentials)
 	require.False(t, known("ann", home), "it only tried")
 	login(home)
@@ -84,14 +84,14 @@ func TestLoginsFromManyPlaces(t *testing.T) {
 		var wg sync.WaitGroup
 		for n := range 12 {
 			wg.Go(func() {
-				if _, err := s.Login(t.Context(), "ann", password, fmt.Sprint("198.51.100.", n)); err != nil {
+				if _, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: fmt.Sprint("198.51.100.", n)}); err != nil {
 					t.Error(err)
 				}
 			})
 		}
 		wg.Wait()
 	}
-	_, err := s.Login(t.Context(), "ann", password, home)
+	_, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.NoError(t, err)
 	var n int
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.login_networks`).Scan(&n))

@@ -41,7 +41,7 @@ func (c *SessionConfig) Validate() error {
 const maxRefreshGrace = time.Minute
 
 // Sessions are the logins of users. Each is a family: refresh tokens that replace
-// one another, and the access tokens issued with them.
+// one another, and the access tokens issued with them; or the cookie of a browser.
 type Sessions struct {
 	*Store
 	cfg    SessionConfig
@@ -51,13 +51,15 @@ type Sessions struct {
 	refreshKey []byte
 	// networkKey is what networks are hashed with.
 	networkKey []byte
+	// setupKey is what the setup token is made of.
+	setupKey []byte
 }
 
 // NewSessions makes Sessions over a store. now is the clock of the tokens, secret
 // the one they are signed with.
 func NewSessions(cfg SessionConfig, store *Store, secret auth.Secret, tokens *auth.Tokens, now func() time.Time) (*Sessions, error) {
 	s := &Sessions{Store: store, cfg: cfg, tokens: tokens, now: now}
-	for purpose, key := range map[string]*[]byte{"refresh token": &s.refreshKey, "login network": &s.networkKey} {
+	for purpose, key := range map[string]*[]byte{"refresh token": &s.refreshKey, "login network": &s.networkKey, "setup token": &s.setupKey} {
 		var err error
 		if *key, err = secret.Key(purpose); err != nil {
 			return nil, err
@@ -83,54 +85,73 @@ var ErrRefresh = refusal.New(refusal.Unauthenticated, "invalid-refresh-token", "
 
 const loginSQL = `SELECT id, password_hash, disabled FROM analytics.users WHERE username_key = $1`
 
-// Login checks a password, starts a family and remembers the network, which is Known
-// from then on. It returns ErrCredentials when user and password do not match.
-func (s *Sessions) Login(ctx context.Context, username, password, network string) (Grant, error) {
-	grant, err := s.login(ctx, username, password, network)
-	if errors.Is(err, errChanged) {
-		grant, err = s.login(ctx, username, password, network)
-	}
-	if errors.Is(err, errChanged) {
-		return Grant{}, ErrCredentials
-	}
+// Attempt to log in.
+type Attempt struct {
+	Username, Password string
+	Network            string // where it comes from
+	Agent              string // what the client calls itself, for the list of logins
+}
+
+// Login checks a password, starts a family of tokens and remembers the network, which is
+// Known from then on. It returns ErrCredentials when user and password do not match.
+func (s *Sessions) Login(ctx context.Context, a Attempt) (grant Grant, err error) {
+	err = s.login(ctx, a, func(user int64, passwordHash string) error {
+		grant, err = s.start(ctx, user, passwordHash, a.Agent)
+		return err
+	})
 	return grant, err
 }
+
+// login checks a password and, if it is right, starts a login.
+func (s *Sessions) login(ctx context.Context, a Attempt, start starting) error {
+	err := s.check(ctx, a, start)
+	if errors.Is(err, errChanged) {
+		err = s.check(ctx, a, start)
+	}
+	if errors.Is(err, errChanged) {
+		return ErrCredentials
+	}
+	return err
+}
+
+// starting makes a login of a user if the password's hash is still the one that was
+// checked, or returns errChanged.
+type starting func(user int64, passwordHash string) error
 
 // errChanged says that the password was changed, or its hash replaced, while it
 // was being checked.
 var errChanged = errors.New("the password changed while it was checked")
 
-func (s *Sessions) login(ctx context.Context, username, password, network string) (Grant, error) {
+func (s *Sessions) check(ctx context.Context, a Attempt, start starting) error {
 	if err := s.hasher.Full(); err != nil {
-		return Grant{}, err
+		return err
 	}
 	var id int64
 	var hash string
 	var disabled bool
 	// Postgres refuses some texts; that would look like an error of ours.
-	if naming.Possible(username) {
-		err := s.pool.QueryRow(ctx, loginSQL, naming.Key(username)).Scan(&id, &hash, &disabled)
+	if naming.Possible(a.Username) {
+		err := s.pool.QueryRow(ctx, loginSQL, naming.Key(a.Username)).Scan(&id, &hash, &disabled)
 		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return Grant{}, wrap("reading a user", err)
+			return wrap("reading a user", err)
 		}
 	}
-	ok, outdated, err := s.hasher.Verify(ctx, password, hash)
+	ok, outdated, err := s.hasher.Verify(ctx, a.Password, hash)
 	if err != nil {
-		return Grant{}, err
+		return err
 	}
 	if !ok || disabled {
-		return Grant{}, ErrCredentials
+		return ErrCredentials
 	}
 	if outdated {
-		if hash, err = s.rehash(ctx, id, hash, password); err != nil {
-			return Grant{}, err
+		if hash, err = s.rehash(ctx, id, hash, a.Password); err != nil {
+			return err
 		}
 	}
-	grant, err := s.start(ctx, id, hash)
-	if err != nil {
-		return Grant{}, err
+	if err := start(id, hash); err != nil {
+		return err
 	}
-	return grant, s.remember(ctx, id, username, network)
+	return s.remember(ctx, id, a.Username, a.Network)
 }
 
 const rehashSQL = `UPDATE analytics.users SET password_hash = $3 WHERE id = $1 AND password_hash = $2`
@@ -147,6 +168,15 @@ func (s *Sessions) rehash(ctx context.Context, id int64, old, password string) (
 	return fresh, nil
 }
 
+// A family f without anything that could still be used at $4, of which no cookie may have
+// been used last before $6.
+const expiredSQL = `
+NOT EXISTS (
+    SELECT FROM analytics.refresh_tokens AS r WHERE r.family_id = f.id AND r.expires_at > $4)
+AND NOT EXISTS (
+    SELECT FROM analytics.web_sessions AS w
+    WHERE w.family_id = f.id AND f.revoked_at IS NULL AND w.expires_at > $4 AND w.last_used_at > $6)`
+
 // The share lock makes a change of the password wait until the family is there to
 // be ended by it. The user's expired families are deleted along the way, so that
 // nothing else has to clean up.
@@ -154,22 +184,20 @@ const startSQL = `
 WITH u AS (
     SELECT id FROM analytics.users WHERE id = $1 AND password_hash = $5 FOR SHARE
 ), gone AS (
-    DELETE FROM analytics.token_families AS f
-    WHERE f.user_id = $1 AND NOT EXISTS (
-        SELECT FROM analytics.refresh_tokens AS r WHERE r.family_id = f.id AND r.expires_at > $4)
+    DELETE FROM analytics.token_families AS f WHERE f.user_id = $1 AND ` + expiredSQL + `
 ), f AS (
-    INSERT INTO analytics.token_families (user_id) SELECT id FROM u RETURNING id
+    INSERT INTO analytics.token_families (user_id, agent) SELECT id, $7 FROM u RETURNING id
 ), r AS (
     INSERT INTO analytics.refresh_tokens (hash, family_id, expires_at) SELECT $2, id, $3 FROM f
 )
 SELECT id::text FROM f`
 
-// start makes a family if the password's hash is still the one that was checked.
-func (s *Sessions) start(ctx context.Context, user int64, passwordHash string) (Grant, error) {
+// start makes a family of tokens.
+func (s *Sessions) start(ctx context.Context, user int64, passwordHash, agent string) (Grant, error) {
 	refresh, hash := auth.NewCredential(auth.RefreshPrefix)
 	now := s.now()
 	var family string
-	err := s.pool.QueryRow(ctx, startSQL, user, hash, now.Add(s.cfg.RefreshTokenLifetime), now, passwordHash).Scan(&family)
+	err := s.pool.QueryRow(ctx, startSQL, user, hash, now.Add(s.cfg.RefreshTokenLifetime), now, passwordHash, now.Add(-auth.SessionIdle), naming.Agent(agent)).Scan(&family)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Grant{}, errChanged
 	}
@@ -204,8 +232,8 @@ func (s *Sessions) grant(user int64, family, refresh string, i issue) (Grant, er
 const revokeFamilySQL = `
 UPDATE analytics.token_families SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL`
 
-// Logout ends a family: its refresh tokens at once, its access tokens when the
-// services' cached look-ups expire.
+// Logout ends a family: its refresh tokens at once, its access tokens and its cookie
+// when the services' cached look-ups expire.
 func (s *Sessions) Logout(ctx context.Context, family string) error {
 	if _, err := s.pool.Exec(ctx, revokeFamilySQL, family); err != nil {
 		return wrap("ending a login", err)

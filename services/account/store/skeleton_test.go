@@ -88,7 +88,7 @@ func TestEarlierNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, n)
 	for _, name := range names[:4] {
-		_, err := s.Login(t.Context(), name, password, home)
+		_, err := s.Login(t.Context(), store.Attempt{Username: name, Password: password, Network: home})
 		require.NoError(t, err, "%+q", name)
 	}
 	for _, name := range []string{"SacocA", "Ьоb", "rnernber 7"} {

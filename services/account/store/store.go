@@ -5,6 +5,7 @@ package store
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -18,6 +19,7 @@ import (
 type Store struct {
 	pool   *pgxpool.Pool
 	hasher *password.Hasher
+	taken  atomic.Bool // there is a user; none is ever deleted
 }
 
 // New makes a Store on a migrated database.

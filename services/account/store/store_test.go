@@ -149,7 +149,7 @@ func TestLogin(t *testing.T) {
 	s := newSessions(t, pool, cheap, time.Now)
 	u := user(t, s, "Ann")
 	for _, name := range []string{"Ann", "ANN", " ann", "ａnn"} {
-		g, err := s.Login(t.Context(), name, password, home)
+		g, err := s.Login(t.Context(), store.Attempt{Username: name, Password: password, Network: home})
 		require.NoError(t, err, name)
 		require.Equal(t, "bearer", g.TokenType)
 		require.Equal(t, 900, g.ExpiresIn)
@@ -164,7 +164,7 @@ func TestLogin(t *testing.T) {
 		"bad UTF-8":       {"ann\xff", password},
 		"endless name":    {strings.Repeat("a", 50_000), password},
 	} {
-		_, err := s.Login(t.Context(), c[0], c[1], home)
+		_, err := s.Login(t.Context(), store.Attempt{Username: c[0], Password: c[1], Network: home})
 		require.ErrorIs(t, err, store.ErrCredentials, name)
 	}
 	var stored int
@@ -173,7 +173,7 @@ func TestLogin(t *testing.T) {
 
 	_, err := pool.Exec(t.Context(), `UPDATE analytics.users SET disabled = true WHERE id = $1`, u.ID)
 	require.NoError(t, err)
-	_, err = s.Login(t.Context(), "ann", password, home)
+	_, err = s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.ErrorIs(t, err, store.ErrCredentials)
 }
 
@@ -189,7 +189,7 @@ func TestLoginReplacesOutdatedHashes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if _, err := s.Login(t.Context(), "ann", password, home); err != nil {
+			if _, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home}); err != nil {
 				t.Error(err)
 			}
 		})
@@ -198,7 +198,7 @@ func TestLoginReplacesOutdatedHashes(t *testing.T) {
 	var hash string
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT password_hash FROM analytics.users`).Scan(&hash))
 	require.Contains(t, hash, "m=128,")
-	_, err := s.Login(t.Context(), "ann", password, home)
+	_, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.NoError(t, err)
 }
 
@@ -206,7 +206,7 @@ func TestChangePassword(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t, pgtest.New(t), cheap, time.Now)
 	u := user(t, s, "ann")
-	g, err := s.Login(t.Context(), "ann", password, home)
+	g, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.NoError(t, err)
 	const family = "00000000-0000-0000-0000-000000000000" // of no login: all end
 	require.ErrorIs(t, s.ChangePassword(t.Context(), u.ID, family, home, "wrong", "another good one"), store.ErrCredentials)
@@ -214,14 +214,14 @@ func TestChangePassword(t *testing.T) {
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.NoError(t, err, "nothing has changed yet")
 
-	g, err = s.Login(t.Context(), "ann", password, home)
+	g, err = s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.NoError(t, err)
 	require.NoError(t, s.ChangePassword(t.Context(), u.ID, family, home, password, "another good one"))
 	_, err = s.Refresh(t.Context(), g.RefreshToken)
 	require.ErrorIs(t, err, store.ErrRefresh)
-	_, err = s.Login(t.Context(), "ann", password, home)
+	_, err = s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	require.ErrorIs(t, err, store.ErrCredentials)
-	_, err = s.Login(t.Context(), "ann", "another good one", home)
+	_, err = s.Login(t.Context(), store.Attempt{Username: "ann", Password: "another good one", Network: home})
 	require.NoError(t, err)
 }
 
@@ -236,7 +236,7 @@ func TestChangePasswordAgainstLogins(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 3 {
 			wg.Go(func() {
-				if _, err := s.Login(t.Context(), "ann", old, home); err != nil && !errors.Is(err, store.ErrCredentials) {
+				if _, err := s.Login(t.Context(), store.Attempt{Username: "ann", Password: old, Network: home}); err != nil && !errors.Is(err, store.ErrCredentials) {
 					t.Error(err)
 				}
 			})
@@ -292,7 +292,7 @@ func TestAwayPostgresIs503(t *testing.T) {
 	s := newSessions(t, pool, cheap, time.Now)
 	_, err = s.CreateUser(t.Context(), store.NewUser{Username: "ann", Password: password})
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")
-	_, err = s.Login(t.Context(), "ann", password, home)
+	_, err = s.Login(t.Context(), store.Attempt{Username: "ann", Password: password, Network: home})
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")
 	_, err = s.Refresh(t.Context(), "er_x")
 	requireRefusal(t, err, refusal.Unavailable, "unavailable")

@@ -46,6 +46,11 @@ FROM u CROSS JOIN p`
 // CreateUser makes an account with a project of its own. It refuses invalid fields
 // by name, and a name that is taken, or looks like one that is, as a conflict.
 func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
+	return s.createUser(ctx, n, func(pgx.Tx) error { return nil })
+}
+
+// createUser also asks may, within the transaction, whether it may.
+func (s *Store) createUser(ctx context.Context, n NewUser, may func(pgx.Tx) error) (User, error) {
 	if err := n.check(); err != nil {
 		return User{}, err
 	}
@@ -56,6 +61,9 @@ func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
 	var u User
 	key, skeleton := naming.Key(n.Username), skeletonOf(n.Username)
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := may(tx); err != nil {
+			return err
+		}
 		if err := reserve(ctx, tx, skeleton, key); err != nil {
 			return err
 		}

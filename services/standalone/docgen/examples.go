@@ -24,6 +24,7 @@ const toFillIn = "…"
 var bodies = map[string]any{
 	"post /api/auth/register":          object{"username": "ann", "password": "correct horse battery"},
 	"post /api/auth/token":             object{"username": "ann", "password": "correct horse battery"},
+	"post /api/auth/session":           object{"username": "ann", "password": "correct horse battery"},
 	"post /api/auth/refresh":           object{"refresh_token": toFillIn},
 	"post /api/auth/password":          object{"old_password": "correct horse battery", "new_password": "seven green lamps"},
 	"post /api/projects":               object{"name": "Shop"},

@@ -233,7 +233,13 @@ func (w *walker) credentials(t *testing.T) {
 		return
 	}
 	nobody := anonymous(t, w.c.URL())
-	for _, c := range []*caller{nobody, nobody.With("Authorization", "Bearer x"), nobody.With("Authorization", "Basic eDp5"), nobody.With("X-API-Key", "x")} {
+	without := w.send(t, nobody, w.full(t))
+	if optional := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { return len(r) == 0 }); optional {
+		require.Less(t, without.Status, 300, "%s", without)
+	} else {
+		without.Is(t, 401, "unauthorized")
+	}
+	for _, c := range []*caller{nobody.With("Authorization", "Bearer x"), nobody.With("Authorization", "Basic eDp5"), nobody.With("X-API-Key", "x")} {
 		w.send(t, c, w.full(t)).Is(t, 401, "unauthorized")
 	}
 	scopes := []string{"ingest", "read"}
@@ -288,7 +294,9 @@ func (w *walker) values(t *testing.T) object {
 	case "revoke-key":
 		_, id := w.c.Key(t, "read")
 		v["key_id"] = float64(id)
-	case "change-password", "logout", "refresh": // they end the login
+	case "end-session":
+		v["id"] = anotherLogin(t, w.c)
+	case "change-password", "logout", "refresh", "log-out-browser", "end-sessions": // they end the login
 		w.c.Login(t)
 		v["refresh_token"], v["old_password"], v["new_password"] = w.c.RefreshToken, password, password
 	case "retention", "retention-post": // brackets are in the place of windows
@@ -350,6 +358,21 @@ func madeID(t *testing.T, a *answer) float64 {
 	var made struct{ ID float64 }
 	a.Decode(t, &made)
 	return made.ID
+}
+
+// anotherLogin logs the caller in once more and returns the id of that login.
+func anotherLogin(t *testing.T, c *caller) string {
+	t.Helper()
+	anonymous(t, c.URL()).Post(t, "/api/auth/session", object{"username": c.Username, "password": password}).Is(t, 204, "")
+	var logins struct{ Data []struct{ ID, Kind string } }
+	c.Get(t, "/api/auth/sessions").Is(t, 200, "").Decode(t, &logins)
+	for _, login := range logins.Data {
+		if login.Kind == "browser" {
+			return login.ID
+		}
+	}
+	t.Fatal("the login of a browser is not listed")
+	return ""
 }
 
 // invite leaves an open invitation to a project of the owner, also to somebody who was

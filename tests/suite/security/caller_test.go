@@ -42,6 +42,7 @@ func (a *answer) decode(t *testing.T, into any) {
 const (
 	keyPrefix     = "ea_"
 	refreshPrefix = "er_"
+	sessionPrefix = "es_"
 )
 
 // caller is who sends requests, by the headers that say so.
@@ -56,6 +57,12 @@ var nobody = &caller{name: "anonymous", header: http.Header{}}
 func bearing(name, credential string) *caller {
 	keep("the credential of "+name, credential)
 	return &caller{name: name, header: http.Header{"Authorization": {"Bearer " + credential}}}
+}
+
+// browsing returns a caller with a session cookie, as browsers without TLS have it.
+func browsing(name, cookie string) *caller {
+	keep("the cookie of "+name, cookie)
+	return &caller{name: name, header: http.Header{"Cookie": {"ea_session=" + cookie}}}
 }
 
 // with returns the same caller with one more header.
@@ -119,7 +126,12 @@ func (a *answer) keep() {
 	keep("an access token", given.Access)
 	keep("a refresh token", given.Refresh)
 	keep("an API key", given.Key)
+	for _, c := range a.cookies() {
+		keep("a cookie", c.Value)
+	}
 }
+
+func (a *answer) cookies() []*http.Cookie { return (&http.Response{Header: a.header}).Cookies() }
 
 // user has an account.
 type user struct {
@@ -150,6 +162,19 @@ func (u *user) login(t *testing.T, name string) *user {
 	other := *u
 	other.caller, other.refresh = bearing(name, tokens.Access), tokens.Refresh
 	return &other
+}
+
+// browser logs the user in, in a browser.
+func (u *user) browser(t *testing.T, name string) *caller {
+	t.Helper()
+	cookies := u.logInBrowser(t, nobody, gateway).is(t, 204).cookies()
+	require.Len(t, cookies, 1)
+	return browsing(name, cookies[0].Value)
+}
+
+func (u *user) logInBrowser(t *testing.T, from *caller, base string) *answer {
+	t.Helper()
+	return from.ask(t, "POST", base+"/api/auth/session", object("username", u.username, "password", u.password))
 }
 
 type tokenPair struct {

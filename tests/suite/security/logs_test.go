@@ -29,7 +29,7 @@ const minSecret = 10
 func keep(what, secret string) string {
 	parts := []string{secret}
 	switch {
-	case strings.HasPrefix(secret, keyPrefix), strings.HasPrefix(secret, refreshPrefix):
+	case strings.HasPrefix(secret, keyPrefix), strings.HasPrefix(secret, refreshPrefix), strings.HasPrefix(secret, sessionPrefix):
 		parts = append(parts, secret[len(keyPrefix):])
 	case strings.HasPrefix(secret, "eyJ"): // a JWT: each part would do harm on its own
 		parts = append(parts, strings.Split(secret, ".")[1:]...)

@@ -25,6 +25,7 @@ type right string
 
 const (
 	anyone  right = "anyone"  // even without a credential
+	visitor right = "visitor" // a user, or nobody at all
 	account right = "account" // a user; it acts on no project
 	read    right = "read"    // of the request's project: a member of any role, a read key
 	post    right = "post"    // of the request's project: an owner or editor, an ingest key
@@ -37,7 +38,8 @@ const (
 type standing string
 
 const (
-	dead     standing = "dead" // no credential, or one that is worth nothing
+	none     standing = "none" // no credential
+	dead     standing = "dead" // one that is worth nothing
 	readKey  standing = "read key"
 	postKey  standing = "ingest key"
 	viewer   standing = "viewer"
@@ -60,11 +62,13 @@ func expected(needs right, s standing, own bool, success int) int {
 	switch {
 	case needs == anyone:
 		return success
-	case s == dead:
+	case s == none && needs == visitor:
+		return success
+	case s == none || s == dead:
 		return http.StatusUnauthorized
 	case (s == readKey || s == postKey) && needs != read && needs != post:
 		return http.StatusForbidden // for users, whatever the project
-	case needs == account:
+	case needs == account || needs == visitor:
 		return success
 	case !own || s == stranger:
 		return http.StatusNotFound // that it exists is none of their business
@@ -97,6 +101,15 @@ var operations = map[string]operation{
 	"refresh": {needs: anyone, body: func(t *testing.T, p *place, _ *actor) string {
 		return object("refresh_token", p.owner.login(t, "for a refresh").refresh)
 	}},
+
+	"log-in-browser": {needs: anyone, body: func(_ *testing.T, p *place, _ *actor) string {
+		return object("username", p.owner.username, "password", p.owner.password)
+	}},
+	"session":         {needs: visitor},
+	"log-out-browser": {needs: visitor, ends: true},
+	"list-sessions":   {needs: account},
+	"end-session":     {needs: account, refused: 404},
+	"end-sessions":    {needs: account, ends: true},
 
 	"me":              {needs: account},
 	"list-projects":   {needs: account},
@@ -334,8 +347,12 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 	default:
 		from = from.on(p.owner.project)
 	}
+	id := strconv.FormatInt(p.owner.project, 10)
+	if r.operation == "end-session" {
+		id = uuid.NewString()
+	}
 	where := gateway + strings.NewReplacer(
-		"{id}", strconv.FormatInt(p.owner.project, 10),
+		"{id}", id,
 		"{key_id}", strconv.FormatInt(p.key, 10),
 		"{name}", cohortName,
 		"{board}", strconv.FormatInt(p.board, 10),
@@ -378,13 +395,15 @@ func actors(t *testing.T, p *place) []*actor {
 	signed := strings.Split(forger.sign(nil, nil), ".")
 	foreign := register(t, "stranger")
 	return []*actor{
-		{nobody, dead, nil},
+		{nobody, none, nil},
+		{browsing("a cookie of nothing", sessionPrefix+strings.Repeat("a", 52)), none, nil},
 		{bearing("a forged token", signed[0]+"."+signed[1]+"."+strings.Repeat("A", 43)), dead, nil},
 		{bearing("an expired token", forger.sign(nil, claims{"exp": time.Now().Add(-time.Hour).Unix()})), dead, nil},
 		{bearing("a refresh token", p.owner.login(t, "of a refresh token").refresh), dead, nil},
 		{bearing("a revoked key", revoked), dead, nil},
 		{bearing("an unknown key", revoked[:len(revoked)-1]+"a"), dead, nil},
 		key(readKey, "read"), key(postKey, "ingest"),
+		{p.owner.browser(t, "the owner's browser"), owner, p.owner},
 		member(viewer), member(editor), {p.owner.caller, owner, p.owner},
 		{foreign.caller, stranger, foreign},
 	}
