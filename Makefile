@@ -11,7 +11,7 @@ GOLANGCI := .cache/golangci-lint-$(GOLANGCI_VERSION)/golangci-lint
 # is for editors. Modules that link DuckDB are tested without the race detector:
 # each of their test binaries already takes 10 s or more to link.
 DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/standalone
-RACE_MODULES := migrations pkg services/account services/ingest cmd/import_events
+RACE_MODULES := migrations pkg web services/account services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
 SEED ?= 0
@@ -21,7 +21,7 @@ FUZZ_TIME ?= 30s
 # binary that loads it. There is one for this kind of machine alone.
 CLICKHOUSE := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),.cache/clickhouse)
 LIBCHDB := $(CLICKHOUSE)/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
-SOURCES := migrations pkg services cmd tests
+SOURCES := migrations pkg services cmd web/*.go tests
 BINARIES := account ingest syncworker stats standalone
 
 .PHONY: help
@@ -119,6 +119,16 @@ $(GOLANGCI):
 generate: go ## Regenerate the sample events, the OpenAPI document and the tables of settings and metrics
 	@GOWORK=off $(GO) run -C tests ./cmd/sample
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/docgen "$(CURDIR)"
+
+.PHONY: web
+web: web/ui/node_modules/.package-lock.json ## Build the dashboard into web/dist, which is committed
+	@npm --prefix web/ui test
+	@npm --prefix web/ui run build
+
+web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
+	@deployments/install npm
+	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --prefix web/ui --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 .PHONY: fmt
 fmt: go ## Format the code

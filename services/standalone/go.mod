@@ -29,6 +29,7 @@ require (
 
 require (
 	eventanalytics/pkg/warehouse v0.0.0 // indirect
+	eventanalytics/web v0.0.0 // indirect
 	github.com/KimMachineGun/automemlimit v1.0.1 // indirect
 	github.com/RoaringBitmap/roaring/v2 v2.30.0 // indirect
 	github.com/alexedwards/argon2id v1.0.0 // indirect
@@ -122,4 +123,5 @@ replace (
 	eventanalytics/services/ingest => ../../services/ingest
 	eventanalytics/services/stats => ../../services/stats
 	eventanalytics/services/syncworker => ../../services/syncworker
+	eventanalytics/web => ../../web
 )

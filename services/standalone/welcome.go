@@ -18,7 +18,7 @@ func welcome(out io.Writer, o Options, now time.Time) error {
 	_, err := fmt.Fprintf(out, `
 Event Analytics is ready.
 
-  Service        %[1]s
+  Dashboard      %[1]s
   Documentation  %[1]s/docs
   Data           %[2]s
 %[3]s

@@ -135,6 +135,9 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s.register(srv.API)
 	s.registerStream(srv.API)
 	openapi.Register(srv.Echo())
+	if err := registerDashboard(srv.Echo()); err != nil {
+		return nil, err
+	}
 	srv.AddCheck("postgres", deps.Pool.Ping)
 	srv.AddCheck("manifest", func(context.Context) error { _, err := s.reader.Current(); return err })
 	srv.AddState("rollups", func() string {

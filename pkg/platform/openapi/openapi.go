@@ -50,5 +50,4 @@ func Register(e *echo.Echo) {
 	}))
 	e.Match(server.Get, "/docs", page)
 	e.Match(server.Get, "/docs/*", page)
-	e.Match(server.Get, "/", func(c *echo.Context) error { return c.Redirect(http.StatusFound, "/docs") })
 }

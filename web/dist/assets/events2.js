@@ -1,0 +1,1 @@
+function e(e,t,n){let r=Array(t).fill(0);for(let i of e){let e=Math.floor((n-Date.parse(i.occurred_at))/6e4);e>=0&&e<t&&r[t-1-e]++}return r}export{e as t};

@@ -1,0 +1,83 @@
+// The API of the same origin, typed by its OpenAPI document. The session is in an
+// HttpOnly cookie: no token reaches this code.
+import type { components, paths } from './schema';
+
+export type Schemas = components['schemas'];
+export type Meta = Schemas['Meta'];
+
+/** Routes of questions, and the parameters of each. */
+export type StatsRoute = Extract<keyof paths, `/api/stats/${string}`>;
+type Parameters<R extends StatsRoute> = paths[R] extends { get: { parameters: { query?: infer Q } } } ? NonNullable<Q> : never;
+export type Query<R extends StatsRoute> = Omit<Parameters<R>, 'timezone'>;
+
+/** The rows of a route's answers. Where parameters decide about columns, pages name the schema. */
+export type RowOf<R extends StatsRoute> = paths[R] extends {
+  get: { responses: { 200: { content: { 'application/json': { data: (infer Row)[] } } } } };
+}
+  ? Row
+  : never;
+
+export interface Answer<Row> {
+  data: Row[];
+  meta: Meta;
+  response_time_sec: number;
+}
+
+/** A refusal, in words for the person at the screen. */
+export class Problem extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly instance = '',
+    readonly retryAfter = 0,
+  ) {
+    super(message);
+  }
+}
+
+/** What to do when a session has ended. */
+export const expiry = { onExpired: () => {} };
+
+interface ProblemBody {
+  detail?: string;
+  instance?: string;
+  errors?: { field?: string; message: string }[];
+}
+
+function problem(response: Response, body: unknown): Problem {
+  const { detail, instance, errors } = (body ?? {}) as ProblemBody;
+  const first = errors?.[0];
+  let message = detail ?? `The service answered ${response.status}.`;
+  if (first) message = first.field ? `${first.field}: ${first.message}` : first.message;
+  return new Problem(response.status, message, instance, Number(response.headers.get('Retry-After')) || 0);
+}
+
+async function result<T>(response: Response): Promise<T> {
+  const body: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (response.ok) return body as T;
+  if (response.status === 401) expiry.onExpired();
+  throw problem(response, body);
+}
+
+/** Sends a request, with a body as JSON, and returns the answer's body. */
+export async function send<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const json = body === undefined ? undefined : JSON.stringify(body);
+  if (json !== undefined) headers = { 'Content-Type': 'application/json', ...headers };
+  return result<T>(await fetch(path, { method, headers, body: json }));
+}
+
+/** The address of a question. Parameters that are undefined, empty or false are left out. */
+export function questionUrl(route: string, query: object): string {
+  const params = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined && one !== '' && one !== false) params.append(name, String(one));
+    }
+  }
+  return `${route}?${params}`;
+}
+
+/** Asks a question. */
+export async function ask<Row>(route: string, query: object, signal?: AbortSignal): Promise<Answer<Row>> {
+  return result(await fetch(questionUrl(route, query), { signal, headers: { Accept: 'application/json' } }));
+}

@@ -1,0 +1,86 @@
+// Conditions as people read and build them. In the address and in the API they are
+// texts of the service's grammar; see docs/definitions.md.
+
+export const operators = [
+  { sign: '=', name: 'is' },
+  { sign: '!=', name: 'is not' },
+  { sign: '~', name: 'contains' },
+  { sign: '>=', name: 'is at least' },
+  { sign: '>', name: 'is more than' },
+  { sign: '<=', name: 'is at most' },
+  { sign: '<', name: 'is less than' },
+  { sign: ':exists', name: 'is set' },
+  { sign: ':missing', name: 'is not set' },
+] as const;
+
+export type Sign = (typeof operators)[number]['sign'];
+
+/** Whether an operator compares with a value. */
+export const takesValue = (sign: Sign) => !sign.startsWith(':');
+
+/** A name as a condition spells it: what has a meaning there is escaped. */
+export const escapeName = (name: string) => name.replace(/[\\.=!<>~:,()|]/g, '\\$&');
+
+/** A value likewise. */
+export const escapeValue = (text: string) => text.replace(/[\\,()|]/g, '\\$&').replace(/^\s|\s$/g, '\\$&');
+
+export function condition(field: string, sign: Sign, value = ''): string {
+  return takesValue(sign) ? `${field}${sign}${escapeValue(value)}` : field + sign;
+}
+
+export interface Condition {
+  field: string;
+  sign: Sign;
+  value: string;
+}
+
+/** The parts of a condition that condition made; undefined for others, such as nested ones. */
+export function parse(text: string): Condition | undefined {
+  const match = /^((?:[^\\=!<>~:]|\\.)+)(:exists$|:missing$|!=|>=|<=|=|>|<|~)(.*)$/s.exec(text);
+  if (!match) return undefined;
+  const [, field, sign, value] = match;
+  return { field, sign: sign as Sign, value: value.replace(/\\(.)/gs, '$1') };
+}
+
+/** A field without the words that all fields of its kind begin with. */
+export function fieldLabel(field: string): string {
+  const plain = field.replace(/\\(.)/g, '$1');
+  if (plain.startsWith('properties.')) return plain.slice('properties.'.length);
+  if (plain.startsWith('user.')) return `user’s ${plain.slice('user.'.length)}`;
+  if (plain.startsWith('first.')) return `first ${plain.slice('first.'.length)}`;
+  if (plain.startsWith('cohort:')) return `cohort ${plain.slice('cohort:'.length)}`;
+  return { event_type: 'event', user_id: 'user', 'time.hour': 'hour of day', 'time.weekday': 'weekday' }[plain] ?? plain;
+}
+
+interface FunnelFilter {
+  funnel?: { steps: unknown[] };
+  reached?: number;
+  dropped?: boolean;
+}
+
+/** A condition in words. What pickers cannot build is shown as it is. */
+export function say(text: string): string {
+  const { funnel, reached, dropped } = (asFilter(text) ?? {}) as FunnelFilter;
+  if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps.length} of ${funnel.steps.length}`;
+  if (text.startsWith('cohort:') && !text.includes('=')) return `in cohort ${text.slice('cohort:'.length)}`;
+  const parts = parse(text);
+  if (!parts) return text;
+  const name = operators.find((operator) => operator.sign === parts.sign)!.name;
+  return [fieldLabel(parts.field), name, parts.value].filter(Boolean).join(' ');
+}
+
+/** Several conditions, of which any or all must hold, as one parameter. */
+export function combined(filters: string[], any: boolean): string | string[] {
+  if (!any || filters.length < 2) return filters;
+  return JSON.stringify({ any: filters.map(asFilter) });
+}
+
+/** A filter of the address: JSON when it begins like it. */
+export function asFilter(text: string): unknown {
+  if (!/^[[{"]/.test(text)) return text;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
+}

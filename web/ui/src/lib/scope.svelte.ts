@@ -1,0 +1,20 @@
+// What all pages share: project, time zone and range, read from the address.
+import { address } from './address.svelte';
+import { login, type Project } from './session.svelte';
+import { browserZone, defaultRange, range, today, type Range } from './time';
+
+class Scope {
+  readonly zone = $derived(address.get('tz', browserZone));
+  readonly today = $derived(today(this.zone));
+  readonly range: Range = $derived.by(() => {
+    const from = address.get('from');
+    return range(address.get('r', from ? 'custom' : defaultRange), this.today, from, address.get('to'));
+  });
+  readonly project: Project | undefined = $derived.by(() => {
+    const id = Number(address.get('project'));
+    return login.projects.find((project) => project.id === id) ?? login.projects[0];
+  });
+  readonly mayWrite = $derived(this.project !== undefined && this.project.role !== 'viewer');
+}
+
+export const scope = new Scope();

@@ -1,0 +1,74 @@
+// Who is logged in. Tabs tell each other of logins and logouts.
+import { expiry, send, type Schemas } from './api';
+
+export interface Project {
+  id: number;
+  name: string;
+  role: 'owner' | 'editor' | 'viewer';
+}
+
+interface Session {
+  /** null without a login. */
+  user: Schemas['User'] | null;
+  projects: Project[];
+  registration: 'open' | 'closed';
+  version: string;
+}
+
+type State = 'unknown' | 'out' | 'in' | 'unreachable';
+
+class Login {
+  state = $state<State>('unknown');
+  user = $state.raw<Session['user'] | null>(null);
+  projects = $state.raw<Project[]>([]);
+  registration = $state<Session['registration']>('open');
+  version = $state('');
+  #tabs = new BroadcastChannel('session');
+
+  constructor() {
+    expiry.onExpired = () => this.#left();
+    this.#tabs.onmessage = (event) => (event.data === 'out' ? this.#left() : this.load());
+  }
+
+  /** Called when someone leaves: forget what was read. */
+  onLeft = () => {};
+
+  async load(): Promise<void> {
+    try {
+      const session = await send<Session>('GET', '/api/auth/session');
+      this.user = session.user;
+      this.projects = session.projects;
+      this.registration = session.registration;
+      this.version = session.version;
+      this.state = session.user ? 'in' : 'out';
+    } catch {
+      this.state = 'unreachable';
+    }
+  }
+
+  async enter(username: string, password: string): Promise<void> {
+    await send('POST', '/api/auth/session', { username, password });
+    this.#tabs.postMessage('in');
+    await this.load();
+  }
+
+  async register(username: string, password: string): Promise<void> {
+    await send('POST', '/api/auth/register', { username, password });
+    await this.enter(username, password);
+  }
+
+  async leave(): Promise<void> {
+    await send('DELETE', '/api/auth/session');
+    this.#tabs.postMessage('out');
+    this.#left();
+  }
+
+  #left(): void {
+    this.state = 'out';
+    this.user = null;
+    this.projects = [];
+    this.onLeft();
+  }
+}
+
+export const login = new Login();

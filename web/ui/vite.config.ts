@@ -1,0 +1,26 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'vitest/config';
+
+// Names carry no hash, so that a rebuild changes the same files; web.go puts the
+// build's id into their addresses.
+export default defineConfig({
+  base: './',
+  plugins: [svelte()],
+  build: {
+    outDir: '../dist',
+    emptyOutDir: true,
+    target: 'es2022',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rollupOptions: {
+      output: {
+        entryFileNames: 'assets/[name].js',
+        chunkFileNames: 'assets/[name].js',
+        assetFileNames: 'assets/[name][extname]',
+      },
+    },
+  },
+  // For npm run dev, beside make run.
+  server: { proxy: { '/api': 'http://localhost:5066', '/docs': 'http://localhost:5066' } },
+  test: { include: ['src/**/*.test.ts'] },
+});

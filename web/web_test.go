@@ -1,0 +1,215 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func get(t *testing.T, d *Dashboard, path string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	d.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func body(t *testing.T, r *http.Response) string {
+	t.Helper()
+	content, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func load(t *testing.T) *Dashboard {
+	t.Helper()
+	d, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// A page that only one of the two lists has is a link that ends in a 404, or a page
+// that nothing opens.
+func TestPagesAreThoseOfTheRouter(t *testing.T) {
+	source, err := os.ReadFile("ui/src/lib/routes.ts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var routes []string
+	for _, match := range regexp.MustCompile(`path: '([^']+)'`).FindAllSubmatch(source, -1) {
+		routes = append(routes, string(match[1]))
+	}
+	slices.Sort(routes)
+	if pages := slices.Sorted(slices.Values(Pages)); !slices.Equal(pages, routes) {
+		t.Fatalf("Pages are %q, the router has %q", pages, routes)
+	}
+}
+
+// Every address that a page names is there, immutable, and compressed where it is text.
+func TestAssets(t *testing.T) {
+	d := load(t)
+	page := body(t, get(t, d, "/"))
+	addresses := regexp.MustCompile(`(?:src|href)="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(addresses) < 4 {
+		t.Fatalf("the page names %d assets: %s", len(addresses), page)
+	}
+	for _, address := range addresses {
+		path := address[1]
+		if !strings.HasPrefix(path, AssetsPath+d.build+"/") || !d.Has(path) {
+			t.Errorf("%s is not there", path)
+			continue
+		}
+		plain := get(t, d, path)
+		if cache := plain.Header.Get("Cache-Control"); cache != "public, max-age=31536000, immutable" {
+			t.Errorf("%s: Cache-Control is %q", path, cache)
+		}
+		zipped := get(t, d, path, "Accept-Encoding", "br, gzip;q=0.5")
+		if zipped.Header.Get("Content-Encoding") == "" {
+			continue // too small
+		}
+		z, err := gzip.NewReader(zipped.Body)
+		if err != nil {
+			t.Fatal(path, err)
+		}
+		content, err := io.ReadAll(z)
+		if err != nil || string(content) != body(t, plain) {
+			t.Errorf("%s differs when compressed: %v", path, err)
+		}
+		if zipped.Header.Get("ETag") == plain.Header.Get("ETag") {
+			t.Errorf("%s has one ETag for two representations", path)
+		}
+	}
+}
+
+func TestPageHeaders(t *testing.T) {
+	d := load(t)
+	for _, page := range Pages {
+		r := get(t, d, page)
+		if r.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d", page, r.StatusCode)
+		}
+		for name, want := range map[string]string{
+			"Content-Type":               "text/html; charset=utf-8",
+			"Cache-Control":              "no-cache",
+			"Content-Security-Policy":    policy,
+			"X-Content-Type-Options":     "nosniff",
+			"Referrer-Policy":            "no-referrer",
+			"Cross-Origin-Opener-Policy": "same-origin",
+			"Vary":                       "Accept-Encoding",
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q, not %q", page, name, got, want)
+			}
+		}
+		again := get(t, d, page, "If-None-Match", r.Header.Get("ETag"))
+		if again.StatusCode != http.StatusNotModified {
+			t.Errorf("%s: %d for its own ETag", page, again.StatusCode)
+		}
+	}
+}
+
+// The policy forbids what is inline.
+func TestNothingInline(t *testing.T) {
+	page := body(t, get(t, load(t), "/"))
+	if match := regexp.MustCompile(`<script>|<style|style="|\son\w+="`).FindString(page); match != "" {
+		t.Errorf("%q in the page: %s", match, page)
+	}
+}
+
+// What another build has is not this one's.
+func TestOtherBuilds(t *testing.T) {
+	d := load(t)
+	for _, path := range []string{"/assets/0123456789abcdef/index.js", "/assets/index.js", "/assets/" + d.build, "/index.html", "/nowhere"} {
+		if d.Has(path) || get(t, d, path).StatusCode != http.StatusNotFound {
+			t.Errorf("%s is there", path)
+		}
+	}
+}
+
+// The build's id changes with any file's content or name.
+func TestBuildID(t *testing.T) {
+	one := fstest.MapFS{"dist/index.html": {Data: []byte("a")}, "dist/assets/b.js": {Data: []byte("b")}}
+	ids := map[string]bool{}
+	for _, files := range []fs.FS{
+		one,
+		fstest.MapFS{"dist/index.html": {Data: []byte("a")}, "dist/assets/b.js": {Data: []byte("c")}},
+		fstest.MapFS{"dist/index.html": {Data: []byte("a")}, "dist/assets/c.js": {Data: []byte("b")}},
+		fstest.MapFS{"dist/index.html": {Data: []byte("ab")}, "dist/assets/b.js": {Data: nil}},
+	} {
+		_, id, err := read(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids[id] = true
+	}
+	if len(ids) != 4 {
+		t.Errorf("four builds have %d ids", len(ids))
+	}
+	if _, again, _ := read(one); !ids[again] {
+		t.Error("the same files have another id")
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	for header, want := range map[string]bool{
+		"": false, "gzip": true, "br, gzip": true, "GZIP;q=1": true, "gzip;q=0": false, "gzip; q=0.000": false,
+		"gzip;q=0.1": true, "deflate": false, "x-gzip": false, "*": false,
+	} {
+		if got := acceptsGzip(header); got != want {
+			t.Errorf("%q: %t", header, got)
+		}
+	}
+}
+
+// What the first visit costs: scripts of the shell and the overview.
+func TestBudget(t *testing.T) {
+	const scripts, styles = 80 << 10, 15 << 10
+	contents, _, err := read(dist)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var css int
+	for name, content := range contents {
+		if strings.HasSuffix(name, ".css") {
+			css += gzipped(t, content)
+		}
+	}
+	if css > styles {
+		t.Errorf("all styles are %d bytes, the budget is %d", css, styles)
+	}
+	if js := gzipped(t, contents["assets/index.js"]); js > scripts {
+		t.Errorf("the shell's script is %d bytes, the budget is %d", js, scripts)
+	}
+}
+
+func gzipped(t *testing.T, content []byte) int {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := z.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
+}
