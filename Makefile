@@ -130,6 +130,12 @@ web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
 	@PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --prefix web/ui --ignore-scripts --no-audit --no-fund
 	@touch $@
 
+.PHONY: web-test
+web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page of the dashboard in Chromium, on a service of its own with a sample
+	@deployments/install chromium
+	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
+	@npm --prefix web/ui run test:pages
+
 .PHONY: fmt
 fmt: go ## Format the code
 	@$(GO)fmt -w $(SOURCES)

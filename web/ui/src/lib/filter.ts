@@ -36,7 +36,7 @@ export interface Condition {
 
 /** The parts of a condition that condition made; undefined for others, such as nested ones. */
 export function parse(text: string): Condition | undefined {
-  const match = /^((?:[^\\=!<>~:]|\\.)+)(:exists$|:missing$|!=|>=|<=|=|>|<|~)(.*)$/s.exec(text);
+  const match = /^((?:cohort:)?(?:[^\\=!<>~:]|\\.)+)(:exists$|:missing$|!=|>=|<=|=|>|<|~)(.*)$/s.exec(text);
   if (!match) return undefined;
   const [, field, sign, value] = match;
   return { field, sign: sign as Sign, value: value.replace(/\\(.)/gs, '$1') };
@@ -62,9 +62,9 @@ interface FunnelFilter {
 export function say(text: string): string {
   const { funnel, reached, dropped } = (asFilter(text) ?? {}) as FunnelFilter;
   if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps.length} of ${funnel.steps.length}`;
-  if (text.startsWith('cohort:') && !text.includes('=')) return `in cohort ${text.slice('cohort:'.length)}`;
   const parts = parse(text);
   if (!parts) return text;
+  if (parts.field.startsWith('cohort:')) return `${parts.value === 'false' ? 'not in' : 'in'} ${fieldLabel(parts.field)}`;
   const name = operators.find((operator) => operator.sign === parts.sign)!.name;
   return [fieldLabel(parts.field), name, parts.value].filter(Boolean).join(' ');
 }

@@ -1,0 +1,42 @@
+// A shop of the last 60 days: the same events for the same day, and some that are not
+// meant well.
+export const hostileText = '<img src=x onerror=alert(1)>';
+export const longName = 'x'.repeat(200);
+
+interface Event {
+  event_id: string;
+  occurred_at: string;
+  user_id: string;
+  event_type: string;
+  properties: Record<string, unknown>;
+}
+
+const day = 864e5;
+const hour = 36e5;
+
+export function sample(now = Date.now()): Event[] {
+  const events: Event[] = [];
+  let state = 7;
+  const random = () => (state = (state * 1664525 + 1013904223) % 2 ** 32) / 2 ** 32;
+  const pick = <T>(list: T[]) => list[Math.floor(random() * list.length)];
+  const add = (at: number, user: string, type: string, properties: Record<string, unknown>) => {
+    if (at > now) return;
+    const event_id = `00000000-0000-4000-8000-${events.length.toString(16).padStart(12, '0')}`;
+    events.push({ event_id, occurred_at: new Date(at).toISOString(), user_id: user, event_type: type, properties });
+  };
+  for (let n = 0; n < 150; n++) {
+    const user = String(1000 + n);
+    const traits = { os: pick(['iOS', 'Android', 'Web']), country: pick(['PL', 'UA', 'DE']) };
+    const first = Math.floor(now / day - random() * 60);
+    for (let date = first; date * day < now; date += 1 + Math.floor(random() * 6)) {
+      let at = date * day + (7 + random() * 12) * hour;
+      if (date === first) add(at, user, 'signed_up', traits);
+      add((at += 1e3), user, 'app_opened', traits);
+      if (random() < 0.7) add((at += 60e3), user, 'item_viewed', { ...traits, item: `item-${Math.floor(random() * 9)}` });
+      if (random() < 0.4) add((at += 90e3), user, 'purchase', { ...traits, price: Math.round(random() * 9000) / 100 });
+    }
+  }
+  add(now - 60e3, hostileText, hostileText, { [hostileText]: hostileText, [longName]: longName, 'a,b|c': '"quoted" & (more)' });
+  add(now - 30e3, longName, 'app_opened', {});
+  return events;
+}
