@@ -28,7 +28,7 @@ var dist embed.FS
 // is answered with the same document, whose router shows the page.
 var Pages = []string{
 	"/", "/explore", "/funnels", "/retention", "/paths", "/lifecycle", "/stickiness", "/sessions",
-	"/users", "/cohorts", "/live", "/events", "/start",
+	"/users", "/cohorts", "/live", "/events", "/start", "/settings",
 }
 
 // AssetsPath is where scripts, styles and fonts are.

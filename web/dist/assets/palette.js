@@ -1,1 +1,1 @@
-var e=[`#0b6e5f`,`#d58206`,`#2768fd`,`#aa76be`,`#5d2603`,`#fe1595`,`#239af2`,`#777d85`],t=t=>`var(--c${t%e.length+1})`;export{e as n,t};
+var e=[`#0b6e5f`,`#d38106`,`#2768fd`,`#aa76be`,`#5d2603`,`#fe1595`,`#239af2`,`#777d85`],t=t=>`var(--c${t%e.length+1})`;export{e as n,t};

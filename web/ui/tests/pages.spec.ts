@@ -24,6 +24,10 @@ const pages = [
   '/live',
   '/events?e=purchase',
   '/start',
+  '/settings',
+  '/settings?tab=keys',
+  '/settings?tab=members',
+  '/settings?tab=logins',
 ];
 
 const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];

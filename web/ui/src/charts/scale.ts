@@ -35,7 +35,7 @@ export function peak(series: Series[], stacked: boolean): number {
   if (stacked) {
     const length = series[0]?.values.length ?? 0;
     for (let i = 0; i < length; i++) {
-      highest = Math.max(highest, series.reduce((sum, one) => sum + (one.values[i] ?? 0), 0));
+      highest = Math.max(highest, stack(series, i, 1));
     }
     return highest;
   }
@@ -46,9 +46,19 @@ export function peak(series: Series[], stacked: boolean): number {
   return highest;
 }
 
-/** The lowest value, 0 unless something is below it. */
-export function trough(series: Series[]): number {
+/** The height of a bucket's stack above zero, or with −1 below it. */
+function stack(series: Series[], bucket: number, side: 1 | -1): number {
+  return series.reduce((sum, one) => sum + Math.max(0, side * (one.values[bucket] ?? 0)), 0);
+}
+
+/** The lowest value that is drawn, 0 unless something is below it. */
+export function trough(series: Series[], stacked: boolean): number {
   let lowest = 0;
+  if (stacked) {
+    const length = series[0]?.values.length ?? 0;
+    for (let i = 0; i < length; i++) lowest = Math.min(lowest, -stack(series, i, -1));
+    return lowest;
+  }
   for (const one of series) for (const value of one.values) lowest = Math.min(lowest, value ?? 0);
   return lowest;
 }
@@ -65,8 +75,9 @@ export function scale(size: Size, lowest: number, highest: number, format: (n: n
   const most = highest > lowest ? highest : lowest + 1;
   // Of a few people there are no halves.
   const counts = most >= 4 || most < 1.5;
-  const lines = ticks(lowest, most * 1.04, height < 180 ? 3 : 4).filter((tick) => counts || Number.isInteger(tick));
+  const lines = ticks(lowest * 1.04, most * 1.04, height < 180 ? 3 : 4).filter((tick) => counts || Number.isInteger(tick));
   const max = Math.max(lines.at(-1) ?? 1, most * 1.02);
+  const min = Math.min(lines[0] ?? 0, lowest * 1.02);
   const left = Math.max(...lines.map((tick) => format(tick).length)) * 7 + 10;
   const inner = Math.max(10, width - left - right);
   const step = bars ? inner / buckets : inner / Math.max(1, buckets - 1);
@@ -77,7 +88,7 @@ export function scale(size: Size, lowest: number, highest: number, format: (n: n
     inner,
     step,
     x: (index) => first + step * index,
-    y: (value) => top + (height - top - bottom) * (1 - (value - lowest) / (max - lowest)),
+    y: (value) => top + (height - top - bottom) * (1 - (value - min) / (max - min)),
     at: (x) => Math.max(0, Math.min(buckets - 1, bars ? Math.floor((x - left) / step) : Math.round((x - left) / step))),
   };
 }

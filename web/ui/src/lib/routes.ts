@@ -27,6 +27,7 @@ export const routes: Route[] = [
   { path: '/live', name: 'Live', icon: 'live', key: 'l', menu: 'pages', load: () => import('../pages/Live.svelte') },
   { path: '/events', name: 'Events', icon: 'events', key: 'v', menu: 'pages', load: () => import('../pages/Events.svelte') },
   { path: '/start', name: 'Send events', icon: 'plus', key: 's', menu: 'foot', load: () => import('../pages/Start.svelte') },
+  { path: '/settings', name: 'Settings', icon: 'settings', key: 't', menu: 'foot', load: () => import('../pages/Settings.svelte') },
 ];
 
 /** Those in the bar at the bottom of a phone; the others are behind "More". */

@@ -1,11 +1,7 @@
 // Who is logged in. Tabs tell each other of logins and logouts.
 import { expiry, send, type Schemas } from './api';
 
-export interface Project {
-  id: number;
-  name: string;
-  role: 'owner' | 'editor' | 'viewer';
-}
+export type Project = Schemas['Project'];
 
 interface Session {
   /** null without a login. */

@@ -1,0 +1,42 @@
+// Lists of the account service, and what changes them.
+import { createQuery, useQueryClient } from '@tanstack/svelte-query';
+import { send } from './api';
+
+/** The list at a path. */
+export function list<Row>(path: () => string) {
+  return createQuery(() => ({
+    queryKey: ['list', path()],
+    queryFn: () => send<{ data: Row[] }>('GET', path()),
+    staleTime: 10_000,
+  }));
+}
+
+/** A change that is under way, and what became of it. */
+export function action() {
+  const client = useQueryClient();
+  let busy = $state(false);
+  let error = $state<Error>();
+  return {
+    get busy() {
+      return busy;
+    },
+    get error() {
+      return error;
+    },
+    /** Does it, reads all lists again and tells whether it succeeded. */
+    async run(change: () => Promise<unknown>): Promise<boolean> {
+      busy = true;
+      error = undefined;
+      try {
+        await change();
+        await client.invalidateQueries({ queryKey: ['list'] });
+        return true;
+      } catch (cause) {
+        error = cause as Error;
+        return false;
+      } finally {
+        busy = false;
+      }
+    },
+  };
+}
