@@ -4,15 +4,20 @@ import { login, type Project } from './session.svelte';
 import { browserZone, defaultRange, range, today, type Range } from './time';
 
 class Scope {
-  readonly zone = $derived(address.get('tz', browserZone));
+  readonly project: Project | undefined = $derived.by(() => {
+    const id = Number(address.get('project'));
+    return login.projects.find((project) => project.id === id) ?? login.projects[0];
+  });
+  /** The project's zone where it has chosen one, else the browser's. */
+  readonly usualZone = $derived.by(() => {
+    const chosen = this.project?.timezone;
+    return chosen && chosen !== 'UTC' ? chosen : browserZone;
+  });
+  readonly zone = $derived(address.get('tz', this.usualZone));
   readonly today = $derived(today(this.zone));
   readonly range: Range = $derived.by(() => {
     const from = address.get('from');
     return range(address.get('r', from ? 'custom' : defaultRange), this.today, from, address.get('to'));
-  });
-  readonly project: Project | undefined = $derived.by(() => {
-    const id = Number(address.get('project'));
-    return login.projects.find((project) => project.id === id) ?? login.projects[0];
   });
   readonly mayWrite = $derived(this.project !== undefined && this.project.role !== 'viewer');
 }

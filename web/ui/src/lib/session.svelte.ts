@@ -1,13 +1,15 @@
 // Who is logged in. Tabs tell each other of logins and logouts.
 import { expiry, send, type Schemas } from './api';
 
-export type Project = Schemas['Project'];
+export type Project = Schemas['Project'] & { timezone: string };
 
 interface Session {
-  /** null without a login. */
-  user: Schemas['User'] | null;
+  /** Absent without a login. */
+  user?: Schemas['User'];
   projects: Project[];
   registration: 'open' | 'closed';
+  /** There is no user yet: the first one registers, with a token where registration is closed. */
+  setup: boolean;
   version: string;
 }
 
@@ -15,9 +17,10 @@ type State = 'unknown' | 'out' | 'in' | 'unreachable';
 
 class Login {
   state = $state<State>('unknown');
-  user = $state.raw<Session['user'] | null>(null);
+  user = $state.raw<Schemas['User'] | null>(null);
   projects = $state.raw<Project[]>([]);
   registration = $state<Session['registration']>('open');
+  setup = $state(false);
   version = $state('');
   #tabs = new BroadcastChannel('session');
 
@@ -32,9 +35,10 @@ class Login {
   async load(): Promise<void> {
     try {
       const session = await send<Session>('GET', '/api/auth/session');
-      this.user = session.user;
+      this.user = session.user ?? null;
       this.projects = session.projects;
       this.registration = session.registration;
+      this.setup = session.setup;
       this.version = session.version;
       this.state = session.user ? 'in' : 'out';
     } catch {
@@ -48,8 +52,8 @@ class Login {
     await this.load();
   }
 
-  async register(username: string, password: string): Promise<void> {
-    await send('POST', '/api/auth/register', { username, password });
+  async register(username: string, password: string, token: string): Promise<void> {
+    await send('POST', '/api/auth/register', { username, password, setup_token: token || undefined });
     await this.enter(username, password);
   }
 
