@@ -22,5 +22,5 @@ export default defineConfig({
   },
   // For npm run dev, beside make run.
   server: { proxy: { '/api': 'http://localhost:5066', '/docs': 'http://localhost:5066' } },
-  test: { include: ['src/**/*.test.ts'] },
+  test: { include: ['src/**/*.test.ts'], css: true },
 });

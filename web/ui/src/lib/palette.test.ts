@@ -1,7 +1,7 @@
 // Any two colours of series must differ for people with normal, protan, deutan and
 // tritan sight, and each from the paper.
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import css from '../styles/tokens.css?raw';
 import { dark, light } from './palette';
 
 type Rgb = [number, number, number];
@@ -61,7 +61,6 @@ describe.each([
 });
 
 it('is that of the styles', () => {
-  const css = readFileSync(new URL('../styles/tokens.css', import.meta.url), 'utf8');
   const written = [...css.matchAll(/--c(\d): light-dark\((#\w+), (#\w+)\)/g)];
   expect(written.map(([, , color]) => color)).toEqual(light);
   expect(written.map(([, , , color]) => color)).toEqual(dark);
