@@ -23,10 +23,6 @@ func (g generator) sessions(s scene, now time.Time) (body, oracle.Sessions) {
 	b := body{}
 	interval := g.interval(b, "minute", "hour", "day", "day", "day", "week", "month", "quarter", "year", "all")
 	q := oracle.Sessions{Scope: g.scope(b, s, now, interval), Interval: g.week(b, interval), Gap: g.gap(b)}
-	if g.inSessions { // filters that look at them are of users alone
-		delete(b, "unit")
-		q.Unit = oracle.Field{}
-	}
 	g.inSessions = true
 	q.Split = g.split(b)
 	if g.maybe(2) {

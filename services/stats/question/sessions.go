@@ -45,13 +45,6 @@ func (p *SessionsParams) Question(now time.Time) (Question, error) {
 	if q.Unit, err = p.unit(); err != nil {
 		return nil, err
 	}
-	if q.Unit.Source != syntax.UserID {
-		for c := range q.Filter.Conditions {
-			if c.Field.Of != nil {
-				return nil, invalid("filter", "looks at the %s of sessions, which it cannot with a unit other than user_id", c.Field.Source)
-			}
-		}
-	}
 	q.Split, err = p.splitBy(syntax.OfSessions)
 	return q, err
 }

@@ -79,7 +79,6 @@ func TestSessionsRefusals(t *testing.T) {
 		"interval":          sessionsOf(func(p *SessionsParams) { p.Interval = "hour"; p.To = "2025-12-31" }),
 		"breakdown[1]":      sessionsOf(func(p *SessionsParams) { p.Breakdown = []string{"entry.user_id", "entry.user_id"} }),
 		"unit":              sessionsOf(func(p *SessionsParams) { p.Unit = "entry.user_id" }),
-		"filter":            sessionsOf(func(p *SessionsParams) { p.Unit, p.Filter = "properties.order_id", []string{"entry.user_id=1"} }),
 		"filter.not":        sessionsOf(func(p *SessionsParams) { p.Filter = []string{`{"not": "entry.entry.user_id=1"}`} }),
 		"within":            pathsOf(func(p *PathsParams) { p.Within = "0s" }),
 		"start.rolling":     pathsOf(func(p *PathsParams) { p.Start = `{"event": "a", "rolling": 2}` }),

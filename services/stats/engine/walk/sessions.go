@@ -194,22 +194,24 @@ func groupOf(fields []sessionField, c combination) engine.Group {
 
 // sessionEvent is what an event is for the sessions of units that are not users.
 type sessionEvent struct {
-	passes bool
+	holds  holding     // conditions of the filter
 	values combination // of the event
 }
 
-// eachOfUnits does what each does, for units that are not users. The filter must not look
-// at the entry and exit of sessions.
+// eachOfUnits does what each does, for units that are not users.
 func (s *sessions) eachOfUnits(ctx context.Context, begin func([]sessionField) counted) error {
 	var fields []sessionField
+	var test sessionTest
 	prepare := func(p *plan) (func(*reader) func(*walk.Event) sessionEvent, error) {
-		filter, err := p.filterOrNil(ctx, s.Filter)
+		var conditions []*filter
+		var err error
+		test, conditions, err = p.sessionFilter(ctx, s.Filter)
 		if err == nil {
 			fields, err = sessionFields(ctx, p, s.Breakdown)
 		}
 		return func(r *reader) func(*walk.Event) sessionEvent {
 			return func(e *walk.Event) sessionEvent {
-				one := sessionEvent{passes: filter == nil || filter.pass(r, e)}
+				one := sessionEvent{holds: holdingOf(conditions, r, e)}
 				for i, f := range fields {
 					one.values[i] = f.id(r, e)
 				}
@@ -231,7 +233,7 @@ func (s *sessions) eachOfUnits(ctx context.Context, begin func([]sessionField) c
 			events = eventsOf(unit, events)
 			cuts, _ = s.cut(events, until, cuts[:0])
 			for _, c := range cuts {
-				if err := countUnit(unit[c.from:c.to], c.bucket, fields, count); err != nil {
+				if err := countUnit(unit[c.from:c.to], c.bucket, test, fields, count); err != nil {
 					return false, err
 				}
 			}
@@ -241,8 +243,9 @@ func (s *sessions) eachOfUnits(ctx context.Context, begin func([]sessionField) c
 }
 
 // countUnit counts a session of a unit if the filter holds for one of its events.
-func countUnit(events []ownedEvent[sessionEvent], bucket int, fields []sessionField, count counted) error {
-	if !slices.ContainsFunc(events, func(e ownedEvent[sessionEvent]) bool { return e.of.passes }) {
+func countUnit(events []ownedEvent[sessionEvent], bucket int, test sessionTest, fields []sessionField, count counted) error {
+	entry, exit := events[0].of.holds, events[len(events)-1].of.holds
+	if !slices.ContainsFunc(events, func(e ownedEvent[sessionEvent]) bool { return test.pass(e.of.holds, entry, exit) }) {
 		return nil
 	}
 	v := visit{events: len(events), us: events[len(events)-1].at.Us - events[0].at.Us}

@@ -18,7 +18,7 @@ type ownedEvent[T comparable] struct {
 }
 
 // ownedBytes is about what an ownedEvent takes.
-const ownedBytes = 80
+const ownedBytes = 96
 
 // ofUnits calls do with the events of each unit in their order, until it says for all that
 // they are enough: otherwise for all units again, with more. prepare returns what is known
