@@ -1,5 +1,5 @@
-// Package cohort reads the named sets of users that projects have, which the account
-// service writes: filters on users, and lists of them.
+// Package cohort keeps the named sets of users that projects have in Postgres: filters on
+// users, and lists of them.
 package cohort
 
 import (
@@ -12,13 +12,12 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/syntax"
 )
 
-// Cohort is a set of users of a project: those for whom Filter holds, or a list.
-type Cohort struct {
+// Definition is what a set of users of a project is: those for whom Filter holds, or a list.
+type Definition struct {
 	ID      int64
 	Version int64 // that no other cohort has, nor this one before
 	Filter  syntax.Filter
@@ -31,14 +30,19 @@ const readSQL = `
 SELECT name, id, version, filter, names FROM analytics.cohorts WHERE project_id = $1`
 
 // All are the cohorts of a project by name.
-type All map[string]Cohort
+type All map[string]Definition
+
+// Querier is a pool or a transaction.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
 
 // Read returns the cohorts of a project.
-func Read(ctx context.Context, pool *pgxpool.Pool, project int64) (All, error) {
-	rows, _ := pool.Query(ctx, readSQL, project)
+func Read(ctx context.Context, in Querier, project int64) (All, error) {
+	rows, _ := in.Query(ctx, readSQL, project)
 	all, names := All{}, map[string][]string{}
 	var name string
-	var one Cohort
+	var one Definition
 	var filter *string
 	var named []string
 	_, err := pgx.ForEachRow(rows, []any{&name, &one.ID, &one.Version, &filter, &named}, func() error {
@@ -82,24 +86,4 @@ func (all All) setKeys(names map[string][]string) error {
 		}
 	}
 	return nil
-}
-
-// Names returns the cohorts that a filter names, each once, in order.
-func Names(f syntax.Filter) []string {
-	var names []string
-	var visit func(f syntax.Filter)
-	visit = func(f syntax.Filter) {
-		if f.Form == syntax.Holds && f.Condition.Field.Source == syntax.Cohort {
-			names = append(names, f.Condition.Field.Name)
-		}
-		if f.Form == syntax.DidSo {
-			visit(f.Did.Series.Filter)
-		}
-		for _, one := range f.Of {
-			visit(one)
-		}
-	}
-	visit(f)
-	slices.Sort(names)
-	return slices.Compact(names)
 }

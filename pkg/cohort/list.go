@@ -15,6 +15,23 @@ const PartUsers = 10_000
 // maxPart is the maximum size of a part that is not compressed: ids have up to 800 bytes.
 const maxPart = PartUsers * (800 + binary.MaxVarintLen64)
 
+// List is a list of users, compressed.
+type List struct {
+	Users int
+	Bytes int
+	parts [][]byte
+}
+
+// Add adds at most PartUsers more users, in order, behind those before.
+func (l *List) Add(users []string) error {
+	part, err := EncodePart(users)
+	if err != nil {
+		return err
+	}
+	l.parts, l.Users, l.Bytes = append(l.parts, part), l.Users+len(users), l.Bytes+len(part)
+	return nil
+}
+
 // EncodePart compresses user ids.
 func EncodePart(users []string) ([]byte, error) {
 	var b bytes.Buffer

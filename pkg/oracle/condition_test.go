@@ -73,7 +73,7 @@ func TestFields(t *testing.T) {
 		{ID: "6", UserID: "b", Type: "view", At: at("2025-08-02T10:00:00Z"), Properties: `{"plan":"team","list":1}`},
 	}
 	holds := func(c oracle.Condition, zone *time.Location) bool {
-		for _, e := range oracle.Keep(events, c, "2025-08-06", zone) {
+		for _, e := range oracle.Keep(events, c, "", "2025-08-06", zone) {
 			if e.ID == "4" {
 				return true
 			}
@@ -115,7 +115,7 @@ func TestFiltersCombine(t *testing.T) {
 	keeps := func(f oracle.Filter, want ...string) {
 		t.Helper()
 		var got []string
-		for _, e := range oracle.Keep([]oracle.Event{ua, pl, none}, f, "2025-08-06", time.UTC) {
+		for _, e := range oracle.Keep([]oracle.Event{ua, pl, none}, f, "", "2025-08-06", time.UTC) {
 			got = append(got, e.ID)
 		}
 		require.Equal(t, want, got)
@@ -150,7 +150,7 @@ func TestMidnights(t *testing.T) {
 		e := oracle.Event{ID: "1", UserID: "a", Properties: `{"at":"` + c.day + `"}`}
 		for op, want := range map[string]time.Time{"since": first, "before": first.Add(time.Second)} {
 			f := condition(field("properties", "at"), op, want.Format(time.RFC3339))
-			require.Len(t, oracle.Keep([]oracle.Event{e}, f, c.day, zone(c.zone)), 1, "%+v %s", c, op)
+			require.Len(t, oracle.Keep([]oracle.Event{e}, f, "", c.day, zone(c.zone)), 1, "%+v %s", c, op)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func TestDid(t *testing.T) {
 		{"always", Did{Op: ">=", Times: 0}, all},
 	} {
 		got := ""
-		for _, e := range Keep(events, c.filter, "2025-08-04", time.UTC) {
+		for _, e := range Keep(events, c.filter, "", "2025-08-04", time.UTC) {
 			got += " " + e.UserID
 		}
 		if c.want != "" {

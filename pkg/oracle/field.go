@@ -21,19 +21,22 @@ type Field struct {
 // known is what the value of a field depends on beside the event.
 type known struct {
 	zone  *time.Location
+	from  string             // first local day of the range; empty: all time
+	to    string             // and its last
 	end   time.Time          // of the range
 	users map[string][]Event // those before the end, in their order
 	// sessions are the events of the session of each event, by the event's id.
 	sessions map[string][]Event
+	all      []Event // also those behind the end
 }
 
-// knownAt knows the users of all events as they are at the end of the local day to: the
-// last instant of that day, also where a clock had shown the next day before.
-func knownAt(events []Event, to string, zone *time.Location) known {
+// knownIn knows the users of all events as they are at the end of the local days from … to:
+// the last instant of these days, also where a clock had shown the next day before.
+func knownIn(events []Event, from, to string, zone *time.Location) known {
 	end := endOf(to, zone)
 	before := only(events, func(e Event) bool { return e.At.Before(end) })
 	slices.SortFunc(before, inOrder)
-	return known{zone: zone, end: end, users: group(before, func(e Event) string { return e.UserID })}
+	return known{zone: zone, from: from, to: to, end: end, all: events, users: group(before, func(e Event) string { return e.UserID })}
 }
 
 // inOrder compares events as the contract orders those of a user.

@@ -20,7 +20,7 @@ func (p passing) fitsAny() bool { return slices.Contains(p.fits, true) }
 // history returns the events that pass the question's filter, of all time, in their order,
 // by unit.
 func (q Funnel) history(events []Event) map[string][]passing {
-	k := knownAt(events, q.To, q.Zone)
+	k := knownIn(events, q.From, q.To, q.Zone)
 	events = slices.Clone(events)
 	slices.SortFunc(events, inOrder)
 	history := map[string][]passing{}

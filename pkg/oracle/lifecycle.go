@@ -23,7 +23,7 @@ type LifecycleRow struct {
 func (q Lifecycle) Rows(events []Event) []LifecycleRow {
 	active := map[string]map[string]bool{} // units by bucket
 	first := q.From
-	for _, e := range q.fitting(knownAt(events, q.To, q.Zone), events, q.Series) {
+	for _, e := range q.fitting(knownIn(events, q.From, q.To, q.Zone), events, q.Series) {
 		bucket := bucketOf(q.Interval, e.At, q.Zone)
 		first = min(first, bucket)
 		if active[bucket] == nil {

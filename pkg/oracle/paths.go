@@ -38,7 +38,7 @@ type Path struct {
 
 // All returns the paths that count.
 func (q Paths) All(events []Event) (paths []Path) {
-	k := knownAt(events, q.To, q.Zone)
+	k := knownIn(events, q.From, q.To, q.Zone)
 	sessions := q.sessions(k, events, q.Gap)
 	k.sessions = ofEvents(sessions)
 	starts, ends := q.ids(k, events, q.Start), q.ids(k, events, q.End)

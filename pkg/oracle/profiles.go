@@ -28,7 +28,7 @@ type ProfileRow struct {
 
 // Rows computes the rows of all pages.
 func (q Profiles) Rows(events []Event) []ProfileRow {
-	k := knownAt(events, q.To, q.Zone)
+	k := knownIn(events, q.From, q.To, q.Zone)
 	chosen := map[string]bool{}
 	for id, of := range k.users {
 		inRange := of
@@ -68,7 +68,7 @@ func (q Profiles) Rows(events []Event) []ProfileRow {
 // OneProfile is the row of "profiles/{user_id}" as of the end of a day, with the user's
 // properties by key; ok is false when there is no event.
 func OneProfile(events []Event, userID, to string, zone *time.Location) (row ProfileRow, properties map[string]string, ok bool) {
-	of := knownAt(events, to, zone).users[userID]
+	of := knownIn(events, "", to, zone).users[userID]
 	if len(of) == 0 {
 		return row, nil, false
 	}

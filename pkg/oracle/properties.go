@@ -29,7 +29,7 @@ func (s Scope) ranged(k known, events []Event, series Series) []counted {
 
 // Rows computes the rows by events, the most first, then by name: at most 1,000.
 func (q Properties) Rows(events []Event) []PropertyRow {
-	fit := q.ranged(knownAt(events, q.To, q.Zone), events, q.Series)
+	fit := q.ranged(knownIn(events, q.From, q.To, q.Zone), events, q.Series)
 	count := map[string]int{}
 	seen := map[string]map[string]bool{} // kinds by key
 	for _, e := range fit {
@@ -103,7 +103,7 @@ type PropertyValue struct {
 // Rows computes the rows by events, the most first, then by code points, a missing
 // value last.
 func (q PropertyValues) Rows(events []Event) []PropertyValue {
-	k := knownAt(events, q.To, q.Zone)
+	k := knownIn(events, q.From, q.To, q.Zone)
 	values, of := map[string]*string{}, map[string][]counted{}
 	for _, e := range q.ranged(k, events, q.Series) {
 		value := Breakdown{Field: q.Property}.value(k, e.Event)

@@ -92,7 +92,7 @@ func (q Retention) Groups(events []Event) []GroupWindow {
 
 // members returns the members of the cohorts.
 func (q Retention) members(events []Event) []member {
-	k := knownAt(events, q.End, q.Zone)
+	k := knownIn(events, q.Start, q.End, q.Zone)
 	events = only(events, func(e Event) bool { return q.Filter == nil || q.Filter.holds(k, e) })
 	slices.SortFunc(events, inOrder)
 	var members []member

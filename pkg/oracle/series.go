@@ -69,9 +69,9 @@ func (s Scope) fitting(k known, events []Event, series Series) []counted {
 	return fit
 }
 
-// Keep returns the events for which a filter holds. User fields are as of the end of the
-// local day to.
-func Keep(events []Event, f Filter, to string, zone *time.Location) []Event {
-	k := knownAt(events, to, zone)
+// Keep returns the events for which a filter holds, in a question about the local days
+// from … to: user fields are as of their end.
+func Keep(events []Event, f Filter, from, to string, zone *time.Location) []Event {
+	k := knownIn(events, from, to, zone)
 	return only(events, func(e Event) bool { return f.holds(k, e) })
 }

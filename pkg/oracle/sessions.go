@@ -69,7 +69,7 @@ func ofEvents(sessions []session) map[string][]Event {
 
 // Rows computes the rows by bucket, then group.
 func (q Sessions) Rows(events []Event) []SessionRow {
-	k := knownAt(events, q.To, q.Zone)
+	k := knownIn(events, q.From, q.To, q.Zone)
 	all := q.sessions(k, events, q.Gap)
 	k.sessions = ofEvents(all)
 	var kept []session

@@ -20,7 +20,7 @@ type StickinessRow struct {
 // Rows computes a row for each number of buckets of the range, from 1.
 func (q Stickiness) Rows(events []Event) []StickinessRow {
 	counts := map[string]map[string]int{} // of events by unit and bucket
-	for _, e := range q.fitting(knownAt(events, q.To, q.Zone), events, q.Series) {
+	for _, e := range q.fitting(knownIn(events, q.From, q.To, q.Zone), events, q.Series) {
 		if !q.contains(e.At) {
 			continue
 		}

@@ -100,7 +100,7 @@ type period struct {
 }
 
 func (q Trends) period(events []Event) period {
-	p := period{Trends: q, known: knownAt(events, q.To, q.Zone)}
+	p := period{Trends: q, known: knownIn(events, q.From, q.To, q.Zone)}
 	first := q.From
 	for _, e := range events {
 		first = min(first, dayOf(e.At, q.Zone))

@@ -3,7 +3,6 @@ package syntax
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -12,21 +11,23 @@ import (
 // parameter: each an event type or * for all, or JSON: an object with event, filter,
 // after and before, or an array. Errors are *Error.
 func ParseExclusions(texts []string, steps int) ([]Exclusion, error) {
-	return exclusionKind(steps).parse(texts)
+	return exclusionsTo(steps, MaxDepth).parse(texts)
 }
 
 // ParseExclusionsJSON reads an exclusion or an array of them from JSON. Errors are *Error.
 func ParseExclusionsJSON(data []byte, steps int) ([]Exclusion, error) {
-	return exclusionKind(steps).parseJSON(data)
+	return exclusionsTo(steps, MaxDepth).parseJSON(data)
 }
 
 // UnmarshalJSON reads one exclusion, of a funnel with as many steps as there may be.
 func (x *Exclusion) UnmarshalJSON(data []byte) (err error) {
-	*x, err = exclusionKind(MaxSteps).one(data)
+	*x, err = exclusionsTo(MaxSteps, MaxDepth).one(data)
 	return err
 }
 
-func exclusionKind(steps int) kind[Exclusion] {
+// exclusionsTo is how exclusions of a funnel of so many steps are read, whose filters have at
+// most so many others around their conditions.
+func exclusionsTo(steps, depth int) kind[Exclusion] {
 	ofType := func(event string) (Exclusion, error) {
 		s, err := ofEvent(event)
 		return Exclusion{Events: s.Events, After: 1, Before: steps}, err
@@ -35,11 +36,11 @@ func exclusionKind(steps int) kind[Exclusion] {
 		if v.Kind() == '"' {
 			return ofText("an event type", ofType)(v)
 		}
-		return exclusionOf(v, steps)
+		return exclusionOf(v, steps, depth)
 	}}
 }
 
-func exclusionOf(v jsontext.Value, steps int) (x Exclusion, err error) {
+func exclusionOf(v jsontext.Value, steps, depth int) (x Exclusion, err error) {
 	if v.Kind() != '{' {
 		return x, notA(v, "an exclusion: an event type or an object")
 	}
@@ -50,7 +51,9 @@ func exclusionOf(v jsontext.Value, steps int) (x Exclusion, err error) {
 		case "event":
 			x.Events, err = eventsOf(m.value)
 		case "filter":
-			x.Filter, err = ParseFilterJSON(m.value)
+			if x.Filter, err = Everywhere.filterOf(m.value, depth); err == nil {
+				err = Bound(x.Filter)
+			}
 		case "after":
 			x.After, err = stepOf(m.value, 1, steps-1)
 		case "before":
@@ -64,15 +67,6 @@ func exclusionOf(v jsontext.Value, steps int) (x Exclusion, err error) {
 		err = At(".before", fmt.Errorf("is %d, which is not behind step %d", x.Before, x.After))
 	}
 	return x, err
-}
-
-// stepOf reads the number of a step.
-func stepOf(v jsontext.Value, least, most int) (int, error) {
-	n, err := strconv.Atoi(string(v))
-	if err != nil || n < least || n > most {
-		return 0, fmt.Errorf("is not the number of a step from %d to %d", least, most)
-	}
-	return n, nil
 }
 
 // MarshalJSON writes the canonical form, which reads as the same exclusion.

@@ -68,8 +68,8 @@ func fieldOf(names []string) (Field, error) {
 		return Field{}, fmt.Errorf("names no cohort, as in %spaying", cohortPrefix)
 	case Entry, Exit:
 		return Field{}, fmt.Errorf("names a field at the %s of a session, which only the question sessions has", f.Source)
-	case "did", "funnel":
-		return Field{}, fmt.Errorf("names %s, which is not available yet", f.Source)
+	case Source(DidSo), Source(ReachedSo):
+		return Field{}, fmt.Errorf(`names %[1]s, which is a filter of its own, as in {"%[1]s": …}`, f.Source)
 	}
 	return Field{}, fmt.Errorf("%q is not event_type, user_id, properties.…, user.…, first.…, first_seen, last_seen, time.hour, time.weekday or cohort:…", names[0])
 }

@@ -32,8 +32,8 @@ func (g Grammar) ParseFilter(text string) (Filter, error) {
 }
 
 // ParseFilterJSON reads a filter from JSON: the text of a condition, an array of filters
-// that must all hold, {"any": [filters]}, {"not": filter} or {"did": series}. Errors are
-// *Error.
+// that must all hold, {"any": [filters]}, {"not": filter}, {"did": series} or {"funnel":
+// funnel}. Errors are *Error.
 func ParseFilterJSON(data []byte) (Filter, error) { return Everywhere.ParseFilterJSON(data) }
 
 // ParseFilterJSON reads a filter on fields that the grammar has.
@@ -69,7 +69,7 @@ func (g Grammar) filterOf(v jsontext.Value, depth int) (Filter, error) {
 	case '{':
 		return g.combined(v, depth-1)
 	}
-	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]}, {"not": …} or {"did": …}`))
+	return Filter{}, At("", notA(v, `a filter: the text of a condition, an array, {"any": […]}, {"not": …}, {"did": …} or {"funnel": …}`))
 }
 
 // filtersOf reads an array of filters.
@@ -89,23 +89,23 @@ func (g Grammar) filtersOf(v jsontext.Value, depth int) ([]Filter, error) {
 }
 
 func (g Grammar) combined(v jsontext.Value, depth int) (Filter, error) {
-	const any, not, did = string(Any), string(Not), string(DidSo)
-	all, err := members(v, any, not, did, "times", "last", "funnel", "reached", "dropped")
+	const any, not, did, funnel = string(Any), string(Not), string(DidSo), string(ReachedSo)
+	all, err := members(v, any, not, did, "times", "last", funnel, "reached", "dropped")
 	if err != nil {
-		_, err = members(v, any, not, did, "times", "last")
 		return Filter{}, At("", err)
 	}
 	for _, m := range all {
 		switch m.name {
-		case "funnel", "reached", "dropped":
-			return Filter{}, At("."+m.name, errors.New("is not available yet"))
 		case did:
 			d, err := didOf(v, depth)
 			return Filter{Form: DidSo, Did: d}, At("", err)
+		case funnel:
+			r, err := reachedOf(v, depth)
+			return Filter{Form: ReachedSo, Reached: r}, At("", err)
 		}
 	}
 	if len(all) != 1 {
-		return Filter{}, At("", fmt.Errorf("has %d members; a filter has one: any, not or did", len(all)))
+		return Filter{}, At("", fmt.Errorf("has %d members; a filter has one: any, not, did or funnel", len(all)))
 	}
 	switch m := all[0]; m.name {
 	case any:
@@ -115,12 +115,17 @@ func (g Grammar) combined(v jsontext.Value, depth int) (Filter, error) {
 		of, err := g.filterOf(m.value, depth)
 		return Filter{Form: Not, Of: []Filter{of}}, At("."+not, err)
 	default:
-		return Filter{}, At("."+m.name, errors.New("is there without did"))
+		of := did
+		if m.name == "reached" || m.name == "dropped" {
+			of = funnel
+		}
+		return Filter{}, At("."+m.name, errors.New("is there without "+of))
 	}
 }
 
 // Bound refuses filters that together have too many conditions or values. What a filter
-// did says is a condition, and so are those of its series.
+// did says is a condition, and so are those of its series; of a funnel each step and
+// exclusion is one, and so are those of its filters.
 func Bound(filters ...Filter) error {
 	var n size
 	for _, f := range filters {
@@ -152,6 +157,18 @@ func (n *size) add(f Filter) {
 		n.conditions++
 		n.addValues(f.Did.Series.Events)
 		n.add(f.Did.Series.Filter)
+	case ReachedSo:
+		funnel := &f.Reached.Funnel
+		n.conditions += len(funnel.Steps) + len(funnel.Exclude)
+		for _, s := range funnel.Steps {
+			n.addValues(s.Events)
+		}
+		for _, x := range funnel.Exclude {
+			n.addValues(x.Events)
+		}
+		for _, one := range funnel.Filters() {
+			n.add(one)
+		}
 	}
 	for _, one := range f.Of {
 		n.add(one)
@@ -165,7 +182,8 @@ func (n *size) addValues(values []string) {
 	}
 }
 
-// Conditions yields those of a filter, in their order, without those of what users did.
+// Conditions yields those of a filter, in their order, without those of what users
+// did.
 func (f Filter) Conditions(yield func(Condition) bool) { f.each(yield) }
 
 func (f Filter) each(yield func(Condition) bool) bool {
@@ -194,6 +212,8 @@ func (f Filter) MarshalJSON() ([]byte, error) {
 		return json.Marshal(map[Form]Filter{Not: f.Of[0]})
 	case DidSo:
 		return json.Marshal(f.Did)
+	case ReachedSo:
+		return json.Marshal(f.Reached)
 	}
 	return json.Marshal(append([]Filter{}, f.Of...))
 }

@@ -45,7 +45,8 @@ func FuzzParseFilter(f *testing.F) {
 	for _, text := range []string{
 		"event_type:purchase", `["user.plan=pro",{"not":{"any":["properties.a:has(b)","time.hour>=9"]}}]`, `{"any":[]}`, `[[],["a"]]`, `{"any":["x"],"any":[]}`,
 		`properties.a:matches((?i)^a\.b{2,3}$)`, "first_seen:since(2025-08-01)", `properties.a\ in.b.""=x\|y`, `properties.a>\=`, `properties.a!\==`, "properties. a  exists",
-		`{"not":{"did":"purchase"}}`, `{"did":{"event":["a","b"],"filter":["cohort:a",{"did":"*","times":0}],"first":true},"times":"!=2","last":"90s"}`, "cohort : a : in(true)", `["properties.a:matches(x{1000}{1000})"]`, "cohort:paying", `properties.\"\" :before(2025-08-01T00:00:00+02:00)`,
+		`{"not":{"did":"purchase"}}`, `{"did":{"event":["a","b"],"filter":["cohort:a",{"did":"*","times":0}],"first":true},"times":"!=2","last":"90s"}`, "cohort : a : in(true)",
+		`{"funnel":{"steps":["a",{"event":["b","c"],"filter":{"funnel":{"steps":["a","*"],"order":"any"},"reached":1}}],"window":"36h","exclude":[{"event":"x","after":1}],"filter":["user.a=1"]},"dropped":true}`, `["properties.a:matches(x{1000}{1000})"]`, "cohort:paying", `properties.\"\" :before(2025-08-01T00:00:00+02:00)`,
 	} {
 		f.Add(text)
 	}

@@ -47,6 +47,11 @@ func (k kind[T]) parseJSON(data []byte) ([]T, error) {
 	if err != nil {
 		return nil, At("", err)
 	}
+	return k.of(v)
+}
+
+// of reads JSON that is valid.
+func (k kind[T]) of(v jsontext.Value) ([]T, error) {
 	if v.Kind() != '[' {
 		return k.read([]any{v}, false)
 	}

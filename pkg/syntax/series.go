@@ -92,8 +92,11 @@ func ofEvent(event string) (Series, error) {
 }
 
 // seriesOf reads a series with any of the members that one can have.
-func seriesOf(v jsontext.Value) (Series, error) {
-	return seriesWith(v, MaxDepth, "event", "filter", "first", "measure", "rolling", "name")
+func seriesOf(v jsontext.Value) (Series, error) { return seriesTo(v, MaxDepth) }
+
+// seriesTo reads one whose filter has at most so many others around its conditions.
+func seriesTo(v jsontext.Value, depth int) (Series, error) {
+	return seriesWith(v, depth, "event", "filter", "first", "measure", "rolling", "name")
 }
 
 // seriesWith reads a series with some members. Its filter has at most so many others

@@ -13,24 +13,30 @@ import (
 	"eventanalytics/pkg/decimal"
 )
 
-var stepKind = kind[Series]{"steps", MaxSteps, ofEvent, func(v jsontext.Value) (Series, error) {
-	s, err := seriesOf(v)
-	switch {
-	case err != nil:
-	case s.Measure.Name != "":
-		err = At(".measure", errors.New("cannot be in a step: it is users that are counted"))
-	case s.Rolling != 0:
-		err = At(".rolling", errors.New("cannot be in a step"))
-	}
-	return s, err
-}}
+// stepsTo is how steps are read whose filters have at most so many others around their
+// conditions.
+func stepsTo(depth int) kind[Series] {
+	return kind[Series]{"steps", MaxSteps, ofEvent, func(v jsontext.Value) (Series, error) {
+		s, err := seriesTo(v, depth)
+		switch {
+		case err != nil:
+		case s.Measure.Name != "":
+			err = At(".measure", errors.New("cannot be in a step: it is users that are counted"))
+		case s.Rolling != 0:
+			err = At(".rolling", errors.New("cannot be in a step"))
+		}
+		return s, err
+	}}
+}
 
 // ParseSteps reads the steps of a funnel from the texts of a parameter: series without a
 // measure. Errors are *Error.
-func ParseSteps(texts []string) ([]Series, error) { return enoughSteps(stepKind.parse(texts)) }
+func ParseSteps(texts []string) ([]Series, error) { return enoughSteps(stepsTo(MaxDepth).parse(texts)) }
 
 // ParseStepsJSON reads an array of steps from JSON. Errors are *Error.
-func ParseStepsJSON(data []byte) ([]Series, error) { return enoughSteps(stepKind.parseJSON(data)) }
+func ParseStepsJSON(data []byte) ([]Series, error) {
+	return enoughSteps(stepsTo(MaxDepth).parseJSON(data))
+}
 
 func enoughSteps(steps []Series, err error) ([]Series, error) {
 	if err == nil && len(steps) < MinSteps {

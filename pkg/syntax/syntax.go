@@ -83,6 +83,8 @@ const (
 	Not   Form = "not"       // the one in Of does not hold
 	Holds Form = "condition" // Condition holds
 	DidSo Form = "did"       // the event's user did what Did says
+	// ReachedSo holds when the event's user got as far in a funnel as Reached says.
+	ReachedSo Form = "funnel"
 )
 
 // Filter says which events count. The zero value holds always.
@@ -90,7 +92,8 @@ type Filter struct {
 	Form      Form
 	Condition Condition // of Holds
 	Of        []Filter
-	Did       *Did // of DidSo
+	Did       *Did     // of DidSo
+	Reached   *Reached // of ReachedSo
 }
 
 // Did says how often a user did something: a number of events before the end of the range.
@@ -99,6 +102,23 @@ type Did struct {
 	Op     string        // = != > >= < or <=, between the number of events and Times
 	Times  int           // at most MaxTimes
 	Last   time.Duration // how long before the end they count, in whole seconds; 0: always
+}
+
+// Funnel is how users get from step to step.
+type Funnel struct {
+	Steps   []Series // of which Events, Filter and First say which events fit
+	Window  time.Duration
+	Order   string // ordered, any or strict
+	Exclude []Exclusion
+	Filter  Filter // that holds for all events of the funnel
+}
+
+// Reached says how far a user's best attempt at a funnel got, of those that begin in the
+// range of the question.
+type Reached struct {
+	Funnel  Funnel
+	Step    int  // from 1, that it reached
+	Dropped bool // and got no further
 }
 
 // And holds when all filters hold.

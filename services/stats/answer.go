@@ -74,16 +74,12 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	}
 	stale := s.reader.Stale()
 	f := chooseFormat(output)
-	data := fmt.Sprint(snapshot.Position.Incarnation, " ", snapshot.ProjectVersion(project))
+	data := dataOf(snapshot, project)
 	cohorts, keys, err := s.cohorts.of(ctx, project, question.Cohorts(q), data)
 	if err != nil {
 		return err
 	}
-	source := func() *engine.Source {
-		src := s.source(snapshot, project, now)
-		src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, cohorts, s.sets, s.timeout
-		return src
-	}
+	source := func() *engine.Source { return s.asking(snapshot, project, now, data, cohorts) }
 	tag := entityTag(project, d.Name, q, keys, f, snapshot, stale, now)
 	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
@@ -113,6 +109,18 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 		},
 		query: q, seconds: time.Since(began).Seconds(),
 	})
+}
+
+// dataOf names the version of a project's data.
+func dataOf(snapshot *replica.Snapshot, project int64) string {
+	return fmt.Sprint(snapshot.Position.Incarnation, " ", snapshot.ProjectVersion(project))
+}
+
+// asking has a project's data answer a question that names some cohorts.
+func (s *Service) asking(snapshot *replica.Snapshot, project int64, now time.Time, data string, named map[string]engine.Cohort) *engine.Source {
+	src := s.source(snapshot, project, now)
+	src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, named, s.sets, s.timeout
+	return src
 }
 
 // maxWait is the longest a request waits for a position.

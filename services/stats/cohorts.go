@@ -62,26 +62,32 @@ func newCohorts(cfg auth.Config, pool *pgxpool.Pool, now func() time.Time) (*coh
 
 // of returns a project's cohorts for a question that names some of them, and what tells
 // these apart from what they were. data is the version of the project's events.
-func (c *cohorts) of(ctx context.Context, project int64, names []string, data string) (all map[string]engine.Cohort, keys []string, err error) {
-	if len(names) == 0 {
+func (c *cohorts) of(ctx context.Context, project int64, named []cohort.Place, data string) (all map[string]engine.Cohort, keys []string, err error) {
+	if len(named) == 0 {
 		return nil, nil, nil
 	}
 	known, err := c.read(ctx, project)
-	if slices.ContainsFunc(names, func(name string) bool { _, ok := known[name]; return !ok }) {
+	if slices.ContainsFunc(named, func(p cohort.Place) bool { _, ok := known[p.Name]; return !ok }) {
 		c.known.Remove(project) // one that was made just now works at once
 		known, err = c.read(ctx, project)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range names {
-		one, ok := known[name]
-		if !ok {
-			return nil, nil, problem.Invalid("unknown-cohort", "cohort:"+name, "the project has no such cohort")
+	for _, p := range named {
+		if _, ok := known[p.Name]; !ok {
+			return nil, nil, problem.Invalid("unknown-cohort", p.Path, "the project has no cohort "+p.Name)
 		}
-		keys = append(keys, name, one.Key)
 	}
-	all = make(map[string]engine.Cohort, len(known))
+	for _, name := range cohort.NamesOf(named) {
+		keys = append(keys, name, known[name].Key)
+	}
+	return c.named(project, known, data), keys, nil
+}
+
+// named are a project's cohorts as questions name them.
+func (c *cohorts) named(project int64, known cohort.All, data string) map[string]engine.Cohort {
+	all := make(map[string]engine.Cohort, len(known))
 	for name, one := range known {
 		all[name] = engine.Cohort{Key: one.Key, Filter: one.Filter}
 		if one.IsList {
@@ -90,7 +96,7 @@ func (c *cohorts) of(ctx context.Context, project int64, names []string, data st
 			}}
 		}
 	}
-	return all, keys, nil
+	return all
 }
 
 // read returns the cohorts of a project as they were a moment ago.
@@ -141,7 +147,7 @@ type userList struct {
 
 // users returns the keys of a list's users. Those of users who came since it was read last
 // are added: the others have no other keys.
-func (c *cohorts) users(ctx context.Context, project int64, one cohort.Cohort, data string) (*roaring.Bitmap, error) {
+func (c *cohorts) users(ctx context.Context, project int64, one cohort.Definition, data string) (*roaring.Bitmap, error) {
 	l, ok := c.lists.Get(one.Version)
 	if !ok {
 		l = &userList{}
@@ -179,7 +185,7 @@ func (l *userList) of(data string) *roaring.Bitmap {
 const maxNew = 20_000
 
 // bring brings the list up to date.
-func (l *userList) bring(ctx context.Context, pool *pgxpool.Pool, project int64, one cohort.Cohort, data string) (*roaring.Bitmap, error) {
+func (l *userList) bring(ctx context.Context, pool *pgxpool.Pool, project int64, one cohort.Definition, data string) (*roaring.Bitmap, error) {
 	l.mu.Lock()
 	known, users := l.keys, l.users
 	l.mu.Unlock()

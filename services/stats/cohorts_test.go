@@ -46,7 +46,7 @@ func TestCohortsInQuestions(t *testing.T) {
 		}
 		return names
 	}
-	require.Equal(t, "422 /problems/unknown-cohort cohort:paying", a.get(t, 1, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "filter", "cohort:paying")).refused(t))
+	require.Equal(t, "422 /problems/unknown-cohort filter", a.get(t, 1, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "filter", "cohort:paying")).refused(t))
 	a.setCohort(t, 1, "paying", `{"did":{"event":"buy","filter":"properties.price>10"}}`, nil, nil)
 	require.Equal(t, "ann ", users("cohort:paying"), "one that was made just now")
 	require.Equal(t, "bob ", users("cohort:paying=false"))
@@ -55,7 +55,7 @@ func TestCohortsInQuestions(t *testing.T) {
 	require.Equal(t, "ann ", users(`{"did":"login","last":"20d"}`))
 	a.setCohort(t, 1, "others", `{"not":"cohort:paying"}`, []string{"paying"}, nil)
 	require.Equal(t, "bob ", users("cohort:others"))
-	require.Equal(t, "422 /problems/unknown-cohort cohort:others", a.get(t, 2, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "filter", "cohort:others")).refused(t), "another project's")
+	require.Equal(t, "422 /problems/unknown-cohort filter", a.get(t, 2, "/api/stats/dau"+query("from", "2025-08-01", "to", "2025-08-31", "filter", "cohort:others")).refused(t), "another project's")
 
 	ask := "/api/stats/trends" + query("from", "2025-08-01", "to", "2025-08-31", "series", "*", "interval", "all", "breakdown", "cohort:others")
 	first := a.get(t, 1, ask)
@@ -75,9 +75,17 @@ func TestCohortsInQuestions(t *testing.T) {
 	require.Equal(t, "bob carl ", users("cohort:list"), "a user who came later")
 
 	for path, want := range map[string]string{
-		"/api/stats/event-types" + query("filter", `{"did":"buy","last":"30d"}`):   "422 /problems/invalid-parameter filter",
-		"/api/stats/event-types" + query("filter", `{"did":"buy","times":"many"}`): "422 /problems/invalid-parameter filter.times",
-		"/api/stats/event-types" + query("segment", "cohort:paying"):               "422 /problems/invalid-parameter segment",
+		"/api/stats/event-types" + query("filter", `{"did":"buy","last":"30d"}`):                                                      "422 /problems/invalid-parameter filter",
+		"/api/stats/event-types" + query("filter", `{"did":"buy","times":"many"}`):                                                    "422 /problems/invalid-parameter filter.times",
+		"/api/stats/event-types" + query("segment", "cohort:paying"):                                                                  "422 /problems/invalid-parameter segment",
+		"/api/stats/event-types" + query("filter", `["event_type=a",{"any":[{"not":"cohort:none"}]}]`):                                "422 /problems/unknown-cohort filter[1].any[0].not",
+		"/api/stats/event-types" + query("filter", `{"did":{"event":"a","filter":["user.a=1","cohort:none"]}}`):                       "422 /problems/unknown-cohort filter.did.filter[1]",
+		"/api/stats/event-types" + query("filter", `{"any":[{"funnel":{"steps":["a",{"filter":"cohort:none"}]}}]}`):                   "422 /problems/unknown-cohort filter.any[0].funnel.steps[1].filter",
+		"/api/stats/event-types" + query("filter", `{"funnel":{"steps":["a","b"],"exclude":{"filter":"cohort:none"}}}`):               "422 /problems/unknown-cohort filter.funnel.exclude[0].filter",
+		"/api/stats/trends" + query("from", "2025-08-01", "to", "2025-08-31", "series", `["a",{"filter":"cohort:none"}]`):             "422 /problems/unknown-cohort series[1].filter",
+		"/api/stats/trends" + query("from", "2025-08-01", "to", "2025-08-31", "series", "a", "breakdown", `["user.a","cohort:none"]`): "422 /problems/unknown-cohort breakdown[1]",
+		"/api/stats/trends" + query("from", "2025-08-01", "to", "2025-08-31", "series", "a", "measure", "distinct(cohort:none)"):      "422 /problems/unknown-cohort series[0].measure",
+		"/api/stats/trends" + query("from", "2025-08-01", "to", "2025-08-31", "series", "a", "unit", "cohort:none"):                   "422 /problems/unknown-cohort unit",
 	} {
 		require.Equal(t, want, a.get(t, 1, path).refused(t), path)
 	}

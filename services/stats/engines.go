@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/RoaringBitmap/roaring/v2"
+
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	files "eventanalytics/pkg/warehouse/walk"
@@ -60,6 +62,11 @@ func (w *lastWalk) Paths(ctx context.Context, q engine.Paths) ([]engine.PathLink
 // Funnel serves a scan.
 func (w *lastWalk) Funnel(ctx context.Context, q engine.Funnel) (engine.Funneled, error) {
 	return last(ctx, w, func(e engine.Engine) (engine.Funneled, error) { return e.Funnel(ctx, q) })
+}
+
+// Reached serves a scan.
+func (w *lastWalk) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitmap, error) {
+	return last(ctx, w, func(e engine.Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
 }
 
 // last has a scan served by what w opens. No engine comes behind it: what is damaged there

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/account/store"
@@ -29,7 +30,7 @@ func (h *handlers) registerCohorts(api huma.API) {
 	const forbidden, missing, conflict, changed = http.StatusForbidden, http.StatusNotFound, http.StatusConflict, http.StatusPreconditionFailed
 	schemas := api.OpenAPI().Components.Schemas
 	created := map[string]*huma.Response{strconv.Itoa(http.StatusCreated): {
-		Description: "The cohort is new", Content: map[string]*huma.MediaType{jsonType: {Schema: schemas.Schema(reflect.TypeFor[store.Cohort](), true, "Cohort")}},
+		Description: "The cohort is new", Content: map[string]*huma.MediaType{jsonType: {Schema: schemas.Schema(reflect.TypeFor[cohort.Cohort](), true, "Cohort")}},
 	}}
 	huma.Register(api, own(huma.Operation{
 		OperationID: "list-cohorts", Method: http.MethodGet, Path: "/api/projects/{id}/cohorts",
@@ -126,10 +127,10 @@ var errChanged = problem.New(http.StatusPreconditionFailed, "changed-since", "th
 type cohortOutput struct {
 	Status int
 	ETag   string `header:"ETag"`
-	Body   store.Cohort
+	Body   cohort.Cohort
 }
 
-func shown(c store.Cohort, created bool, err error) (*cohortOutput, error) {
+func shown(c cohort.Cohort, created bool, err error) (*cohortOutput, error) {
 	if err != nil {
 		return nil, preconditioned(err)
 	}
@@ -147,7 +148,7 @@ func preconditioned(err error) error {
 	return err
 }
 
-func (h *handlers) cohorts(ctx context.Context, in *InProject) (*list[store.Cohort], error) {
+func (h *handlers) cohorts(ctx context.Context, in *InProject) (*list[cohort.Cohort], error) {
 	return listed(h.Sessions.Cohorts(ctx, in.ID, auth.From(ctx).UserID))
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/account/store"
@@ -20,7 +21,7 @@ import (
 // cohortSchema describes what readCohort reads. The schema of filters comes with the
 // questions, in the document of all services.
 func cohortSchema() *huma.Schema {
-	longest, shortestID, longestID, mostUsers := 1000, 1, 200, store.MaxUsers
+	longest, shortestID, longestID, mostUsers := 1000, 1, 200, cohort.MaxUsers
 	form := func(title, name string, value *huma.Schema) *huma.Schema {
 		return &huma.Schema{
 			Title: title, Type: huma.TypeObject, Required: []string{name}, AdditionalProperties: false,
@@ -29,7 +30,7 @@ func cohortSchema() *huma.Schema {
 	}
 	return &huma.Schema{OneOf: []*huma.Schema{
 		form("Cohort by a filter", "filter", &huma.Schema{
-			Description: "A filter as in questions, whose conditions are on users: did, user.…, first.…, first_seen, last_seen, cohort:…",
+			Description: "A filter as in questions, whose conditions are on users: did, funnel, user.…, first.…, first_seen, last_seen, cohort:…",
 			Extensions:  map[string]any{"$ref": "#/components/schemas/Filter"},
 		}),
 		form("Cohort by a list", "users", &huma.Schema{
@@ -135,7 +136,7 @@ func readUsers(d *jsontext.Decoder) ([]string, error) {
 			return nil, err
 		}
 		users = append(users, user)
-		if len(users) > store.MaxUsers {
+		if len(users) > cohort.MaxUsers {
 			return nil, tooManyUsers("users")
 		}
 	}
@@ -144,7 +145,7 @@ func readUsers(d *jsontext.Decoder) ([]string, error) {
 }
 
 func tooManyUsers(field string) error {
-	return problem.Invalid("invalid-field", field, fmt.Sprintf("has more than %d users", store.MaxUsers))
+	return problem.Invalid("invalid-field", field, fmt.Sprintf("has more than %d users", cohort.MaxUsers))
 }
 
 // userColumn is the header of a list of users in CSV.
@@ -166,7 +167,7 @@ func readCSV(body []byte) ([]string, error) {
 			return nil, problem.New(http.StatusBadRequest, "malformed-csv", err.Error())
 		case row == 1 && record[0] == userColumn:
 			continue
-		case len(users) == store.MaxUsers:
+		case len(users) == cohort.MaxUsers:
 			return nil, tooManyUsers("body")
 		}
 		users = append(users, strings.Clone(record[0]))

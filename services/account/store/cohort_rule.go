@@ -16,9 +16,9 @@ func aboutUsers(path string, f syntax.Filter) error {
 		case syntax.UserProperty, syntax.FirstProperty, syntax.FirstSeen, syntax.LastSeen, syntax.Cohort:
 			return nil
 		default:
-			return refusal.InvalidField("invalid-field", path, fmt.Sprintf("has a condition on %s: a cohort is a filter on users, with user.…, first.…, first_seen, last_seen, cohort:… and did", field))
+			return refusal.InvalidField("invalid-field", path, fmt.Sprintf("has a condition on %s: a cohort is a filter on users, with user.…, first.…, first_seen, last_seen, cohort:…, did and funnel", field))
 		}
-	case syntax.DidSo: // its series is about events
+	case syntax.DidSo, syntax.ReachedSo: // its series, or steps, are about events
 		return nil
 	case syntax.Not:
 		return aboutUsers(path+".not", f.Of[0])

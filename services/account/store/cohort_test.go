@@ -32,7 +32,7 @@ func TestCohorts(t *testing.T) {
 	project := ann.ProjectID
 	_, err := pool.Exec(t.Context(), `INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, 'viewer')`, project, bob.ID)
 	require.NoError(t, err)
-	set := func(name, text string) (store.Cohort, bool) {
+	set := func(name, text string) (cohort.Cohort, bool) {
 		c, created, err := s.SetCohort(t.Context(), project, ann.ID, name, nil, filter(t, text))
 		require.NoError(t, err)
 		return c, created

@@ -156,7 +156,7 @@ WHERE m.project_id = $1 AND m.user_id = $2`
 func (s *Store) AcceptInvitation(ctx context.Context, project, user int64) (p Project, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		// Whoever manages the project goes first or sees the new member.
-		if _, err := tx.Exec(ctx, lockSQL, project); err != nil {
+		if err := auth.LockProject(ctx, tx, project); err != nil {
 			return err
 		}
 		var role auth.Role

@@ -115,25 +115,18 @@ const (
 	toManage             // for owners; roles cannot change until it is done
 )
 
-var errViewer = refusal.New(refusal.Forbidden, "not-editor", "only owners and editors of the project can do this")
-
 var errNotOwner = refusal.New(refusal.Forbidden, "not-owner", "only owners of the project can do this")
 
-// within runs f in a transaction for a member of the project. Anyone else is told
-// that there is no such project: whether it exists is none of their business.
+// within runs f in a transaction for a member of the project.
 func (s *Store) within(ctx context.Context, project, user int64, needs need, doing string, f func(tx pgx.Tx, role auth.Role) error) error {
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if needs != toRead {
 			// One at a time, so that two owners cannot remove each other.
-			if _, err := tx.Exec(ctx, lockSQL, project); err != nil {
+			if err := auth.LockProject(ctx, tx, project); err != nil {
 				return err
 			}
 		}
-		var role auth.Role
-		err := tx.QueryRow(ctx, roleSQL, project, user).Scan(&role)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return refusal.New(refusal.NotFound, "not-found", "there is no such project among yours")
-		}
+		role, err := auth.Member(ctx, tx, project, user)
 		if err != nil {
 			return err
 		}
@@ -141,7 +134,7 @@ func (s *Store) within(ctx context.Context, project, user int64, needs need, doi
 			return errNotOwner
 		}
 		if needs == toEdit && role == auth.RoleViewer {
-			return errViewer
+			return auth.ErrViewer
 		}
 		return f(tx, role)
 	})
@@ -151,8 +144,3 @@ func (s *Store) within(ctx context.Context, project, user int64, needs need, doi
 	}
 	return wrap(doing, err)
 }
-
-const (
-	lockSQL = `SELECT FROM analytics.projects WHERE id = $1 FOR NO KEY UPDATE`
-	roleSQL = `SELECT role FROM analytics.members WHERE project_id = $1 AND user_id = $2`
-)

@@ -22,7 +22,7 @@ var (
 // Doers asks for the users with a number of events in the time [Since, Until), in
 // microseconds since 1970 UTC. Both may be the bounds of int64.
 type Doers struct {
-	Scope // what fields of users look at ends with Until; AsOf is nil
+	Scope // what fields of users look at ends with Until; Asked is nil
 	Since int64
 	Until int64
 	Types []string // of which an event has one; empty: all

@@ -25,13 +25,13 @@ func (r Range) Period(zone *calendar.Zone) (p Period, exists bool) {
 // Until returns the instant that ends the history that fields of users look at, in a
 // scan of a period.
 func (s Scope) Until(p Period) int64 {
-	if s.AsOf == nil {
+	if s.Asked == nil {
 		return p.To
 	}
-	if _, end, exists := s.Zone.Bounds(*s.AsOf, *s.AsOf); exists {
-		return end
+	if asked, exists := s.Asked.Period(s.Zone); exists {
+		return asked.To
 	}
-	return s.Zone.Midnight(*s.AsOf)
+	return s.Zone.Midnight(s.Asked.To)
 }
 
 // FirstDate and LastDate are bounds that no date lies outside of.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
 
@@ -15,8 +14,8 @@ import (
 	"eventanalytics/pkg/syntax"
 )
 
-// resolve finds the users of what filters say they did, and of cohorts, as of the end of
-// a range, or where it is nil of all time. Filters are replaced by ones in which nothing is
+// resolve finds the users of what filters say they did, of funnels and of cohorts, as of a
+// range, or where it is nil of all time. Filters are replaced by ones in which nothing is
 // left but conditions; those on users are on fields of the source syntax.Cohort, whose sets
 // the scope has.
 func (s *Source) resolve(ctx context.Context, scope *Scope, of *Range, fields []syntax.Field, filters ...*syntax.Filter) error {
@@ -24,42 +23,63 @@ func (s *Source) resolve(ctx context.Context, scope *Scope, of *Range, fields []
 	if !needed {
 		return nil
 	}
-	if s.Timeout > 0 {
-		limited, cancel := context.WithTimeoutCause(ctx, s.Timeout, ErrTimeout)
-		defer cancel()
-		ctx = limited
-	}
-	r := resolver{s, scope.Zone, until(*scope, of), map[string]Set{}}
-	for _, f := range filters {
-		var err error
-		if *f, err = r.rewrite(ctx, *f); err != nil {
-			return expired(ctx, err)
+	ctx, end := s.limited(ctx)
+	defer end()
+	r := s.resolver(*scope, of)
+	err := r.together(ctx, func(r *resolver) error {
+		for _, f := range filters {
+			if _, err := r.rewrite(ctx, *f); err != nil {
+				return err
+			}
 		}
+		return r.cohorts(ctx, fields)
+	})
+	for i := 0; i < len(filters) && err == nil; i++ {
+		*filters[i], err = r.rewrite(ctx, *filters[i])
 	}
+	if err == nil {
+		err = r.cohorts(ctx, fields)
+	}
+	scope.Sets = r.sets
+	return expired(ctx, err)
+}
+
+// cohorts finds the users of the cohorts among some fields.
+func (r *resolver) cohorts(ctx context.Context, fields []syntax.Field) error {
 	for _, f := range fields {
 		if isCohort(f) {
 			if _, err := r.cohort(ctx, f.Name); err != nil {
-				return expired(ctx, err)
+				return err
 			}
 		}
 	}
-	scope.Sets = r.sets
 	return nil
 }
 
 func isCohort(f syntax.Field) bool { return f.Source == syntax.Cohort }
 
-// until is the instant in microseconds since 1970 UTC that ends the history which fields of
-// users look at.
-func until(scope Scope, of *Range) int64 {
-	p := Always()
-	if of != nil {
-		var exists bool
-		if p, exists = of.Period(scope.Zone); !exists {
-			p.To = scope.Zone.Midnight(of.To)
-		}
+// limited bounds how long sets are looked for.
+func (s *Source) limited(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Timeout == 0 {
+		return ctx, func() {}
 	}
-	return scope.Until(p)
+	return context.WithTimeoutCause(ctx, s.Timeout, ErrTimeout)
+}
+
+// resolver finds sets as of a range, or where it is nil of all time.
+func (s *Source) resolver(scope Scope, of *Range) *resolver {
+	if scope.Asked != nil {
+		of = scope.Asked
+	}
+	p, exists := Always(), true
+	if of != nil {
+		p, exists = of.Period(scope.Zone)
+	}
+	if !exists {
+		p.To = scope.Zone.Midnight(of.To)
+		p.From = p.To // no event is in it
+	}
+	return &resolver{Source: s, zone: scope.Zone, period: p, sets: map[string]Set{}, scanned: map[string]*roaring.Bitmap{}}
 }
 
 // expired returns ErrTimeout for an error that the time limit caused.
@@ -73,7 +93,7 @@ func expired(ctx context.Context, err error) error {
 // looksAtSets says whether something in a filter is about what users did, or a cohort.
 func looksAtSets(f syntax.Filter) bool {
 	switch f.Form {
-	case syntax.DidSo:
+	case syntax.DidSo, syntax.ReachedSo:
 		return true
 	case syntax.Holds:
 		return f.Condition.Field.Source == syntax.Cohort
@@ -81,23 +101,28 @@ func looksAtSets(f syntax.Filter) bool {
 	return slices.ContainsFunc(f.Of, looksAtSets)
 }
 
-// resolver finds sets of users as of one instant.
+// resolver finds sets of users as of a period: their history ends with it, and attempts at
+// funnels begin in it.
 type resolver struct {
 	*Source
-	zone  *calendar.Zone
-	until int64
+	zone   *calendar.Zone
+	period Period
 	// sets are those found so far: of cohorts by their names and by their keys, of what
-	// users did by its text.
+	// users did and how far they got by its text.
 	sets map[string]Set
+	// scanned are the users that scans came to, by key.
+	scanned map[string]*roaring.Bitmap
+	// gathering are the scans that are to be served together; nil: each is served by itself.
+	gathering *gathering
 }
 
 // rewrite returns a filter in which what users did is a condition on a set.
 func (r *resolver) rewrite(ctx context.Context, f syntax.Filter) (syntax.Filter, error) {
 	switch {
-	case f.Form == syntax.DidSo:
+	case f.Form == syntax.DidSo, f.Form == syntax.ReachedSo:
 		name := r.textOf(f)
 		if _, known := r.sets[name]; !known {
-			set, err := r.did(ctx, f.Did)
+			set, err := r.found(ctx, f)
 			if err != nil {
 				return f, err
 			}
@@ -126,14 +151,23 @@ func (r *resolver) rewrite(ctx context.Context, f syntax.Filter) (syntax.Filter,
 	return f, nil
 }
 
+// found returns the users who did something, or got somewhere.
+func (r *resolver) found(ctx context.Context, f syntax.Filter) (Set, error) {
+	if f.Form == syntax.ReachedSo {
+		users, err := r.reached(ctx, f)
+		return Set{Users: users}, err
+	}
+	return r.did(ctx, f.Did)
+}
+
 // did returns the users who did something so often.
 func (r *resolver) did(ctx context.Context, d *syntax.Did) (Set, error) {
-	if d.Last > 0 && r.until == math.MaxInt64 {
+	if d.Last > 0 && r.period.To == math.MaxInt64 {
 		return Set{}, ErrNoEnd
 	}
-	scan := Doers{Scope: Scope{Zone: r.zone}, Since: math.MinInt64, Until: r.until, Types: d.Series.Events, First: d.Series.First}
+	scan := Doers{Scope: Scope{Zone: r.zone}, Since: math.MinInt64, Until: r.period.To, Types: d.Series.Events, First: d.Series.First}
 	if d.Last > 0 {
-		scan.Since = r.until - d.Last.Microseconds()
+		scan.Since = r.period.To - d.Last.Microseconds()
 	}
 	var except bool
 	scan.Times, scan.Exactly, except = countOf(d)
@@ -185,7 +219,9 @@ func (r *resolver) cohort(ctx context.Context, name string) (Set, error) {
 	}
 	var set Set
 	var err error
-	if c.Users != nil {
+	if c.Users != nil && r.gathering != nil {
+		set = nobody() // whom it has decides about no scan that is gathered
+	} else if c.Users != nil {
 		set.Users, err = c.Users(ctx)
 	} else {
 		set, err = r.set(ctx, c.Filter)
@@ -202,7 +238,7 @@ func (r *resolver) set(ctx context.Context, f syntax.Filter) (Set, error) {
 	switch {
 	case !looksAtSets(f):
 		return r.known(ctx, f)
-	case f.Form == syntax.DidSo, f.Form == syntax.Holds:
+	case f.Form == syntax.DidSo, f.Form == syntax.ReachedSo, f.Form == syntax.Holds:
 		f, err := r.rewrite(ctx, f)
 		if err != nil {
 			return Set{}, err
@@ -251,7 +287,7 @@ func (r *resolver) known(ctx context.Context, f syntax.Filter) (Set, error) {
 	if except {
 		f = syntax.Filter{Form: syntax.Not, Of: []syntax.Filter{f}}
 	}
-	users, err := r.doers(ctx, Doers{Scope: Scope{Zone: r.zone, Filter: f}, Since: math.MinInt64, Until: r.until, Times: 1}, r.textOf(f))
+	users, err := r.doers(ctx, Doers{Scope: Scope{Zone: r.zone, Filter: f}, Since: math.MinInt64, Until: r.period.To, Times: 1}, r.textOf(f))
 	return Set{users, except}, err
 }
 
@@ -269,39 +305,4 @@ func holdsForStrangers(f syntax.Filter, zone *calendar.Zone) bool {
 	default:
 		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !holds(one) })
 	}
-}
-
-// doers serves a scan whose filter has a text, from the cache where it can.
-func (r *resolver) doers(ctx context.Context, d Doers, filter string) (*roaring.Bitmap, error) {
-	key := fmt.Sprintf("%s %s %d %d %q %t %d %t %s", r.Data, r.zone, d.Since, d.Until, d.Types, d.First, d.Times, d.Exactly, filter)
-	if users, ok := r.Kept.Get(r.Project, key); ok {
-		return users, nil
-	}
-	d.Sets = r.sets
-	users, err := serve(r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Doers(ctx, d) })
-	if err != nil {
-		return nil, err
-	}
-	users.RunOptimize()
-	r.Kept.Keep(r.Project, key, users, sizeOf(key, users))
-	return users, nil
-}
-
-// textOf tells filters apart, by everything that decides about their users.
-func (r *resolver) textOf(f syntax.Filter) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "(%s", f.Form)
-	switch f.Form {
-	case syntax.Holds:
-		c := f.Condition
-		fmt.Fprintf(&b, " %s %q %q %s %q", c.Field.Source, c.Field.Keys, r.Named[c.Field.Name].Key, c.Op, c.Values)
-	case syntax.DidSo:
-		d := f.Did
-		fmt.Fprintf(&b, " %q %t %s %d %s %s", d.Series.Events, d.Series.First, d.Op, d.Times, d.Last, r.textOf(d.Series.Filter))
-	}
-	for _, one := range f.Of {
-		b.WriteString(r.textOf(one))
-	}
-	b.WriteByte(')')
-	return b.String()
 }

@@ -9,12 +9,12 @@ import (
 type Scope struct {
 	Zone   *calendar.Zone // whose clocks show the local dates and hours
 	Filter syntax.Filter
-	// AsOf is the local date with which the history ends that fields of users look at;
-	// nil is the end of the range.
-	AsOf *calendar.Date
+	// Asked is the range of the question: the history that fields of users look at ends with
+	// it, and the attempts at the funnels of filters begin in it. nil is the scan's range.
+	Asked *Range
 	// Sets are the users that fields of the source syntax.Cohort tell, by the fields' names.
 	// Source finds them: in the filters that it passes on, nothing is left of the form
-	// syntax.DidSo.
+	// syntax.DidSo or syntax.ReachedSo.
 	Sets map[string]Set
 }
 

@@ -118,7 +118,7 @@ func (c *comparison) all(t *testing.T) {
 	days := question.Days{From: calendar.DateOf(from), To: calendar.DateOf(to)}
 	first, last := days.From.String(), days.To.String()
 	about += " " + first + "…" + last
-	c.model = c.kept(filter, last)
+	c.model = c.kept(filter, first, last)
 
 	for _, scope.Fill = range []string{"", "zero"} {
 		about := fmt.Sprintf("%s fill=%s", about, scope.Fill)
@@ -143,7 +143,7 @@ func (c *comparison) all(t *testing.T) {
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Include: "users", Scope: scope},
 		fields(oracle.TopEventsUsers(c.model, first, last, c.loc, limit)))
 	c.equal(t, about, question.TopEvents{Days: days, Limit: limit, Scope: scope}, fields(oracle.TopEvents(c.model, first, last, c.loc, limit)))
-	ever := c.kept(filter, lastDay)
+	ever := c.kept(filter, "", lastDay)
 	types := oracle.EventTypes(ever, c.loc)
 	after := ""
 	if len(types) > 1 && c.g.IntN(2) == 0 {
@@ -218,7 +218,7 @@ func (c *comparison) scope(t *testing.T) (question.Scope, oracle.Filter, string)
 
 // ofUsers says whether a filter is on what is known of users.
 func ofUsers(f syntax.Filter) bool {
-	if f.Form == syntax.DidSo || slices.ContainsFunc(f.Of, ofUsers) {
+	if f.Form == syntax.DidSo || f.Form == syntax.ReachedSo || slices.ContainsFunc(f.Of, ofUsers) {
 		return true
 	}
 	for c := range f.Conditions {
@@ -230,13 +230,13 @@ func ofUsers(f syntax.Filter) bool {
 	return false
 }
 
-// kept are the events for which a filter holds, with users as of the end of a day.
-func (c *comparison) kept(filter oracle.Filter, to string) []oracle.Event {
+// kept are the events for which a filter holds in a question about some days.
+func (c *comparison) kept(filter oracle.Filter, from, to string) []oracle.Event {
 	var events []oracle.Event
 	for _, e := range c.whole {
 		events = append(events, naive(e))
 	}
-	return oracle.Keep(events, filter, to, c.loc)
+	return oracle.Keep(events, filter, from, to, c.loc)
 }
 
 // naive is an event as the oracle takes it.

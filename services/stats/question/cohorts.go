@@ -1,45 +1,61 @@
 package question
 
 import (
+	"fmt"
 	"reflect"
-	"slices"
+	"strings"
 
+	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/syntax"
 )
 
-var fieldType = reflect.TypeFor[syntax.Field]()
+var (
+	fieldType  = reflect.TypeFor[syntax.Field]()
+	filterType = reflect.TypeFor[syntax.Filter]()
+)
 
-// Cohorts returns the names of the cohorts that a question's fields and filters have, each
-// once, in order.
-func Cohorts(q Question) []string {
-	var names []string
-	var visit func(v reflect.Value)
-	visit = func(v reflect.Value) {
-		switch v.Kind() {
-		case reflect.Struct:
-			if v.Type() == fieldType && v.FieldByName("Source").String() == string(syntax.Cohort) {
-				names = append(names, v.FieldByName("Name").String())
+// Cohorts returns where a question's fields and filters name cohorts, in the words of its
+// JSON.
+func Cohorts(q Question) []cohort.Place {
+	var places []cohort.Place
+	var visit func(path string, v reflect.Value)
+	visit = func(path string, v reflect.Value) {
+		switch {
+		case v.Type() == zoneType:
+		case v.Type() == filterType:
+			places = append(places, cohort.Places(path, v.Interface().(syntax.Filter))...)
+		case v.Type() == fieldType:
+			if f := v.Interface().(syntax.Field).AtEvent(); f.Source == syntax.Cohort {
+				places = append(places, cohort.Place{Path: path, Name: f.Name})
 			}
-			if v.Type() == zoneType.Elem() {
-				return
+		case v.Kind() == reflect.Struct:
+			for f, value := range v.Fields() {
+				visit(inside(path, f), value)
 			}
-			for i := range v.NumField() {
-				visit(v.Field(i))
-			}
-		case reflect.Pointer:
-			if !v.IsNil() {
-				visit(v.Elem())
-			}
-		case reflect.Slice, reflect.Array:
-			if kind := v.Type().Elem().Kind(); kind != reflect.Struct && kind != reflect.Slice && kind != reflect.Pointer {
-				return
-			}
+		case v.Kind() == reflect.Pointer && !v.IsNil():
+			visit(path, v.Elem())
+		case v.Kind() == reflect.Slice:
 			for i := range v.Len() {
-				visit(v.Index(i))
+				visit(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
 			}
 		}
 	}
-	visit(reflect.ValueOf(q))
-	slices.Sort(names)
-	return slices.Compact(names)
+	visit("", reflect.ValueOf(q))
+	return places
+}
+
+// inside is the path of a member of what is at another. Fields are written as the text of what
+// they are in, a measure or a breakdown.
+func inside(path string, f reflect.StructField) string {
+	if f.Anonymous || f.Type == fieldType && path != "" {
+		return path
+	}
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	if name == "" {
+		name = strings.ToLower(f.Name)
+	}
+	if path == "" {
+		return name
+	}
+	return path + "." + name
 }

@@ -1,9 +1,11 @@
 package question_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
+	"github.com/RoaringBitmap/roaring/v2"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/services/stats/engine"
@@ -13,7 +15,20 @@ import (
 	"eventanalytics/services/stats/question"
 )
 
-func (d data) raw() engine.Engine { return raw.New(d.w.db, d.snapshot.Snapshot, d.project) }
+func (d data) raw() engine.Engine {
+	return reaching{raw.New(d.w.db, d.snapshot.Snapshot, d.project), d.walker(true)}
+}
+
+// reaching is an engine that has another say how far users got in the funnels of filters,
+// which only users' events in their order tell.
+type reaching struct {
+	engine.Engine
+	walk engine.Engine
+}
+
+func (r reaching) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitmap, error) {
+	return r.walk.Reached(ctx, q)
+}
 
 func (d data) rollUp() engine.Engine {
 	return rollup.New(d.w.db, d.project, d.snapshot.RollUp(d.project))

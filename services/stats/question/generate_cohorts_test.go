@@ -54,6 +54,49 @@ func (g generator) did(depth int) (any, oracle.Filter) {
 	return text, d
 }
 
+// reached makes a filter on how far users got in a funnel, whose filters have so many levels
+// at most.
+func (g generator) reached(depth int) (any, oracle.Filter) {
+	g.inSessions = false
+	b, q := body{}, oracle.Funnel{Order: pick(g, []string{"ordered", "ordered", "strict", "any"}), Window: windows["7d"]}
+	var steps []any
+	for range pick(g, []int{2, 2, 2, 3}) { // the oracle tries every way through them
+		step := oracle.Series{Types: []string{pick(g, someTypes)}}
+		text := body{"event": step.Types[0]}
+		if g.maybe(6) {
+			text["filter"], step.Filter = g.tree(depth)
+		}
+		if g.maybe(8) {
+			text["first"], step.First = true, true
+		}
+		steps, q.Steps = append(steps, g.plain(text)), append(q.Steps, step)
+	}
+	b["steps"] = steps
+	if q.Order != "ordered" || g.maybe(2) {
+		b["order"] = q.Order
+	}
+	if g.maybe(2) {
+		window := pick(g, []string{"1s", "90s", "30min", "6h", "1d", "30d", "366d"})
+		b["window"], q.Window = window, windows[window]
+	}
+	if q.Order != "any" && g.maybe(5) {
+		q.Exclude = []oracle.Exclude{{Types: []string{pick(g, someTypes)}, After: 1, Before: len(q.Steps)}}
+		b["exclude"] = q.Exclude[0].Types[0]
+	}
+	if g.maybe(5) {
+		b["filter"], q.Filter = g.tree(depth)
+	}
+	text, r := body{"funnel": b}, &oracle.Reached{Funnel: q, Step: len(q.Steps)}
+	if g.maybe(2) {
+		r.Step = 1 + g.IntN(len(q.Steps))
+		text["reached"] = r.Step
+	}
+	if g.maybe(3) {
+		text["dropped"], r.Dropped = true, true
+	}
+	return text, r
+}
+
 // cohort is a named set of users, in JSON, for the engines and for the oracle.
 type cohort struct {
 	name   string
@@ -97,6 +140,8 @@ func (g generator) ofUsers(depth int) (any, oracle.Filter) {
 				return text, c
 			}
 		}
+	case form > 2 && g.maybe(4):
+		return g.reached(2)
 	case form > 2:
 		return g.did(2)
 	case form == 0:
@@ -143,6 +188,9 @@ func (g generator) named() map[string]engine.Cohort {
 func (g generator) looksBack(f syntax.Filter) bool {
 	if f.Form == syntax.DidSo {
 		return f.Did.Last > 0 || g.looksBack(f.Did.Series.Filter)
+	}
+	if f.Form == syntax.ReachedSo {
+		return slices.ContainsFunc(f.Reached.Funnel.Filters(), g.looksBack)
 	}
 	if name := f.Condition.Field.Name; name != "" {
 		return g.looksBack(g.named()[name].Filter)

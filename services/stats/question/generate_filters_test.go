@@ -123,6 +123,9 @@ func (g generator) tree(depth int) (any, oracle.Filter) {
 		return g.condition()
 	}
 	if form == 3 {
+		if g.maybe(4) {
+			return g.reached(depth - 1)
+		}
 		return g.did(depth - 1)
 	}
 	if form == 0 {

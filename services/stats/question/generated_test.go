@@ -34,7 +34,7 @@ func TestGeneratedQuestions(t *testing.T) {
 			for _, r := range q.Rows(events) {
 				seen["group "+r.Name]++
 				for name, holds := range map[string]bool{
-					"did": strings.Contains(b.String(), `"did"`), "cohort": strings.Contains(b.String(), `"cohort:`), "by cohort": len(q.Breakdown) > 0 && q.Breakdown[0].Field.Cohort != nil,
+					"did": strings.Contains(b.String(), `"did"`), "funnel": strings.Contains(b.String(), `"funnel"`), "cohort": strings.Contains(b.String(), `"cohort:`), "by cohort": len(q.Breakdown) > 0 && q.Breakdown[0].Field.Cohort != nil,
 					"null": r.Value == nil, "zero": r.Value != nil && *r.Value == 0, "previous": r.Previous != nil, "unpaired": q.Compare != "" && r.PreviousBucket == nil,
 					"incomplete": r.Incomplete, "complete": !r.Incomplete, "rolling": q.Series[0].Rolling > 0, "cumulative": q.Cumulative, "formula": len(q.Formulas) > 0,
 					"first": q.Series[0].First, "bins": len(q.Breakdown) > 0 && len(q.Breakdown[0].Bins) > 0, "unit": q.Unit.Source != "",
@@ -72,7 +72,7 @@ func TestGeneratedQuestions(t *testing.T) {
 	t.Log(seen)
 	for _, what := range []string{
 		"group ", "group value", "group other", "group all", "null", "zero", "previous", "unpaired", "incomplete", "complete", "rolling", "cumulative", "formula", "first", "bins", "unit",
-		"did", "cohort", "by cohort",
+		"did", "funnel", "cohort", "by cohort",
 		"new", "returning", "resurrecting", "dormant", "sticky", "names", "values",
 		"retention ", "retention value", "retention other", "retention all", "retained ", "retained after", "retained bracket",
 	} {
@@ -129,7 +129,7 @@ func TestConditionsOnProperties(t *testing.T) {
 			require.NoError(t, err, text)
 			holds := syntax.OfProperties(f, zone)
 			for _, e := range events {
-				want := len(oracle.Keep([]oracle.Event{naive(e)}, condition, s.around[:10], loc)) > 0
+				want := len(oracle.Keep([]oracle.Event{naive(e)}, condition, "", s.around[:10], loc)) > 0
 				require.Equal(t, want, holds(e.Properties), "%q of %s in %s", text, e.Properties, s.zone)
 				if want {
 					held[condition.Op]++

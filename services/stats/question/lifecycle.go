@@ -73,7 +73,8 @@ func (q Lifecycle) Answer(ctx context.Context, src *engine.Source) (*Table, erro
 	buckets := bucketsOf(q.whole(), q.Scope, q.unit(), src)
 	p := periodOf(buckets, 1)
 	scope := q.events()
-	scope.AsOf = &q.To
+	asked := q.dates()
+	scope.Asked = &asked
 	cells, err := src.Tally(ctx, engine.Tally{
 		Scope: scope, Range: p.dates(), Series: seriesOf(q.Series, q.Unit), Interval: p.unit, Before: true, Part: engine.UserSets,
 	})

@@ -71,6 +71,14 @@ func filterRef(schemas huma.Registry) string {
 					"last": {Type: huma.TypeString, Pattern: `^[0-9]+(d|h|min|s)$`, Description: "Only in so long a time before the end of the range", Examples: []any{"30d", "12h"}},
 				},
 			},
+			{
+				Title: "Reached", Type: huma.TypeObject, Required: []string{string(syntax.ReachedSo)}, AdditionalProperties: false,
+				Properties: map[string]*huma.Schema{
+					string(syntax.ReachedSo): funnelSchema(filter),
+					"reached":                stepNumber("Step that the user's best attempt got to, of those that begin in the range; the last one where it is absent"),
+					"dropped":                {Type: huma.TypeBoolean, Description: "And no further"},
+				},
+			},
 		},
 		Examples: []any{map[string]any{"any": []any{"properties.country=UA", map[string]any{"not": "properties.plan=free"}}}},
 	}

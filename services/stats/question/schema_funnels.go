@@ -17,18 +17,47 @@ type (
 // Schema is that of an event type, or of an object with what else an exclusion has.
 func (exclusionSchema) Schema(schemas huma.Registry) *huma.Schema {
 	series := seriesSchema{}.Schema(schemas).OneOf
-	least, most := float64(1), float64(syntax.MaxSteps)
-	step := func(about string) *huma.Schema {
-		return &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Description: about}
-	}
 	return oneOf("Events that make an attempt void", series[0], &huma.Schema{
 		Title: "Exclusion", Type: huma.TypeObject, AdditionalProperties: false,
 		Properties: map[string]*huma.Schema{
 			"event": series[1].Properties["event"], "filter": series[1].Properties["filter"],
-			"after": step("Number of the step behind which the event lies"), "before": step("Number of the step before which it lies"),
+			"after": stepNumber("Number of the step behind which the event lies"), "before": stepNumber("Number of the step before which it lies"),
 		},
 		Examples: []any{map[string]any{"event": "refund", "after": 1, "before": 3}},
 	})
+}
+
+// stepNumber is the schema of the number of a step.
+func stepNumber(about string) *huma.Schema {
+	least, most := float64(1), float64(syntax.MaxSteps)
+	return &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most, Description: about}
+}
+
+// funnelSchema is that of the funnel that a filter has.
+func funnelSchema(filter *huma.Schema) *huma.Schema {
+	fewest, most, mostExcluded := syntax.MinSteps, syntax.MaxSteps, syntax.MaxExclusions
+	events := doneSchema(filter).OneOf
+	named := *events[1]
+	named.Title, named.Properties = "Step", maps.Clone(named.Properties)
+	named.Properties["name"] = text("Name", "What the step is called", "Paid")
+	excluded := *events[1]
+	excluded.Title = "Exclusion"
+	excluded.Properties = map[string]*huma.Schema{
+		"event": events[1].Properties["event"], "filter": filter,
+		"after": stepNumber("Number of the step behind which the event lies"), "before": stepNumber("Number of the step before which it lies"),
+	}
+	exclusion := oneOf("Events that make an attempt void", events[0], &excluded)
+	return &huma.Schema{
+		Type: huma.TypeObject, Required: []string{"steps"}, AdditionalProperties: false, Description: "A funnel as in the question funnels; its own filter holds in it, not the question's",
+		Properties: map[string]*huma.Schema{
+			"steps":   {Type: huma.TypeArray, Items: oneOf("Which events a step is", events[0], &named), MinItems: &fewest, MaxItems: &most, Description: "Steps in their order"},
+			"window":  {Type: huma.TypeString, Pattern: `^[0-9]+(d|h|min|s)$`, Description: "Longest time from the first step to the last; 7d where it is absent", Examples: []any{"3d"}},
+			"order":   {Type: huma.TypeString, Enum: []any{"ordered", "any", "strict"}, Description: "ordered where it is absent"},
+			"exclude": oneOf("Exclusions", exclusion, &huma.Schema{Title: "Exclusions", Type: huma.TypeArray, Items: exclusion, MaxItems: &mostExcluded}),
+			"filter":  filter,
+		},
+		Examples: []any{map[string]any{"steps": []any{"app_open", "view_item", "purchase"}, "window": "7d"}},
+	}
 }
 
 // Schema is that of the edges of bins.

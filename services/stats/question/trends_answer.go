@@ -96,8 +96,10 @@ func (q Trends) chart(ctx context.Context, src *engine.Source, days Days, groups
 // lines returns what there is of a series, by group.
 func (q Trends) lines(ctx context.Context, src *engine.Source, b buckets, s syntax.Series, groups groups, budget *engine.Budget) ([][]point, error) {
 	p := periodOf(b, max(0, s.Rolling-1))
+	scope, asked := q.events(), b.dates() // without the buckets before
+	scope.Asked = &asked
 	t := engine.Tally{
-		Scope: q.events(), Range: p.dates(), Series: seriesOf(s, q.Unit), Interval: b.unit, Breakdown: q.Breakdown, Groups: groups.values,
+		Scope: scope, Range: p.dates(), Series: seriesOf(s, q.Unit), Interval: b.unit, Breakdown: q.Breakdown, Groups: groups.values,
 		Part: measure.Part(s.Measure, s.Rolling > 0 || q.Cumulative), Field: s.Measure.Field,
 	}
 	lines := make([][]point, len(groups.cells))

@@ -55,7 +55,7 @@ func newCohorts(c engine.Cohorts, p engine.Period) *statement {
 	}
 	p.First = engine.FirstDate // where clocks go back over midnight, an earlier date may come after the founding event
 	scope := c.Scope
-	scope.AsOf = &c.To // not the end of the last window
+	scope.Asked = &c.Range // without the windows behind it
 	st := newStatement(scope, cohortsSQL, p)
 	first, last := c.Buckets()
 	st.with("start_us", start).with("first_cohort", first.String()).with("last_cohort", last.String())

@@ -36,7 +36,7 @@ func isOwn(f syntax.Filter) bool {
 	switch f.Form {
 	case syntax.Holds:
 		return isOfEvents(f.Condition.Field.Source)
-	case syntax.DidSo:
+	case syntax.DidSo, syntax.ReachedSo:
 		return false
 	default:
 		return !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !isOwn(one) })
@@ -60,7 +60,7 @@ func (st *statement) restSQL(f syntax.Filter) string {
 		return st.conditionSQL(f)
 	case syntax.Not:
 		return "((" + st.restSQL(f.Of[0]) + ") IS NOT TRUE)"
-	case syntax.DidSo:
+	case syntax.DidSo, syntax.ReachedSo:
 		st.err = engine.ErrUnsupported // a Source finds the users before
 		return "false"
 	}

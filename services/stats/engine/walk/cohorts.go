@@ -61,7 +61,7 @@ func (e *Engine) cohorts(ctx context.Context, q engine.Cohorts) (*cohorts, error
 		scan.From = math.MinInt64
 	}
 	scope := q.Scope
-	scope.AsOf = &q.To // not the end of the last window
+	scope.Asked = &q.Range // without the windows behind it
 	c := &cohorts{plan: e.plan(ctx, scope, scan), Cohorts: q}
 	if q.InPeriod {
 		dates := p

@@ -3,6 +3,7 @@ package walk
 import (
 	"context"
 
+	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/engine/walk/funnel"
@@ -28,9 +29,20 @@ func (f *funnelEvents) of(e *event) (one funnel.Event, ok bool) {
 	}
 	one = funnel.Event{Us: e.Us, Fits: f.steps.of(f.r, e, fits), Excludes: f.excludes.of(f.r, e, excludes), Bucket: funnel.NoBucket}
 	if one.Fits&f.begins != 0 && e.Us >= f.from && e.Us < f.to {
-		one.Bucket = int32(max(f.line.at(e.Us), funnel.NoBucket))
+		one.Bucket = f.bucketAt(f.r, e.Us)
 	}
 	return one, one.Fits|one.Excludes != 0 || strict
+}
+
+// bucketAt is the bucket of an instant of the period, whose date may be another.
+func (f *funneling) bucketAt(r *reader, us int64) int32 {
+	if f.line != nil {
+		return int32(max(f.line.at(us), funnel.NoBucket))
+	}
+	if date := calendar.Date(dateOf(r.clock.local(us))); date < f.dates.From || date > f.dates.To {
+		return funnel.NoBucket
+	}
+	return 0
 }
 
 // firsts leaves the steps that take only a first event with it. seen are those that had
@@ -62,6 +74,17 @@ type funnelUser struct {
 func (f *funnelUser) valuesAt(i int) combination { return f.values(&f.all[f.at[i]]) }
 
 func (f *funnelUser) visit(ctx context.Context, events []event) error {
+	if !f.entered(events) {
+		return nil
+	}
+	if err := f.sum.holds(cap(f.list), listBytes); err != nil {
+		return err
+	}
+	return f.sum.add(ctx, f.list, f)
+}
+
+// entered lists what a user's events are in the funnel, and says whether one begins an attempt.
+func (f *funnelUser) entered(events []event) bool {
 	list, at, began := f.list[:0], f.at[:0], false
 	var seen uint32
 	for i := range events {
@@ -79,13 +102,7 @@ func (f *funnelUser) visit(ctx context.Context, events []event) error {
 		list, at = append(list, one), append(at, int32(i))
 	}
 	f.all, f.list, f.at = events, list, at
-	if !began {
-		return nil
-	}
-	if err := f.sum.holds(cap(f.list), listBytes); err != nil {
-		return err
-	}
-	return f.sum.add(ctx, f.list, f)
+	return began
 }
 
 // listBytes is about what an event of a user takes in the lists here and in a

@@ -26,8 +26,9 @@ type funneling struct {
 	first    uint32 // steps that take only the first event ever
 	unit     *field // nil: users
 	fields   []*field
-	from, to int64 // instants between which attempts begin
-	line     *timeline
+	from, to int64     // instants between which attempts begin
+	line     *timeline // nil: there is one bucket, of the dates
+	dates    engine.Range
 	rules    funnel.Rules
 	wanted   []bool // event types that say something, by index; nil: all
 }
@@ -102,27 +103,37 @@ func (e *Engine) funneling(ctx context.Context, q engine.Funnel) (*funneling, er
 	if !exists || e.view == nil {
 		return nil, nil
 	}
-	scan := p
-	scan.To += q.Window.Microseconds() + 1 // what happens at its end counts
-	if slices.ContainsFunc(q.Steps, func(s syntax.Series) bool { return s.First }) {
-		scan.From = math.MinInt64
-	}
-	f := &funneling{plan: e.plan(ctx, q.Scope, scan), asked: q, begins: 1, from: p.From, to: p.To, line: newTimeline(p, q.Interval)}
-	f.until = q.Until(p)
-	f.rules = funnel.Rules{Steps: len(q.Steps), Window: q.Window.Microseconds(), Order: orders[q.Order], Buckets: len(f.line.buckets)}
-	if q.Order == engine.AnyOrder {
-		f.begins = 1<<len(q.Steps) - 1
-	}
-	if err := f.conditions(ctx); err != nil {
+	f, err := e.attempts(ctx, q, p)
+	if err != nil {
 		return nil, err
 	}
-	var err error
+	f.line = newTimeline(p, q.Interval)
+	f.rules.Buckets = len(f.line.buckets)
 	if q.Unit.Source != "" {
 		if f.unit, err = f.field(ctx, q.Unit); err != nil {
 			return nil, err
 		}
 	}
-	if f.fields, err = f.plan.fields(ctx, q.Breakdown); err != nil {
+	f.fields, err = f.plan.fields(ctx, q.Breakdown)
+	return f, err
+}
+
+// attempts makes those that begin in a period ready.
+func (e *Engine) attempts(ctx context.Context, q engine.Funnel, p engine.Period) (*funneling, error) {
+	scan := p
+	if window := q.Window.Microseconds() + 1; p.To < math.MaxInt64-window { // what happens at its end counts
+		scan.To += window
+	}
+	if slices.ContainsFunc(q.Steps, func(s syntax.Series) bool { return s.First }) {
+		scan.From = math.MinInt64
+	}
+	f := &funneling{plan: e.plan(ctx, q.Scope, scan), asked: q, begins: 1, from: p.From, to: p.To, dates: engine.Range{From: p.First, To: p.Last}}
+	f.until = q.Until(p)
+	f.rules = funnel.Rules{Steps: len(q.Steps), Window: q.Window.Microseconds(), Order: orders[q.Order], Buckets: 1}
+	if q.Order == engine.AnyOrder {
+		f.begins = 1<<len(q.Steps) - 1
+	}
+	if err := f.conditions(ctx); err != nil {
 		return nil, err
 	}
 	if f.rules.Order != funnel.Strict {
