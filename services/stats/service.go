@@ -80,6 +80,7 @@ type Service struct {
 	cache    cache
 	cohorts  *cohorts
 	sets     *engine.Sets
+	freezing chan struct{} // one at a time
 	timeout  time.Duration // of finding the users of a filter
 	inFlight *inflight.Budget
 	patience patience
@@ -120,7 +121,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
-		cohorts: named, sets: engine.NewSets(setBytes), timeout: cfg.Warehouse.QueryTimeout,
+		cohorts: named, sets: engine.NewSets(setBytes), freezing: make(chan struct{}, 1), timeout: cfg.Warehouse.QueryTimeout,
 		server: srv, who: auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now), db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		names:  userNames{deps.Pool}, tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
@@ -134,6 +135,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	)
 	s.register(srv.API)
 	s.registerStream(srv.API)
+	s.registerFreeze(srv.API)
 	openapi.Register(srv.Echo())
 	if err := registerDashboard(srv.Echo()); err != nil {
 		return nil, err

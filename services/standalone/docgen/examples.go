@@ -40,6 +40,7 @@ var bodies = map[string]any{
 	"put /api/projects/{id}/boards/{board}":             exampleBoard,
 	"post /api/projects/{id}/annotations":               object{"at": "2025-08-21", "text": "Version 2 is out"},
 	"patch /api/projects/{id}/annotations/{annotation}": object{"text": "Version 2.0 is out"},
+	"post /api/projects/{id}/cohorts/{name}/freeze":     object{"as_of": "2025-08-31", "timezone": "Europe/Kyiv", "to": "paying-in-august"},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},
@@ -81,6 +82,8 @@ var parameters = map[string]any{
 	"/api/projects/{id}/annotations/{annotation} id": 1,
 	"/api/projects/{id}/members/{user_id} id":        1,
 	"/api/stats/events/{event_id} event_id":          exampleEvent,
+	"/api/projects/{id}/cohorts/{name}/freeze id":    1,
+	"/api/projects/{id}/cohorts/{name}/freeze name":  "paying",
 }
 
 // aliases are other names of what has an example already; only one may be given.

@@ -328,6 +328,10 @@ func (w *walker) values(t *testing.T) object {
 	case "update-annotation", "delete-annotation":
 		a := w.c.Post(t, fmt.Sprintf("/api/projects/%d/annotations", w.c.Project), object{"at": "2025-08-01", "text": "Walked"}).Is(t, 201, "")
 		v["annotation"], v["at"] = madeID(t, a), "2025-08-02"
+	case "freeze-cohort":
+		v["name"], v["as_of"], v["to"] = "walked", w.oneOf("today", "2025-08-31"), newID()
+		a := w.c.Do(t, http.MethodPut, fmt.Sprintf("/api/projects/%d/cohorts/walked", w.c.Project), strings.NewReader(`{"filter": {"did": "view"}}`), "Content-Type", "application/json")
+		require.Less(t, a.Status, 300, "%s", a)
 	case "event":
 		v["event_id"] = w.event
 	case "latest-events", "latest-events-post":

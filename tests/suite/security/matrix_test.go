@@ -139,6 +139,7 @@ var operations = map[string]operation{
 	"set-cohort":       {needs: edit, body: fixed(`{"users": ["1"]}`)},
 	"set-cohort-users": {needs: edit, body: fixed("1"), refused: 415}, // it is no CSV
 	"delete-cohort":    {needs: edit},
+	"freeze-cohort":    {needs: edit, body: func(*testing.T, *place, *actor) string { return object("to", uuid.NewString()) }},
 
 	"list-boards":  {needs: member, shows: true},
 	"create-board": {needs: edit, body: fixed(`{"name": "another", "tiles": []}`)},
