@@ -60,6 +60,7 @@ func change(t *testing.T, v reflect.Value, do func(leaf reflect.Value, path stri
 		case v.Type() == zoneType:
 			do(v, path)
 		case (v.Kind() == reflect.Slice || v.Kind() == reflect.Pointer) && within[v.Type().Elem()] > 1:
+		case v.Kind() == reflect.Pointer && within[filterType] > 1: // what users did, and funnels, have filters again
 		case v.Kind() == reflect.Struct:
 			within[v.Type()]++
 			defer func() { within[v.Type()]-- }()
