@@ -76,7 +76,7 @@ func TestFreeze(t *testing.T) {
 	a.publish(t, project, e)
 	position := a.tokens.Encode(project, a.position)
 	a.setCohort(t, project, "buyers", `{"did":"buy"}`, nil, nil)
-	require.Equal(t, "ann bob carl", freeze("buyers", end+`, "min_position": "`+position+`", "wait": "10s"`), "what was uploaded before")
+	require.Equal(t, "ann bob carl", freeze("buyers", `"as_of": "yesterday", "min_position": "`+position+`", "wait": "10s"`), "what was uploaded before")
 
 	viewer, editor, stranger := authtest.Login(t, a.pool, tokens, "viewer"), authtest.Login(t, a.pool, tokens, "editor"), authtest.Login(t, a.pool, tokens, "stranger")
 	_, err = a.pool.Exec(t.Context(), `INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, 'viewer'), ($1, $3, 'editor')`, project, viewer.ID, editor.ID)
