@@ -14,7 +14,7 @@ type gathering struct {
 }
 
 // together serves the scans of what users did that find needs, and that look at no set, at
-// once: so the history is gone through once instead of once for each. What depends on their
+// once, so that an engine can go through the history once for several. What depends on their
 // users is found later.
 func (r *resolver) together(ctx context.Context, find func(*resolver) error) error {
 	first := *r
