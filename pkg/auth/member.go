@@ -14,7 +14,7 @@ var ErrViewer = refusal.New(refusal.Forbidden, "not-editor", "only owners and ed
 
 const (
 	lockProjectSQL = `SELECT FROM analytics.projects WHERE id = $1 FOR NO KEY UPDATE`
-	roleSQL      = `SELECT role FROM analytics.members WHERE project_id = $1 AND user_id = $2`
+	roleSQL        = `SELECT role FROM analytics.members WHERE project_id = $1 AND user_id = $2`
 )
 
 // LockProject has those who change a project in transactions come one at a time.
