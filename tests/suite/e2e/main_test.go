@@ -97,11 +97,15 @@ func (x *target) stop() error {
 	return x.running.Stop()
 }
 
-// onEach runs a test against each target.
+// onEach runs a test against each target, at the same time: much of it is waiting. It
+// must be the last thing that a test does.
 func onEach(t *testing.T, test func(t *testing.T, s *stack.Stack)) {
 	t.Helper()
 	for _, x := range targets {
-		t.Run(x.name, func(t *testing.T) { test(t, x.stack(t)) })
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, x.stack(t))
+		})
 	}
 }
 

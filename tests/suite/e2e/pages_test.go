@@ -29,17 +29,20 @@ func TestPagesAreTrue(t *testing.T) {
 	for _, name := range []string{"recipes.md", "definitions.md"} {
 		t.Run(name, func(t *testing.T) {
 			lines := strings.Split(string(repositoryFile(t, "docs", name)), "\n")
-			onEach(t, func(t *testing.T, s *stack.Stack) {
+			run := func(t *testing.T, s *stack.Stack) []string {
 				p := &page{lines: lines, stack: s, dir: t.TempDir()}
 				p.sample = withSample(t, s)
 				p.run(t)
-				if *update {
-					root, err := stack.Root()
-					require.NoError(t, err)
-					require.NoError(t, os.WriteFile(filepath.Join(root, "docs", name), []byte(strings.Join(p.out, "\n")), 0o644))
-					lines = p.out
-				}
-			})
+				return p.out
+			}
+			if *update {
+				root, err := stack.Root()
+				require.NoError(t, err)
+				out := run(t, targets[0].stack(t))
+				require.NoError(t, os.WriteFile(filepath.Join(root, "docs", name), []byte(strings.Join(out, "\n")), 0o644))
+				return
+			}
+			onEach(t, func(t *testing.T, s *stack.Stack) { run(t, s) })
 		})
 	}
 }
