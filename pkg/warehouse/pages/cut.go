@@ -63,13 +63,17 @@ type piece struct {
 
 func (p *piece) body() []byte { return append(slices.Clip(p.levels), p.values...) }
 
+// dictionaryCodes is how a page is encoded that has the places of its values in a dictionary. Parquet
+// deprecates it for pages of data, but some writers use it.
+const dictionaryCodes = format.PlainDictionary //nolint:staticcheck // it is read, not written
+
 // cut returns a page in pieces. width is the size of its values, or 0 where each has its
 // own. What is encoded in other ways than DuckDB does stays in one piece.
 func (f *flat) cut(width int) ([]piece, error) {
 	switch f.encoding {
 	case format.Plain:
 		return f.cutPlain(width)
-	case format.PlainDictionary, format.RLEDictionary:
+	case dictionaryCodes, format.RLEDictionary:
 		return f.cutIndexes()
 	}
 	whole, err := f.piece(0, f.rows, f.values)

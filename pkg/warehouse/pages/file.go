@@ -169,7 +169,7 @@ func readColumn(r io.ReaderAt, size int64, chunk *format.ColumnChunk, rows int) 
 
 // isOurs says whether a column is encoded and compressed in a way that Split does.
 func isOurs(m *format.ColumnMetaData) bool {
-	known := []format.Encoding{format.Plain, format.PlainDictionary, format.RLEDictionary, format.RLE} // the last of levels
+	known := []format.Encoding{format.Plain, dictionaryCodes, format.RLEDictionary, format.RLE} // the last of levels
 	other := func(e format.Encoding) bool { return !slices.Contains(known, e) }
 	return (m.Codec == format.Uncompressed || m.Codec == format.Zstd) && !slices.ContainsFunc(m.Encoding, other)
 }

@@ -244,7 +244,7 @@ func (w *window) load(g *group, c, page int) (*loaded, error) {
 	switch p.encoding {
 	case format.Plain:
 		p.plain = plain{p.values, leaf.width, p.plain.ends[:0]}
-	case format.PlainDictionary, format.RLEDictionary:
+	case dictionaryCodes, format.RLEDictionary:
 		if !same || p.dictionary.data == nil {
 			if p.dictionary, err = w.dictionary(column, leaf); err != nil {
 				return nil, err

@@ -78,8 +78,8 @@ func (t *table) encodeColumns(rows, firsts []uint32) (sections []marks, columns 
 		number := 0
 		if best != plain {
 			m := markings[i][best].marks
-			known := false
-			if number, known = numbers[string(m)]; !known {
+			old, known := numbers[string(m)]
+			if number = old; !known {
 				number = len(sections)
 				numbers[string(m)] = number
 				sections = append(sections, m)

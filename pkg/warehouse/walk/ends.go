@@ -116,7 +116,7 @@ func (w *endWorker) run(ctx context.Context) error {
 func (w *endWorker) look(p *chosen, runs []run, base int) {
 	for _, r := range runs {
 		best := &w.best[int(r.slot)-base]
-		if best.File != noFile && (w.first && p.File.first > best.Us || !w.first && p.last < best.Us) {
+		if best.File != noFile && (w.first && p.first > best.Us || !w.first && p.last < best.Us) {
 			continue
 		}
 		at, step := int(r.at+r.n)-1, -1
@@ -140,7 +140,7 @@ func (w *endWorker) try(p *chosen, at uint32, best *Event, slot int) (enough boo
 	if time-p.from >= p.to-p.from { // it is not in the period
 		return w.first == (time >= p.to)
 	}
-	e := Event{Us: p.File.first + int64(time)*p.unit, File: p.number, At: at}
+	e := Event{Us: p.first + int64(time)*p.unit, File: p.number, At: at}
 	c := 1
 	if best.File != noFile {
 		if c = cmp.Compare(e.Us, best.Us); c == 0 {

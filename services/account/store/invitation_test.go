@@ -74,7 +74,7 @@ func TestInvitations(t *testing.T) {
 	invite(auth.RoleEditor)
 	joined, err := s.AcceptInvitation(ctx, shop.ID, bob.ID)
 	require.NoError(t, err)
-	require.Equal(t, store.Project{ID: shop.ID, Name: "Shop", Role: auth.RoleEditor, CreatedAt: joined.CreatedAt, WeekStart: "monday"}, joined)
+	require.Equal(t, store.Project{ID: shop.ID, Name: "Shop", Role: auth.RoleEditor, CreatedAt: joined.CreatedAt, Timezone: "UTC", WeekStart: "monday"}, joined)
 	requireRefusal(t, accept(bob), refusal.NotFound, "not-found")
 	require.Equal(t, map[string]auth.Role{"ann": auth.RoleOwner, "bob": auth.RoleEditor}, roles(t, pool, shop.ID))
 
