@@ -11,6 +11,7 @@ require (
 	eventanalytics/services/ingest v0.0.0
 	eventanalytics/services/stats v0.0.0
 	eventanalytics/services/syncworker v0.0.0
+	eventanalytics/web v0.0.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/andybalholm/brotli v1.2.7
@@ -29,7 +30,6 @@ require (
 
 require (
 	eventanalytics/pkg/warehouse v0.0.0 // indirect
-	eventanalytics/web v0.0.0 // indirect
 	github.com/KimMachineGun/automemlimit v1.0.1 // indirect
 	github.com/RoaringBitmap/roaring/v2 v2.30.0 // indirect
 	github.com/alexedwards/argon2id v1.0.0 // indirect

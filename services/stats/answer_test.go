@@ -33,7 +33,7 @@ func TestAnswers(t *testing.T) {
 	r := a.get(t, 1, "/api/stats/dau?from=2025-08-01&to_date=2025-08-31")
 	require.Equal(t, "application/json", r.Header.Get("Content-Type"))
 	require.Equal(t, "private, no-cache", r.Header.Get("Cache-Control"))
-	require.Equal(t, "Authorization, X-API-Key, Accept, X-Project, Accept-Encoding", r.Header.Get("Vary"))
+	require.Equal(t, []string{"Cookie", "Authorization, X-API-Key, Accept, X-Project, Accept-Encoding"}, r.Header.Values("Vary"))
 	whole := r.ok(t)
 	require.Positive(t, whole["response_time_sec"])
 	require.Equal(t, map[string]any{"from": "2025-08-01", "to": "2025-08-31", "timezone": "UTC"}, whole["query"])

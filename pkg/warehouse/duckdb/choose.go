@@ -110,8 +110,8 @@ func (l *looked) add(v property.Value) {
 		l.texts.add(v.JSON())
 	}
 	if l.integers {
-		n, err := strconv.ParseInt(v.JSON(), 10, 64)
-		l.integers = err == nil && strconv.FormatInt(n, 10) == v.JSON()
+		_, err := strconv.ParseInt(v.JSON(), 10, 64)
+		l.integers = err == nil
 	}
 	l.shortest = l.shortest && isShortest(v)
 }
