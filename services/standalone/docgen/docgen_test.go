@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"eventanalytics/web"
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/web"
 )
 
 func TestDocumentHasTheRoutesOfAllServices(t *testing.T) {
