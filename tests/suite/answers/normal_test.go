@@ -18,12 +18,15 @@ var replacements = []struct {
 	with    string
 }{
 	{regexp.MustCompile(`("position":)"[A-Za-z0-9_-]{40,}"`), `$1"<position>"`},
+	{regexp.MustCompile(`(?m)^(id: )[A-Za-z0-9_-]{40,}`), `$1<position>`},
 	{regexp.MustCompile(`("complete_until":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"`), `$1"<time>"`},
-	{regexp.MustCompile(`("(?:created_at|changed_at|expires_at|revoked_at)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
+	{regexp.MustCompile(`("(?:created_at|changed_at|expires_at|last_used_at|revoked_at)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
 	{regexp.MustCompile(`("response_time_sec":)\d+(\.\d+)?(e-\d+)?`), `$1<seconds>`},
 	{regexp.MustCompile(`("access_token":)"eyJ[A-Za-z0-9_.-]+"`), `$1"<secret>"`},
 	{regexp.MustCompile(`("refresh_token":)"er_[a-z2-7]{52}"`), `$1"<secret>"`},
 	{regexp.MustCompile(`("key":)"ea_[a-z2-7]{52}"`), `$1"<secret>"`},
+	{regexp.MustCompile(`("id":)"[0-9a-f]{8}-[0-9a-f-]{27}"`), `$1"<id>"`},
+	{regexp.MustCompile(`("version":)"[^"]+"`), `$1"<version>"`},
 	{regexp.MustCompile(`("prefix":)"ea_[a-z2-7]{8}"`), `$1"<prefix>"`},
 	{regexp.MustCompile(`(is later than )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), `$1<time>`},
 	{regexp.MustCompile(`(try again in )(\d+h)?(\d+m)?\d+s`), `$1<time>`},
@@ -38,6 +41,7 @@ var headerReplacements = map[string]struct {
 	"Ratelimit-Limit":     {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Ratelimit-Remaining": {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Ratelimit-Reset":     {regexp.MustCompile(`^\d+$`), "<number>"},
+	"Set-Cookie":          {regexp.MustCompile(`^(ea_session=)[A-Za-z0-9_-]{20,}`), "${1}<secret>"},
 	"X-Request-Id":        {regexp.MustCompile(`^[0-9a-f]{32}$`), "<request>"},
 }
 

@@ -98,18 +98,26 @@ func (c *client) obey(directive string, s *sent) error {
 		s.headOnly = true
 		return nil
 	}
-	words := strings.Fields(directive) // keep MEMBER as NAME
+	words := strings.Fields(directive) // keep MEMBER as NAME, of which data.id is that of the last of data
 	if len(words) != 4 {
 		return fmt.Errorf("%q does not say what to keep as what", directive)
 	}
 	value := s.header.Get(words[1])
 	if value == "" {
-		var members map[string]any
-		if err := json.Unmarshal(s.body, &members); err != nil {
+		var member any
+		if err := json.Unmarshal(s.body, &member); err != nil {
 			return fmt.Errorf("%s: reading an answer of %d: %w", directive, s.status, err)
 		}
+		for name := range strings.SplitSeq(words[1], ".") {
+			switch of := member.(type) {
+			case map[string]any:
+				member = of[name]
+			case []any: // the last of them
+				member = of[len(of)-1].(map[string]any)[name]
+			}
+		}
 		var ok bool
-		if value, ok = members[words[1]].(string); !ok {
+		if value, ok = member.(string); !ok {
 			return fmt.Errorf("%s: there is no such text in the answer: %d %.300s", directive, s.status, s.body)
 		}
 	}

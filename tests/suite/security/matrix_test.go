@@ -102,7 +102,7 @@ var operations = map[string]operation{
 		return object("refresh_token", p.owner.login(t, "for a refresh").refresh)
 	}},
 
-	"log-in-browser": {needs: anyone, body: func(_ *testing.T, p *place, _ *actor) string {
+	"log-in-browser": {needs: anyone, ends: true, body: func(_ *testing.T, p *place, _ *actor) string {
 		return object("username", p.owner.username, "password", p.owner.password)
 	}},
 	"session":         {needs: visitor},
