@@ -43,8 +43,8 @@ test: install-test ## Run all tests, against a real Postgres, redis-server and n
 	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
 	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module -timeout 20m ./...; done
 	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /noisy$$)
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 10m ./suite/security/noisy # alone: it would disturb the others
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /security)
+	@GOWORK=off $(GO) test -C tests -count=1 -timeout 20m -p 1 ./suite/security/... # alone: it compares times, and would disturb the others
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post

@@ -21,7 +21,7 @@ import (
 // document of the service it came from: its status, its headers and its body. A
 // request whose answer is not as documented fails.
 func Documented() http.RoundTripper {
-	for _, contentType := range []string{"application/x-ndjson", "application/vnd.apache.parquet"} {
+	for _, contentType := range []string{"application/x-ndjson", "application/vnd.apache.parquet", "text/event-stream"} {
 		openapi3filter.RegisterBodyDecoder(contentType, openapi3filter.FileBodyDecoder)
 	}
 	return &documented{next: http.DefaultTransport, documents: map[string]*document{}}
