@@ -3,6 +3,7 @@ package duckdb
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"errors"
 	"fmt"
 	"os"
@@ -199,7 +200,12 @@ func (db *DB) check(ctx context.Context, segments []segment.Segment) error {
 }
 
 func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := db.db.QueryContext(ctx, text, args...)
+	conn, err := db.db.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("connecting to the warehouse: %w", err)
+	}
+	defer release(ctx, conn)
+	rows, err := conn.QueryContext(ctx, text, args...)
 	if err != nil {
 		return fmt.Errorf("querying the warehouse: %w", err)
 	}
@@ -213,6 +219,15 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 		return fmt.Errorf("reading the warehouse's answer: %w", err)
 	}
 	return nil
+}
+
+// release gives a connection back, unless its query was cancelled: one of DuckDB's threads
+// may not have seen that yet, and the next query would undo it and wait for ever.
+func release(ctx context.Context, conn *sql.Conn) {
+	if ctx.Err() != nil {
+		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // closes it
+	}
+	_ = conn.Close() // it may be closed
 }
 
 // missing returns segment.ErrQuarantined when a file of the segments cannot be

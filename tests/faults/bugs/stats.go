@@ -54,8 +54,8 @@ func stats() []Bug {
 			"Shows without a fault: through nginx one client that uses up the limit of login or register has all others refused with 429.",
 		Edits: []Edit{{
 			File: "pkg/platform/server/server.go",
-			Old:  "return echo.ExtractIPFromXFFHeader(options...), nil",
-			New:  "return echo.ExtractIPDirect(), nil",
+			Old:  "return echo.ExtractIPFromXFFHeader(options...)",
+			New:  "return echo.ExtractIPDirect()",
 		}},
 	}, {
 		Name: "revoked-key-works",

@@ -79,12 +79,12 @@ func warehouse() []Bug {
 			File: "pkg/warehouse/duckdb/build.go",
 			Old: `
 	return b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, s, properties.relation, tmp)
+		return copyTo(ctx, conn, s, "staged", tmp)
 	})
 `,
 			New: `
 	published, err := b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, s, properties.relation, tmp)
+		return copyTo(ctx, conn, s, "staged", tmp)
 	})
 	if err == nil {
 		unpublished.Delete(project)
