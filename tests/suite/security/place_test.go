@@ -1,0 +1,139 @@
+package security
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+)
+
+// place is a project and what a request can name of it.
+type place struct {
+	owner    *user
+	mark     string // in all its texts
+	event    string
+	position string
+	key      int64 // id of an API key
+	board    int64
+	note     int64 // id of an annotation
+	spare    *user // a viewer
+	guest    *user // is invited
+}
+
+func newPlace(t *testing.T, name string) *place {
+	t.Helper()
+	mark := name + "-" + uuid.NewString()
+	p := &place{owner: register(t, mark), mark: mark, event: uuid.NewString(), spare: register(t, "spare-"+mark), guest: register(t, "guest-"+mark)}
+	p.position = p.owner.visible(t, p.event, mark)
+	_, p.key = p.owner.newKey(t, "read")
+	p.owner.setMember(t, p.spare, "viewer")
+	p.owner.invite(t, p.guest, "viewer")
+	p.setCohort(t)
+	p.setBoard(t)
+	p.setNote(t)
+	return p
+}
+
+const cohortName = "marked"
+
+// setCohort makes a cohort, or makes it again.
+func (p *place) setCohort(t *testing.T) {
+	t.Helper()
+	a := p.owner.ask(t, "PUT", projectPath(p.owner.project, "cohorts", cohortName), `{"description": "`+p.mark+`", "users": ["`+p.mark+`"]}`)
+	require.Less(t, a.status, 300, a)
+}
+
+func (p *place) boardBody() string { return object("name", p.mark, "tiles", []string{}) }
+
+// setBoard makes another board.
+func (p *place) setBoard(t *testing.T) {
+	t.Helper()
+	var made struct{ ID int64 }
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "boards"), p.boardBody()).is(t, 201).decode(t, &made)
+	p.board = made.ID
+}
+
+// setNote makes another annotation.
+func (p *place) setNote(t *testing.T) {
+	t.Helper()
+	var made struct{ ID int64 }
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "annotations"), object("at", day, "text", p.mark)).is(t, 201).decode(t, &made)
+	p.note = made.ID
+}
+
+func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
+
+func spareViewer(_ *testing.T, p *place, _ *actor) string {
+	return object("username", p.spare.username, "role", "viewer")
+}
+
+func newPassword(_ *testing.T, p *place, c *actor) string {
+	old := p.owner.password
+	if c.user != nil {
+		old = c.user.password
+	}
+	return object("old_password", old, "new_password", keep("a password", "pass "+uuid.NewString()))
+}
+
+const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $1`
+
+// state is all that a request could have changed.
+func (p *place) state(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "annotations"), gateway + "/api/projects"} {
+		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
+	}
+	var events int
+	require.NoError(t, db.QueryRow(t.Context(), eventsSQL, p.owner.project).Scan(&events))
+	fmt.Fprintln(&all, events, "events")
+	return all.String()
+}
+
+// request asks a route about the project of p.
+func (p *place) request(t *testing.T, r route, c *actor) *answer {
+	t.Helper()
+	o, subject := operations[r.operation], p.spare
+	if r.operation == "withdraw-invitation" {
+		subject = p.guest
+	}
+	userID := strconv.FormatInt(subject.id, 10)
+	if r.operation == "profile" || r.operation == "timeline" {
+		userID = url.PathEscape("user " + p.mark)
+	}
+	query := o.query
+	from := c.caller
+	switch { // both ways of naming the project
+	case o.needs != read && o.needs != post:
+	case r.method == http.MethodGet:
+		query = strings.TrimSuffix("project="+strconv.FormatInt(p.owner.project, 10)+"&"+query, "&")
+	default:
+		from = from.on(p.owner.project)
+	}
+	id := strconv.FormatInt(p.owner.project, 10)
+	if r.operation == "end-session" {
+		id = uuid.NewString()
+	}
+	where := gateway + strings.NewReplacer(
+		"{id}", id,
+		"{key_id}", strconv.FormatInt(p.key, 10),
+		"{name}", cohortName,
+		"{board}", strconv.FormatInt(p.board, 10),
+		"{annotation}", strconv.FormatInt(p.note, 10),
+		"{user_id}", userID,
+		"{event_id}", p.event,
+	).Replace(r.path)
+	if query != "" {
+		where += "?" + query
+	}
+	body := ""
+	if o.body != nil {
+		body = o.body(t, p, c)
+	}
+	return from.ask(t, r.method, where, body)
+}
