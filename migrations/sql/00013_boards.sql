@@ -7,7 +7,6 @@ CREATE TABLE analytics.boards (
     project_id bigint      NOT NULL REFERENCES analytics.projects (id),
     name       text        NOT NULL,
     version    bigint      NOT NULL DEFAULT 1,
-    tiles      integer     NOT NULL,
     content    text        NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     changed_at timestamptz NOT NULL DEFAULT now(),

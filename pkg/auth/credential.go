@@ -20,7 +20,7 @@ const (
 
 var credentialEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
 
-// NewCredential makes an API key or refresh token with the given prefix. Only
+// NewCredential makes an API key, refresh token or session cookie with the given prefix. Only
 // its hash may be stored: with that much randomness a plain SHA-256 will do.
 func NewCredential(prefix string) (credential string, hash []byte) {
 	var b [32]byte

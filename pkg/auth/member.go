@@ -12,6 +12,14 @@ import (
 // ErrViewer refuses what only owners and editors may do.
 var ErrViewer = refusal.New(refusal.Forbidden, "not-editor", "only owners and editors of the project can do this")
 
+// MayEdit returns ErrViewer for a role that may not change a project.
+func (r Role) MayEdit() error {
+	if r == RoleViewer {
+		return ErrViewer
+	}
+	return nil
+}
+
 const (
 	lockProjectSQL = `SELECT FROM analytics.projects WHERE id = $1 FOR NO KEY UPDATE`
 	roleSQL        = `SELECT role FROM analytics.members WHERE project_id = $1 AND user_id = $2`

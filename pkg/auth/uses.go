@@ -85,7 +85,7 @@ func (a *Authenticator) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			a.writeUses(context.WithoutCancel(ctx))
+			a.writeUses(ctx)
 			return nil
 		case <-a.uses.some:
 			a.writeUses(ctx)
@@ -111,10 +111,10 @@ WHERE hash IN (
     ORDER BY hash FOR NO KEY UPDATE)`
 )
 
-// writeUses passes over errors: what is not written is noted again by the next use
-// after the row was read again.
+// writeUses writes what was noted, also just before ctx ended. It passes over errors: what
+// is not written is noted again by the next use after the row was read again.
 func (a *Authenticator) writeUses(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTimeout)
 	defer cancel()
 	keys, sessions := a.uses.take()
 	now := a.now()

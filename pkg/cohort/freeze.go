@@ -22,10 +22,10 @@ func MayEdit(ctx context.Context, pool *pgxpool.Pool, project, user int64) error
 
 func mayEdit(ctx context.Context, tx pgx.Tx, project, user int64) error {
 	role, err := auth.Member(ctx, tx, project, user)
-	if err == nil && role == auth.RoleViewer {
-		err = auth.ErrViewer
+	if err != nil {
+		return err
 	}
-	return err
+	return role.MayEdit()
 }
 
 // Frozen is what a cohort's users became: a list.

@@ -206,9 +206,12 @@ func TestUsesAreNoted(t *testing.T) {
 	ask()
 	w.exec(t, `UPDATE analytics.api_keys SET last_used_at = last_used_at - interval '50 minutes'`)
 	ask()
-	stop()
-	require.NoError(t, <-done, "what was noted is written at the stop")
 	require.Equal(t, *first.cookie, *used().cookie)
+	w.exec(t, `UPDATE analytics.web_sessions SET last_used_at = last_used_at - interval '2 hours'`)
+	ask()
+	stop()
+	require.NoError(t, <-done)
+	require.True(t, fresh(used().cookie), "what was noted is written at the stop")
 	require.Equal(t, first.key.Add(-50*time.Minute), *used().key, "it is not an hour ago")
 }
 

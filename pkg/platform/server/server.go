@@ -87,8 +87,8 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 	if len(cfg.CORSOrigins) > 0 {
 		cors, err := middleware.CORSConfig{
 			AllowOrigins:  cfg.CORSOrigins,
-			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-None-Match", "Traceparent", "Tracestate"},
+			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
+			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Traceparent", "Tracestate"},
 			ExposeHeaders: []string{"ETag", "Retry-After", "X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Idempotency-Replayed"},
 			MaxAge:        600,
 		}.ToMiddleware()

@@ -223,6 +223,8 @@ func TestCORS(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, w.Code)
 	require.Equal(t, "https://app.example.com", w.Header().Get("Access-Control-Allow-Origin"))
 	require.Contains(t, w.Header().Get("Access-Control-Allow-Headers"), "X-API-Key")
+	require.Contains(t, w.Header().Get("Access-Control-Allow-Headers"), "If-Match")
+	require.Contains(t, w.Header().Get("Access-Control-Allow-Methods"), "PUT")
 	require.Empty(t, preflight(s, "https://evil.example.com").Header().Get("Access-Control-Allow-Origin"))
 	none, _ := newServer(t, Config{})
 	require.Empty(t, preflight(none, "https://app.example.com").Header().Get("Access-Control-Allow-Origin"))

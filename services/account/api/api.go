@@ -71,7 +71,7 @@ const (
 func operation(op huma.Operation, tag string, errors ...int) huma.Operation {
 	op.Tags = []string{tag}
 	op.MaxBodyBytes, op.BodyReadTimeout = maxBody, readTimeout
-	if op.Method == http.MethodPost || op.Method == http.MethodPatch {
+	if op.Method == http.MethodPost || op.Method == http.MethodPut || op.Method == http.MethodPatch {
 		errors = append(errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	op.Errors = append(op.Errors, append(errors, http.StatusUnprocessableEntity, http.StatusServiceUnavailable)...)

@@ -2,14 +2,11 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
-	"eventanalytics/pkg/platform/problem"
-	"eventanalytics/pkg/refusal"
 	"eventanalytics/services/account/store"
 )
 
@@ -29,7 +26,6 @@ func (h *handlers) registerBoards(api huma.API) {
 	huma.Register(api, own(huma.Operation{
 		OperationID: "set-board", Method: http.MethodPut, Path: one, Summary: "Replace a board",
 		Description: "For owners and editors. With If-Match the board must have that ETag, so that nobody's changes are lost.",
-		Errors:      []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType},
 	}, tagProjects, forbidden, missing, conflict, changed), h.setBoard)
 	huma.Register(api, own(huma.Operation{
 		OperationID: "delete-board", Method: http.MethodDelete, Path: one, Summary: "Delete a board",
@@ -50,18 +46,9 @@ type boardOutput struct {
 
 func shownBoard(b store.Board, err error) (*boardOutput, error) {
 	if err != nil {
-		return nil, boardProblem(err)
+		return nil, preconditioned(err)
 	}
 	return &boardOutput{ETag: etagOf(b.Version), Body: b}, nil
-}
-
-// boardProblem is 412 for another version than that of If-Match.
-func boardProblem(err error) error {
-	var refused *refusal.Error
-	if errors.As(err, &refused) && refused.Code == store.CodeChanged {
-		return problem.New(http.StatusPreconditionFailed, refused.Code, refused.Detail)
-	}
-	return err
 }
 
 func (h *handlers) boards(ctx context.Context, in *InProject) (*list[store.BoardSummary], error) {
@@ -99,5 +86,5 @@ func (h *handlers) deleteBoard(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return nil, boardProblem(h.Sessions.DeleteBoard(ctx, in.ID, auth.From(ctx).UserID, in.Board, version))
+	return nil, preconditioned(h.Sessions.DeleteBoard(ctx, in.ID, auth.From(ctx).UserID, in.Board, version))
 }

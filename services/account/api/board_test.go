@@ -76,8 +76,8 @@ func TestBoardsAreBounded(t *testing.T) {
 	s := open(t)
 	_, project, token := s.user("ann")
 	path := "/api/projects/" + project + "/boards"
-	_, err := s.pool.Exec(t.Context(), `INSERT INTO analytics.boards (project_id, name, tiles, content, changed_by)
-		SELECT $1::bigint, 'b', 0, '{"tiles":[]}', (SELECT user_id FROM analytics.members WHERE project_id = $1::bigint) FROM generate_series(1, 99)`, project)
+	_, err := s.pool.Exec(t.Context(), `INSERT INTO analytics.boards (project_id, name, content, changed_by)
+		SELECT $1::bigint, 'b', '{"tiles":[]}', (SELECT user_id FROM analytics.members WHERE project_id = $1::bigint) FROM generate_series(1, 99)`, project)
 	require.NoError(t, err)
 	made := s.do(http.MethodPost, path, token, boardOf("last"))
 	require.Equal(t, 201, made.Code, made.Body)
@@ -119,6 +119,8 @@ func TestAnnotationRoutes(t *testing.T) {
 	require.Equal(t, []string{"outage", "deploy"}, texts("?from=2025-08-02&to=2025-08-04&timezone=Europe/Kyiv"), "it was after midnight there")
 	require.Empty(t, texts("?from=2025-09-01&to=2025-09-02"))
 	require.Equal(t, []string{"campaign"}, texts("?from=2025-08-03"))
+	require.Equal(t, []string{"campaign"}, texts("?from=2025-08-03&timezone=Europe/Kyiv"))
+	add("1970-01-01T00:30:00+01:00", "of 1969").problem(422, "invalid-field", "at")
 	require.Equal(t, []string{"outage"}, texts("?to=2025-08-01"))
 
 	one := path + "/" + deploy.text("id")

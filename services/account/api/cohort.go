@@ -16,6 +16,7 @@ import (
 	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/refusal"
 	"eventanalytics/services/account/store"
 )
 
@@ -74,7 +75,6 @@ func (h *handlers) registerCohorts(api huma.API) {
 // megabytes while it is read. It is read for editors alone.
 func (h *handlers) large(op huma.Operation) huma.Operation {
 	op.MaxBodyBytes, op.BodyReadTimeout = maxCohortBody, cohortTimeout
-	op.Errors = append(op.Errors, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
 		if project, err := strconv.ParseInt(ctx.Param("id"), 10, 64); err == nil {
 			if err := h.Sessions.MayEdit(ctx.Context(), project, auth.From(ctx.Context()).UserID); err != nil {
@@ -103,9 +103,9 @@ type InCohort struct {
 	Name string `path:"name" maxLength:"64" doc:"Name of the cohort: a–z, 0–9, _ and -, of which the first is a letter or digit" example:"paying"`
 }
 
-// Matching is embedded in the input of operations that change a cohort.
+// Matching is embedded in the input of operations that change what has an ETag.
 type Matching struct {
-	IfMatch string `header:"If-Match" doc:"The ETag that the cohort must have"`
+	IfMatch string `header:"If-Match" doc:"The ETag that it must have"`
 }
 
 // version is that of the ETag; nil is any.
@@ -122,7 +122,7 @@ func (m Matching) version() (*int64, error) {
 
 func etagOf(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-var errChanged = problem.New(http.StatusPreconditionFailed, "changed-since", "the cohort does not have the version that If-Match names: read it again")
+var errChanged = problem.New(http.StatusPreconditionFailed, store.CodeChanged, "it does not have the version that If-Match names: read it again")
 
 type cohortOutput struct {
 	Status int
@@ -141,9 +141,11 @@ func shown(c cohort.Cohort, created bool, err error) (*cohortOutput, error) {
 	return out, nil
 }
 
+// preconditioned is 412 for another version than that of If-Match.
 func preconditioned(err error) error {
-	if errors.Is(err, store.ErrOtherVersion) {
-		return errChanged
+	var refused *refusal.Error
+	if errors.As(err, &refused) && refused.Code == store.CodeChanged {
+		return problem.New(http.StatusPreconditionFailed, refused.Code, refused.Detail)
 	}
 	return err
 }

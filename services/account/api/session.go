@@ -30,12 +30,12 @@ func (h *handlers) registerSessions(api huma.API) {
 		Summary:     "Show who is logged in, and what a page needs to begin",
 		Description: "Without a login, or once it is over, there is no user and there are no projects.",
 	}, tagSessions)), h.session)
-	huma.Register(api, authhttp.SameOrigin(authhttp.Optional(own(huma.Operation{
+	huma.Register(api, authhttp.SameOrigin(ratelimit.Limited(operation(huma.Operation{
 		OperationID: "log-out-browser", Method: http.MethodDelete, Path: "/api/auth/session",
 		Summary:       "Log the browser out",
-		Description:   "Ends the login and takes the cookie away. Without a login there is nothing to end.",
+		Description:   "Ends the login of the cookie and takes the cookie away. Without one there is nothing to end.",
 		DefaultStatus: http.StatusNoContent,
-	}, tagSessions))), h.logOutBrowser)
+	}, tagSessions), ratelimit.ClassAccount)), h.logOutBrowser)
 
 	huma.Register(api, own(huma.Operation{
 		OperationID: "list-sessions", Method: http.MethodGet, Path: "/api/auth/sessions",
@@ -137,9 +137,9 @@ func (h *handlers) session(ctx context.Context, _ *struct{}) (*sessionOutput, er
 	return out, err
 }
 
-func (h *handlers) logOutBrowser(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
-	if p, ok := auth.Caller(ctx); ok {
-		if err := h.Sessions.Logout(ctx, p.Family); err != nil {
+func (h *handlers) logOutBrowser(ctx context.Context, in *browser) (*cookieOutput, error) {
+	if in.cookie != "" {
+		if err := h.Sessions.LogoutBrowser(ctx, in.cookie); err != nil {
 			return nil, err
 		}
 	}

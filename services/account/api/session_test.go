@@ -159,6 +159,7 @@ func TestLogins(t *testing.T) {
 	require.Equal(t, 204, s.browse("DELETE", "/api/auth/sessions/"+of, here, nil).Code)
 	s.browse("DELETE", "/api/auth/sessions/"+of, here, nil).problem(404, "not-found", "")
 	s.browse("DELETE", "/api/auth/sessions/x", here, nil).problem(422, "invalid-parameter", "id")
+	s.browse("DELETE", "/api/auth/sessions/urn:uuid:"+of, here, nil).problem(404, "not-found", "")
 	s.browse("GET", "/api/auth/me", phone, nil).problem(401, "unauthorized", "")
 
 	s.browse("DELETE", "/api/auth/sessions?others=maybe", here, nil).problem(422, "invalid-parameter", "others")

@@ -1,5 +1,5 @@
-// Package naming has the rules for names that people choose and others see: of
-// users, projects and API keys.
+// Package naming has the rules for names and texts that people choose and others
+// see.
 package naming
 
 import (

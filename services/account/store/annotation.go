@@ -81,10 +81,8 @@ func annotations(ctx context.Context, tx pgx.Tx, project, id int64, span *Span) 
 	if span != nil {
 		first, last := span.From.String(), span.To.String()
 		from, to = &first, &last
-		if a, b, exists := span.Zone.Bounds(span.From, span.To); exists {
-			begin, end := time.UnixMicro(a), time.UnixMicro(b)
-			since, until = &begin, &end
-		}
+		begin, end := time.UnixMicro(span.Zone.Midnight(span.From)), time.UnixMicro(span.Zone.Midnight(span.To+1))
+		since, until = &begin, &end
 	}
 	rows, _ := tx.Query(ctx, annotationsSQL, project, id, from, to, since, until)
 	all := []Annotation{}
@@ -177,16 +175,16 @@ func (s *Store) DeleteAnnotation(ctx context.Context, project, user, id int64) e
 	})
 }
 
-// when reads a date or an instant, which events could have.
+// when reads a date or an instant, from 1970 to 9999 UTC.
 func when(at string) (day *string, instant *time.Time, err error) {
 	if date, err := calendar.ParseDate(at); err == nil && at >= "1970" {
 		text := date.String()
 		return &text, nil, nil
 	}
 	t, err := time.Parse(time.RFC3339, at)
+	t = t.UTC().Truncate(time.Microsecond)
 	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
 		return nil, nil, refusal.InvalidField("invalid-field", "at", "must be a date, such as 2025-08-01, or an RFC 3339 date-time, from 1970 on")
 	}
-	t = t.Truncate(time.Microsecond)
 	return nil, &t, nil
 }

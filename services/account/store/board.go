@@ -96,11 +96,11 @@ WHERE b.project_id = $1 AND b.id = $2`
 	boardsSizeSQL = `SELECT count(*), coalesce(sum(octet_length(content)), 0) FROM analytics.boards WHERE project_id = $1 AND id <> $2`
 
 	createBoardSQL = `
-INSERT INTO analytics.boards (project_id, name, tiles, content, changed_by) VALUES ($1, $2, $3, $4, $5)
+INSERT INTO analytics.boards (project_id, name, content, changed_by) VALUES ($1, $2, $3, $4)
 RETURNING id`
 
 	setBoardSQL = `
-UPDATE analytics.boards SET name = $3, tiles = $4, content = $5, changed_by = $6, changed_at = now(), version = version + 1
+UPDATE analytics.boards SET name = $3, content = $4, changed_by = $5, changed_at = now(), version = version + 1
 WHERE project_id = $1 AND id = $2`
 
 	deleteBoardSQL = `DELETE FROM analytics.boards WHERE project_id = $1 AND id = $2`
@@ -150,7 +150,7 @@ func (s *Store) CreateBoard(ctx context.Context, project, user int64, change Boa
 			return err
 		}
 		var id int64
-		if err := tx.QueryRow(ctx, createBoardSQL, project, change.Name, len(change.Tiles), content, user).Scan(&id); err != nil {
+		if err := tx.QueryRow(ctx, createBoardSQL, project, change.Name, content, user).Scan(&id); err != nil {
 			return err
 		}
 		b, err = board(ctx, tx, project, id)
@@ -159,8 +159,8 @@ func (s *Store) CreateBoard(ctx context.Context, project, user int64, change Boa
 	return b, err
 }
 
-// SetBoard replaces a board, on behalf of an editor. With a version the board must have it:
-// the error is a *VersionError.
+// SetBoard replaces a board, on behalf of an editor. With a version the board must have it;
+// otherwise the refusal has CodeChanged.
 func (s *Store) SetBoard(ctx context.Context, project, user, id int64, version *int64, change BoardChange) (b Board, err error) {
 	content, err := change.check()
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Store) SetBoard(ctx context.Context, project, user, id int64, version *
 		if err := boardFits(ctx, tx, project, id, len(content)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, setBoardSQL, project, id, change.Name, len(change.Tiles), content, user); err != nil {
+		if _, err := tx.Exec(ctx, setBoardSQL, project, id, change.Name, content, user); err != nil {
 			return err
 		}
 		b, err = board(ctx, tx, project, id)

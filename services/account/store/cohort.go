@@ -74,15 +74,12 @@ func (s *Store) SetCohort(ctx context.Context, project, user int64, name string,
 }
 
 // ErrOtherVersion is returned for a cohort that has another version than it must.
-var ErrOtherVersion = refusal.New(refusal.Conflict, "changed-since", "the cohort has another version: read it again")
+var ErrOtherVersion = refusal.New(refusal.Conflict, CodeChanged, "the cohort has another version: read it again")
 
 // MayEdit refuses all but the owners and editors of a project.
 func (s *Store) MayEdit(ctx context.Context, project, user int64) error {
 	return s.within(ctx, project, user, toRead, "reading a role", func(_ pgx.Tx, role auth.Role) error {
-		if role == auth.RoleViewer {
-			return auth.ErrViewer
-		}
-		return nil
+		return role.MayEdit()
 	})
 }
 

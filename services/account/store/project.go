@@ -133,8 +133,10 @@ func (s *Store) within(ctx context.Context, project, user int64, needs need, doi
 		if needs == toManage && role != auth.RoleOwner {
 			return errNotOwner
 		}
-		if needs == toEdit && role == auth.RoleViewer {
-			return auth.ErrViewer
+		if needs == toEdit {
+			if err := role.MayEdit(); err != nil {
+				return err
+			}
 		}
 		return f(tx, role)
 	})

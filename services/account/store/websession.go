@@ -105,7 +105,7 @@ func (s *Sessions) Logins(ctx context.Context, user int64, current string) ([]Se
 
 const endOneSQL = `
 UPDATE analytics.token_families SET revoked_at = now()
-WHERE id = $2::uuid AND user_id = $1 AND revoked_at IS NULL`
+WHERE user_id = $1 AND id::text = lower($2) AND revoked_at IS NULL`
 
 // EndLogin ends one login of a user.
 func (s *Sessions) EndLogin(ctx context.Context, user int64, id string) error {

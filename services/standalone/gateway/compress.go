@@ -146,7 +146,8 @@ func (c *compressor) Write(p []byte) (int, error) {
 	case !c.may:
 		return c.ResponseWriter.Write(p)
 	}
-	if c.held = append(c.held, p...); len(c.held) < minCompressed {
+	if len(c.held)+len(p) < minCompressed {
+		c.held = append(c.held, p...)
 		return len(p), nil
 	}
 	h := c.Header()
@@ -158,8 +159,11 @@ func (c *compressor) Write(p []byte) (int, error) {
 	c.ResponseWriter.WriteHeader(c.status)
 	c.encoder = encoders[c.coding].Get().(encoder)
 	c.encoder.Reset(c.ResponseWriter)
-	_, err := c.encoder.Write(c.held)
-	return len(p), err
+	if _, err := c.encoder.Write(c.held); err != nil {
+		return 0, err
+	}
+	c.held = nil
+	return c.encoder.Write(p)
 }
 
 // FlushError is for http.ResponseController.

@@ -105,7 +105,7 @@ var operations = map[string]operation{
 		return object("username", p.owner.username, "password", p.owner.password)
 	}},
 	"session":         {needs: visitor},
-	"log-out-browser": {needs: visitor, ends: true},
+	"log-out-browser": {needs: anyone, ends: true},
 	"list-sessions":   {needs: account},
 	"end-session":     {needs: account, refused: 404},
 	"end-sessions":    {needs: account, ends: true},
