@@ -39,9 +39,8 @@ type Engine interface {
 	// Profile returns a user, or nil where there is no event.
 	Profile(context.Context, OneProfile) (*Known, error)
 	Timeline(context.Context, Timeline) ([]Event, error)
-	// Doers returns the keys of users, for each of some scans that look at the same history:
-	// zone, sets and end are those of the first.
-	Doers(context.Context, []Doers) ([]*roaring.Bitmap, error)
+	// Doers returns the keys of users.
+	Doers(context.Context, Doers) (*roaring.Bitmap, error)
 	// Reached returns the keys of users.
 	Reached(context.Context, Reached) (*roaring.Bitmap, error)
 	// Event returns the event with an id, or none.
@@ -107,7 +106,7 @@ func (Unsupported) Profile(context.Context, OneProfile) (*Known, error) { return
 func (Unsupported) Timeline(context.Context, Timeline) ([]Event, error) { return nil, ErrUnsupported }
 
 // Doers returns ErrUnsupported.
-func (Unsupported) Doers(context.Context, []Doers) ([]*roaring.Bitmap, error) {
+func (Unsupported) Doers(context.Context, Doers) (*roaring.Bitmap, error) {
 	return nil, ErrUnsupported
 }
 

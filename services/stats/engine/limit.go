@@ -33,7 +33,19 @@ type meterKey struct{}
 
 // WithMeter has the rows of all scans and answers made with a context counted.
 func WithMeter(ctx context.Context, m Meter) context.Context {
-	return context.WithValue(ctx, meterKey{}, m)
+	return context.WithValue(ctx, meterKey{}, &oneByOne{meter: m})
+}
+
+// oneByOne is a meter that several budgets of a question spend at the same time.
+type oneByOne struct {
+	mu    sync.Mutex
+	meter Meter
+}
+
+func (m *oneByOne) Grow(ctx context.Context, bytes int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.meter.Grow(ctx, bytes)
 }
 
 // meterStep is how many bytes are counted at a time.

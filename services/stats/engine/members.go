@@ -15,18 +15,18 @@ func (s *Source) Members(ctx context.Context, cohort string, zone *calendar.Zone
 	ctx, end := s.limited(ctx)
 	defer end()
 	r := s.resolver(Scope{Zone: zone}, &Range{FirstDate, to})
-	members := func(r *resolver) (*roaring.Bitmap, error) {
-		set, err := r.cohort(ctx, cohort)
-		if err != nil {
-			return nil, err
-		}
-		all, err := r.doers(ctx, Doers{Scope: Scope{Zone: zone}, Since: math.MinInt64, Until: r.period.To, Times: 1}, "")
-		return set.and(Set{Users: all}).Users, err
-	}
-	err := r.together(ctx, func(r *resolver) error { _, err := members(r); return err })
-	if err != nil {
-		return nil, expired(ctx, err)
-	}
-	users, err := members(r)
+	users, err := r.members(ctx, cohort)
 	return users, expired(ctx, err)
+}
+
+func (r *resolver) members(ctx context.Context, cohort string) (*roaring.Bitmap, error) {
+	set, err := r.cohort(ctx, cohort)
+	if err != nil {
+		return nil, err
+	}
+	all, err := r.doers(ctx, Doers{Scope: Scope{Zone: r.zone}, Since: math.MinInt64, Until: r.period.To, Times: 1}, "")
+	if err != nil {
+		return nil, err
+	}
+	return set.and(Set{Users: all}).Users, nil
 }

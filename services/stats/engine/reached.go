@@ -43,9 +43,6 @@ func (r *resolver) reached(ctx context.Context, f syntax.Filter) (*roaring.Bitma
 	if users, ok := r.get(key); ok {
 		return users, nil
 	}
-	if r.gathering != nil {
-		return roaring.New(), nil
-	}
 	q.Sets = r.sets
 	users, err := serve(r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
 	if err != nil {

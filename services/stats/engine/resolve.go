@@ -26,14 +26,7 @@ func (s *Source) resolve(ctx context.Context, scope *Scope, of *Range, fields []
 	ctx, end := s.limited(ctx)
 	defer end()
 	r := s.resolver(*scope, of)
-	err := r.together(ctx, func(r *resolver) error {
-		for _, f := range filters {
-			if _, err := r.rewrite(ctx, *f); err != nil {
-				return err
-			}
-		}
-		return r.cohorts(ctx, fields)
-	})
+	var err error
 	for i := 0; i < len(filters) && err == nil; i++ {
 		*filters[i], err = r.rewrite(ctx, *filters[i])
 	}
@@ -112,8 +105,6 @@ type resolver struct {
 	sets map[string]Set
 	// scanned are the users that scans came to, by key.
 	scanned map[string]*roaring.Bitmap
-	// gathering are the scans that are to be served together; nil: each is served by itself.
-	gathering *gathering
 }
 
 // rewrite returns a filter in which what users did is a condition on a set.
@@ -219,9 +210,7 @@ func (r *resolver) cohort(ctx context.Context, name string) (Set, error) {
 	}
 	var set Set
 	var err error
-	if c.Users != nil && r.gathering != nil {
-		set = nobody() // whom it has decides about no scan that is gathered
-	} else if c.Users != nil {
+	if c.Users != nil {
 		set.Users, err = c.Users(ctx)
 	} else {
 		set, err = r.set(ctx, c.Filter)

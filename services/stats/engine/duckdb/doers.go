@@ -20,19 +20,8 @@ SELECT list(user_key)
 FROM (SELECT user_key FROM {{local}} GROUP BY user_key HAVING {{often}})
 GROUP BY user_key // 65536`
 
-// Doers serves scans, one after the other.
-func (e *Engine) Doers(ctx context.Context, all []engine.Doers) ([]*roaring.Bitmap, error) {
-	found := make([]*roaring.Bitmap, len(all))
-	for i, d := range all {
-		var err error
-		if found[i], err = e.doers(ctx, d); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-func (e *Engine) doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, error) {
+// Doers serves a scan.
+func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, error) {
 	p := engine.Always()
 	p.From, p.To = d.Since, d.Until
 	if d.First {

@@ -2,14 +2,14 @@ package walk
 
 import (
 	"context"
-	"slices"
+	"runtime"
 
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 )
 
-// maxCells bounds the cells that a blockCounter has counters for: 16 MiB of each kind in a
-// goroutine.
+// maxCells bounds the cells that the blockCounters of all goroutines have counters for, so
+// that these are within a budget.
 const maxCells = 1 << 20
 
 // byBlocks says whether a blockCounter counts it: where the order of a user's events does
@@ -22,7 +22,7 @@ func (c *counting) byBlocks() bool {
 		return false
 	}
 	_, ok := c.sorter().(blockSorter)
-	return ok && c.buckets()*c.groups <= maxCells
+	return ok && c.buckets()*c.groups <= maxCells/runtime.GOMAXPROCS(0)
 }
 
 // blockCounter counts the events of some users block by block. Its counters are by the
@@ -66,10 +66,10 @@ func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
 	return b
 }
 
-// placeBytes is about what a place has in counters, and visitedBytes what an event takes
+// placeBytes is what a place has in counters at most, and visitedBytes what an event takes
 // until its user is counted.
 const (
-	placeBytes   = 24
+	placeBytes   = 56
 	visitedBytes = 4
 )
 
@@ -101,6 +101,9 @@ func (b *blockCounter) Block(block *walk.Block) error {
 	}
 	b.filter.keep(b.r, block)
 	b.place(block)
+	if b.r.err != nil {
+		return b.r.err
+	}
 	for _, at := range b.cells {
 		if at != noCell {
 			b.events[at]++
@@ -215,7 +218,7 @@ func (b *blockCounter) cell(at int) cell {
 		c.users = b.users[at]
 	}
 	if b.sets != nil {
-		c.set = slices.Clip(b.sets[at])
+		c.set = b.sets[at]
 	}
 	b.tallied.cell(at, &c)
 	return c

@@ -10,19 +10,8 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-// Doers serves scans, one after the other: each reads the types that it is about alone.
-func (e *Engine) Doers(ctx context.Context, all []engine.Doers) ([]*roaring.Bitmap, error) {
-	found := make([]*roaring.Bitmap, len(all))
-	for i, d := range all {
-		var err error
-		if found[i], err = e.doersOf(ctx, d); err != nil {
-			return nil, err
-		}
-	}
-	return found, nil
-}
-
-func (e *Engine) doersOf(ctx context.Context, d engine.Doers) (*roaring.Bitmap, error) {
+// Doers serves a scan.
+func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, error) {
 	period := engine.Always()
 	period.From, period.To = d.Since, d.Until
 	if d.First {

@@ -181,11 +181,12 @@ func (p *plan) code(f *field, v values, add func(property.Value) uint32) error {
 	for i := range f.files {
 		f.files[i] = coded{v.columns[i], []uint32{0}}
 	}
+	room := memory{budget: p.budget} // many texts at a time: they are no rows
 	number := func(value property.Value) (uint32, error) {
 		before := len(f.texts.all)
 		id := add(value)
 		if len(f.texts.all) > before {
-			return id, p.spend(textBytes + len(f.texts.all[id]))
+			return id, unsupported(room.spend(textBytes + len(f.texts.all[id])))
 		}
 		return id, nil
 	}

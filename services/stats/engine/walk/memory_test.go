@@ -91,3 +91,22 @@ func TestMemoryIsCounted(t *testing.T) {
 		require.ErrorIs(t, tc.ask(engine.WithMeter(t.Context(), small)), errFull, name)
 	}
 }
+
+// TestTooManyInstants: users with more instants than a field numbers are left to another
+// engine, and never counted among the rest.
+func TestTooManyInstants(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	var events []walk.Source
+	for user := range uint32(maxInstants + 2) {
+		events = append(events, walk.Source{User: user, Us: int64(user), Type: "a", ID: uuid.New()})
+	}
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	_, err = e.Tally(t.Context(), engine.Tally{
+		Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: 1}, Interval: calendar.Day, Part: engine.CountUsers,
+		Breakdown: []syntax.Breakdown{{Field: syntax.Field{Source: syntax.FirstSeen}}},
+		Groups:    []engine.Group{{{Value: engine.TextOfInstant(maxInstants + 1)}}},
+	})
+	require.ErrorIs(t, err, engine.ErrUnsupported)
+}

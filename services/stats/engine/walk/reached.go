@@ -39,7 +39,7 @@ func (e *Engine) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitmap
 					return nil
 				}
 				if err := held.holds(cap(one.list), listBytes); err != nil {
-					return err
+					return unsupported(err)
 				}
 				best, err := finder.Best(ctx, one.list) // there is one bucket
 				if len(best) == 1 && (best[0].Reached == q.Step || best[0].Reached > q.Step && !q.Dropped) {
