@@ -106,7 +106,7 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	if err != nil {
 		return segment.Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
 	}
-	defer conn.Close()
+	defer release(ctx, conn)
 	names, drop, err := stage(ctx, conn, project, events, keys, columns)
 	if err != nil {
 		return segment.Segment{}, err

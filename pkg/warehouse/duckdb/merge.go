@@ -160,7 +160,7 @@ func (b *Builder) write(ctx context.Context, s segment.Segment, in []segment.Seg
 	if err != nil {
 		return segment.Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
 	}
-	defer conn.Close()
+	defer release(ctx, conn)
 	relation := fmt.Sprintf("(SELECT * FROM %s WHERE project_id = %d AND occurred_at BETWEEN %s AND %s)",
 		readParquet(b.dir, needed), s.ProjectID, timestamptzLiteral(s.MinAt), timestamptzLiteral(s.MaxAt))
 	properties, err := b.shred(ctx, conn, relation, s.Events, needed)

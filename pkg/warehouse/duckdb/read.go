@@ -88,6 +88,9 @@ func (db *DB) FindRow(ctx context.Context, project int64, segments []segment.Seg
 	var whole []int
 	err = db.Do(ctx, project, func(ctx context.Context) error {
 		for i, s := range segments {
+			if err := ctx.Err(); err != nil {
+				return err // each file is hashed when it is first needed
+			}
 			r, ok, err := db.files.FindEvent(ctx, s, id)
 			switch {
 			case errors.Is(err, pages.ErrWhole):

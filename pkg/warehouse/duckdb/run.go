@@ -222,7 +222,7 @@ func (db *DB) query(ctx context.Context, text string, args []any, scan func(*sql
 }
 
 // release gives a connection back, unless its query was cancelled: one of DuckDB's threads
-// may not have seen that yet, and the next query would undo it and wait for ever.
+// may not have seen that yet, and the next query would undo it and wait forever.
 func release(ctx context.Context, conn *sql.Conn) {
 	if ctx.Err() != nil {
 		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // closes it

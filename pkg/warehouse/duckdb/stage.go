@@ -38,7 +38,9 @@ func stage(ctx context.Context, conn *sql.Conn, project int64, events []event.Ev
 		return nil, nil, fmt.Errorf("making the staging table: %w", err)
 	}
 	drop = func() {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), "DROP TABLE IF EXISTS staged") // replaced next time
+		if ctx.Err() == nil { // or release closes the connection, and the table goes with it
+			_, _ = conn.ExecContext(ctx, "DROP TABLE IF EXISTS staged") // replaced next time
+		}
 	}
 	err = conn.Raw(func(driverConn any) error { return appendAll(ctx, driverConn, project, events, keys, columns) })
 	if err != nil {

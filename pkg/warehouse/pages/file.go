@@ -3,10 +3,8 @@ package pages
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sort"
 
@@ -34,7 +32,7 @@ var (
 )
 
 // File knows where in a Parquet file, which Split wrote, the pages of events are. It takes
-// about 30 bytes of memory for each thousand of them. It does not change, and does not
+// about 50 bytes of memory for each thousand of them. It does not change, and does not
 // hold the file open: the readers are given that.
 type File struct {
 	rows    int
@@ -63,23 +61,9 @@ type place struct {
 	length int
 }
 
-// Open reads where the pages of the Parquet file at a path are. The error is ErrWhole when
+// Read reads where the pages of a Parquet file of some size are. The error is ErrWhole when
 // they are not small, and ErrDamaged when the file is none. Whether it has the right hash
 // is checked by the caller before.
-func Open(path string) (f *File, err error) {
-	r, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening a segment: %w", err)
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	info, err := r.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("opening a segment: %w", err)
-	}
-	return Read(r, info.Size())
-}
-
-// Read is Open of a file of some size that is open.
 func Read(r io.ReaderAt, size int64) (*File, error) {
 	meta, err := readFooter(r, size)
 	if err != nil {

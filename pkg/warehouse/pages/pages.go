@@ -1,6 +1,6 @@
 // Package pages has the Parquet files of segments in small pages, so that single rows can
 // be read without the thousands around them. Split makes such a file of one that DuckDB
-// wrote; a File finds and reads rows of it. Any other reader of Parquet reads it, too.
+// wrote; a File finds and reads rows of it. Any other reader of Parquet also reads it.
 //
 // DuckDB writes a column of a row group, of up to 122,880 rows, as one page: to read the
 // properties of one event, 12 MB have to be unpacked.

@@ -82,11 +82,13 @@ func split(t testing.TB, whole string) string {
 
 // opened opens a file.
 func opened(t testing.TB, path string) (*File, *os.File) {
-	f, err := Open(path)
-	require.NoError(t, err)
 	r, err := os.Open(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
+	info, err := r.Stat()
+	require.NoError(t, err)
+	f, err := Read(r, info.Size())
+	require.NoError(t, err)
 	return f, r
 }
 
@@ -192,7 +194,9 @@ func TestWhole(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	require.NoError(t, f.Close())
-	_, err = Open(path)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, err = Read(bytes.NewReader(whole), int64(len(whole)))
 	require.ErrorIs(t, err, ErrWhole)
 	require.Error(t, Split(t.Context(), path, path+".split"))
 }
@@ -205,8 +209,10 @@ func TestHangUp(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, f.Events(ctx, file, []uint32{1}, All, func(uint32, Event) error { return nil }), context.Canceled)
-	_, _, err := f.Find(ctx, file, events[0].ID)
-	require.ErrorIs(t, err, context.Canceled)
+	for _, id := range []uuid.UUID{events[0].ID, uuid.New()} {
+		_, _, err := f.Find(ctx, file, id)
+		require.ErrorIs(t, err, context.Canceled)
+	}
 }
 
 // FuzzOpen: whatever a file has, nothing panics, and what can be read ends.

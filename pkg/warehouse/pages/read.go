@@ -62,6 +62,9 @@ func (f *File) Find(ctx context.Context, r io.ReaderAt, id uuid.UUID) (row uint3
 	w := f.window(r, All)
 	defer w.release()
 	for i := range f.groups {
+		if err := ctx.Err(); err != nil {
+			return 0, false, err
+		}
 		g := &f.groups[i]
 		if may, err := g.filter.may(r, hash); err != nil || !may {
 			if err != nil {

@@ -54,7 +54,7 @@ type splitter struct {
 	filters []filterOf
 }
 
-// offsetIndex has the places of a column's pages, and who is to know where it is.
+// offsetIndex has the places of a column's pages, and the column chunk that gets its offset.
 type offsetIndex struct {
 	format.OffsetIndex
 	chunk *format.ColumnChunk

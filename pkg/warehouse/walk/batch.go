@@ -43,8 +43,9 @@ func newBatch(s *scan) *batch {
 
 // release gives the memory of a batch to another walk, unless it is much.
 func (b *batch) release() {
+	b.giveBack() // others may wait for the room of the last user
 	if max(cap(b.events), cap(b.late)) <= bufferEvents {
-		b.scan = nil
+		b.scan, b.room = nil, nil
 		batches.Put(b)
 	}
 }

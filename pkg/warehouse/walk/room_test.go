@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -86,4 +87,29 @@ func TestRoom(t *testing.T) {
 		}
 	}, walk.AtMost(each))
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestRoomIsGivenBack: a goroutine that ends with a user with many events leaves the room
+// to the others.
+func TestRoomIsGivenBack(t *testing.T) {
+	const users, each = 4, 70_000
+	var events []walk.Source
+	for batch := range uint32(users) { // the last of each 256 users, where batches end
+		for other := range uint32(255) {
+			events = append(events, walk.Source{User: batch*256 + other, Type: "a", ID: uuid.New()})
+		}
+		for i := range each {
+			events = append(events, walk.Source{User: batch*256 + 255, Us: int64(i), Type: "a", ID: uuid.New()})
+		}
+	}
+	v := walk.NewView([]*walk.File{walktest.File(t, events...)})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(users))
+	ctx, end := context.WithTimeout(t.Context(), time.Minute)
+	defer end()
+	var seen atomic.Int64
+	visit := func() walk.Visitor {
+		return func(*walk.User) error { seen.Add(1); return nil }
+	}
+	require.NoError(t, v.Walk(ctx, walk.AllTime, visit, walk.AtMost(each)))
+	require.EqualValues(t, 256*users, seen.Load())
 }
