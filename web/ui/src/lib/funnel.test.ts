@@ -21,6 +21,11 @@ it('names those who left as the API does', () => {
   });
 });
 
+it('names only those whom the filters of the funnel leave in', () => {
+  const { funnel } = JSON.parse(reached({ ...asked, filters: ['properties.country=PL', '{"not":"user.a=1"}'] }, 1, true));
+  expect(funnel.filter).toEqual(['properties.country=PL', { not: 'user.a=1' }]);
+});
+
 it('groups add up to the funnel', () => {
   const all = groups([row(1, 6, 'iOS'), row(2, 3, 'iOS'), row(1, 4, null), row(2, 1, null), row(1, 2, null, 'other'), row(2, 0, null, 'other')], asked.by);
   expect(all.map((group) => group.name)).toEqual(['iOS', '(none)', 'Other']);

@@ -50,8 +50,9 @@ export function funnelQuery(asked: FunnelAsked, range: { from: string; to: strin
 
 /** The filter of the users who reached a step; with dropped, of those who got no further. */
 export function reached(asked: FunnelAsked, step: number, dropped: boolean): string {
-  const { steps, window, order } = asked;
-  return JSON.stringify({ funnel: { steps: steps.map(series), window, order }, reached: step, dropped });
+  const { steps, window, order, filters } = asked;
+  const filter = filters.length ? filters.map(asFilter) : undefined;
+  return JSON.stringify({ funnel: { steps: steps.map(series), window, order, filter }, reached: step, dropped });
 }
 
 export interface FunnelRow {
