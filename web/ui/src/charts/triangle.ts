@@ -33,17 +33,19 @@ export function triangle(rows: RetentionRow[], column: string, label: (cohort: s
   return [...cohorts.values()];
 }
 
-/** The share of the users of all cohorts whose window is over, by window. */
-export function average(cohorts: Cohort[], windows: number): ({ rate: number; users: number } | null)[] {
+/** The average of the cohorts whose window is over, by window: each user counts alike in the rate. */
+export function average(cohorts: Cohort[], windows: number): ({ rate: number; users: number; size: number } | null)[] {
   return Array.from({ length: windows }, (_, window) => {
     let users = 0;
     let size = 0;
+    let whole = 0;
     for (const cohort of cohorts) {
       const cell = cohort.cells[window];
       if (!cell || cell.incomplete) continue;
       users += cell.users;
       size += cohort.size;
+      whole++;
     }
-    return size ? { rate: users / size, users } : null;
+    return size ? { rate: users / size, users: users / whole, size: size / whole } : null;
   });
 }
