@@ -47,9 +47,6 @@ export function measureOf(text: string): string {
   return field.length ? `${name}(${field.join(':')})` : name;
 }
 
-/** Whether values of buckets or groups may be added up. */
-export const adds = (measure: string) => measure === 'events' || measure.startsWith('sum(');
-
 /** How many groups there is a colour for, with one for the others. */
 export function groupsShown(series: number): number {
   return Math.max(1, Math.floor(light.length / Math.max(1, series)) - 1);
