@@ -15,7 +15,10 @@ test('the first minute: an account, a key, an event, the overview', async ({ pag
   await expect(page.locator('pre')).toContainText(`Bearer ${key}`);
   await page.getByRole('button', { name: 'Send a test event from here' }).click();
   await expect(page.getByRole('heading', { name: 'It is here' })).toBeVisible();
+  // The overview's answers must have the event.
+  const fresh = page.waitForRequest(/\/api\/stats\/.*min_position=./);
   await page.getByRole('link', { name: 'Open the overview' }).click();
+  await fresh;
   await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
   await expect(page.getByText('test_event').first()).toBeVisible();
 });

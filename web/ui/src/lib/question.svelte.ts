@@ -15,7 +15,9 @@ interface Options {
 
 /** The whole question: what is asked, where and on which clock. */
 export function complete(query: object): Record<string, unknown> {
-  return { ...query, timezone: scope.zone, project: scope.project?.id, min_position: written.position };
+  const project = scope.project?.id;
+  const position = written.project === project ? written.position : undefined;
+  return { ...query, timezone: scope.zone, project, min_position: position };
 }
 
 export function question<R extends StatsRoute, Row = RowOf<R>>(route: R, query: () => Query<NoInfer<R>>, options: () => Options = () => ({})) {

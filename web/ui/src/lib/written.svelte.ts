@@ -1,2 +1,2 @@
-/** Where the events that were sent from here are: answers must have them. */
-export const written = $state<{ position: string | undefined }>({ position: undefined });
+/** Where the events are that were sent from here: answers about their project must have them. */
+export const written = $state<{ project?: number; position?: string }>({});
