@@ -10,6 +10,7 @@ const pages = [
   '/explore?e=purchase&v=table&m=sum:properties.price',
   '/explore?e=purchase&v=number&cmp=previous',
   '/explore?v=map',
+  '/explore?e=purchase&e=purchase&f=event_type:exists&f=event_type:exists&q=A%2F7&q=A%2F7',
   '/explore?e=nothing',
   '/funnels?e=app_opened&e=item_viewed&e=purchase&by=properties.os',
   '/funnels',

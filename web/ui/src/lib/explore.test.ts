@@ -51,6 +51,13 @@ describe('tabulate', () => {
     ];
     expect(tabulate(rows, { ...asked, events: ['a'], by }).series.map(({ values }) => values)).toEqual([[1], [2], [3]]);
   });
+  it('keeps the same event twice apart, by keys that totals have too', () => {
+    const twice = { ...asked, events: ['a', 'a'] };
+    const table = tabulate([row('1', 'A', 1), row('1', 'B', 2)], twice);
+    const totals = tabulate([row('all', 'B', 20), row('all', 'A', 10)], twice);
+    expect(table.series.map(({ name }) => name)).toEqual(['a', 'a']);
+    expect(table.series.map(({ key }) => totals.series.find((one) => one.key === key)?.values)).toEqual([[10], [20]]);
+  });
   it('has null where a group has no row', () => {
     const by = ['x'];
     const rows = [row('1', 'A', 1, { group: 'value', x: 'u' }), row('2', 'A', 5, { group: 'value', x: 'v' })];

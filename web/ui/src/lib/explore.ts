@@ -95,7 +95,8 @@ export interface Table {
   buckets: string[];
   /** The first bucket that is not over; Infinity when all are. */
   openFrom: number;
-  series: Series[];
+  /** A key is the same in each answer to one question, totals too; names may not be unique. */
+  series: (Series & { key: string })[];
 }
 
 /** What a row belongs to, in one text. */
@@ -129,7 +130,8 @@ export function tabulate(rows: TrendsRow[], asked: Asked): Table {
   }
   // Where a group has no row there is nothing to draw.
   const filled = (values: (number | null)[]) => Array.from(buckets, (_, i) => values[i] ?? null);
-  const series = [...lines.values()].map(({ name, values, before }, k) => ({
+  const series = [...lines].map(([key, { name, values, before }], k) => ({
+    key,
     name,
     color: color(k),
     values: filled(values),
