@@ -62,6 +62,15 @@ test('by keyboard alone: a page, an event typed at once, a chart read', async ({
   await expect(page.getByRole('heading', { name: 'Keys' })).toBeHidden();
 });
 
+test('without a clipboard, as on plain HTTP, the link is there to be copied by hand', async ({ page }) => {
+  await page.addInitScript(() => Object.defineProperty(navigator, 'clipboard', { value: undefined }));
+  await logIn(page);
+  await open(page, '/explore?e=purchase');
+  await page.getByRole('button', { name: 'Copy a link to this view' }).click();
+  await page.getByRole('button', { name: /^Copy link the range/ }).click();
+  await expect(page.getByLabel(/^Pages may copy/)).toHaveValue(/^http.*e=purchase/);
+});
+
 test('values are text, whatever is in them', async ({ page }) => {
   await logIn(page);
   await open(page, `/users?id=${encodeURIComponent(hostileText)}`);
