@@ -27,4 +27,8 @@ describe('linked', () => {
   it('keeps range, zone and project, and nothing of the page', () => {
     expect(linked('?r=7d&tz=UTC&project=3&e=a&v=bar', '/users', { id: 'ann' })).toBe('/users?r=7d&tz=UTC&project=3&id=ann');
   });
+  it('leads to another project with a range of fixed dates', () => {
+    const days = 'from=2026-02-01&to=2026-02-28';
+    expect(linked(`?${days}&project=3&e=a`, '/explore', { project: 4 })).toBe(`/explore?${days}&project=4`);
+  });
 });
