@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { extremes, points } from './path';
-import { labelled, peak, scale, type Values } from './scale';
+import { labelled, peak, scale, trough, type Values } from './scale';
 
 const format = (n: number) => String(n);
 
@@ -37,6 +37,12 @@ it('peak is of stacks the sum', () => {
   ];
   expect(peak(series, true)).toBe(4);
   expect(peak(series, false)).toBe(9);
+});
+
+it('trough is of the compared period too', () => {
+  const series = [{ name: 'a', color: '', values: [1, -2], before: [-5, null] }];
+  expect(trough(series, false)).toBe(-5);
+  expect(trough(series, true)).toBe(-2);
 });
 
 it('labels fit, and the last bucket has one', () => {

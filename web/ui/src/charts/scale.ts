@@ -59,7 +59,10 @@ export function trough(series: Series[], stacked: boolean): number {
     for (let i = 0; i < length; i++) lowest = Math.min(lowest, -stack(series, i, -1));
     return lowest;
   }
-  for (const one of series) for (const value of one.values) lowest = Math.min(lowest, value ?? 0);
+  for (const one of series) {
+    for (const value of one.values) lowest = Math.min(lowest, value ?? 0);
+    for (const value of one.before ?? []) lowest = Math.min(lowest, value ?? 0);
+  }
   return lowest;
 }
 
