@@ -59,7 +59,6 @@ export const letter = (index: number) => String.fromCharCode(65 + index);
 export function trendsQuery(asked: Asked, range: { from: string; to: string }) {
   const { events, measure, filters, any, by, interval, compare, formulas, rolling } = asked;
   const series = events.length ? events.map((event) => JSON.stringify({ event })) : ['*'];
-  const filter = combined(filters, any);
   return {
     from: range.from,
     to: range.to,
@@ -67,7 +66,7 @@ export function trendsQuery(asked: Asked, range: { from: string; to: string }) {
     measure,
     interval,
     fill: 'zero' as const,
-    filter: typeof filter === 'string' ? [filter] : filter,
+    filter: combined(filters, any),
     breakdown: by,
     top: by.length ? groupsShown(series.length + formulas.length) : undefined,
     formula: formulas,

@@ -34,6 +34,6 @@ describe('say', () => {
 });
 
 it('any is one filter, all are several', () => {
-  expect(combined(['a=1', '{"not":"b=2"}'], true)).toBe('{"any":["a=1",{"not":"b=2"}]}');
+  expect(combined(['a=1', '{"not":"b=2"}'], true)).toEqual(['{"any":["a=1",{"not":"b=2"}]}']);
   expect(combined(['a=1', 'b=2'], false)).toEqual(['a=1', 'b=2']);
 });

@@ -69,10 +69,10 @@ export function say(text: string): string {
   return [fieldLabel(parts.field), name, parts.value].filter(Boolean).join(' ');
 }
 
-/** Several conditions, of which any or all must hold, as one parameter. */
-export function combined(filters: string[], any: boolean): string | string[] {
+/** Several conditions, of which any or all must hold, as values of the API's parameter. */
+export function combined(filters: string[], any: boolean): string[] {
   if (!any || filters.length < 2) return filters;
-  return JSON.stringify({ any: filters.map(asFilter) });
+  return [JSON.stringify({ any: filters.map(asFilter) })];
 }
 
 /** A filter of the address: JSON when it begins like it. */

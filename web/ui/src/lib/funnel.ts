@@ -1,5 +1,5 @@
 // The question of the page Funnels, and its rows by group.
-import { asFilter, combined } from './filter';
+import { asFilter } from './filter';
 
 export interface Step {
   event: string;
@@ -35,14 +35,13 @@ export function series({ event, filters }: Step): { event: string; filter?: unkn
 }
 
 export function funnelQuery(asked: FunnelAsked, range: { from: string; to: string }) {
-  const filter = combined(asked.filters, false);
   return {
     from: range.from,
     to: range.to,
     steps: asked.steps.map((step) => JSON.stringify(series(step))),
     window: asked.window,
     order: asked.order as 'ordered' | 'strict' | 'any',
-    filter: typeof filter === 'string' ? [filter] : filter,
+    filter: asked.filters,
     breakdown: asked.by,
     top: asked.by.length ? 7 : undefined,
   };
