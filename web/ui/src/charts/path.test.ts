@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { extremes, points } from './path';
-import { labelled, peak, scale, trough, type Values } from './scale';
+import { highest, labelled, mean, peak, scale, trough, type Values } from './scale';
 
 const format = (n: number) => String(n);
 
@@ -49,4 +49,11 @@ it('labels fit, and the last bucket has one', () => {
   const marks = labelled(90, 800);
   expect(marks.at(-1)).toBe(89);
   expect(marks.length).toBeLessThanOrEqual(11);
+});
+
+it('means and highest leave out what is not over or not there', () => {
+  expect(mean([2, 4, 100], 2)).toBe(3);
+  expect(mean([100], 0)).toBeNull();
+  expect(highest([null, 3, 1])).toBe(3);
+  expect(highest([null])).toBeNull();
 });

@@ -66,6 +66,17 @@ export function trough(series: Series[], stacked: boolean): number {
   return lowest;
 }
 
+/** The mean of the buckets that are over. */
+export function mean(values: Values, openFrom: number): number | null {
+  const whole = values.filter((value, i): value is number => value !== null && i < openFrom);
+  return whole.length ? whole.reduce((sum, value) => sum + value, 0) / whole.length : null;
+}
+
+export function highest(values: Values): number | null {
+  const there = values.filter((value) => value !== null);
+  return there.length ? Math.max(...there) : null;
+}
+
 interface Size {
   width: number;
   height: number;

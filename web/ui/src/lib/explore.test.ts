@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { highest, mean, measureOf, tabulate, trendsQuery, type Asked, type TrendsRow } from './explore';
+import { measureOf, tabulate, trendsQuery, type Asked, type TrendsRow } from './explore';
 
 const asked: Asked = {
   events: ['a', 'b'], measure: 'users', filters: [], any: false, by: [], interval: 'day', compare: '', formulas: [], rolling: '',
@@ -63,11 +63,4 @@ describe('tabulate', () => {
     const rows = [row('1', 'A', 1, { group: 'value', x: 'u' }), row('2', 'A', 5, { group: 'value', x: 'v' })];
     expect(tabulate(rows, { ...asked, events: ['a'], by }).series.map(({ values }) => values)).toEqual([[1, null], [null, 5]]);
   });
-});
-
-it('means and highest leave out what is not over or not there', () => {
-  expect(mean([2, 4, 100], 2)).toBe(3);
-  expect(mean([100], 0)).toBeNull();
-  expect(highest([null, 3, 1])).toBe(3);
-  expect(highest([null])).toBeNull();
 });

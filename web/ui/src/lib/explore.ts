@@ -138,14 +138,3 @@ export function tabulate(rows: TrendsRow[], asked: Asked): Table {
   }));
   return { buckets, openFrom: lastWhole === buckets.length - 1 ? Infinity : lastWhole + 1, series };
 }
-
-/** The mean of the buckets that are over. */
-export function mean(values: Series['values'], openFrom: number): number | null {
-  const whole = values.filter((value, i): value is number => value !== null && i < openFrom);
-  return whole.length ? whole.reduce((sum, value) => sum + value, 0) / whole.length : null;
-}
-
-export function highest(values: Series['values']): number | null {
-  const there = values.filter((value) => value !== null);
-  return there.length ? Math.max(...there) : null;
-}
