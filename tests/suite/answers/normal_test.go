@@ -29,6 +29,7 @@ var replacements = []struct {
 	{regexp.MustCompile(`("version":)"[^"]+"`), `$1"<version>"`},
 	{regexp.MustCompile(`("prefix":)"ea_[a-z2-7]{8}"`), `$1"<prefix>"`},
 	{regexp.MustCompile(`(is later than )\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`), `$1<time>`},
+	{regexp.MustCompile(`(/assets/)[0-9a-f]{16}/`), `${1}<build>/`},
 	{regexp.MustCompile(`(try again in )(\d+h)?(\d+m)?\d+s`), `$1<time>`},
 }
 
@@ -37,7 +38,7 @@ var headerReplacements = map[string]struct {
 	with    string
 }{
 	"Date":                {regexp.MustCompile(`^.+ GMT$`), "<time>"},
-	"Etag":                {regexp.MustCompile(`^W/"[A-Za-z0-9_-]{22}"$`), `W/"<tag>"`},
+	"Etag":                {regexp.MustCompile(`"([A-Za-z0-9_-]{22}|[0-9a-f]{16})"$`), `"<tag>"`},
 	"Ratelimit-Limit":     {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Ratelimit-Remaining": {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Ratelimit-Reset":     {regexp.MustCompile(`^\d+$`), "<number>"},
