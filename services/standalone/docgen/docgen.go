@@ -1,5 +1,5 @@
 // Package docgen writes the documents that come from the code: the OpenAPI
-// document, the README's tables of questions and settings, the names of settings,
+// document, the tables of questions and settings, the names of settings,
 // and the table of metrics. CI fails when one of them differs from the code.
 package docgen
 
@@ -27,8 +27,8 @@ func Write(ctx context.Context, root string) error {
 		return errors.Join(
 			writeFile(filepath.Join(root, "pkg", "platform", "openapi", "openapi.json"), document),
 			writeFile(filepath.Join(root, "pkg", "platform", "config", "names.txt"), settingsNames()),
-			writeTable(filepath.Join(root, "README.md"), "questions", questionsTable(services)),
-			writeTable(filepath.Join(root, "README.md"), "settings", settingsTable()),
+			writeTable(filepath.Join(root, "docs", "api.md"), "questions", questionsTable(services)),
+			writeTable(filepath.Join(root, "docs", "settings.md"), "settings", settingsTable()),
 			writeTable(filepath.Join(root, "docs", "metrics.md"), "metrics", metrics),
 		)
 	})

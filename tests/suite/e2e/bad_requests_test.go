@@ -23,7 +23,7 @@ type malformedRequest struct {
 	status  int
 	code    string
 	// byGo: in the standalone Go's HTTP server decides, without a problem of the
-	// service's; README.md has the list.
+	// service's; docs/operating.md has the list.
 	byGo bool
 }
 
