@@ -42,6 +42,10 @@ func badInputs() []badInput {
 	for _, q := range badQueries {
 		all = append(all, badInput{row: q.row, name: q.name(), ask: q.ask})
 	}
+	for _, b := range bombs {
+		all = append(all, badInput{row: 55, name: b.name, ask: b.ask})
+	}
+	all = append(all, badInput{row: 55, name: "cohorts", ask: cohortBombs}, badInput{row: 55, name: "as much as may be asked", ask: askLargest})
 	return slices.Concat(all, oddEvents, oddCredentials, oddLogins, oddQueries)
 }
 
@@ -85,7 +89,7 @@ func TestEveryRowOfBadInput(t *testing.T) {
 		require.NoError(t, err)
 		rows = append(rows, row)
 	}
-	require.Len(t, rows, 54)
+	require.Len(t, rows, 55)
 	var tested []int
 	for _, b := range slices.Concat(badInputs(), slowBadInputs) {
 		tested = append(tested, b.row)
