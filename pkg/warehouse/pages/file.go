@@ -27,7 +27,7 @@ const projectColumn = "project_id"
 
 // names are those of the columns, and kinds what they have.
 var (
-	names = [columns]string{idColumn, "occurred_at", "user_id", "event_type", "properties"}
+	names = [columns]string{idColumn, timeColumn, "user_id", "event_type", "properties"}
 	kinds = [columns]format.Type{format.FixedLenByteArray, format.Int64, format.ByteArray, format.ByteArray, format.ByteArray}
 )
 
@@ -153,7 +153,7 @@ func readColumn(r io.ReaderAt, size int64, chunk *format.ColumnChunk, rows int) 
 
 // isOurs says whether a column is encoded and compressed in a way that Split does.
 func isOurs(m *format.ColumnMetaData) bool {
-	known := []format.Encoding{format.Plain, dictionaryCodes, format.RLEDictionary, format.RLE} // the last of levels
+	known := []format.Encoding{format.Plain, format.DeltaBinaryPacked, dictionaryCodes, format.RLEDictionary, format.RLE} // the last of levels
 	other := func(e format.Encoding) bool { return !slices.Contains(known, e) }
 	return (m.Codec == format.Uncompressed || m.Codec == format.Zstd) && !slices.ContainsFunc(m.Encoding, other)
 }

@@ -110,6 +110,7 @@ type loaded struct {
 	dictionary plain // of the group
 
 	packed, unpacked []byte // what the page is in
+	times            []byte // plain, of a page that has their differences
 }
 
 // windows are those that nobody uses. To take new memory for each file that a few rows are
@@ -127,8 +128,8 @@ func (w *window) release() {
 	size := 0
 	for c := range w.pages {
 		p := &w.pages[c]
-		*p = loaded{packed: p.packed, unpacked: p.unpacked, plain: plain{ends: p.plain.ends[:0]}}
-		size += cap(p.packed) + cap(p.unpacked) + 8*cap(p.plain.ends)
+		*p = loaded{packed: p.packed, unpacked: p.unpacked, times: p.times, plain: plain{ends: p.plain.ends[:0]}}
+		size += cap(p.packed) + cap(p.unpacked) + cap(p.times) + 8*cap(p.plain.ends)
 	}
 	if w.file, w.r = nil, nil; size <= 2*columns*pageBytes {
 		windows.Put(w)
@@ -174,7 +175,7 @@ func (w *window) value(g *group, c, row int) ([]byte, error) {
 			n += int(p.levels[row])
 		}
 	}
-	if p.encoding == format.Plain {
+	if p.encoding == format.Plain || p.encoding == format.DeltaBinaryPacked {
 		return p.plain.at(n)
 	}
 	data, bits, err := p.indexes()
@@ -247,6 +248,14 @@ func (w *window) load(g *group, c, page int) (*loaded, error) {
 	switch p.encoding {
 	case format.Plain:
 		p.plain = plain{p.values, leaf.width, p.plain.ends[:0]}
+	case format.DeltaBinaryPacked:
+		if !leaf.isTimes() {
+			return nil, badIf(true, "a page is encoded as %s", p.encoding)
+		}
+		if p.times, err = sums(p.values, p.rows, p.times); err != nil {
+			return nil, err
+		}
+		p.plain = plain{data: p.times, width: leaf.width}
 	case dictionaryCodes, format.RLEDictionary:
 		if !same || p.dictionary.data == nil {
 			if p.dictionary, err = w.dictionary(column, leaf); err != nil {

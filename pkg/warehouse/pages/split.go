@@ -141,6 +141,7 @@ func (s *splitter) pages(chunk *format.ColumnChunk, c *chunkPages) error {
 	m := &chunk.MetaData
 	m.TotalCompressedSize, m.TotalUncompressedSize, m.DictionaryPageOffset, m.DataPageOffset = 0, 0, 0, 0
 	m.EncodingStats, chunk.ColumnIndexOffset, chunk.ColumnIndexLength = nil, 0, 0 // they are about other pages
+	m.Encoding = c.encodings(m.Encoding)
 	var index format.OffsetIndex
 	row := int64(0)
 	for batch := range slices.Chunk(c.pages, batchPages) {
@@ -261,16 +262,34 @@ func (c *chunkPages) take(data []byte) error {
 		if err != nil {
 			return err
 		}
+		encoding := f.encoding
+		if c.leaf.isTimes() && encoding == format.Plain {
+			encoding = format.DeltaBinaryPacked
+			for i := range pieces {
+				pieces[i].values = differences(pieces[i].values)
+			}
+		}
 		for _, piece := range pieces {
 			h := format.PageHeader{Type: format.DataPage}
 			h.DataPageHeader.Valid = true
 			h.DataPageHeader.V = format.DataPageHeader{
-				NumValues: int32(piece.rows), Encoding: f.encoding, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
+				NumValues: int32(piece.rows), Encoding: encoding, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE,
 			}
 			c.pages = append(c.pages, page{piece, h})
 		}
 	}
 	return nil
+}
+
+// encodings are those of a column whose pages had some before.
+func (c *chunkPages) encodings(before []format.Encoding) []format.Encoding {
+	for i := range c.pages {
+		p := &c.pages[i].header
+		if p.Type == format.DataPage && !slices.Contains(before, p.DataPageHeader.V.Encoding) {
+			before = append(before, p.DataPageHeader.V.Encoding)
+		}
+	}
+	return before
 }
 
 // codecOf returns how a column is compressed: not at all where that is not worth it, as of
