@@ -55,7 +55,7 @@ func TestWalk(t *testing.T) {
 					w.credentials(t)
 					held.gained(t, 0)
 					held.gained(t, w.right(t))
-					require.Greater(t, w.sent, 10)
+					require.Greater(t, w.sent, 5) // fewest where there is neither parameter nor credential
 				})
 			}
 		}
