@@ -39,6 +39,25 @@ var questions = []question{
 		}
 		return rows
 	}},
+	{"funnels", url.Values{"from": {firstDay}, "to": {lastDay}, "steps": {types[0], types[1]}, "window": {"30d"}}, func(events []oracle.Event) any {
+		rows := []reached{}
+		q := oracle.Funnel{
+			Scope:    oracle.Scope{From: firstDay, To: lastDay, Zone: time.UTC, Now: time.Now(), CompleteUntil: time.Now()},
+			Interval: "all", Order: "ordered", Window: 30 * 24 * time.Hour, Attribution: 1,
+			Steps: []oracle.Series{{Types: types[:1]}, {Types: types[1:2]}},
+		}
+		for _, r := range q.Rows(events) {
+			rows = append(rows, reached{r.Step, r.Users, r.Median})
+		}
+		return rows
+	}},
+}
+
+// reached is a row of funnels, which are answered from events by user alone.
+type reached struct {
+	Step   int      `json:"step"`
+	Users  int      `json:"users"`
+	Median *float64 `json:"median_seconds"`
 }
 
 // cohort is a row of retention, its rate left out: it follows from the others.

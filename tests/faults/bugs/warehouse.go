@@ -129,5 +129,35 @@ func warehouse() []Bug {
 	all := slices.Collect(maps.Values(p.files))
 `,
 		}},
+	}, {
+		Name:   "users-not-verified",
+		Faults: `^users file swapped`,
+		About: "A file of events by user is taken for what its name says, without comparing its size and hash with the manifest's. " +
+			"Shows when it is exchanged for that of another segment: answers from the walk lack events and have others twice, those from roll-ups do not.",
+		Edits: []Edit{{
+			File: "pkg/warehouse/segment/users.go",
+			Old: `
+	if err := i.Check(file); err != nil {
+		return nil, err
+	}
+	opened, err := walk.Open(path, file.Bytes)
+`,
+			New: `
+	if err != nil {
+		return nil, err
+	}
+	opened, err := walk.Open(path, info.Size())
+`,
+		}},
+	}, {
+		Name:   "walk-left-behind",
+		Faults: `^(load|compact)`,
+		About: "A replica keeps the events by user of a project until segments are merged, and leaves out those that were loaded since. " +
+			"Shows after any load while the replica runs: answers from the walk lack the load's events, those from roll-ups, or of a replica that has just started, do not.",
+		Edits: []Edit{{
+			File: "pkg/warehouse/replica/walks.go",
+			Old:  "if p == nil || !slices.EqualFunc(",
+			New:  "if p == nil || len(segments) < len(p.segments) && !slices.EqualFunc(",
+		}},
 	}}
 }
