@@ -3,7 +3,6 @@ package walk
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"runtime"
 
@@ -17,8 +16,9 @@ import (
 //
 // It looks at files from the end, and in each only at events that may be later than what
 // was found before: so it takes as long as there are users in files, not events, where
-// most events have it.
-func (v *View) Ends(ctx context.Context, p Period, first bool, has func(*Event) bool, found func(user uint32, e *Event)) error {
+// most events have it. Of the options Grow counts, for events of which only ids tell which
+// is the last.
+func (v *View) Ends(ctx context.Context, p Period, first bool, has func(*Event) bool, found func(user uint32, e *Event), change ...Option) error {
 	s := v.scan(p, endBatch, true, []Option{AtMost(math.MaxInt)})
 	if s.isEmpty() {
 		return ctx.Err()
@@ -37,27 +37,19 @@ func (v *View) Ends(ctx context.Context, p Period, first bool, has func(*Event) 
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return Guard(func() error { return v.settleEnds(workers, first, found) })
+	return Guard(func() error { return v.settleEnds(workers, first, found, change) })
 }
 
 // settleEnds calls found with users of whom several events are the last but for their ids.
-func (v *View) settleEnds(workers []*endWorker, first bool, found func(user uint32, e *Event)) error {
+func (v *View) settleEnds(workers []*endWorker, first bool, found func(user uint32, e *Event), change []Option) error {
 	var users []uint32
 	var ties [][]Event
-	n := 0
 	for _, w := range workers {
 		for user, tie := range w.ties {
 			users, ties = append(users, user), append(ties, tie)
-			n += len(tie)
 		}
 	}
-	switch {
-	case n == 0:
-		return nil
-	case n > maxIDs:
-		return fmt.Errorf("%w: more than %d differ only in their event_id", ErrTooMany, maxIDs)
-	}
-	if err := v.OrderByID(ties); err != nil {
+	if err := v.OrderByID(ties, change...); err != nil {
 		return err
 	}
 	for i, tie := range ties {

@@ -66,7 +66,7 @@ func TestRoom(t *testing.T) {
 	grow := walk.Grow(func(bytes int) error { grown.Add(int64(bytes)); return nil })
 	require.NoError(t, v.Walk(t.Context(), walk.AllTime, visit, walk.AtMost(4*each), grow))
 	require.EqualValues(t, users, seen.Load())
-	require.LessOrEqual(t, grown.Load(), int64(3*each*24), "two users at the same time, and one whose ids are looked for")
+	require.LessOrEqual(t, grown.Load(), int64(3*each*24+2*users*20), "two users at the same time, one whose ids are looked for, and the ids")
 	require.GreaterOrEqual(t, grown.Load(), int64(each*24))
 
 	grown.Store(0)
@@ -112,4 +112,43 @@ func TestRoomIsGivenBack(t *testing.T) {
 	}
 	require.NoError(t, v.Walk(ctx, walk.AllTime, visit, walk.AtMost(each)))
 	require.EqualValues(t, 256*users, seen.Load())
+}
+
+// TestIDsAreCounted: what is read to order events that differ in their ids alone is counted,
+// and ends a walk where there is no memory for it.
+func TestIDsAreCounted(t *testing.T) {
+	t.Parallel()
+	const users = 3000
+	ofTies := func() *walk.View { // whose ids no walk has read
+		files := make([]*walk.File, 2)
+		for f := range files {
+			var events []walk.Source
+			for user := range uint32(users) {
+				events = append(events, walk.Source{User: user, Type: "a", ID: uuid.New()})
+			}
+			files[f] = walktest.File(t, events...)
+		}
+		return walk.NewView(files)
+	}
+	ties := make([][]walk.Event, users)
+	for user := range ties {
+		for file := range uint32(2) {
+			ties[user] = append(ties[user], walk.Event{File: file, At: uint32(user)})
+		}
+	}
+	full := errors.New("full")
+	for name, ask := range map[string]func(v *walk.View, grow walk.Option) error{
+		"walk": func(v *walk.View, grow walk.Option) error {
+			return v.Walk(t.Context(), walk.AllTime, func() walk.Visitor { return func(*walk.User) error { return nil } }, grow)
+		},
+		"ends": func(v *walk.View, grow walk.Option) error {
+			return v.Ends(t.Context(), walk.AllTime, true, func(*walk.Event) bool { return true }, func(uint32, *walk.Event) {}, grow)
+		},
+		"order": func(v *walk.View, grow walk.Option) error { return v.OrderByID(ties, grow) },
+	} {
+		var grown atomic.Int64
+		require.NoError(t, ask(ofTies(), walk.Grow(func(bytes int) error { grown.Add(int64(bytes)); return nil })), name)
+		require.EqualValues(t, 2*users*20, grown.Load(), name)
+		require.ErrorIs(t, ask(ofTies(), walk.Grow(func(int) error { return full })), full, name)
+	}
 }

@@ -39,11 +39,7 @@ func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change 
 // scan begins a walk over a period, in batches of about so many events. roughly says that
 // upper bounds of users' events are enough.
 func (v *View) scan(p Period, events int, roughly bool, change []Option) *scan {
-	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}
-	for _, option := range change {
-		option(&o)
-	}
-	s := &scan{view: v, options: o, period: p, roughly: roughly}
+	s := &scan{view: v, options: optionsOf(change), period: p, roughly: roughly}
 	s.to = min(s.to, v.users)
 	for i := range v.parts {
 		if part := &v.parts[i]; part.first < p.To && part.last >= p.From {

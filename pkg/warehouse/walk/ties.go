@@ -12,9 +12,11 @@ import (
 
 const (
 	// maxKnownIDs bounds how many of its rows' ids a file keeps from walk to walk, and
-	// maxIDs how many one walk may need, at 20 bytes each.
+	// maxIDs how many one walk may need, whatever Grow says.
 	maxKnownIDs = 1 << 16
 	maxIDs      = 1 << 22
+	// idBytes is what an id and the number of its row take.
+	idBytes = 16 + 4
 )
 
 // identities are the event_id of some rows of a file, which are ascending.
@@ -35,10 +37,19 @@ func (x *identities) of(row uint32) (id uuid.UUID, known bool) {
 }
 
 // OrderByID orders events of the same time and type by their event_id, whoever's they are.
-// Each of ties is such events. It reads each file once: give it all that are needed.
-func (v *View) OrderByID(ties [][]Event) error {
+// Each of ties is such events. It reads each file once: give it all that are needed. Of the
+// options Grow counts, for the ids that are read. The error is ErrTooMany for too many.
+func (v *View) OrderByID(ties [][]Event, change ...Option) error {
 	if v.order(ties, v.known) {
 		return nil
+	}
+	n := 0
+	for _, tie := range ties {
+		n += len(tie)
+	}
+	o := optionsOf(change)
+	if err := o.takeIDs(n, n); err != nil {
+		return err
 	}
 	rows := make([][]uint32, len(v.files))
 	v.addRows(rows, ties)
@@ -180,14 +191,14 @@ func (s *scan) readIDs(ctx context.Context) ([]identities, error) {
 	n := 0
 	for i := range len(s.bounds) - 1 {
 		err := b.run(ctx, s.bounds[i], s.bounds[i+1], func(from, to int) error {
-			ties := b.ties()
-			s.view.addRows(rows, ties)
+			ties, before := b.ties(), n
 			for _, tie := range ties {
 				n += len(tie)
 			}
-			if n > maxIDs {
-				return fmt.Errorf("%w: more than %d differ only in their event_id", ErrTooMany, maxIDs)
+			if err := s.takeIDs(n-before, n); err != nil {
+				return err
 			}
+			s.view.addRows(rows, ties)
 			return nil
 		})
 		if err != nil {
@@ -195,6 +206,17 @@ func (s *scan) readIDs(ctx context.Context) ([]identities, error) {
 		}
 	}
 	return s.view.readIDs(ctx, rows)
+}
+
+// takeIDs counts the memory of so many more ids, of which there are n then.
+func (o *options) takeIDs(more, n int) error {
+	switch {
+	case n > maxIDs:
+		return fmt.Errorf("%w: more than %d differ only in their event_id", ErrTooMany, maxIDs)
+	case more == 0 || o.grow == nil:
+		return nil
+	}
+	return o.grow(more * idBytes)
 }
 
 func (f *File) readIDs(rows []uint32) ([]uuid.UUID, error) {

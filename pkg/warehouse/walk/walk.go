@@ -60,6 +60,15 @@ type options struct {
 	grow      func(bytes int) error
 }
 
+// optionsOf are the options with changes.
+func optionsOf(change []Option) options {
+	o := options{to: math.MaxUint32, maxEvents: DefaultMaxEvents}
+	for _, option := range change {
+		option(&o)
+	}
+	return o
+}
+
 // OfUsers leaves out all users but those with keys in [from, to).
 func OfUsers(from, to uint32) Option {
 	return func(o *options) { o.from, o.to = from, to }
@@ -75,8 +84,9 @@ func AtMost(events int) Option {
 	return func(o *options) { o.maxEvents = events }
 }
 
-// Grow has memory counted that a walk takes for users with many events, before it takes
-// it: grow is called with so many bytes more, in any goroutine. Its error ends the walk.
+// Grow has memory counted that a walk takes for users with many events, and for the ids of
+// events that differ in nothing else, before it takes it: grow is called with so many bytes
+// more, in any goroutine. Its error ends the walk.
 func Grow(grow func(bytes int) error) Option {
 	return func(o *options) { o.grow = grow }
 }

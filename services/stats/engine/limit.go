@@ -11,7 +11,9 @@ import (
 const (
 	MaxRows  = 500_000
 	MaxBytes = 64 << 20
-	// MaxTaken is what one question can take: the result of its scan, and the answer.
+	// MaxTaken is what one question may take without asking for more: the result of its
+	// scan, and the answer. Walks hold up to MaxBytes beside that, and as much again where
+	// several keep something: their meter counts it.
 	MaxTaken = 2 * MaxBytes
 )
 

@@ -27,7 +27,7 @@ func (f *funneling) countUnits(ctx context.Context) (*funnelSum, error) {
 	for _, one := range lists {
 		all = append(all, one.all...)
 	}
-	units, err := inUnits(f.view, all)
+	units, err := inUnits(f.plan, all)
 	if err != nil {
 		return nil, err
 	}

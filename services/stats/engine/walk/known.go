@@ -45,7 +45,7 @@ func (p *plan) knownOf(ctx context.Context, f syntax.Field) (*known, error) {
 	}
 	first := f.Source == syntax.FirstProperty || f.Source == syntax.FirstSeen
 	err := p.engine.do(ctx, func(ctx context.Context) error {
-		return find(ctx, p.view, history, first)
+		return find(ctx, p, history, first)
 	})
 	if err != nil {
 		return nil, err
@@ -58,17 +58,18 @@ func (p *plan) knownOf(ctx context.Context, f syntax.Field) (*known, error) {
 }
 
 // seen finds the instants at which users were seen.
-func (k *known) seen(ctx context.Context, v *walk.View, history walk.Period, first bool) error {
-	k.us = make([]int64, v.Users())
+func (k *known) seen(ctx context.Context, p *plan, history walk.Period, first bool) error {
+	k.us = make([]int64, p.view.Users())
 	for user := range k.us {
 		k.us[user] = never
 	}
 	all := func(*walk.Event) bool { return true }
-	return v.Ends(ctx, history, first, all, func(user uint32, e *walk.Event) { k.us[user] = e.Us })
+	found := func(user uint32, e *walk.Event) { k.us[user] = e.Us }
+	return p.view.Ends(ctx, history, first, all, found, walk.Grow(p.hold))
 }
 
 // find finds the values of a property.
-func (k *known) find(ctx context.Context, v *walk.View, history walk.Period, first bool) error {
+func (k *known) find(ctx context.Context, p *plan, history walk.Period, first bool) error {
 	var has [][]bool // by file and code, whether that is a value; nil: all but 0
 	if len(k.keys) > 0 {
 		has = make([][]bool, len(k.columns))
@@ -88,10 +89,11 @@ func (k *known) find(ctx context.Context, v *walk.View, history walk.Period, fir
 		}
 		return code != 0
 	}
-	k.codes = make([]place, v.Users())
-	return v.Ends(ctx, history, first, tells, func(user uint32, e *walk.Event) {
+	k.codes = make([]place, p.view.Users())
+	found := func(user uint32, e *walk.Event) {
 		k.codes[user] = place{e.File + 1, k.columns[e.File].code(e.At)}
-	})
+	}
+	return p.view.Ends(ctx, history, first, tells, found, walk.Grow(p.hold))
 }
 
 // ids are the numbers of users' values: of says which a code of a file has.

@@ -92,6 +92,37 @@ func TestMemoryIsCounted(t *testing.T) {
 	}
 }
 
+// TestWhatWalksKeepIsBounded: paths and sessions walk several times, and what they keep from
+// one walk to the next has a bound of its own.
+func TestWhatWalksKeepIsBounded(t *testing.T) {
+	t.Parallel()
+	const many = 50_000
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	scope, days := engine.Scope{Zone: zone}, engine.Range{From: 0, To: 1}
+	period, exists := days.Period(zone)
+	require.True(t, exists)
+	events := make([]walk.Source, many)
+	for i := range events {
+		events[i] = walk.Source{User: 1, Us: int64(i) * 1_000_000, Type: "a", ID: uuid.New()}
+	}
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	for room, want := range map[int]error{engine.MaxBytes: nil, many: engine.ErrTooLarge} {
+		p := e.paths(t.Context(), engine.Paths{Scope: scope, Range: days, Node: syntax.Field{Source: syntax.EventType}, Steps: 5, Gap: time.Minute, Top: 3}, period)
+		require.NoError(t, p.budget.Spend(engine.MaxBytes-room))
+		_, err := p.find(t.Context())
+		require.ErrorIs(t, err, want, "paths")
+
+		s := &sessions{
+			Sessions: engine.Sessions{Scope: scope, Range: days, Interval: calendar.Day, Gap: time.Second / 2}, engine: e, period: period,
+			line: newTimeline(period, calendar.Day), budget: engine.NewSharedBudget(t.Context()),
+		}
+		require.NoError(t, s.budget.Spend(engine.MaxBytes-room))
+		_, err = s.cells(t.Context(), nil)
+		require.ErrorIs(t, err, want, "sessions")
+	}
+}
+
 // TestTooManyInstants: users with more instants than a field numbers are left to another
 // engine, and never counted among the rest.
 func TestTooManyInstants(t *testing.T) {

@@ -78,12 +78,12 @@ func owned[T comparable](ctx context.Context, e *Engine, p *plan, unit *field, b
 	for _, list := range lists {
 		all = append(all, *list...)
 	}
-	return inUnits(p.view, all)
+	return inUnits(p, all)
 }
 
 // inUnits puts events into their order, by unit. Of events of one unit, time and type ids
 // tell the order, where it matters which is first.
-func inUnits[T comparable](view *walk.View, all []ownedEvent[T]) (units [][]ownedEvent[T], err error) {
+func inUnits[T comparable](p *plan, all []ownedEvent[T]) (units [][]ownedEvent[T], err error) {
 	compare := func(a, b ownedEvent[T]) int {
 		return cmp.Or(cmp.Compare(a.unit, b.unit), cmp.Compare(a.at.Us, b.at.Us), cmp.Compare(a.at.Type, b.at.Type))
 	}
@@ -105,7 +105,7 @@ func inUnits[T comparable](view *walk.View, all []ownedEvent[T]) (units [][]owne
 		ties, tied = append(ties, tie), append(tied, all[from:to])
 	}
 	if len(ties) > 0 {
-		err = view.OrderByID(ties)
+		err = p.view.OrderByID(ties, walk.Grow(p.hold))
 	}
 	for i, of := range tied {
 		slices.SortFunc(of, func(a, b ownedEvent[T]) int {
