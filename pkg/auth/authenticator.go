@@ -95,16 +95,34 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credential, scope Sc
 	default:
 		p, err = a.byToken(ctx, c, scope)
 	}
-	if errors.Is(err, errAway) {
-		return Principal{}, refusal.Later("unavailable", "who is calling cannot be checked now; try again", 2*time.Second, err)
-	}
 	if err != nil {
-		return Principal{}, err
+		return Principal{}, orLater(err)
 	}
 	if !p.Has(scope) {
 		return Principal{}, refusal.New(refusal.Forbidden, "insufficient-scope", forbidden(p, scope))
 	}
 	return p, nil
+}
+
+// Key returns the caller behind an API key of any scope. It refuses every other caller
+// with a *refusal.Error.
+func (a *Authenticator) Key(ctx context.Context, key string) (Principal, error) {
+	p, err := a.byKey(ctx, Credential{Value: key, OnlyKey: true})
+	if err != nil {
+		return Principal{}, orLater(err)
+	}
+	return p, nil
+}
+
+// IsKey reports whether s has the form of an API key.
+func IsKey(s string) bool { return isCredential(s, KeyPrefix) }
+
+// orLater refuses for now whom Postgres is needed for and away.
+func orLater(err error) error {
+	if errors.Is(err, errAway) {
+		return refusal.Later("unavailable", "who is calling cannot be checked now; try again", 2*time.Second, err)
+	}
+	return err
 }
 
 func forbidden(p Principal, scope Scope) string {
@@ -134,7 +152,7 @@ func (a *Authenticator) byKey(ctx context.Context, c Credential) (Principal, err
 	if a.uses.due(k.used, a.now()) {
 		a.uses.noteKey(k.id)
 	}
-	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope, WeekStart: k.weekStart}, nil
+	return Principal{KeyID: k.id, ProjectID: k.project, KeyScope: k.scope, Origins: k.origins, WeekStart: k.weekStart}, nil
 }
 
 func (a *Authenticator) byToken(ctx context.Context, c Credential, scope Scope) (Principal, error) {

@@ -10,6 +10,7 @@ const (
 	ScopeIngest  Scope = "ingest"  // post events: editors, owners, ingest keys
 	ScopeRead    Scope = "read"    // read analytics: members of any role, read keys
 	ScopeAccount Scope = "account" // act on one's own account: users, no keys
+	ScopeBrowser Scope = "browser" // post by the SDKs of vendors alone: keys in web pages, where they are public
 )
 
 // Role of a member in a project.
@@ -29,6 +30,8 @@ type Principal struct {
 	ProjectID int64
 	Role      Role  // of a user in ProjectID
 	KeyScope  Scope // of an API key
+	// Origins are those from which a key of ScopeBrowser may be used; empty for any.
+	Origins []string
 	// WeekStart is the day that weeks of the project begin on: monday, sunday or saturday.
 	WeekStart string
 	// Family is the login that the access token or cookie belongs to, for logout.

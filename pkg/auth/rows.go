@@ -10,12 +10,13 @@ import (
 type apiKey struct {
 	id, project int64
 	scope       Scope
+	origins     []string
 	weekStart   string
 	used        *lastUse
 }
 
 const keySQL = `
-SELECT k.id, k.project_id, k.scope, p.week_start, k.last_used_at
+SELECT k.id, k.project_id, k.scope, k.origins, p.week_start, k.last_used_at
 FROM analytics.api_keys AS k
 JOIN analytics.projects AS p ON p.id = k.project_id
 WHERE k.hash = $1 AND k.revoked_at IS NULL`
@@ -23,7 +24,7 @@ WHERE k.hash = $1 AND k.revoked_at IS NULL`
 // readKey finds an API key by its hash.
 func (a *Authenticator) readKey(ctx context.Context, hash string) (k apiKey, err error) {
 	var used *time.Time // nil: not yet
-	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope, &k.weekStart, &used); err != nil {
+	if err := a.pool.QueryRow(ctx, keySQL, []byte(hash)).Scan(&k.id, &k.project, &k.scope, &k.origins, &k.weekStart, &used); err != nil {
 		return k, fmt.Errorf("reading an API key: %w", err)
 	}
 	k.used = newLastUse(used)

@@ -20,8 +20,12 @@ const contentVersion = 2
 // UTC microseconds, user_id as text, event_type, and the JSON value of properties:
 // the order of keys, escapes, white space and spellings of one number (10, 10.0,
 // 1e1) do not matter. Absent properties are null; {} differs from both. The hash
-// distinguishes a resend from a conflict; it never decides identity.
+// distinguishes a resend from a conflict; it never decides identity. An event that has
+// Sent returns that.
 func (e *Event) Content() int64 {
+	if e.Sent != 0 {
+		return e.Sent
+	}
 	var d xxhash.Digest
 	d.Reset()
 	var head [1 + 8 + 4 + 4]byte

@@ -23,6 +23,9 @@ type Event struct {
 	Type string
 	// Properties is a JSON object as sent, or empty for null and absent.
 	Properties string
+	// Sent is a hash of what the client sent, for protocols whose events are changed on
+	// their way in, such as by the time of arrival. It then stands for Content. 0 for none.
+	Sent int64
 }
 
 // Time returns OccurredAt as a time in UTC.

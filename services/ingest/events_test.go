@@ -29,6 +29,7 @@ import (
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/intake"
 	"eventanalytics/services/ingest/native"
+	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -38,7 +39,11 @@ func TestMain(m *testing.M) { pgtest.Main(m) }
 type api struct {
 	url, token string
 	pool       *pgxpool.Pool
+	looked     int64 // the project whose events are looked at; 0 for all
 }
+
+// testWait is SDK_WAIT in tests.
+const testWait = 100 * time.Millisecond
 
 func newAPI(t *testing.T, limits intake.Limits) *api {
 	t.Helper()
@@ -50,6 +55,7 @@ func newAPI(t *testing.T, limits intake.Limits) *api {
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
 		Rates:  ratelimit.Config{Ingest: rate},
 		Intake: intake.Config{Limits: limits, Names: names.Config{EventTypes: 10_000, Properties: 10_000}, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
+		SDK:    sdk.Config{Wait: testWait},
 	}
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)

@@ -19,6 +19,17 @@ import (
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/intake"
 	"eventanalytics/services/ingest/native"
+	"eventanalytics/services/ingest/sdk"
+	"eventanalytics/services/ingest/sdk/amplitude"
+	"eventanalytics/services/ingest/sdk/cloudevents"
+	"eventanalytics/services/ingest/sdk/mixpanel"
+	"eventanalytics/services/ingest/sdk/openpanel"
+	"eventanalytics/services/ingest/sdk/otlp"
+	"eventanalytics/services/ingest/sdk/plausible"
+	"eventanalytics/services/ingest/sdk/posthog"
+	"eventanalytics/services/ingest/sdk/segment"
+	"eventanalytics/services/ingest/sdk/snowplow"
+	"eventanalytics/services/ingest/sdk/umami"
 )
 
 // Config of the ingest service.
@@ -28,6 +39,7 @@ type Config struct {
 	Redis  ratelimit.RedisConfig
 	Rates  ratelimit.Config
 	Intake intake.Config
+	SDK    sdk.Config
 }
 
 // Service takes events.
@@ -60,11 +72,13 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		Pool: deps.Pool, Tokens: outbox.NewTokens(positionKey), Now: clock.Now, Log: deps.Log, Registry: deps.Registry,
 	})
 	who := auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now)
-	srv.API.UseMiddleware(
-		authhttp.Middleware(who),
-		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
-	)
+	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
+	srv.API.UseMiddleware(authhttp.Middleware(who), ratelimit.Middleware(limiter))
 	native.Register(srv, in)
+	sdk.New(cfg.SDK, sdk.Deps{Intake: in, Who: who, Limiter: limiter, Now: clock.Now, Registry: deps.Registry},
+		segment.New(), segment.NewJitsu(), posthog.New(), amplitude.New(), mixpanel.New(), otlp.New(),
+		cloudevents.New(), snowplow.New(), openpanel.New(), umami.New(), plausible.New(),
+	).Register(srv)
 	srv.AddCheck("postgres", func(ctx context.Context) error { return deps.Pool.Ping(ctx) })
 	return &Service{server: srv, limits: limits, intake: in, who: who}, nil
 }

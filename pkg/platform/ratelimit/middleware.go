@@ -49,6 +49,15 @@ func Middleware(l *Limiter) func(huma.Context, func(huma.Context)) {
 	}
 }
 
+// Admit takes a token for the caller in ctx, for handlers that find out themselves who is
+// calling. When there is none it returns a *problem.Error with the time until there is one.
+func (l *Limiter) Admit(ctx context.Context, class Class) error {
+	if r := l.take(ctx, class, subject(ctx)); !r.allowed {
+		return l.refuse(class, r)
+	}
+	return nil
+}
+
 // subject is the caller that a limit is about.
 func subject(ctx context.Context) string {
 	if p, ok := auth.Caller(ctx); ok {

@@ -21,14 +21,21 @@ type Handler func(w http.ResponseWriter, r *http.Request) error
 // like any other operation, so it must be in use before. The OpenAPI document
 // shows what op says, and a problem for each of op.Errors.
 //
+// One that is Hidden is served and not in the document.
+//
 // Handle panics when op says nothing about Security: that a route is open to
 // anyone must be a decision, made with an empty list.
 func (s *Server) Handle(op huma.Operation, h Handler) {
 	if op.Security == nil {
 		panic(op.Method + " " + op.Path + " does not say who may call it")
 	}
-	describeErrors(&op, s.API.OpenAPI().Components.Schemas)
-	s.API.OpenAPI().AddOperation(&op)
+	if !op.Hidden {
+		describeErrors(&op, s.API.OpenAPI().Components.Schemas)
+		s.API.OpenAPI().AddOperation(&op)
+	}
+	if op.Metadata[ownCORSKey] == true {
+		s.ownCORS[routePath(&op)] = true
+	}
 	s.API.Adapter().Handle(&op, s.API.Middlewares().Handler(op.Middlewares.Handler(func(ctx huma.Context) {
 		c := unwrap(ctx).c
 		r := c.Request().WithContext(ctx.Context())
@@ -37,6 +44,18 @@ func (s *Server) Handle(op huma.Operation, h Handler) {
 			writeProblem(r.Context(), c.Response(), err)
 		}
 	})))
+}
+
+const ownCORSKey = "server.own-cors"
+
+// OwnCORS says of an operation for Handle that it answers other origins itself, whatever
+// CORS_ORIGINS are.
+func OwnCORS(op huma.Operation) huma.Operation {
+	if op.Metadata == nil {
+		op.Metadata = map[string]any{}
+	}
+	op.Metadata[ownCORSKey] = true
+	return op
 }
 
 // describeErrors does for Handle what huma.Register does.

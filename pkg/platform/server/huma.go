@@ -237,7 +237,7 @@ type adapter struct {
 }
 
 func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	path := strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
+	path := routePath(op)
 	methods := []string{op.Method}
 	if op.Method == http.MethodGet {
 		methods = Get
@@ -246,6 +246,11 @@ func (a *adapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 		handler(&echoContext{op: op, c: c})
 		return nil
 	})
+}
+
+// routePath is an operation's path as echo writes it.
+func routePath(op *huma.Operation) string {
+	return strings.NewReplacer("{", ":", "}", "").Replace(op.Path)
 }
 
 type echoContext struct {

@@ -78,7 +78,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 			fields := []zap.Field{
 				zap.String(logging.RequestID, info.ID),
 				zap.String(logging.Method, r.Method),
-				zap.String(logging.Path, r.URL.Path),
+				zap.String(logging.Path, s.shownPath(r, route)),
 				zap.Int(logging.Status, status),
 				zap.Duration(logging.Duration, took),
 				zap.String(logging.ClientIP, info.ClientIP),
@@ -103,6 +103,15 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		return nil
 	}
+}
+
+// shownPath is the path as logs and traces show it. Of routes for other origins that is
+// the pattern: some vendors' SDKs put their key into the path.
+func (s *Server) shownPath(r *http.Request, route string) string {
+	if s.ownCORS[route] {
+		return route
+	}
+	return r.URL.Path
 }
 
 // methodLabel keeps methods that clients invent from creating a series each.

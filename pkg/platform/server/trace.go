@@ -28,7 +28,7 @@ func probe(route string) bool {
 // the gateway's or the client's (W3C Trace Context). Its attributes follow the
 // semantic conventions for HTTP, except for the query, the user agent and all
 // other headers: filters reveal the contents of events, headers carry credentials.
-func spans() echo.MiddlewareFunc {
+func (s *Server) spans() echo.MiddlewareFunc {
 	tracer := otel.Tracer(scope)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
@@ -38,7 +38,7 @@ func spans() echo.MiddlewareFunc {
 			}
 			r := c.Request()
 			parent := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-			name, attributes := describe(r, route)
+			name, attributes := describe(r, route, s.shownPath(r, route))
 			ctx, span := tracer.Start(parent, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
 			defer span.End()
 			c.SetRequest(r.WithContext(ctx))
@@ -51,7 +51,7 @@ func spans() echo.MiddlewareFunc {
 	}
 }
 
-func describe(r *http.Request, route string) (name string, attributes []attribute.KeyValue) {
+func describe(r *http.Request, route, path string) (name string, attributes []attribute.KeyValue) {
 	method := r.Method
 	var original []attribute.KeyValue
 	switch method {
@@ -69,7 +69,7 @@ func describe(r *http.Request, route string) (name string, attributes []attribut
 	attributes = append(original,
 		semconv.HTTPRequestMethodKey.String(method),
 		semconv.URLScheme(scheme),
-		semconv.URLPath(r.URL.Path),
+		semconv.URLPath(path),
 		semconv.NetworkProtocolVersion(strconv.Itoa(r.ProtoMajor)+"."+strconv.Itoa(r.ProtoMinor)),
 	)
 	if host, port, err := net.SplitHostPort(r.Host); err == nil {

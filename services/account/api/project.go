@@ -122,8 +122,9 @@ func (h *handlers) keys(ctx context.Context, in *InProject) (*list[store.APIKey]
 type createKeyInput struct {
 	InProject
 	Body struct {
-		Name  string     `json:"name" minLength:"1" maxLength:"200" doc:"What it is for" example:"web shop"`
-		Scope auth.Scope `json:"scope" enum:"ingest,read" doc:"ingest: post events; read: read analytics"`
+		Name    string     `json:"name" minLength:"1" maxLength:"200" doc:"What it is for" example:"web shop"`
+		Scope   auth.Scope `json:"scope" enum:"ingest,read,browser" doc:"ingest: post events; read: read analytics; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
+		Origins []string   `json:"origins,omitempty" maxItems:"100" doc:"Origins of the pages that a browser key is for; any when empty" example:"[\"https://shop.example\"]"`
 	} `nameHint:"NewKey"`
 }
 
@@ -133,7 +134,7 @@ type keyOutput struct {
 }
 
 func (h *handlers) createKey(ctx context.Context, in *createKeyInput) (*keyOutput, error) {
-	k, err := h.Sessions.CreateKey(ctx, in.ID, auth.From(ctx).UserID, in.Body.Name, in.Body.Scope)
+	k, err := h.Sessions.CreateKey(ctx, in.ID, auth.From(ctx).UserID, in.Body.Name, in.Body.Scope, in.Body.Origins...)
 	if err != nil {
 		return nil, err
 	}

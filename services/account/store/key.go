@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,7 +19,8 @@ type APIKey struct {
 	ID        int64      `json:"id" doc:"Id of the key"`
 	ProjectID int64      `json:"project_id" doc:"The one project it acts on"`
 	Name      string     `json:"name" doc:"What it is for"`
-	Scope     auth.Scope `json:"scope" enum:"ingest,read" doc:"ingest: post events; read: read analytics"`
+	Scope     auth.Scope `json:"scope" enum:"ingest,read,browser" doc:"ingest: post events; read: read analytics; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
+	Origins   []string   `json:"origins" doc:"Origins of the pages that a browser key is for; any when empty"`
 	Prefix    string     `json:"prefix" doc:"First characters of the key, to recognise it by"`
 	CreatedBy int64      `json:"created_by" doc:"Id of the user who made it, who may have left the project since"`
 	Creator   string     `json:"created_by_username" doc:"Name of the user who made it"`
@@ -36,7 +39,7 @@ type NewAPIKey struct {
 const prefixLen = len(auth.KeyPrefix) + 8
 
 const keysSQL = `
-SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
+SELECT k.id, k.project_id, k.name, k.scope, k.origins, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
 FROM analytics.api_keys AS k
 JOIN analytics.users AS u ON u.id = k.created_by
 WHERE k.project_id = $1
@@ -70,17 +73,21 @@ WHERE project_id = $1 AND revoked_at IS NOT NULL AND id NOT IN (
 
 	createKeySQL = `
 WITH k AS (
-    INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by)
-    VALUES ($1, $2, $3, $4, $5, $6)
+    INSERT INTO analytics.api_keys (project_id, name, scope, prefix, hash, created_by, origins)
+    VALUES ($1, $2, $3, $4, $5, $6, $7)
     RETURNING *
 )
-SELECT k.id, k.project_id, k.name, k.scope, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
+SELECT k.id, k.project_id, k.name, k.scope, k.origins, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
 FROM k JOIN analytics.users AS u ON u.id = k.created_by`
 )
 
-// CreateKey makes an API key, on behalf of owner.
-func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string, scope auth.Scope) (k NewAPIKey, err error) {
+// CreateKey makes an API key, on behalf of owner. Only one of scope browser may have
+// origins.
+func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string, scope auth.Scope, origins ...string) (k NewAPIKey, err error) {
 	if err := naming.Text("name", name, maxName); err != nil {
+		return k, err
+	}
+	if origins, err = checkOrigins(scope, origins); err != nil {
 		return k, err
 	}
 	key, hash := auth.NewCredential(auth.KeyPrefix)
@@ -95,7 +102,7 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 		if _, err := tx.Exec(ctx, forgetKeysSQL, project, maxRevoked); err != nil {
 			return err
 		}
-		rows, _ := tx.Query(ctx, createKeySQL, project, name, scope, key[:prefixLen], hash, owner)
+		rows, _ := tx.Query(ctx, createKeySQL, project, name, scope, key[:prefixLen], hash, owner, origins)
 		k.APIKey, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[APIKey])
 		return err
 	})
@@ -104,6 +111,22 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 	}
 	k.Key = key
 	return k, nil
+}
+
+// checkOrigins returns the origins in the form in which browsers send them.
+func checkOrigins(scope auth.Scope, origins []string) ([]string, error) {
+	if len(origins) > 0 && scope != auth.ScopeBrowser {
+		return nil, refusal.InvalidField("invalid-field", "origins", "are for keys of scope browser")
+	}
+	checked := make([]string, 0, len(origins))
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, refusal.InvalidField("invalid-field", "origins", "must be origins such as https://shop.example")
+		}
+		checked = append(checked, u.Scheme+"://"+strings.ToLower(u.Host))
+	}
+	return checked, nil
 }
 
 const revokeKeySQL = `

@@ -11,7 +11,10 @@ import (
 	"io"
 	"strings"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -39,6 +42,11 @@ func (e *CorruptError) Unwrap() error { return e.Err }
 type Limits struct {
 	MaxBytes int64 // compressed, and decompressed
 	MaxRatio int64 // decompressed bytes for each compressed one
+	// Any lets bodies also have the encodings deflate and br, and gzip without saying so.
+	Any bool
+	// Wait is asked when there is no room for the body: it returns true after a moment,
+	// to try again, or false. Nil for no.
+	Wait func() bool
 }
 
 // Body is an open body. Close it when nothing that was decoded from it is held
@@ -85,20 +93,59 @@ func (b *Body) open(encodings []string) error {
 	if err := b.spend(baseCost, b.bulk); err != nil {
 		return err
 	}
-	switch encoding := strings.ToLower(strings.Join(encodings, ",")); encoding {
-	case "", "identity":
+	switch encoding := strings.ToLower(strings.Join(encodings, ",")); {
+	case encoding == "" || encoding == "identity":
+		if b.limits.Any {
+			return b.openUnsaid()
+		}
 		b.plain = b.wire
-	case "gzip", "x-gzip": // RFC 9110, 8.4.1.3: the same
-		z, err := gzip.NewReader(b.wire)
+	case encoding == "gzip" || encoding == "x-gzip": // RFC 9110, 8.4.1.3: the same
+		return b.openGzip(b.wire)
+	case encoding == "zstd":
+		return b.openZstd()
+	case encoding == "br" && b.limits.Any:
+		b.plain = brotli.NewReader(b.wire)
+	case encoding == "deflate" && b.limits.Any:
+		return b.openDeflate()
+	default:
+		return ErrEncoding
+	}
+	return nil
+}
+
+func (b *Body) openGzip(r io.Reader) error {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return b.corrupt(err)
+	}
+	b.plain = z
+	return nil
+}
+
+// openUnsaid sees gzip by its first two bytes: some clients do not say so.
+func (b *Body) openUnsaid() error {
+	wire := bufio.NewReader(b.wire)
+	if start, _ := wire.Peek(2); string(start) == "\x1f\x8b" {
+		return b.openGzip(wire)
+	}
+	b.plain = wire
+	return nil
+}
+
+// openDeflate reads deflate in the zlib format, as RFC 9110 has it, or without, as many
+// send it.
+func (b *Body) openDeflate() error {
+	wire := bufio.NewReader(b.wire)
+	start, _ := wire.Peek(2)
+	if len(start) == 2 && start[0]&0x0f == 8 && (int(start[0])<<8|int(start[1]))%31 == 0 {
+		z, err := zlib.NewReader(wire)
 		if err != nil {
 			return b.corrupt(err)
 		}
 		b.plain = z
-	case "zstd":
-		return b.openZstd()
-	default:
-		return ErrEncoding
+		return nil
 	}
+	b.plain = flate.NewReader(wire)
 	return nil
 }
 
@@ -167,7 +214,7 @@ func (b *Body) Read(p []byte) (int, error) {
 // send costs nothing until it does.
 func (b *Body) pay() error {
 	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
-	if err := b.budget.take(b.caller, step, b.bulk || b.read > smallBody); err != nil {
+	if err := b.take(step, b.bulk || b.read > smallBody); err != nil {
 		return err
 	}
 	b.paid += step
@@ -176,11 +223,21 @@ func (b *Body) pay() error {
 
 // spend takes from the budget what the body costs beyond what is read of it.
 func (b *Body) spend(n int64, bulk bool) error {
-	if err := b.budget.take(b.caller, n, bulk); err != nil {
+	if err := b.take(n, bulk); err != nil {
 		return err
 	}
 	b.extra += n
 	return nil
+}
+
+// take takes n bytes from the budget, when there is room or once there is.
+func (b *Body) take(n int64, bulk bool) error {
+	for {
+		err := b.budget.take(b.caller, n, bulk)
+		if err == nil || b.limits.Wait == nil || !b.limits.Wait() {
+			return err
+		}
+	}
 }
 
 // Holds counts the events that were decoded from the body: many short ones cost more

@@ -67,6 +67,13 @@ func (in *Intake) Open(caller auth.Principal, r io.Reader, length int64, encodin
 	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
 }
 
+// OpenAny is Open for clients that choose the encoding and do not come back: it takes
+// more of them, and asks wait when there is no room.
+func (in *Intake) OpenAny(caller auth.Principal, r io.Reader, length int64, encodings []string, wait func() bool) (*body.Body, error) {
+	limits := body.Limits{MaxBytes: in.limits.MaxBodyBytes, MaxRatio: in.limits.MaxRatio, Any: true, Wait: wait}
+	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
+}
+
 // Limits of the events of a request that arrives now.
 func (in *Intake) Limits() event.Limits {
 	return event.Limits{

@@ -64,5 +64,5 @@ func (in *Intake) upkeep(ctx context.Context) error {
 	if _, err := in.pool.Exec(ctx, expireKeysSQL, keyLife); err != nil {
 		return fmt.Errorf("dropping old idempotency keys: %w", err)
 	}
-	return nil
+	return in.upkeepQuarantine(ctx)
 }

@@ -10,8 +10,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"eventanalytics/pkg/event"
 )
 
 const (
@@ -53,8 +51,8 @@ type member struct {
 // add stores a batch together with others. A caller that gives up before its batch
 // is taken has stored nothing; after that it waits for the outcome, for at most
 // commitTimeout.
-func (g *group) add(ctx context.Context, project int64, batch *event.Batch) (Outcome, error) {
-	m := &member{upload: upload{project: project, batch: batch}, ctx: ctx, done: make(chan struct{})}
+func (g *group) add(ctx context.Context, u upload) (Outcome, error) {
+	m := &member{upload: u, ctx: ctx, done: make(chan struct{})}
 	g.mu.Lock()
 	g.waiting = append(g.waiting, m)
 	idle := g.running < committers
@@ -104,9 +102,9 @@ func (g *group) take() []*member {
 		return nil
 	}
 	n, events := 0, 0
-	for n < len(g.waiting) && (n == 0 || events+len(g.waiting[n].batch.Events) <= maxGroup) {
+	for n < len(g.waiting) && (n == 0 || events+g.waiting[n].rows() <= maxGroup) {
 		g.waiting[n].taken = true
-		events += len(g.waiting[n].batch.Events)
+		events += g.waiting[n].rows()
 		n++
 	}
 	members := slices.Clone(g.waiting[:n])

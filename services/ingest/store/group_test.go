@@ -42,7 +42,7 @@ func TestGroupJoinsWhatWaits(t *testing.T) {
 	var wg sync.WaitGroup
 	add := func() {
 		wg.Go(func() {
-			out, err := g.add(t.Context(), project, newBatch(newEvent("1")))
+			out, err := g.add(t.Context(), upload{project: project, batch: newBatch(newEvent("1"))})
 			require.NoError(t, err)
 			require.Equal(t, 1, out.Accepted)
 		})
@@ -96,7 +96,7 @@ func TestGroupMemberWithdraws(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	answer := make(chan error)
 	go func() {
-		_, err := g.add(ctx, project, newBatch(newEvent("1")))
+		_, err := g.add(ctx, upload{project: project, batch: newBatch(newEvent("1"))})
 		answer <- err
 	}()
 	require.Eventually(t, func() bool { g.mu.Lock(); defer g.mu.Unlock(); return len(g.waiting) == 1 }, wait, tick)

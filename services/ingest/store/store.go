@@ -23,6 +23,7 @@ type Outcome struct {
 	Accepted   int     // events that were new
 	Duplicates int     // events that were known, conflicts included
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
+	Operations int     // operations that were new
 	// Position is that of the batch's last row in the outbox; where events of it
 	// were known, it is not before theirs.
 	Position outbox.Position
@@ -60,7 +61,7 @@ func New(cfg Config, pool *pgxpool.Pool) *Store {
 // After any other error either all new events are stored or none.
 func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atomic bool) (Outcome, error) {
 	if s.group != nil && !atomic && len(batch.Events) <= maxGrouped {
-		return s.group.add(ctx, project, batch)
+		return s.group.add(ctx, upload{project: project, batch: batch})
 	}
 	var out Outcome
 	err := s.InTx(ctx, project, func(tx pgx.Tx) (err error) {
@@ -68,6 +69,16 @@ func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atom
 		return err
 	})
 	return out, err
+}
+
+// AddBeside is Add for a batch that brings more than events.
+func (s *Store) AddBeside(ctx context.Context, project int64, batch *event.Batch, beside Beside) (Outcome, error) {
+	u := upload{project: project, batch: batch, beside: beside}
+	if s.group != nil && u.rows() <= maxGrouped {
+		return s.group.add(ctx, u)
+	}
+	err := s.InTx(ctx, project, func(tx pgx.Tx) error { return write(ctx, tx, []*upload{&u}) })
+	return u.out, err
 }
 
 // AddIn is Add inside a transaction of the caller; the events are stored when it
@@ -145,8 +156,12 @@ func compareWithStored(old, repeats []known) {
 type upload struct {
 	project int64
 	batch   *event.Batch
+	beside  Beside
 	out     Outcome
 }
+
+// rows is about how many rows it takes.
+func (u *upload) rows() int { return len(u.batch.Events) + u.beside.rows() }
 
 func (u *upload) duplicate(k known) {
 	u.out.Duplicates++
@@ -160,7 +175,21 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
 		u.out = Outcome{}
 	}
+	if err := writeEvents(ctx, tx, uploads); err != nil {
+		return err
+	}
+	if err := writeBeside(ctx, tx, uploads); err != nil {
+		return err
+	}
+	return completePositions(ctx, tx, uploads)
+}
+
+// writeEvents writes the uploads' events to the ledger and the outbox.
+func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	entries, repeats := distinct(uploads)
+	if len(entries) == 0 {
+		return nil
+	}
 	// The payload is encoded while Postgres inserts the events that are likely new:
 	// all of them or, once some turn out to be known, all others.
 	ahead := encodeAhead(ctx, uploads, repeats, len(entries))
@@ -193,7 +222,15 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
 		slices.Sort(u.out.Conflicts)
 		u.out.Position = last[u.project]
-		if u.out.Duplicates == 0 {
+	}
+	return nil
+}
+
+// completePositions puts the positions of uploads with known events, or with none that
+// is new, behind all that they stand for.
+func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
+	for _, u := range uploads {
+		if u.out.Duplicates == 0 && u.out.Accepted > 0 {
 			continue
 		}
 		// The insert may have waited for a known event, whose row is then behind the

@@ -59,7 +59,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.health(w, r)
 	case path == "/metrics":
 		g.refuse(w, r, problem.NotFound("Not Found."))
-	case below("/api/events", path):
+	case below("/api/events", path), ofSDKs.MatchString(path):
 		g.Ingest.Handler.ServeHTTP(w, r)
 	case ownedByAccount(path):
 		g.Account.Handler.ServeHTTP(w, r)
@@ -94,6 +94,9 @@ func check(r *http.Request) *problem.Error {
 	}
 	return nil
 }
+
+// ofSDKs are the paths that vendors' SDKs send to, as in nginx's configuration.
+var ofSDKs = regexp.MustCompile(`^/(v1/(batch|b|import|track|identify|page|screen|group|alias|t|i|p|s|g|a|logs|projects/[^/]+/settings)|beacon/v1/batch|sourceConfig|api/(s/(s2s/)?[a-z]+|send|event)|batch|e|i|i/v0/e|i/v1/analytics/events|capture|track|engage|groups|import|2/httpapi|array/[^/]+/config(\.js)?|static/.+|flags|decide|cloudevents|[^/]+\.[^/]+/[^/]+)/?$`)
 
 // freezing is the path that makes a list of a cohort's users, which only events tell.
 var freezing = regexp.MustCompile(`^/api/projects/[0-9]+/cohorts/[^/]+/freeze$`)

@@ -54,7 +54,7 @@ func TestDocsWorkAtTheFirstClick(t *testing.T) {
 			for _, kind := range kinds {
 				answer := page.click(t, operation, kind)
 				require.Less(t, answer.Status, 300, "%s as %s: %s", operation, kind, answer.Body)
-				if strings.Contains(operation, " /api/events") {
+				if strings.HasSuffix(operation, " /api/events") {
 					var r struct{ Position string }
 					require.NoError(t, json.Unmarshal(answer.Body, &r))
 					page.c.Visible(t, r.Position, "/api/stats/event-types")
@@ -101,7 +101,8 @@ type clicker struct {
 func (p *clicker) operations() (all []string) {
 	for _, path := range p.doc.Paths.Keys() { // in the order of the document, first what makes something
 		for _, method := range []string{"POST", "PUT", "PATCH", "GET"} {
-			if p.doc.Paths.Value(path).GetOperation(method) != nil {
+			// What SDKs send is theirs: the page has no body for it.
+			if op := p.doc.Paths.Value(path).GetOperation(method); op != nil && !slices.Contains(op.Tags, "SDKs") {
 				all = append(all, strings.ToLower(method)+" "+path)
 			}
 		}

@@ -1,0 +1,175 @@
+// Package cloudevents is the HTTP binding of CloudEvents 1.0.
+package cloudevents
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
+	"eventanalytics/services/ingest/sdk"
+	"eventanalytics/services/ingest/sdk/loose"
+)
+
+// New is the protocol.
+func New() *sdk.Protocol {
+	return &sdk.Protocol{
+		Name: "cloudevents", Decode: decode,
+		Routes: []sdk.Route{
+			{
+				ID: "cloudevents", Method: http.MethodPost, Path: "/cloudevents", Summary: "CloudEvents: send events",
+				Description: "In binary, structured or batch mode. When one of a batch has a mistake, nothing of it is stored: its senders are programs.",
+				Read:        read, Answer: func(w http.ResponseWriter, _ *sdk.Done) { w.WriteHeader(http.StatusAccepted) }, Refuse: refuse, Plain: true,
+			},
+			{
+				ID: "cloudevents-webhook", Method: http.MethodOptions, Path: "/cloudevents", Summary: "CloudEvents: what webhooks ask first",
+				Description: "Also answers browsers.", Serve: allow,
+			},
+		},
+	}
+}
+
+// allow answers a webhook's question whether it may send here.
+func allow(w http.ResponseWriter, r *http.Request) error {
+	if origin := r.Header.Get("WebHook-Request-Origin"); origin != "" {
+		w.Header().Set("WebHook-Allowed-Origin", origin)
+		w.Header().Set("WebHook-Allowed-Rate", "*")
+	}
+	return nil
+}
+
+func read(r *sdk.Request) error {
+	media, _, err := mime.ParseMediaType(r.HTTP.Header.Get("Content-Type"))
+	if err != nil {
+		media = ""
+	}
+	var items [][]byte
+	if strings.HasPrefix(media, "application/cloudevents") {
+		body := bytes.TrimSpace(r.Raw)
+		if len(body) == 0 || strings.HasPrefix(media, "application/cloudevents-batch") != (body[0] == '[') {
+			return sdk.Unread("the body is not what its Content-Type says")
+		}
+		for raw, err := range loose.Split(body) {
+			if err != nil {
+				return err
+			}
+			items = append(items, raw)
+		}
+	} else {
+		items = [][]byte{binary(r, media).Append(nil)}
+	}
+	mistakes, err := check(items)
+	if err != nil {
+		return err
+	}
+	if len(mistakes) > 0 {
+		return &sdk.Refusal{Cause: sdk.Unreadable, Message: "an event is no CloudEvent; nothing was stored", Errors: mistakes}
+	}
+	r.Items = func(yield func([]byte, error) bool) {
+		for _, raw := range items {
+			if !yield(raw, nil) {
+				return
+			}
+		}
+	}
+	return nil
+}
+
+// binary makes the JSON of an event whose attributes are headers.
+func binary(r *sdk.Request, media string) loose.Value {
+	event := loose.Empty()
+	headers := make([]string, 0, len(r.HTTP.Header))
+	for name := range r.HTTP.Header {
+		headers = append(headers, name)
+	}
+	slices.Sort(headers)
+	for _, name := range headers {
+		if attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-"); ok {
+			value := r.HTTP.Header.Get(name)
+			if plain, err := url.PathUnescape(value); err == nil {
+				value = plain
+			}
+			event.Set(attribute, loose.Text(loose.Clean(value)))
+		}
+	}
+	data, err := loose.Parse(r.Raw)
+	switch isJSON := media == "" || media == "application/json" || strings.HasSuffix(media, "+json"); {
+	case len(r.Raw) == 0:
+	case isJSON && err == nil:
+		event.Set("data", data)
+	case strings.HasPrefix(media, "text/"):
+		event.Set("data", loose.Text(loose.Clean(string(r.Raw))))
+	default:
+		event.Set("data_base64", loose.Text(base64.StdEncoding.EncodeToString(r.Raw)))
+	}
+	return event
+}
+
+// maxMistakes bounds what an answer lists.
+const maxMistakes = problem.MaxListed
+
+// check finds the events that lack what the standard requires.
+func check(items [][]byte) (mistakes []sdk.ItemError, err error) {
+	for i, raw := range items {
+		fields, err := loose.Fields(raw)
+		if err != nil {
+			return nil, err
+		}
+		for _, name := range []string{"id", "source", "type", "specversion"} {
+			v, err := loose.Parse(fields[name])
+			if (err != nil || v.Text() == "") && len(mistakes) < maxMistakes {
+				mistakes = append(mistakes, sdk.ItemError{Index: i, Field: name, Message: "is required"})
+			}
+		}
+		if v, err := loose.Parse(fields["specversion"]); err == nil && v.Text() != "" && v.Text() != "1.0" && len(mistakes) < maxMistakes {
+			mistakes = append(mistakes, sdk.ItemError{Index: i, Field: "specversion", Message: "must be 1.0"})
+		}
+	}
+	return mistakes, nil
+}
+
+func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
+	d := sdk.Draft{
+		Type: m.Get("type").Text(), Known: m.First("userid", "subject", "source").ID(),
+		ID: m.Get("id").Text(), Scoped: true, IDText: m.Get("source").Text() + "\x00" + m.Get("id").Text(),
+		Time: m.First("time"), Uncorrected: true,
+	}
+	switch data := m.Get("data"); {
+	case data.Kind() == loose.Object:
+		d.Properties = data.Without()
+	case data.Is():
+		d.Properties.Set("data", data)
+	case m.Get("data_base64").Is():
+		d.Properties.Set("data_base64", m.Get("data_base64"))
+	}
+	context := m.Without("id", "type", "time", "specversion", "data", "data_base64", "userid", "datacontenttype")
+	if context.Len() > 0 {
+		d.Envelope(sdk.Member{Name: "$context", Value: context})
+	}
+	return d
+}
+
+func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+	code := map[sdk.Cause]string{
+		sdk.BadKey: "unauthorized", sdk.BadOrigin: "forbidden", sdk.Unreadable: "malformed-event", sdk.TooLarge: "too-large",
+		sdk.SlowDown: "rate-limited", sdk.Away: "unavailable",
+	}[r.Cause]
+	p := problem.New(r.Status(http.StatusTooManyRequests), code, r.Message)
+	p.Instance = server.RequestFrom(r.Request.HTTP.Context()).ID
+	for _, e := range r.Errors {
+		p.Errors = append(p.Errors, problem.FieldError{Index: &e.Index, Field: e.Field, Code: "missing-field", Message: fmt.Sprint(e.Field, " ", e.Message)})
+	}
+	text, err := json.Marshal(p)
+	if err != nil { // of texts and numbers: it cannot
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	sdk.Write(w, p.Status, problem.ContentType, text)
+}

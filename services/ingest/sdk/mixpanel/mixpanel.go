@@ -1,0 +1,153 @@
+// Package mixpanel is the protocol of Mixpanel's SDKs.
+package mixpanel
+
+import (
+	"net/http"
+	"strings"
+
+	"eventanalytics/services/ingest/sdk"
+	"eventanalytics/services/ingest/sdk/loose"
+)
+
+// New is the protocol.
+func New() *sdk.Protocol {
+	route := func(id, method, path, summary string) sdk.Route {
+		return sdk.Route{
+			ID: id, Method: method, Path: path, Summary: "Mixpanel: " + summary,
+			Description: "data is JSON or base64 of it, in a form or the query. The key is the token.",
+			Read:        read, Answer: answer, Refuse: refuse,
+		}
+	}
+	get, post := route("mixpanel-track-get", http.MethodGet, "/track", "send an event in the address"), route("mixpanel-track", http.MethodPost, "/track", "send events")
+	post.Description += " A request with the header openpanel-client-id is OpenPanel's."
+	post.Claims = func(r *sdk.Request) bool { return r.HTTP.Header.Get("openpanel-client-id") == "" }
+	imported := route("mixpanel-import", http.MethodPost, "/import", "import events")
+	imported.Read, imported.Answer, imported.Refuse, imported.WantIDs = readImport, answerImport, refuseImport, true
+	imported.Description = "A JSON array or lines of JSON; or a form, as /track takes it."
+	return &sdk.Protocol{
+		Name: "mixpanel", Decode: decode,
+		Routes: []sdk.Route{
+			post, get, imported,
+			route("mixpanel-engage", http.MethodPost, "/engage", "change users' properties"),
+			route("mixpanel-groups", http.MethodPost, "/groups", "change groups' properties"),
+		},
+	}
+}
+
+// read finds events, or changes of profiles: the path says which.
+func read(r *sdk.Request) error {
+	if len(r.Body) == 0 {
+		return sdk.Unread("there is no data")
+	}
+	if r.Body[0] != '[' && r.Body[0] != '{' {
+		return sdk.Unread("data must be a JSON object or array")
+	}
+	switch strings.Trim(r.HTTP.URL.Path, "/") {
+	case "engage":
+		if r.Query.Get("api_key") != "" { // PostHog's, of long ago
+			return sdk.Unread("this is not offered")
+		}
+		r.Envelope.Share("profile", "profile")
+	case "groups":
+		r.Envelope.Share("profile", "group")
+	}
+	r.Items = loose.Split(r.Body)
+	for raw, err := range r.Items { // the first names the key
+		if err != nil {
+			return err
+		}
+		fields, err := loose.Fields(raw)
+		if err != nil {
+			break // it goes into the quarantine, or is no JSON
+		}
+		if len(fields["$token"]) > 0 {
+			fields["token"] = fields["$token"]
+		}
+		r.Keys.Body(fields)
+		if p, err := loose.Fields(fields["properties"]); err == nil {
+			r.Keys.Body(map[string][]byte{"token": p["token"]})
+		}
+		break
+	}
+	return nil
+}
+
+// profileOperations are the members of a change that say what it does.
+var profileOperations = []string{"$set", "$set_once", "$add", "$append", "$prepend", "$union", "$remove", "$unset", "$delete"}
+
+func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
+	if of := env.Shared["profile"]; of != "" {
+		return profile(m, of)
+	}
+	p := m.Get("properties")
+	id := p.First("distinct_id").ID()
+	d := sdk.Draft{
+		Type: m.Get("event").ID(), Known: p.First("$user_id").ID(),
+		ID: p.Get("$insert_id").ID(), Timed: p.First("time").Is(), Time: p.First("time"),
+		Properties: sdk.Own(p),
+	}
+	if d.Known == "" {
+		d.Known = id
+	}
+	if device := p.First("$device_id").ID(); device != "" {
+		d.Anonymous = "$device:" + device
+	}
+	d.IDText = strings.Join([]string{d.Type, id, p.Get("time").ID(), d.ID}, "\x00")
+	switch d.Type {
+	case "$identify", "$create_alias", "$merge":
+		d.Operation = d.Type
+		return d
+	case "$mp_web_page_view":
+		d.Type = "$pageview"
+	}
+	d.Envelope(
+		sdk.Member{Name: "$lib", Value: p.First("mp_lib")},
+		sdk.Member{Name: "$url", Value: p.First("$current_url", "current_url_search")},
+	)
+	return d
+}
+
+// profile makes a draft of a change of a user's or group's properties. It has no id, and
+// a time only of when it was sent.
+func profile(m loose.Value, of string) sdk.Draft {
+	d := sdk.Draft{Known: m.First("$user_id", "$distinct_id").ID(), Operation: of}
+	if of == "group" {
+		d.Known = m.Get("$group_id").ID()
+	}
+	if device := m.First("$device_id").ID(); device != "" {
+		d.Anonymous = "$device:" + device
+	}
+	for _, name := range profileOperations {
+		if m.Get(name).Is() {
+			d.Operation = of + " " + name
+			break
+		}
+	}
+	return d
+}
+
+func answer(w http.ResponseWriter, d *sdk.Done) { write(w, http.StatusOK, d.Request, "") }
+
+func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+	write(w, r.Status(http.StatusTooManyRequests), r.Request, r.Message)
+}
+
+// write answers in the form that the request asks for.
+func write(w http.ResponseWriter, status int, r *sdk.Request, message string) {
+	good := 1
+	var fault any
+	if message != "" {
+		good, fault = 0, message
+	}
+	switch {
+	case r.Query.Get("img") == "1":
+		sdk.WritePixel(w, status)
+	case r.Query.Get("verbose") == "1":
+		sdk.WriteJSON(w, status, struct {
+			Status int `json:"status"`
+			Error  any `json:"error"`
+		}{good, fault})
+	default:
+		sdk.Write(w, status, "text/plain; charset=utf-8", []byte{'0' + byte(good)})
+	}
+}

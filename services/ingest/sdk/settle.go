@@ -1,0 +1,212 @@
+package sdk
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"eventanalytics/pkg/auth"
+	"eventanalytics/pkg/event"
+	"eventanalytics/services/ingest/intake"
+	"eventanalytics/services/ingest/sdk/loose"
+)
+
+const (
+	// maxItem is the longest item that is read: a longer one cannot be valid, and would
+	// take many times its length in memory.
+	maxItem = 256 << 10
+	// maxKept is how much of an item is kept, in the quarantine or as an operation.
+	maxKept = 64 << 10
+)
+
+// Reasons for the quarantine.
+const (
+	reasonNoUser      = "no-user"
+	reasonLongUser    = "user-too-long"
+	reasonNoType      = "no-type"
+	reasonLongType    = "type-too-long"
+	reasonTooLarge    = "properties-too-large"
+	reasonTooDeep     = "too-deep"
+	reasonBadNumber   = "bad-number"
+	reasonTooEarly    = "before-earliest"
+	reasonNotAnObject = "not-an-object"
+)
+
+// removed are members that are no property of the event, whoever sends them.
+var removed = []string{"token", "api_key", "mp_sent_by_lib_version", "distinct_id"}
+
+// settler turns the items of one request into what is stored.
+type settler struct {
+	protocol *Protocol
+	caller   auth.Principal
+	env      *Envelope
+	envelope string
+	limits   event.Limits
+	ids      *identities
+	out      *intake.Received
+	items    [][]byte // as sent, by index
+	wantIDs  bool
+	sentIDs  []string // by index
+}
+
+func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.Limits) (*settler, error) {
+	text, err := json.Marshal(env)
+	if err != nil {
+		return nil, err
+	}
+	s := &settler{
+		protocol: p, caller: caller, env: env, envelope: string(text), limits: limits,
+		ids: newIdentities(p.Name, caller.ProjectID), out: &intake.Received{Batch: &event.Batch{}},
+	}
+	s.out.Quarantine = func(index int32, m event.Mistake) intake.Rejected {
+		r := s.rejected(uuid.Nil, s.items[index], m.Code, m.Message)
+		r.Index = index
+		item, err := loose.Parse(s.items[index])
+		if err != nil {
+			return r
+		}
+		again := newIdentities(s.protocol.Name, s.caller.ProjectID)
+		d := s.protocol.Decode(item, s.env)
+		r.ID, _ = again.of(&d, item)
+		return r
+	}
+	return s, nil
+}
+
+// add settles the next item. An error refuses the whole request: it is not JSON.
+func (s *settler) add(raw []byte) error {
+	index := int32(len(s.items))
+	s.items = append(s.items, raw)
+	for s.wantIDs && len(s.sentIDs) < int(index) { // those that are not read
+		s.sentIDs = append(s.sentIDs, "")
+	}
+	if len(raw) > maxItem {
+		s.reject(s.ids.ofRaw(raw), index, raw, reasonTooLarge, "an event may have at most 256 KiB")
+		return nil
+	}
+	item, err := loose.Parse(raw)
+	switch {
+	case errors.Is(err, loose.ErrTooDeep):
+		s.reject(s.ids.ofRaw(raw), index, raw, reasonTooDeep, "properties may be nested at most 32 levels deep")
+		return nil
+	case err != nil:
+		return err
+	case item.Kind() != loose.Object:
+		s.reject(s.ids.ofRaw(raw), index, raw, reasonNotAnObject, "an event must be a JSON object")
+		return nil
+	}
+	s.settle(index, raw, item)
+	return nil
+}
+
+func (s *settler) settle(index int32, raw []byte, item loose.Value) {
+	d := s.protocol.Decode(item, s.env)
+	id, content := s.ids.of(&d, item)
+	if s.wantIDs {
+		s.sentIDs = append(s.sentIDs, d.ID)
+	}
+	if d.Bad != nil {
+		s.reject(id, index, raw, d.Bad.Reason, d.Bad.Message)
+		return
+	}
+	user := d.Known
+	if user == "" {
+		user = d.Anonymous
+	}
+	at, changed := occurred(&d, s.env, s.limits.NotAfter)
+	if d.Operation != "" {
+		s.operation(id, index, raw, item, intake.Operation{OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user})
+		return
+	}
+	e := event.Event{ID: id, OccurredAt: at.UnixMicro(), UserID: user, Type: printable(d.Type), Sent: content}
+	if changed {
+		d.Properties.Set("$client_time", d.Time)
+	}
+	if s.env.IP != "" {
+		d.Properties.Add("$ip", loose.Text(s.env.IP))
+	}
+	if p := d.Properties.Without(removed...); p.Len() > 0 {
+		e.Properties = string(p.Append(nil))
+	}
+	if bad := s.check(&e); bad != nil {
+		s.reject(id, index, raw, bad.Reason, bad.Message)
+		return
+	}
+	s.out.Batch.Events = append(s.out.Batch.Events, e)
+	s.out.Batch.Indexes = append(s.out.Batch.Indexes, index)
+}
+
+// printable replaces what event types may not have: an SDK cannot mend its names.
+func printable(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return utf8.RuneError
+		}
+		return r
+	}, name)
+}
+
+// check applies the rules of events, in the words of the quarantine.
+func (s *settler) check(e *event.Event) *Bad {
+	switch {
+	case e.UserID == "":
+		return &Bad{reasonNoUser, "the event names neither a user nor a device"}
+	case e.Type == "":
+		return &Bad{reasonNoType, "the event has no name"}
+	}
+	m := event.Validate(e, s.limits)
+	if m == nil {
+		return nil
+	}
+	reason := map[string]string{
+		"user_id invalid-field": reasonLongUser, "event_type invalid-field": reasonLongType,
+		"properties too-large": reasonTooLarge, "properties too-deep": reasonTooDeep, "properties number-out-of-range": reasonBadNumber,
+		"occurred_at timestamp-too-early": reasonTooEarly,
+	}[m.Field+" "+m.Code]
+	if reason == "" {
+		reason = m.Code
+	}
+	return &Bad{reason, m.Field + " " + m.Message}
+}
+
+func (s *settler) operation(id uuid.UUID, index int32, raw []byte, item loose.Value, o intake.Operation) {
+	o.ID, o.Protocol, o.Payload = id, s.protocol.Name, string(item.Append(nil))
+	switch {
+	case len(o.Payload) > maxKept:
+		s.reject(id, index, raw, reasonTooLarge, "an operation may have at most 64 KiB")
+	case utf8.RuneCountInString(o.UserID) > 200:
+		s.reject(id, index, raw, reasonLongUser, "user_id must have 1 to 200 characters")
+	case o.OccurredAt < s.limits.NotBefore.UnixMicro():
+		s.reject(id, index, raw, reasonTooEarly, "occurred_at is too early")
+	default:
+		s.out.Operations = append(s.out.Operations, o)
+	}
+}
+
+func (s *settler) reject(id uuid.UUID, index int32, raw []byte, reason, message string) {
+	r := s.rejected(id, raw, reason, message)
+	r.Index = index
+	s.out.Rejected = append(s.out.Rejected, r)
+}
+
+func (s *settler) rejected(id uuid.UUID, raw []byte, reason, message string) intake.Rejected {
+	payload, whole := raw, true
+	if len(payload) > maxKept {
+		payload, whole = payload[:maxKept], false
+	}
+	return intake.Rejected{
+		ID: id, Protocol: s.protocol.Name, Reason: reason, Message: message,
+		Payload: loose.Clean(string(payload)), Whole: whole, Envelope: s.envelope, KeyID: s.caller.KeyID,
+	}
+}
+
+// ofRaw identifies an item that is not read.
+func (i *identities) ofRaw(raw []byte) uuid.UUID {
+	sum := sha256.Sum256(raw)
+	return i.derive("raw", string(sum[:]))
+}

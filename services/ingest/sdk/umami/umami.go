@@ -1,0 +1,72 @@
+// Package umami is the protocol of Umami's clients.
+package umami
+
+import (
+	"net/http"
+	"strings"
+
+	"eventanalytics/services/ingest/sdk"
+	"eventanalytics/services/ingest/sdk/loose"
+)
+
+// New is the protocol.
+func New() *sdk.Protocol {
+	return &sdk.Protocol{
+		Name: "umami", Decode: decode, Visitors: true,
+		Routes: []sdk.Route{{
+			ID: "umami-send", Method: http.MethodPost, Path: "/api/send", Summary: "Umami: send an event",
+			Description: "The key is the website. Nothing identifies an event: each arrival counts.",
+			Read:        read, Answer: answer, Refuse: refuse,
+		}},
+	}
+}
+
+func read(r *sdk.Request) error {
+	m, err := loose.Parse(r.Body)
+	if err != nil {
+		return err
+	}
+	if m.Get("payload").Kind() != loose.Object {
+		return sdk.Unread("payload must be an object")
+	}
+	r.Keys.AddWeak(m.At("payload", "website").Text())
+	body := r.Body
+	r.Items = func(yield func([]byte, error) bool) { yield(body, nil) }
+	return nil
+}
+
+func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
+	p := m.Get("payload")
+	d := sdk.Draft{
+		Type: p.First("name").ID(), Known: p.First("id").ID(), Anonymous: env.Visitor,
+		Time: p.First("timestamp"), Properties: sdk.Own(p.Get("data")),
+	}
+	if m.Get("type").Text() == "identify" {
+		d.Operation = "identify"
+		return d
+	}
+	if d.Type == "" {
+		d.Type = "$pageview"
+	}
+	d.Envelope(sdk.Member{Name: "$url", Value: p.First("url")})
+	if context := p.Without("website", "name", "id", "data", "url", "timestamp"); context.Len() > 0 {
+		d.Envelope(sdk.Member{Name: "$context", Value: context})
+	}
+	return d
+}
+
+// answer names the visitor, not anything that is stored.
+func answer(w http.ResponseWriter, d *sdk.Done) {
+	visitor := strings.TrimPrefix(d.Request.Envelope.Visitor, "v:")
+	sdk.WriteJSON(w, http.StatusOK, map[string]string{"cache": visitor, "sessionId": visitor, "visitId": visitor})
+}
+
+func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+	status := r.Status(http.StatusServiceUnavailable)
+	if r.Cause == sdk.BadKey {
+		status = http.StatusBadRequest
+	}
+	sdk.WriteJSON(w, status, map[string]any{"error": map[string]any{
+		"message": r.Message, "code": strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "-"), "status": status,
+	}})
+}
