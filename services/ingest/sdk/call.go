@@ -41,7 +41,7 @@ type candidate struct {
 // serve answers a path whose requests are stored.
 func (s *Service) serve(all []candidate) server.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if own := all[0].route.Own; own != nil && !own(r) {
+		if first := all[0].route; first.Served == "" && first.Own != nil && !first.Own(r) {
 			return problem.NotFound("Not Found.")
 		}
 		s.allowOrigin(w, r)

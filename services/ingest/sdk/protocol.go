@@ -38,6 +38,9 @@ type Route struct {
 	Keyed bool
 	// Own says whether a path that fits is the protocol's. Nil for always.
 	Own func(r *http.Request) bool
+	// Served is where requests of which Own is true are taken to, for a Path that would fit
+	// others' as well. Empty for Path.
+	Served string
 	// Claims says whether a request is the protocol's where others have the same path. It
 	// is asked before the body is read, when Body is empty, and again after.
 	Claims func(r *Request) bool

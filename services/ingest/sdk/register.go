@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v5"
 
 	"eventanalytics/pkg/platform/server"
 )
@@ -37,9 +38,16 @@ func (s *Service) Register(srv *server.Server) {
 	for _, where := range order {
 		first := at[where][0].route
 		h := s.handler(at[where])
-		srv.Handle(document(first), h)
-		if !strings.HasSuffix(where.path, "*") {
-			srv.Handle(server.OwnCORS(huma.Operation{Method: where.method, Path: where.path + "/", Hidden: true, Security: []map[string][]string{}}), h)
+		op := document(first)
+		if first.Served != "" {
+			documented := op
+			srv.API.OpenAPI().AddOperation(&documented)
+			op.Path, op.Hidden = first.Served, true
+			srv.Echo().Pre(take(first))
+		}
+		srv.Handle(op, h)
+		if !strings.HasSuffix(where.path, "*") && first.Served == "" {
+			srv.Handle(hidden(where.method, where.path+"/"), h)
 		}
 		if !asked[where.path] && where.method != http.MethodOptions && at[place{http.MethodOptions, where.path}] == nil {
 			asked[where.path] = true
@@ -51,20 +59,35 @@ func (s *Service) Register(srv *server.Server) {
 
 // preflights answers browsers' questions about a path, with a slash behind it or without.
 func (s *Service) preflights(srv *server.Server, route *Route) {
-	paths := []string{route.Path}
-	if !strings.HasSuffix(route.Path, "*") {
-		paths = append(paths, route.Path+"/")
+	paths := []string{route.Path, route.Path + "/"}
+	switch {
+	case route.Served != "":
+		paths = []string{route.Served}
+	case strings.HasSuffix(route.Path, "*"):
+		paths = paths[:1]
 	}
 	for _, path := range paths {
-		srv.Handle(server.OwnCORS(huma.Operation{Method: http.MethodOptions, Path: path, Hidden: true, Security: []map[string][]string{}}),
-			func(w http.ResponseWriter, r *http.Request) error {
-				if route.Own != nil && !route.Own(r) {
-					w.WriteHeader(http.StatusNoContent)
-					return nil
-				}
-				s.preflight(w, r)
-				return nil
-			})
+		srv.Handle(hidden(http.MethodOptions, path), func(w http.ResponseWriter, r *http.Request) error {
+			s.preflight(w, r)
+			return nil
+		})
+	}
+}
+
+// hidden is an operation that the document does not show.
+func hidden(method, path string) huma.Operation {
+	return server.OwnCORS(huma.Operation{Method: method, Path: path, Hidden: true, Security: []map[string][]string{}})
+}
+
+// take takes a route's requests to where they are served, before they are routed.
+func take(route *Route) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c *echo.Context) error {
+			if r := c.Request(); route.Own(r) {
+				r.URL.Path, r.URL.RawPath = route.Served, ""
+			}
+			return next(c)
+		}
 	}
 }
 

@@ -18,7 +18,7 @@ func New() *sdk.Protocol {
 		Name: "snowplow", Decode: decode,
 		Routes: []sdk.Route{
 			{
-				ID: "snowplow-post", Method: http.MethodPost, Path: "/{vendor}/{path}", Own: ofVendor, Summary: "Snowplow: send events",
+				ID: "snowplow-post", Method: http.MethodPost, Path: "/{vendor}/{path}", Own: ofVendor, Served: "/snowplow/events", Summary: "Snowplow: send events",
 				Description: "vendor has a dot, such as com.snowplowanalytics.snowplow; path is tp2 or the tracker's postPath. " + about,
 				Read:        read, Answer: answer, Refuse: refuse,
 			},
@@ -30,10 +30,10 @@ func New() *sdk.Protocol {
 	}
 }
 
-// ofVendor tells a vendor from what else has two parts in its path.
+// ofVendor tells a vendor, which has a dot, from what else has two parts in its path.
 func ofVendor(r *http.Request) bool {
-	vendor, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	return strings.Contains(strings.Trim(vendor, "."), ".")
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	return len(parts) == 2 && strings.Contains(strings.Trim(parts[0], "."), ".")
 }
 
 func read(r *sdk.Request) error {
