@@ -53,7 +53,7 @@ func newAPI(t *testing.T, limits intake.Limits) *api {
 		HTTP:   server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
 		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
-		Rates:  ratelimit.Config{Ingest: rate},
+		Rates:  ratelimit.Config{Ingest: rate, Stats: rate},
 		Intake: intake.Config{Limits: limits, Names: names.Config{EventTypes: 10_000, Properties: 10_000}, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
 		SDK:    sdk.Config{Wait: testWait},
 	}

@@ -28,7 +28,7 @@ func (k *Keys) Body(fields map[string][]byte) {
 }
 
 func (k *Keys) strong(key string) {
-	if key != "" && key != "***" { // analytics.js hides it so
+	if key != "" && !strings.HasSuffix(key, "***") { // Jitsu hides its key so
 		k.Strong = append(k.Strong, key)
 	}
 }
