@@ -247,7 +247,9 @@ func (w *walker) credentials(t *testing.T) {
 	}
 	scopes := []string{"ingest", "read"}
 	if keys := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["apiKey"]; return ok }); keys {
-		scopes = slices.DeleteFunc(scopes, func(scope string) bool { return (scope == "ingest") == (w.path == "/api/events" || w.path == "/api/events/rejected/replay") })
+		scopes = slices.DeleteFunc(scopes, func(scope string) bool {
+			return (scope == "ingest") == (w.path == "/api/events" || w.path == "/api/events/rejected/replay")
+		})
 	}
 	for _, scope := range scopes {
 		key, _ := w.c.Key(t, scope)

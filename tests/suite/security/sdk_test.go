@@ -63,4 +63,6 @@ func TestSDKRoutes(t *testing.T) {
 }
 
 // replaced replaces words in pairs.
-func replaced(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
+func replaced(text string, pairs ...string) string {
+	return strings.NewReplacer(pairs...).Replace(text)
+}
