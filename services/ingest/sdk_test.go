@@ -145,6 +145,9 @@ func TestRecordedSDKs(t *testing.T) {
 	for _, file := range files {
 		key := a.project(t)
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl")
+		if strings.HasSuffix(name, "proto") {
+			continue // the recording is not of bytes
+		}
 		first := ""
 		for round := range 2 {
 			for _, r := range records(t, file) {
@@ -223,9 +226,6 @@ func (r recorded) send(t *testing.T, a *api, key string) {
 	fill := func(s string) string { return strings.NewReplacer(wasKey, key, wasBasic, basic).Replace(s) }
 	body := withKey(t, r.Body, wasKey, key)
 	if r.Gzip {
-		if strings.Contains(r.Headers["content-type"], "protobuf") {
-			return // the recording is not of bytes
-		}
 		body = gzipped(t, body)
 	}
 	var headers []string
