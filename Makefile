@@ -61,11 +61,6 @@ seeded-bugs: install-test ## Run the same rounds against deliberate bugs: each m
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@bin/fault-test --bug='$(BUG)' --seed=$(SEED) --quiet $(FAULT)
 
-.PHONY: sdk-test
-sdk-test: go ## Run vendors' SDKs against the service, through a proxy that loses an answer; needs Node
-	@npm --prefix tests/suite/sdk/node ci --no-audit --no-fund
-	@GOWORK=off $(GO) test -C tests -count=1 -v ./suite/sdk
-
 .PHONY: fuzz
 fuzz: go ## Fuzz everything that parses outside input, each target for FUZZ_TIME (30s)
 	@tests/fuzz $(FUZZ_TIME)
