@@ -93,6 +93,7 @@ var refusals = []struct {
 	reason string
 }{
 	{inflight.ErrBusy, "room"},
+	{engine.ErrNoRoom, "room"},
 	{duckdb.ErrBusy, "turn"},
 	{engine.ErrTooManyRows, "length"},
 	{engine.ErrTooLarge, "length"},

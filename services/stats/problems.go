@@ -38,7 +38,7 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return tooLong(d, fmt.Sprintf("%d rows", engine.MaxRows))
 	case errors.Is(err, engine.ErrTooLarge):
 		return tooLong(d, fmt.Sprintf("%d MiB", engine.MaxBytes>>20))
-	case errors.Is(err, inflight.ErrBusy):
+	case errors.Is(err, inflight.ErrBusy), errors.Is(err, engine.ErrNoRoom):
 		return unavailable("busy", "the answers in flight, or those of this project, leave no room for another", 5*time.Second)
 	case errors.Is(err, replica.ErrNotReady):
 		return unavailable("not-ready", "the service has just started", time.Second)

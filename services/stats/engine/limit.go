@@ -24,30 +24,91 @@ var (
 	ErrTooLarge = errors.New("the answer is too large")
 )
 
-// Meter counts the memory that answering a question takes, before it is taken.
+// ErrNoRoom is returned when answering a question takes more than is free.
+var ErrNoRoom = errors.New("there is no room for the answer")
+
+// Meter counts the memory that answering a question takes, before it is taken. It is used
+// by one goroutine at a time.
 type Meter interface {
-	// Grow counts so many bytes more. It may wait, and its error ends the question. It is
-	// called by one goroutine at a time.
-	Grow(ctx context.Context, bytes int64) error
+	// Grow counts so many bytes more if there is room for them.
+	Grow(bytes int64) bool
+	// Wait waits until there is room for the most that any question takes, which Grow then
+	// has.
+	Wait(ctx context.Context) error
+	// Shrink counts so many bytes less.
+	Shrink(bytes int64)
 }
 
 type meterKey struct{}
 
 // WithMeter has the rows of all scans and answers made with a context counted.
 func WithMeter(ctx context.Context, m Meter) context.Context {
-	return context.WithValue(ctx, meterKey{}, &oneByOne{meter: m})
+	return context.WithValue(ctx, meterKey{}, &account{meter: m})
 }
 
-// oneByOne is a meter that several budgets of a question spend at the same time.
-type oneByOne struct {
-	mu    sync.Mutex
-	meter Meter
+// account is what a question takes, which several budgets spend at the same time.
+type account struct {
+	mu       sync.Mutex
+	meter    Meter
+	scanning bool
+	// Of the scan under way: what it holds in all, and of that, besides its result.
+	held, working int64
 }
 
-func (m *oneByOne) Grow(ctx context.Context, bytes int64) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.meter.Grow(ctx, bytes)
+// accountOf returns that of a question, or nil where nothing is counted.
+func accountOf(ctx context.Context) *account {
+	a, _ := ctx.Value(meterKey{}).(*account)
+	return a
+}
+
+// grow counts bytes. Only between scans does it wait for room: a scan has its turn among
+// others, and those who have the room may be waiting for theirs.
+func (a *account) grow(ctx context.Context, bytes int64, working bool) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.meter.Grow(bytes) {
+		if a.scanning {
+			return ErrNoRoom
+		}
+		if err := a.meter.Wait(ctx); err != nil {
+			return err
+		}
+		if !a.meter.Grow(bytes) {
+			return ErrNoRoom
+		}
+	}
+	if a.held += bytes; working {
+		a.working += bytes
+	}
+	return nil
+}
+
+// scan runs a scan, a second time once there is room if there was too little. At its end
+// it gives back what is held no longer: what was held besides the result or, where the
+// scan failed, everything.
+func (a *account) scan(ctx context.Context, scan func() error) error {
+	if a == nil {
+		return scan()
+	}
+	err := a.once(scan)
+	if !errors.Is(err, ErrNoRoom) {
+		return err
+	}
+	if err := a.meter.Wait(ctx); err != nil {
+		return err
+	}
+	return a.once(scan)
+}
+
+func (a *account) once(scan func() error) (err error) {
+	a.scanning, a.held, a.working = true, 0, 0
+	defer func() {
+		if a.scanning = false; err == nil {
+			a.held = a.working
+		}
+		a.meter.Shrink(a.held)
+	}()
+	return scan()
 }
 
 // meterStep is how many bytes are counted at a time.
@@ -56,7 +117,8 @@ const meterStep = 64 << 10
 // Budget counts rows while they are added.
 type Budget struct {
 	ctx       context.Context //nolint:containedctx // it lives no longer than the call that makes rows
-	meter     Meter
+	account   *account
+	working   bool // what is counted is not kept beyond the scan
 	rows      int
 	bytes     int64
 	unmetered int64
@@ -64,14 +126,10 @@ type Budget struct {
 
 // NewBudget makes the budget of a scan's result, or of an answer, for the meter that
 // ctx has, if any.
-func NewBudget(ctx context.Context) Budget {
-	b := Budget{ctx: ctx}
-	b.meter, _ = ctx.Value(meterKey{}).(Meter)
-	return b
-}
+func NewBudget(ctx context.Context) Budget { return Budget{ctx: ctx, account: accountOf(ctx)} }
 
-// Spend counts a row of so many bytes. It returns ErrTooManyRows, ErrTooLarge or the
-// meter's error for one that must not be added.
+// Spend counts a row of so many bytes. It returns ErrTooManyRows, ErrTooLarge, ErrNoRoom or
+// the meter's error for one that must not be added.
 func (b *Budget) Spend(bytes int) error {
 	switch {
 	case b.rows == MaxRows:
@@ -81,15 +139,16 @@ func (b *Budget) Spend(bytes int) error {
 	}
 	b.rows++
 	b.bytes += int64(bytes)
-	if b.unmetered += int64(bytes); b.unmetered < meterStep || b.meter == nil {
+	if b.unmetered += int64(bytes); b.unmetered < meterStep || b.account == nil {
 		return nil
 	}
 	step := b.unmetered
 	b.unmetered = 0
-	return b.meter.Grow(b.ctx, step)
+	return b.account.grow(b.ctx, step, b.working)
 }
 
-// SharedBudget is a Budget that the goroutines of a scan spend together.
+// SharedBudget is a Budget that the goroutines of a scan spend together, for what none of
+// them keeps beyond the scan.
 type SharedBudget struct {
 	mu     sync.Mutex
 	budget Budget
@@ -98,7 +157,9 @@ type SharedBudget struct {
 
 // NewSharedBudget makes one as NewBudget does.
 func NewSharedBudget(ctx context.Context) *SharedBudget {
-	return &SharedBudget{budget: NewBudget(ctx)}
+	b := &SharedBudget{budget: NewBudget(ctx)}
+	b.budget.working = true
+	return b
 }
 
 // Spend does what Budget.Spend does, until the first error, which it returns from then on.

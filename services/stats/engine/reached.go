@@ -44,7 +44,7 @@ func (r *resolver) reached(ctx context.Context, f syntax.Filter) (*roaring.Bitma
 		return users, nil
 	}
 	q.Sets = r.sets
-	users, err := serve(r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
+	users, err := serve(ctx, r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
 	if err != nil {
 		return nil, err
 	}

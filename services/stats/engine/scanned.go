@@ -14,7 +14,7 @@ func (r *resolver) doers(ctx context.Context, d Doers, filter string) (*roaring.
 		return users, nil
 	}
 	d.Sets = r.sets
-	users, err := serve(r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Doers(ctx, d) })
+	users, err := serve(ctx, r.Source, func(e Engine) (*roaring.Bitmap, error) { return e.Doers(ctx, d) })
 	if err != nil {
 		return nil, err
 	}

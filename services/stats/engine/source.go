@@ -44,9 +44,12 @@ func NewSource(now, completeUntil time.Time, engines ...Engine) *Source {
 // the order of NewSource.
 func (s *Source) Name() string { return s.engines[s.served].Name() }
 
-func serve[T any](s *Source, scan func(Engine) (T, error)) (result T, err error) {
+func serve[T any](ctx context.Context, s *Source, scan func(Engine) (T, error)) (result T, err error) {
 	for i, e := range s.engines {
-		result, err = scan(e)
+		err = accountOf(ctx).scan(ctx, func() (err error) {
+			result, err = scan(e)
+			return err
+		})
 		if !errors.Is(err, ErrUnsupported) {
 			s.served = max(s.served, i)
 			return result, err
@@ -60,7 +63,7 @@ func (s *Source) Counts(ctx context.Context, c Counts) ([]Count, error) {
 	if err := s.resolve(ctx, &c.Scope, &c.Range, nil, &c.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Count, error) { return e.Counts(ctx, c) })
+	return serve(ctx, s, func(e Engine) ([]Count, error) { return e.Counts(ctx, c) })
 }
 
 // Users serves a scan.
@@ -68,7 +71,7 @@ func (s *Source) Users(ctx context.Context, u Users) ([]DayUsers, error) {
 	if err := s.resolve(ctx, &u.Scope, &u.Range, nil, &u.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]DayUsers, error) { return e.Users(ctx, u) })
+	return serve(ctx, s, func(e Engine) ([]DayUsers, error) { return e.Users(ctx, u) })
 }
 
 // Values serves a scan.
@@ -76,7 +79,7 @@ func (s *Source) Values(ctx context.Context, v Values) ([]Value, error) {
 	if err := s.resolve(ctx, &v.Scope, nil, nil, &v.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Value, error) { return e.Values(ctx, v) })
+	return serve(ctx, s, func(e Engine) ([]Value, error) { return e.Values(ctx, v) })
 }
 
 // Cohorts serves a scan.
@@ -84,7 +87,7 @@ func (s *Source) Cohorts(ctx context.Context, c Cohorts) ([]CohortUsers, error) 
 	if err := s.resolve(ctx, &c.Scope, &c.Range, fieldsOf(c.Breakdown), &c.Filter, &c.ReturningFilter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]CohortUsers, error) { return e.Cohorts(ctx, c) })
+	return serve(ctx, s, func(e Engine) ([]CohortUsers, error) { return e.Cohorts(ctx, c) })
 }
 
 // Tally serves a scan.
@@ -93,7 +96,7 @@ func (s *Source) Tally(ctx context.Context, t Tally) ([]Cell, error) {
 	if err := s.resolve(ctx, &t.Scope, &t.Range, fields, &t.Scope.Filter, &t.Series.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Cell, error) { return e.Tally(ctx, t) })
+	return serve(ctx, s, func(e Engine) ([]Cell, error) { return e.Tally(ctx, t) })
 }
 
 // Rank serves a scan.
@@ -106,7 +109,7 @@ func (s *Source) Rank(ctx context.Context, r Rank) (Ranked, error) {
 	if err := s.resolve(ctx, &r.Scope, &r.Range, fields, filters...); err != nil {
 		return Ranked{}, err
 	}
-	return serve(s, func(e Engine) (Ranked, error) { return e.Rank(ctx, r) })
+	return serve(ctx, s, func(e Engine) (Ranked, error) { return e.Rank(ctx, r) })
 }
 
 // TopValues serves a scan.
@@ -114,7 +117,7 @@ func (s *Source) TopValues(ctx context.Context, v TopValues) ([]ValueEvents, err
 	if err := s.resolve(ctx, &v.Scope, &v.Range, []syntax.Field{v.Field, v.Unit}, &v.Scope.Filter, &v.Series.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]ValueEvents, error) { return e.TopValues(ctx, v) })
+	return serve(ctx, s, func(e Engine) ([]ValueEvents, error) { return e.TopValues(ctx, v) })
 }
 
 // Sessions serves a scan.
@@ -123,7 +126,7 @@ func (s *Source) Sessions(ctx context.Context, q Sessions) (Sessioned, error) {
 	if err := s.resolve(ctx, &q.Scope, &q.Range, fields, &q.Filter); err != nil {
 		return Sessioned{}, err
 	}
-	return serve(s, func(e Engine) (Sessioned, error) { return e.Sessions(ctx, q) })
+	return serve(ctx, s, func(e Engine) (Sessioned, error) { return e.Sessions(ctx, q) })
 }
 
 // Paths serves a scan.
@@ -138,7 +141,7 @@ func (s *Source) Paths(ctx context.Context, p Paths) ([]PathLink, error) {
 	if err := s.resolve(ctx, &p.Scope, &p.Range, []syntax.Field{p.Node, p.Unit}, filters...); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]PathLink, error) { return e.Paths(ctx, p) })
+	return serve(ctx, s, func(e Engine) ([]PathLink, error) { return e.Paths(ctx, p) })
 }
 
 // Funnel serves a scan.
@@ -154,7 +157,7 @@ func (s *Source) Funnel(ctx context.Context, f Funnel) (Funneled, error) {
 	if err := s.resolve(ctx, &f.Scope, &f.Range, append(fieldsOf(f.Breakdown), f.Unit), filters...); err != nil {
 		return Funneled{}, err
 	}
-	return serve(s, func(e Engine) (Funneled, error) { return e.Funnel(ctx, f) })
+	return serve(ctx, s, func(e Engine) (Funneled, error) { return e.Funnel(ctx, f) })
 }
 
 // Latest serves a scan.
@@ -162,7 +165,7 @@ func (s *Source) Latest(ctx context.Context, l Latest) ([]Event, error) {
 	if err := s.resolve(ctx, &l.Scope, nil, nil, &l.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
+	return serve(ctx, s, func(e Engine) ([]Event, error) { return e.Latest(ctx, l) })
 }
 
 // Properties serves a scan.
@@ -170,7 +173,7 @@ func (s *Source) Properties(ctx context.Context, p Properties) ([]PropertyEvents
 	if err := s.resolve(ctx, &p.Scope, &p.Range, nil, &p.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]PropertyEvents, error) { return e.Properties(ctx, p) })
+	return serve(ctx, s, func(e Engine) ([]PropertyEvents, error) { return e.Properties(ctx, p) })
 }
 
 // Profiles serves a scan.
@@ -178,12 +181,12 @@ func (s *Source) Profiles(ctx context.Context, p Profiles) ([]Profile, error) {
 	if err := s.resolve(ctx, &p.Scope, &p.Range, p.Fields, &p.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Profile, error) { return e.Profiles(ctx, p) })
+	return serve(ctx, s, func(e Engine) ([]Profile, error) { return e.Profiles(ctx, p) })
 }
 
 // Profile returns a user, or nil where there is no event.
 func (s *Source) Profile(ctx context.Context, p OneProfile) (*Known, error) {
-	return serve(s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
+	return serve(ctx, s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
 }
 
 // Timeline serves a scan.
@@ -191,7 +194,7 @@ func (s *Source) Timeline(ctx context.Context, t Timeline) ([]Event, error) {
 	if err := s.resolve(ctx, &t.Scope, nil, nil, &t.Filter); err != nil {
 		return nil, err
 	}
-	return serve(s, func(e Engine) ([]Event, error) { return e.Timeline(ctx, t) })
+	return serve(ctx, s, func(e Engine) ([]Event, error) { return e.Timeline(ctx, t) })
 }
 
 // fieldsOf are those of a breakdown.
@@ -205,5 +208,5 @@ func fieldsOf(breakdown []syntax.Breakdown) []syntax.Field {
 
 // Event returns the event with an id, or none.
 func (s *Source) Event(ctx context.Context, id uuid.UUID) ([]Event, error) {
-	return serve(s, func(e Engine) ([]Event, error) { return e.Event(ctx, id) })
+	return serve(ctx, s, func(e Engine) ([]Event, error) { return e.Event(ctx, id) })
 }

@@ -62,6 +62,74 @@ func TestSource(t *testing.T) {
 	require.Equal(t, "quick", broken.Name())
 }
 
+// meter has room for so many bytes, and more once somebody waited.
+type meter struct{ held, room int64 }
+
+func (m *meter) Grow(bytes int64) bool {
+	if m.held+bytes > m.room {
+		return false
+	}
+	m.held += bytes
+	return true
+}
+
+func (m *meter) Wait(context.Context) error {
+	m.room += 4 << 20
+	return nil
+}
+
+func (m *meter) Shrink(bytes int64) { m.held -= bytes }
+
+// heavy works with 3 MiB for a result of one, and may fail then.
+type heavy struct {
+	Unsupported
+	err error
+}
+
+func (heavy) Name() string { return "heavy" }
+
+func (e heavy) Counts(ctx context.Context, _ Counts) ([]Count, error) {
+	result := NewBudget(ctx)
+	return nil, errors.Join(NewSharedBudget(ctx).Spend(3<<20), result.Spend(1<<20), e.err)
+}
+
+// TestScansGiveBack: after a scan a question holds its result alone, and nothing of an
+// engine that failed.
+func TestScansGiveBack(t *testing.T) {
+	t.Parallel()
+	m := meter{room: 1 << 40}
+	ctx := WithMeter(t.Context(), &m)
+	s := NewSource(time.Time{}, time.Time{}, heavy{err: ErrUnsupported}, heavy{})
+	for i := range 3 {
+		_, err := s.Counts(ctx, Counts{})
+		require.NoError(t, err)
+		require.EqualValues(t, (i+1)<<20, m.held)
+	}
+	_, err := NewSource(time.Time{}, time.Time{}, heavy{err: ErrTooLarge}).Counts(ctx, Counts{})
+	require.ErrorIs(t, err, ErrTooLarge)
+	require.EqualValues(t, 3<<20, m.held)
+}
+
+// TestNoScanWaits: a scan that has too little room ends, and is made once more when there
+// is; what is counted between scans waits where it is.
+func TestNoScanWaits(t *testing.T) {
+	t.Parallel()
+	m := meter{room: 3 << 20}
+	ctx := WithMeter(t.Context(), &m)
+	s := NewSource(time.Time{}, time.Time{}, heavy{})
+	_, err := s.Counts(ctx, Counts{})
+	require.NoError(t, err)
+	require.EqualValues(t, meter{held: 1 << 20, room: 7 << 20}, m)
+	between := NewBudget(ctx)
+	require.NoError(t, between.Spend(8<<20))
+	require.EqualValues(t, meter{held: 9 << 20, room: 11 << 20}, m)
+	_, err = s.Counts(ctx, Counts{})
+	require.NoError(t, err, "there is room after one wait")
+	m.room = 0
+	_, err = s.Counts(ctx, Counts{})
+	require.ErrorIs(t, err, ErrNoRoom)
+}
+
 func TestResultIsBounded(t *testing.T) {
 	t.Parallel()
 	many := NewResult[DayUsers](t.Context())

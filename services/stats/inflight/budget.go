@@ -25,7 +25,9 @@ const (
 //
 // A project may hold as much as it leaves free: half of it while it is alone, a third
 // beside another that does the same. So whoever comes next has room, however long the
-// first holds on to what it has: 40 slow readers of one project held 3.4 GB before.
+// first holds on to what it has: 40 slow readers of one project held 3.4 GB before. What is
+// small may go a little beyond: no request is refused because large computations have just
+// taken the last of their project's share.
 type Budget struct {
 	max      int64
 	largest  int64
@@ -82,7 +84,11 @@ func (b *Budget) take(ctx context.Context, project, n int64) error {
 func (b *Budget) try(project, n int64) (freed <-chan struct{}, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.holders[project]+n > b.max-b.used-n {
+	over := int64(0)
+	if n <= smallBytes {
+		over = b.max / 16
+	}
+	if b.holders[project]+n-over > b.max-b.used-n || b.used+n > b.max {
 		return b.freed, false
 	}
 	b.used += n

@@ -32,19 +32,52 @@ type payment struct {
 // Hold begins a computation for a project.
 func (b *Budget) Hold(project int64) *Hold { return &Hold{budget: b, project: project} }
 
-// Grow counts n bytes more of a computation. What is small is paid for by its request.
-// A computation that outgrows that takes a megabyte, and one that outgrows this takes
-// the most that any needs, at once: one that has it can finish, so that none waits for
-// another that waits.
-func (h *Hold) Grow(ctx context.Context, n int64) error {
-	h.grown += n
-	switch {
-	case h.grown <= RequestBytes || h.grown <= h.paid:
-		return nil
-	case h.grown <= smallBytes:
-		return h.pay(ctx, smallBytes)
+// Grow counts n bytes more of a computation, if there is room. What is small is paid for by
+// its request. A computation that outgrows that takes a megabyte, and one that outgrows
+// this takes the most that any needs, at once: one that has it can finish.
+func (h *Hold) Grow(n int64) bool {
+	pays := h.paysFor(h.grown + n)
+	if more := pays - h.paid; more > 0 {
+		if _, ok := h.budget.try(h.project, more); !ok {
+			return false
+		}
+		h.paid = pays
 	}
-	return h.pay(ctx, max(h.budget.largest, h.grown))
+	h.grown += n
+	return true
+}
+
+// paysFor is what a computation takes that has grown so large.
+func (h *Hold) paysFor(grown int64) int64 {
+	switch {
+	case grown <= RequestBytes:
+		return 0
+	case grown <= smallBytes:
+		return smallBytes
+	}
+	return max(h.budget.largest, grown)
+}
+
+// Wait takes the most that a computation needs, as soon as there is room.
+func (h *Hold) Wait(ctx context.Context) error {
+	if h.paid >= h.budget.largest {
+		return nil
+	}
+	if err := h.budget.take(ctx, h.project, h.budget.largest-h.paid); err != nil {
+		return err
+	}
+	h.paid = h.budget.largest
+	return nil
+}
+
+// Shrink counts n bytes less. A computation that is small again gives back what it took as
+// a large one: it may wait for its turn before it takes more, and those whose turn it is
+// may wait for room.
+func (h *Hold) Shrink(n int64) {
+	if h.grown -= n; h.grown <= smallBytes && h.paid > smallBytes {
+		h.budget.give(h.project, h.paid-smallBytes)
+		h.paid = smallBytes
+	}
 }
 
 func (h *Hold) pay(ctx context.Context, bytes int64) error {

@@ -26,16 +26,18 @@ type meter struct {
 
 var errFull = errors.New("no room")
 
-func (m *meter) Grow(_ context.Context, bytes int64) error {
+func (m *meter) Grow(bytes int64) bool {
 	if !m.mu.TryLock() {
 		panic("two goroutines of a scan count at the same time")
 	}
 	defer m.mu.Unlock()
-	if m.bytes += bytes; m.bytes > m.room {
-		return errFull
-	}
-	return nil
+	m.bytes += bytes
+	return m.bytes <= m.room
 }
+
+func (m *meter) Wait(context.Context) error { return errFull }
+
+func (m *meter) Shrink(bytes int64) { m.bytes -= bytes }
 
 // TestMemoryIsCounted: what a walk holds of users with many events, and what it keeps of
 // each user, is counted, whichever question is asked, and ends it where there is no room.
