@@ -17,6 +17,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -24,11 +25,11 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Pages are the paths of the dashboard's pages, as ui/src/lib/routes.ts has them. Each
-// is answered with the same document, whose router shows the page.
+// Pages are the paths of the dashboard's pages, as ui/src/lib/routes.ts has them; :id
+// is any number. Each is answered with the same document, whose router shows the page.
 var Pages = []string{
 	"/", "/explore", "/funnels", "/retention", "/paths", "/lifecycle", "/stickiness", "/sessions",
-	"/users", "/cohorts", "/live", "/events", "/start", "/settings",
+	"/boards", "/boards/:id", "/users", "/cohorts", "/live", "/events", "/start", "/settings",
 }
 
 // AssetsPath is where scripts, styles and fonts are.
@@ -144,13 +145,26 @@ func kindOf(name string) string {
 // Has reports whether there is something at a path. Assets of other builds are not
 // there: a replica of that build may have them.
 func (d *Dashboard) Has(path string) bool {
-	_, ok := d.files[path]
+	_, ok := d.at(path)
 	return ok
+}
+
+var boardPath = regexp.MustCompile(`^/boards/\d+$`)
+
+// at returns the file at a path.
+func (d *Dashboard) at(path string) (file, bool) {
+	if boardPath.MatchString(path) {
+		path = "/boards/:id"
+	} else if strings.Contains(path, ":") {
+		return file{}, false
+	}
+	f, ok := d.files[path]
+	return f, ok
 }
 
 // ServeHTTP answers with what is at the request's path.
 func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f, ok := d.files[r.URL.Path]
+	f, ok := d.at(r.URL.Path)
 	if !ok {
 		http.NotFound(w, r)
 		return

@@ -100,6 +100,7 @@ func TestAssets(t *testing.T) {
 func TestPageHeaders(t *testing.T) {
 	d := load(t)
 	for _, page := range Pages {
+		page = strings.Replace(page, ":id", "7", 1)
 		r := get(t, d, page)
 		if r.StatusCode != http.StatusOK {
 			t.Fatalf("%s: %d", page, r.StatusCode)
@@ -135,7 +136,7 @@ func TestNothingInline(t *testing.T) {
 // What another build has is not this one's.
 func TestOtherBuilds(t *testing.T) {
 	d := load(t)
-	for _, path := range []string{"/assets/0123456789abcdef/index.js", "/assets/index.js", "/assets/" + d.build, "/index.html", "/nowhere"} {
+	for _, path := range []string{"/assets/0123456789abcdef/index.js", "/assets/index.js", "/assets/" + d.build, "/index.html", "/nowhere", "/boards/:id", "/boards/seven", "/boards/7/8"} {
 		if d.Has(path) || get(t, d, path).StatusCode != http.StatusNotFound {
 			t.Errorf("%s is there", path)
 		}

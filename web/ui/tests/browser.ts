@@ -18,11 +18,14 @@ export async function open(page: Page, path: string): Promise<void> {
 }
 
 /** Tests whose pages say nothing in the console and ask nobody else. */
-export const test = base.extend<{ quiet: void }>({
+export const test = base.extend<{ quiet: void; refusals: boolean }>({
+  /** Whether the service refuses something on purpose: Chromium writes that into the console. */
+  refusals: [false, { option: true }],
   quiet: [
-    async ({ page }, use) => {
+    async ({ page, refusals }, use) => {
       const said: string[] = [];
       page.on('console', (message) => {
+        if (refusals && message.text().startsWith('Failed to load resource')) return;
         if (['error', 'warning'].includes(message.type())) said.push(message.text());
       });
       page.on('pageerror', (error) => said.push(error.message));

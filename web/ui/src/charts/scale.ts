@@ -66,6 +66,12 @@ export function trough(series: Series[], stacked: boolean): number {
   return lowest;
 }
 
+/** The first bucket that is not over; Infinity when all are. */
+export function firstOpen(buckets: { incomplete: boolean }[]): number {
+  const first = buckets.findLastIndex((bucket) => !bucket.incomplete) + 1;
+  return first === buckets.length ? Infinity : first;
+}
+
 /** The mean of the buckets that are over. */
 export function mean(values: Values, openFrom: number): number | null {
   const whole = values.filter((value, i): value is number => value !== null && i < openFrom);

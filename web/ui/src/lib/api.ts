@@ -66,12 +66,14 @@ export async function send<T>(method: string, path: string, body?: unknown, head
   return result<T>(await fetch(path, { method, headers, body: json }));
 }
 
-/** The address of a question. Parameters that are undefined, empty or false are left out. */
+const written = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
+
+/** The address of a question. Parameters that are undefined, empty or false are left out; objects are written as JSON. */
 export function questionUrl(route: string, query: object): string {
   const params = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     for (const one of Array.isArray(value) ? value : [value]) {
-      if (one !== undefined && one !== '' && one !== false) params.append(name, String(one));
+      if (one !== undefined && one !== '' && one !== false) params.append(name, written(one));
     }
   }
   return `${route}?${params}`;

@@ -1,7 +1,7 @@
 // The question of the page Explore: from the address to the API and from its rows to
 // the series of a chart.
 import type { Series } from '../charts/scale';
-import { combined } from './filter';
+import { combined, fieldLabel, say } from './filter';
 import { color, light } from './palette';
 import type { Interval } from './time';
 
@@ -76,6 +76,17 @@ export function trendsQuery(asked: Asked, range: { from: string; to: string }) {
   };
 }
 
+/** The same over the whole range at once. */
+export function wholeRange(query: ReturnType<typeof trendsQuery>) {
+  return { ...query, interval: 'all' as const, rolling: undefined, cumulative: undefined };
+}
+
+/** By hours and weekdays: of the first series, without comparison and formulas. */
+export function byHours(asked: Asked, range: { from: string; to: string }) {
+  const query = trendsQuery({ ...asked, formulas: [], rolling: '', compare: '', interval: 'all' }, range);
+  return { ...query, breakdown: ['time.weekday', 'time.hour'], top: 7 * 24 };
+}
+
 export type TrendsQuery = ReturnType<typeof trendsQuery>;
 
 /** A row of an answer with any of its columns. */
@@ -137,4 +148,19 @@ export function tabulate(rows: TrendsRow[], asked: Asked): Table {
     before: asked.compare ? filled(before) : undefined,
   }));
   return { buckets, openFrom: lastWhole === buckets.length - 1 ? Infinity : lastWhole + 1, series };
+}
+
+/** A measure in words. */
+function measureName(measure: string): string {
+  const [, name, field] = /^(\w+)\((.*)\)$/s.exec(measure) ?? [];
+  if (name) return `${propertyMeasures.find((one) => one.value === name)?.label ?? name} ${fieldLabel(field)}`;
+  return measures.find((one) => one.value === measure)?.label ?? measure;
+}
+
+/** The question in a few words. */
+export function titled({ events, measure, by, filters }: Asked): string {
+  const of = events.length ? `: ${[...new Set(events)].join(', ')}` : '';
+  const split = by.length ? ` by ${by.map(fieldLabel).join(', ')}` : '';
+  const where = filters.length ? `, ${filters.length === 1 ? say(filters[0]) : `${filters.length} filters`}` : '';
+  return `${measureName(measure)}${of}${split}${where}`.slice(0, 200);
 }

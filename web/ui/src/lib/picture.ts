@@ -1,30 +1,108 @@
-// A chart as a file. Its colours come from the page's styles, so they are written
-// into a copy. SVG alone: the pages' policy allows no image that a script made.
+// A chart as a file, with what it shows written above it. Its colours come from the
+// page's styles, so they are written into a copy.
+import { saveFile } from './file';
+import { paint } from './paint';
 
-const written = ['fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'opacity', 'font-size', 'font-family', 'stop-color', 'stop-opacity'];
-const namespace = 'http://www.w3.org/2000/svg';
-
-function copyWithStyles(svg: SVGSVGElement): SVGSVGElement {
-  const copy = svg.cloneNode(true) as SVGSVGElement;
-  const originals = svg.querySelectorAll('*');
-  copy.querySelectorAll('*').forEach((element, k) => {
-    const style = getComputedStyle(originals[k]);
-    for (const name of written) element.setAttribute(name, style.getPropertyValue(name));
-  });
-  const paper = document.createElementNS(namespace, 'rect');
-  paper.setAttribute('width', '100%');
-  paper.setAttribute('height', '100%');
-  paper.setAttribute('fill', getComputedStyle(svg.closest('.card') ?? document.body).backgroundColor);
-  copy.prepend(paper);
-  copy.setAttribute('xmlns', namespace);
-  return copy;
+/** What a picture says of itself. */
+export interface Caption {
+  title: string;
+  /** Range, zone, until when it is complete. */
+  details: string;
+  legend: { name: string; color: string }[];
 }
 
-export function savePicture(svg: SVGSVGElement, name: string): void {
-  const text = new XMLSerializer().serializeToString(copyWithStyles(svg));
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type: 'image/svg+xml' }));
-  link.download = `${name}.svg`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+const namespace = 'http://www.w3.org/2000/svg';
+const written = [
+  'fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linejoin', 'stroke-linecap', 'opacity', 'stop-color', 'stop-opacity',
+  'font-size', 'font-family', 'font-weight', 'text-anchor',
+];
+
+const margin = 20;
+const titleSize = 16;
+const textSize = 12;
+const row = 20; // of the legend
+
+function element(name: string, attributes: Record<string, string | number>, text = ''): SVGElement {
+  const made = document.createElementNS(namespace, name) as SVGElement;
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
+  made.textContent = text;
+  return made;
+}
+
+/** A color of the styles as it is on the page. */
+function resolved(color: string, on: Element): string {
+  const probe = document.createElement('span');
+  probe.style.color = color;
+  on.append(probe);
+  const { color: seen } = getComputedStyle(probe);
+  probe.remove();
+  return seen;
+}
+
+/** The width of a text, so that the legend wraps. */
+function measured(text: string, font: string): number {
+  const context = document.createElement('canvas').getContext('2d')!;
+  context.font = font;
+  return context.measureText(text).width;
+}
+
+function copyWithStyles(svg: SVGSVGElement): SVGGElement {
+  const copy = svg.cloneNode(true) as SVGSVGElement;
+  const originals = svg.querySelectorAll('*');
+  copy.querySelectorAll('*').forEach((one, k) => {
+    const style = getComputedStyle(originals[k]);
+    for (const name of written) one.setAttribute(name, style.getPropertyValue(name));
+    one.removeAttribute('class');
+  });
+  const group = element('g', {}) as SVGGElement;
+  group.append(...copy.childNodes);
+  return group;
+}
+
+/** The chart's copy below its caption. */
+export function captioned(svg: SVGSVGElement, { title, details, legend }: Caption): SVGSVGElement {
+  const card = svg.closest('.card') ?? document.body;
+  const ink = getComputedStyle(card).color;
+  const pale = resolved('var(--ink-3)', card);
+  const { fontFamily: family } = getComputedStyle(card);
+  const width = Number(svg.getAttribute('width')) + 2 * margin;
+  const whole = element('svg', { xmlns: namespace, width }) as SVGSVGElement;
+  whole.append(element('rect', { width: '100%', height: '100%', fill: getComputedStyle(card).backgroundColor }));
+  const write = (text: string, x: number, y: number, more: Record<string, string | number>) =>
+    whole.append(element('text', { x, y, 'font-family': family, 'font-size': `${textSize}px`, fill: ink, ...more }, text));
+
+  let y = margin + titleSize;
+  write(title, margin, y, { 'font-size': `${titleSize}px`, 'font-weight': 600 });
+  y += 20;
+  write(details, margin, y, { fill: pale });
+  if (legend.length > 1) {
+    let x = margin;
+    y += 24;
+    for (const { name, color } of legend) {
+      const wide = 16 + measured(name, `${textSize}px ${family}`) + 18;
+      if (x > margin && x + wide > width - margin) [x, y] = [margin, y + row];
+      whole.append(element('rect', { x, y: y - 9, width: 10, height: 10, rx: 3, fill: resolved(color, card) }));
+      write(name, x + 16, y, {});
+      x += wide;
+    }
+  }
+  y += 14;
+  const chart = copyWithStyles(svg);
+  chart.setAttribute('transform', `translate(${margin} ${y})`);
+  whole.append(chart);
+  whole.setAttribute('height', String(y + Number(svg.getAttribute('height')) + margin));
+  return whole;
+}
+
+export function saveSVG(svg: SVGSVGElement, name: string, caption: Caption): void {
+  const text = new XMLSerializer().serializeToString(captioned(svg, caption));
+  saveFile(new Blob([text], { type: 'image/svg+xml' }), `${name}.svg`);
+}
+
+const density = 2; // pixels of the file for each of the page
+
+export async function savePNG(svg: SVGSVGElement, name: string, caption: Caption): Promise<void> {
+  const canvas = paint(captioned(svg, caption), density);
+  const file = await new Promise<Blob | null>((made) => canvas.toBlob(made, 'image/png'));
+  if (file) saveFile(file, `${name}.png`);
 }

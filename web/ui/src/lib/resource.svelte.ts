@@ -23,6 +23,10 @@ export function action() {
     get error() {
       return error;
     },
+    /** Forgets what became of the last one. */
+    clear(): void {
+      error = undefined;
+    },
     /** Does it, reads all lists again and tells whether it succeeded. */
     async run(change: () => Promise<unknown>): Promise<boolean> {
       busy = true;

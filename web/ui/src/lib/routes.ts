@@ -3,13 +3,14 @@ import type { Component } from 'svelte';
 import type { IconName } from '../shell/icons';
 
 export interface Route {
+  /** A part that begins with a colon is any number. */
   path: string;
   name: string;
   icon: IconName;
   /** The letter after g that opens it. */
-  key: string;
-  /** Where in the menu it is. */
-  menu: 'pages' | 'foot';
+  key?: string;
+  /** Where in the menu it is; within is a page of the one above it. */
+  menu: 'pages' | 'foot' | 'within';
   load: () => Promise<{ default: Component }>;
 }
 
@@ -22,6 +23,8 @@ export const routes: Route[] = [
   { path: '/lifecycle', name: 'Lifecycle', icon: 'lifecycle', key: 'y', menu: 'pages', load: () => import('../pages/Lifecycle.svelte') },
   { path: '/stickiness', name: 'Stickiness', icon: 'bars', key: 'k', menu: 'pages', load: () => import('../pages/Stickiness.svelte') },
   { path: '/sessions', name: 'Sessions', icon: 'sessions', key: 'n', menu: 'pages', load: () => import('../pages/Sessions.svelte') },
+  { path: '/boards', name: 'Boards', icon: 'boards', key: 'b', menu: 'pages', load: () => import('../pages/Boards.svelte') },
+  { path: '/boards/:id', name: 'Boards', icon: 'boards', menu: 'within', load: () => import('../pages/Board.svelte') },
   { path: '/users', name: 'Users', icon: 'users', key: 'u', menu: 'pages', load: () => import('../pages/Users.svelte') },
   { path: '/cohorts', name: 'Cohorts', icon: 'cohorts', key: 'c', menu: 'pages', load: () => import('../pages/Cohorts.svelte') },
   { path: '/live', name: 'Live', icon: 'live', key: 'l', menu: 'pages', load: () => import('../pages/Live.svelte') },
@@ -32,3 +35,16 @@ export const routes: Route[] = [
 
 /** Those in the bar at the bottom of a phone; the others are behind "More". */
 export const onPhones = ['/', '/explore', '/retention', '/live'];
+
+const parts = (path: string) => path.split('/');
+
+/** The route of a path; the first one where there is none. */
+export function routeOf(path: string): Route {
+  const fits = (route: Route) =>
+    parts(route.path).length === parts(path).length &&
+    parts(route.path).every((part, k) => (part.startsWith(':') ? /^\d+$/.test(parts(path)[k]) : part === parts(path)[k]));
+  return routes.find(fits) ?? routes[0];
+}
+
+/** The path of the menu's item for a path. */
+export const menuPath = (path: string): string => routeOf(path).path.replace(/\/:.*/, '');

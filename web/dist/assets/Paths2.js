@@ -1,0 +1,1 @@
+import{Dt as e,Kt as t,Xt as n,Yt as r}from"./index.js";import{t as i}from"./Bands.js";function a(a,o){n(o,!0);{let n=t(()=>Number(o.question.params.steps)||5),r=t(()=>Math.max(160,o.height-60));i(a,{get rows(){return o.rows},get steps(){return e(n)},get height(){return e(r)}})}r()}export{a as default};

@@ -1,0 +1,1 @@
+import{k as e,n as t}from"./index.js";import{o as n}from"./Trouble.js";var r=()=>`/api/projects/${t.project?.id}/annotations`;function i(i,a){return n(()=>{let n=new URLSearchParams({...i(),timezone:a()});return{queryKey:[`list`,r(),String(n)],queryFn:()=>e(`GET`,`${r()}?${n}`),enabled:t.project!==void 0,staleTime:3e4}})}export{r as n,i as t};
