@@ -13,9 +13,12 @@ import (
 const (
 	KeyPrefix     = "ea_"
 	RefreshPrefix = "er_"
-	SessionPrefix = "es_" // of the cookies of browsers
+	SessionPrefix = "es_"  // of the cookies of browsers
+	SharePrefix   = "eas_" // of links to boards, which people copy: 130 bits are enough
+	InvitePrefix  = "ei_"  // of links that invite to a project
 
 	credentialLen = len(KeyPrefix) + 52
+	shareLen      = len(SharePrefix) + 26
 )
 
 var credentialEncoding = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -27,6 +30,16 @@ func NewCredential(prefix string) (credential string, hash []byte) {
 	_, _ = rand.Read(b[:]) // never fails: the process crashes instead
 	return encodeCredential(prefix, b[:])
 }
+
+// NewShareSecret makes the secret of a link to a board, of which only the hash may be stored.
+func NewShareSecret() (secret string, hash []byte) {
+	secret, _ = NewCredential(SharePrefix)
+	secret = secret[:shareLen]
+	return secret, HashCredential(secret)
+}
+
+// IsShareSecret reports whether s has the form of one.
+func IsShareSecret(s string) bool { return len(s) == shareLen && strings.HasPrefix(s, SharePrefix) }
 
 // DeriveCredential makes the credential that follows from an earlier one: the same
 // each time, and known to nobody who lacks the key, the earlier credential or salt.

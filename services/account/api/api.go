@@ -56,6 +56,7 @@ func Register(api huma.API, cfg Config, deps Deps) {
 	h.registerProjects(api)
 	h.registerMembers(api)
 	h.registerInvitations(api)
+	h.registerInvites(api)
 	h.registerCohorts(api)
 	h.registerBoards(api)
 	h.registerAnnotations(api)

@@ -17,6 +17,7 @@ type registerInput struct {
 		Password string  `json:"password" doc:"8 to 256 bytes; none of the commonest passwords, not the user name or e-mail address, and more than spaces" example:"seven green lamps"`
 		Email    *string `json:"email,omitempty" nullable:"true" doc:"E-mail address" example:"ann@example.com"`
 		FullName *string `json:"full_name,omitempty" nullable:"true" doc:"Full name" example:"Ann Example"`
+		Invite   string  `json:"invite,omitempty" maxLength:"100" doc:"Secret of an invite to a project: the new user becomes a member of it, also where registration is closed"`
 		Setup    string  `json:"setup_token,omitempty" maxLength:"100" doc:"Makes the first user where registration is closed: the account service logs it when it starts and there is none. Of no use later"`
 	} `nameHint:"Registration"`
 }
@@ -31,7 +32,7 @@ func (h *handlers) registerUser(api huma.API) {
 		Method:        http.MethodPost,
 		Path:          "/api/auth/register",
 		Summary:       "Make an account",
-		Description:   "Makes a user and a project of their own. A name that is taken, or looks like one that is, is answered with 409. Where registration is closed the answer is 403, except for the first user with the setup token.",
+		Description:   "Makes a user and a project of their own. A name that is taken, or looks like one that is, is answered with 409. Where registration is closed the answer is 403, except for the first user with the setup token, and for those with the secret of an invite.",
 		DefaultStatus: http.StatusCreated,
 	}, tagAccounts, http.StatusForbidden, http.StatusConflict), ratelimit.ClassRegister),
 		func(op huma.Operation) { huma.Register(api, op, h.register) },
@@ -66,9 +67,12 @@ func (h *handlers) register(ctx context.Context, in *registerInput) (*userOutput
 	}
 	var u store.User
 	var err error
-	if h.cfg.Registration == "open" {
+	switch {
+	case in.Body.Invite != "":
+		u, err = h.Sessions.CreateInvitedUser(ctx, n, in.Body.Invite)
+	case h.cfg.Registration == "open":
 		u, err = h.Sessions.CreateUser(ctx, n)
-	} else {
+	default:
 		u, err = h.Sessions.CreateFirstUser(ctx, n, in.Body.Setup)
 	}
 	if err != nil {

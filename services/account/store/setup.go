@@ -63,5 +63,5 @@ func (s *Sessions) CreateFirstUser(ctx context.Context, n NewUser, token string)
 			return errClosed
 		}
 		return nil
-	})
+	}, nil)
 }

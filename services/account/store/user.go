@@ -46,11 +46,12 @@ FROM u CROSS JOIN p`
 // CreateUser makes an account with a project of its own. It refuses invalid fields
 // by name, and a name that is taken, or looks like one that is, as a conflict.
 func (s *Store) CreateUser(ctx context.Context, n NewUser) (User, error) {
-	return s.createUser(ctx, n, func(pgx.Tx) error { return nil })
+	return s.createUser(ctx, n, nil, nil)
 }
 
-// createUser also asks may, within the transaction, whether it may.
-func (s *Store) createUser(ctx context.Context, n NewUser, may func(pgx.Tx) error) (User, error) {
+// createUser is CreateUser with steps before and after, in the same transaction; either may
+// be nil.
+func (s *Store) createUser(ctx context.Context, n NewUser, before func(pgx.Tx) error, after func(pgx.Tx, User) error) (User, error) {
 	if err := n.check(); err != nil {
 		return User{}, err
 	}
@@ -61,15 +62,19 @@ func (s *Store) createUser(ctx context.Context, n NewUser, may func(pgx.Tx) erro
 	var u User
 	key, skeleton := naming.Key(n.Username), skeletonOf(n.Username)
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if err := may(tx); err != nil {
-			return err
+		if before != nil {
+			if err := before(tx); err != nil {
+				return err
+			}
 		}
 		if err := reserve(ctx, tx, skeleton, key); err != nil {
 			return err
 		}
 		rows, _ := tx.Query(ctx, createUserSQL, n.Username, key, skeleton, n.Email, n.FullName, hash)
-		u, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User])
-		return err
+		if u, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[User]); err != nil || after == nil {
+			return err
+		}
+		return after(tx, u)
 	})
 	var refused *refusal.Error
 	var conflict *pgconn.PgError

@@ -61,6 +61,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, problem.NotFound("Not Found."))
 	case below("/api/events", path), ofSDKs.MatchString(path):
 		g.Ingest.Handler.ServeHTTP(w, r)
+	case ofStats.MatchString(path): // a share's secret is in an answer
+		g.Stats.Handler.ServeHTTP(w, r)
 	case ownedByAccount(path):
 		g.Account.Handler.ServeHTTP(w, r)
 	default: // results and documents, not accounts, are compressed
@@ -98,18 +100,16 @@ func check(r *http.Request) *problem.Error {
 // ofSDKs are the paths that vendors' SDKs send to, as in nginx's configuration.
 var ofSDKs = regexp.MustCompile(`^/(v1/(batch|b|import|track|identify|page|screen|group|alias|t|i|p|s|g|a|logs|projects/[^/]+/settings)|beacon/v1/batch|sourceConfig|api/(s/(s2s/)?[a-z]+|send|event)|batch|e|i|i/v0/e|i/v1/analytics/events|capture|track|engage|groups|import|2/httpapi|array/[^/]+/config(\.js)?|static/.+|flags|decide|cloudevents|[^/]+\.[^/]+/[^/]+)/?$`)
 
-// freezing is the path that makes a list of a cohort's users, which only events tell.
-var freezing = regexp.MustCompile(`^/api/projects/[0-9]+/cohorts/[^/]+/freeze$`)
+// ofStats are the paths of projects that stats has: making a list of a cohort's users, whom
+// only events tell, and shares of boards, for which it knows the questions.
+var ofStats = regexp.MustCompile(`^/api/projects/[0-9]+/(cohorts/[^/]+/freeze$|boards/[0-9]+/shares(/|$))`)
 
 func ownedByAccount(path string) bool {
 	switch path {
 	case "/register", "/token", "/api/stats/register", "/api/stats/token":
 		return true
 	}
-	if freezing.MatchString(path) {
-		return false
-	}
-	return below("/api/auth", path) || below("/api/projects", path) || below("/api/invitations", path) || strings.HasPrefix(path, "/api/stats/users/")
+	return below("/api/auth", path) || below("/api/projects", path) || below("/api/invitations", path) || below("/api/invites", path) || strings.HasPrefix(path, "/api/stats/users/")
 }
 
 // below says whether path is root or a path under it.
