@@ -27,6 +27,7 @@ const (
 type Principal struct {
 	UserID    int64 // 0 for an API key
 	KeyID     int64 // 0 for a user
+	ShareID   int64 // of who has the secret of a share of a board and is nobody else; 0 for others
 	ProjectID int64
 	Role      Role  // of a user in ProjectID
 	KeyScope  Scope // of an API key
@@ -40,6 +41,9 @@ type Principal struct {
 
 // Has reports whether the caller may do what scope says.
 func (p Principal) Has(scope Scope) bool {
+	if p.ShareID != 0 {
+		return false
+	}
 	if p.KeyID != 0 {
 		return p.KeyScope == scope
 	}

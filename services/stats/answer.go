@@ -63,7 +63,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	now := s.now()
 	output := p.Output()
 	output.In(auth.From(ctx).WeekStart)
-	q, err := p.Question(now)
+	q, err := p.Question(output.Now(now))
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,8 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return problem.Invalid("invalid-parameter", parameter.Name, parameter.Message)
 	case ctx.Err() != nil:
 		return problem.New(statusClientGone, "client-gone", "the client closed the request")
+	case errors.Is(err, question.ErrNoQuestion), errors.Is(err, errPrivate): // any more
+		return problem.Invalid("cannot-be-shared", "tile", err.Error())
 	case errors.Is(err, engine.ErrTooManyRows):
 		return tooLong(d, fmt.Sprintf("%d rows", engine.MaxRows))
 	case errors.Is(err, engine.ErrTooLarge):

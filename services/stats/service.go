@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
@@ -30,6 +31,7 @@ import (
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/live"
+	"eventanalytics/services/stats/question"
 )
 
 // Config of the stats service.
@@ -70,11 +72,13 @@ const roomWait = 5 * time.Second
 // Service answers questions.
 type Service struct {
 	server   *server.Server
+	pool     *pgxpool.Pool
 	who      *auth.Authenticator
 	limits   redis.UniversalClient
 	db       *duckdb.DB
 	reader   *replica.Reader
 	names    userNames
+	stored   question.Stored
 	tokens   outbox.Tokens
 	now      func() time.Time
 	cache    cache
@@ -121,6 +125,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{
+		pool: deps.Pool, stored: question.NewStored(),
 		cohorts: named, sets: engine.NewSets(setBytes), freezing: make(chan struct{}, 1), timeout: cfg.Warehouse.QueryTimeout,
 		server: srv, who: auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now), db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
@@ -129,13 +134,13 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		tracer: otel.Tracer("eventanalytics/services/stats"), feed: live.NewFeed(deps.Pool), trusted: cfg.Auth.CacheFor,
 	}
 	s.measure(deps.Registry)
-	srv.API.UseMiddleware(
-		authhttp.Middleware(s.who),
-		ratelimit.Middleware(ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)),
-	)
+	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
+	srv.API.UseMiddleware(authhttp.Middleware(s.who), ratelimit.Middleware(limiter))
 	s.register(srv.API)
 	s.registerStream(srv.API)
 	s.registerFreeze(srv.API)
+	s.registerShares(srv.API)
+	s.registerShared(srv.API, limiter)
 	openapi.Register(srv.Echo())
 	if err := registerDashboard(srv.Echo()); err != nil {
 		return nil, err

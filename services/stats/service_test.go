@@ -70,7 +70,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 		HTTP:  server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
 		Auth:  auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis: ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
-		Rates: ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, LoginFailures: rate, AllLoginFailures: rate},
+		Rates: ratelimit.Config{Ingest: rate, Stats: rate, Account: rate, Register: rate, Login: rate, Share: rate, ShareAddress: rate, LoginFailures: rate, AllLoginFailures: rate},
 		Warehouse: warehouse.Config{
 			Dir: a.dir, MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: 20 * time.Second,
 			PollInterval: 2 * time.Second, GracePeriod: time.Hour,

@@ -17,6 +17,8 @@ type Config struct {
 	Account       Limit `env:"RATE_LIMIT_ACCOUNT" envDefault:"20/s burst 60" doc:"Requests about accounts and projects, per user"`
 	Register      Limit `env:"RATE_LIMIT_REGISTER" envDefault:"60/h burst 20" doc:"Registrations per client address"`
 	Login         Limit `env:"RATE_LIMIT_LOGIN" envDefault:"60/m burst 60" doc:"Logins and refreshes per client address"`
+	Share         Limit `env:"RATE_LIMIT_SHARE" envDefault:"40/s burst 240" doc:"Requests with the secret of a shared board, per share"`
+	ShareAddress  Limit `env:"RATE_LIMIT_SHARE_ADDRESS" envDefault:"20/s burst 120" doc:"Requests with the secret of a shared board, or what is none, per client address"`
 	LoginFailures Limit `env:"RATE_LIMIT_LOGIN_FAILURES" envDefault:"5/m burst 5" doc:"Failed logins per account and client address"`
 
 	AllLoginFailures Limit `env:"RATE_LIMIT_LOGIN_FAILURES_ALL" envDefault:"10/m burst 30" doc:"Failed logins per account from all addresses together. Beyond it only addresses that logged in to the account lately may try"`

@@ -28,6 +28,9 @@ const (
 	ClassRegister Class = "register" // per client address
 	ClassLogin    Class = "login"    // per client address
 
+	ClassShare        Class = "share"         // per share of a board
+	ClassShareAddress Class = "share-address" // per client address
+
 	classFailures    Class = "login-failures"     // per account and client address
 	classAllFailures Class = "login-failures-all" // per account
 )
@@ -39,9 +42,11 @@ var limits = map[Class]func(*Config) Limit{
 	ClassAccount:  func(c *Config) Limit { return c.Account },
 	ClassRegister: func(c *Config) Limit { return c.Register },
 	ClassLogin:    func(c *Config) Limit { return c.Login },
+	ClassShare:    func(c *Config) Limit { return c.Share },
 	classFailures: func(c *Config) Limit { return c.LoginFailures },
 
-	classAllFailures: func(c *Config) Limit { return c.AllLoginFailures },
+	ClassShareAddress: func(c *Config) Limit { return c.ShareAddress },
+	classAllFailures:  func(c *Config) Limit { return c.AllLoginFailures },
 }
 
 // breakerPause is how long Redis is left alone after failing a few times in a

@@ -51,6 +51,8 @@ func TestDefaults(t *testing.T) {
 		Account:       Limit{20, time.Second, 60},
 		Register:      Limit{60, time.Hour, 20},
 		Login:         Limit{60, time.Minute, 60},
+		Share:         Limit{40, time.Second, 240},
+		ShareAddress:  Limit{20, time.Second, 120},
 		LoginFailures: Limit{5, time.Minute, 5}, AllLoginFailures: Limit{10, time.Minute, 30},
 	}, cfg)
 }

@@ -58,9 +58,26 @@ func (l *Limiter) Admit(ctx context.Context, class Class) error {
 	return nil
 }
 
+// Also has an operation that is Limited keep a second limit, for which it comes after a
+// middleware that finds the caller later than the first does.
+func Also(l *Limiter, class Class) func(huma.Context, func(huma.Context)) {
+	return func(ctx huma.Context, next func(huma.Context)) {
+		r := l.take(ctx.Context(), class, subject(ctx.Context()))
+		if r.allowed {
+			next(ctx)
+			return
+		}
+		note(ctx.Context(), r)
+		server.Refuse(ctx, l.refuse(class, r))
+	}
+}
+
 // subject is the caller that a limit is about.
 func subject(ctx context.Context) string {
 	if p, ok := auth.Caller(ctx); ok {
+		if p.ShareID != 0 {
+			return "share " + strconv.FormatInt(p.ShareID, 10)
+		}
 		if p.KeyID != 0 {
 			return "key " + strconv.FormatInt(p.KeyID, 10)
 		}

@@ -31,6 +31,7 @@ const (
 	APIKeyScheme = "apiKey"
 	OAuth2Scheme = "account"
 	CookieScheme = "session"
+	ShareScheme  = "share"
 )
 
 func init() {
@@ -80,6 +81,7 @@ func newAPI(e *echo.Echo) huma.API {
 					BearerScheme: {Type: "http", Scheme: "bearer", Description: "An access token or an API key."},
 					APIKeyScheme: {Type: "apiKey", In: "header", Name: "X-API-Key", Description: "An API key of one project."},
 					CookieScheme: {Type: "apiKey", In: "cookie", Name: "__Host-ea_session", Description: "The login of a browser; ea_session without TLS. It counts only without Authorization and X-API-Key, and only on requests of pages of the same origin."},
+					ShareScheme:  {Type: "apiKey", In: "header", Name: "Authorization", Description: "Share eas_…: the secret of a link to a board."},
 				},
 			},
 		},

@@ -32,7 +32,7 @@ func (h *handlers) registerMembers(api huma.API) {
 		OperationID: "remove-member", Method: http.MethodDelete, Path: "/api/projects/{id}/members/{user_id}",
 		Summary: "Remove a member, or leave",
 		Description: "For owners, and for members who leave. The last owner stays, and so does the user whose own project it is. " +
-			"API keys that the member made go on working unless revoke_keys is true, which is for owners.",
+			"API keys and shares of boards that the member made go on working unless revoke_keys is true, which is for owners.",
 		DefaultStatus: http.StatusNoContent,
 	}, tagProjects, forbidden, missing, conflict), h.removeMember)
 	huma.Register(api, own(huma.Operation{
@@ -74,7 +74,7 @@ func (h *handlers) setMember(ctx context.Context, in *setMemberInput) (*membersh
 type removeMemberInput struct {
 	InProject
 	UserID     int64 `path:"user_id" minimum:"1" doc:"Id of the user; your own to leave"`
-	RevokeKeys bool  `query:"revoke_keys" doc:"Whether the API keys of the project that the member made are revoked"`
+	RevokeKeys bool  `query:"revoke_keys" doc:"Whether the API keys of the project and the shares of its boards that the member made are revoked"`
 }
 
 func (h *handlers) removeMember(ctx context.Context, in *removeMemberInput) (*struct{}, error) {

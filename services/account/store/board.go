@@ -12,13 +12,14 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/refusal"
+	"eventanalytics/pkg/share"
 	"eventanalytics/services/account/naming"
 )
 
 // Board is a page of questions that the members of a project share.
 type Board struct {
 	BoardSummary
-	BoardContent
+	share.Content
 }
 
 // BoardSummary is a board without its tiles.
@@ -31,45 +32,10 @@ type BoardSummary struct {
 	ChangedBy string    `json:"changed_by" doc:"Name of the user who changed it last"`
 }
 
-// BoardContent is what a board shows.
-type BoardContent struct {
-	Range BoardRange `json:"range,omitzero" doc:"The dates that all of its questions are asked about; without them each has its own"`
-	Tiles []Tile     `json:"tiles" maxItems:"50" nullable:"false" doc:"From left to right and from top to bottom"`
-}
-
-// BoardRange are dates in the form of the parameters from, to and timezone of questions.
-type BoardRange struct {
-	From     string `json:"from,omitempty" maxLength:"20" doc:"First local date, as in questions" example:"-30d"`
-	To       string `json:"to,omitempty" maxLength:"20" doc:"Last local date, as in questions" example:"today"`
-	Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone" example:"Europe/Kyiv"`
-}
-
-// Tile is a question with the form of its answer, or a text.
-type Tile struct {
-	ID       string        `json:"id" pattern:"^[A-Za-z0-9_-]{1,36}$" doc:"Identity of the tile in its board" example:"t1"`
-	Kind     string        `json:"kind" enum:"number,line,area,bar,map,table,retention,funnel,paths,text" doc:"Form in which the answer is shown; text has none"`
-	Title    string        `json:"title,omitempty" maxLength:"200" doc:"Title, plain text"`
-	Size     TileSize      `json:"size" doc:"On a grid of 12 columns"`
-	Text     string        `json:"text,omitempty" maxLength:"10000" doc:"Of the kind text: plain text, with line ends"`
-	Question *TileQuestion `json:"question,omitempty" doc:"Of all other kinds"`
-}
-
-// TileSize is in columns and rows.
-type TileSize struct {
-	Width  int `json:"width" minimum:"1" maximum:"12" doc:"In columns"`
-	Height int `json:"height" minimum:"1" maximum:"12" doc:"In rows"`
-}
-
-// TileQuestion is a question as it is asked under POST.
-type TileQuestion struct {
-	Route  string         `json:"route" enum:"/api/stats/dau,/api/stats/top-events,/api/stats/retention,/api/stats/events,/api/stats/active-users,/api/stats/event-types,/api/stats/events/latest,/api/stats/properties,/api/stats/property-values,/api/stats/trends,/api/stats/lifecycle,/api/stats/stickiness,/api/stats/funnels,/api/stats/sessions,/api/stats/paths,/api/stats/profiles" doc:"Path of the question" example:"/api/stats/trends"`
-	Params map[string]any `json:"params" doc:"Its parameters, as JSON; they are checked when it is asked"`
-}
-
 // BoardChange is what a board is to be.
 type BoardChange struct {
 	Name string `json:"name" minLength:"1" maxLength:"200" doc:"Name of the board"`
-	BoardContent
+	share.Content
 }
 
 // Bounds of a project's boards.
@@ -136,7 +102,7 @@ func board(ctx context.Context, tx pgx.Tx, project, id int64) (b Board, err erro
 	if err != nil {
 		return b, err
 	}
-	return b, json.Unmarshal([]byte(content), &b.BoardContent)
+	return b, json.Unmarshal([]byte(content), &b.Content)
 }
 
 // CreateBoard makes a board, on behalf of an editor.
@@ -232,14 +198,14 @@ func (c *BoardChange) check() (string, error) {
 	}
 	for i, t := range c.Tiles {
 		at := fmt.Sprintf("tiles[%d]", i)
-		if slices.ContainsFunc(c.Tiles[:i], func(other Tile) bool { return other.ID == t.ID }) {
+		if slices.ContainsFunc(c.Tiles[:i], func(other share.Tile) bool { return other.ID == t.ID }) {
 			return "", refusal.InvalidField("invalid-field", at+".id", "is that of another tile")
 		}
-		if err := t.check(at); err != nil {
+		if err := checkTile(at, t); err != nil {
 			return "", err
 		}
 	}
-	content, err := json.Marshal(c.BoardContent)
+	content, err := json.Marshal(c.Content)
 	if err != nil {
 		return "", fmt.Errorf("writing a board: %w", err)
 	}
@@ -249,7 +215,7 @@ func (c *BoardChange) check() (string, error) {
 	return string(content), nil
 }
 
-func (t *Tile) check(at string) error {
+func checkTile(at string, t share.Tile) error {
 	if t.Title != "" {
 		if err := naming.Text(at+".title", t.Title, maxName); err != nil {
 			return err

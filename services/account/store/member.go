@@ -106,11 +106,14 @@ const (
 	revokeKeysSQL   = `
 UPDATE analytics.api_keys SET revoked_at = now()
 WHERE project_id = $1 AND created_by = $2 AND revoked_at IS NULL`
+	endSharesSQL = `
+DELETE FROM analytics.shares AS s USING analytics.boards AS b
+WHERE b.id = s.board_id AND b.project_id = $1 AND s.created_by = $2`
 )
 
 // RemoveMember takes a user out of a project, on behalf of an owner or of the user,
-// who may leave. With revokeKeys, which is for owners, the API keys that the user
-// made end as well; without, they stay, and Keys lists them.
+// who may leave. With revokeKeys, which is for owners, the API keys and the shares of
+// boards that the user made end as well; without, they stay.
 func (s *Store) RemoveMember(ctx context.Context, project, by, user int64, revokeKeys bool) error {
 	needs := toManage
 	if by == user {
@@ -130,8 +133,11 @@ func (s *Store) RemoveMember(ctx context.Context, project, by, user int64, revok
 		if tag.RowsAffected() == 0 {
 			return refusal.New(refusal.NotFound, "not-found", "there is no such member")
 		}
-		if revokeKeys {
-			_, err = tx.Exec(ctx, revokeKeysSQL, project, user)
+		if !revokeKeys {
+			return nil
+		}
+		if _, err = tx.Exec(ctx, revokeKeysSQL, project, user); err == nil {
+			_, err = tx.Exec(ctx, endSharesSQL, project, user)
 		}
 		return err
 	})

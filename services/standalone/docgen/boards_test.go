@@ -8,7 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"eventanalytics/services/account/store"
+	"eventanalytics/pkg/share"
 	"eventanalytics/services/stats"
 )
 
@@ -16,7 +16,7 @@ import (
 // path, and nothing else. The account service does not know the questions.
 func TestBoardsNameQuestions(t *testing.T) {
 	t.Parallel()
-	field, _ := reflect.TypeFor[store.TileQuestion]().FieldByName("Route")
+	field, _ := reflect.TypeFor[share.TileQuestion]().FieldByName("Route")
 	var questions []string
 	for _, r := range stats.Routes() {
 		if r.Method == http.MethodPost {

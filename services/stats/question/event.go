@@ -14,6 +14,7 @@ var event = define[EventParams, Event](Info{
 	Name: "event", Path: "/api/stats/events/{event_id}", Summary: "One event",
 	Description: "404 when there is no such event, or it is not visible yet.",
 	Shorten:     "event_id", ShortenBy: "it is a single event",
+	Private:  true,
 	Rows:     []Row{{"EventRow", eventColumns}},
 	NotFound: "there is no such event, or it is not visible yet",
 })

@@ -14,7 +14,8 @@ var latestEvents = define[LatestParams, LatestEvents](Info{
 	Name: "latest-events", Path: "/api/stats/events/latest", Summary: "Latest events",
 	Description: "The visible events that happened last, the newest first; of those of one instant the one with the greatest event_id first. The event_id of the last row, as before, asks for those behind it.",
 	Shorten:     "limit", ShortenBy: "ask for fewer events",
-	Rows: []Row{{"EventRow", eventColumns}},
+	Private: true,
+	Rows:    []Row{{"EventRow", eventColumns}},
 })
 
 // LatestParams are the parameters of events/latest.

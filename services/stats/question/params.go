@@ -3,6 +3,7 @@ package question
 import (
 	"cmp"
 	"fmt"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -31,10 +32,16 @@ type OutputParams struct {
 
 	headers   Headers
 	weekStart string // of the project
+	at        time.Time
 }
 
 // Headers are what a request says of its answer beside its parameters.
 type Headers struct{ Accept, IfNoneMatch, CacheControl string }
+
+// HeadersOf reads them.
+func HeadersOf(ctx huma.Context) Headers {
+	return Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
+}
 
 // Output returns p.
 func (p *OutputParams) Output() *OutputParams { return p }
@@ -44,7 +51,7 @@ func (p *OutputParams) Headers() Headers { return p.headers }
 
 // Resolve reads what is not a parameter, and refuses what huma lets pass.
 func (p *OutputParams) Resolve(ctx huma.Context) []error {
-	p.headers = Headers{ctx.Header("Accept"), ctx.Header("If-None-Match"), ctx.Header("Cache-Control")}
+	p.headers = HeadersOf(ctx)
 	if p := server.CheckQuery(ctx, "segment", "filter", "series", "formula", "breakdown", "returning_filter", "brackets", "steps", "exclude", "bins", "fields"); p != nil {
 		return []error{p}
 	}
@@ -54,6 +61,15 @@ func (p *OutputParams) Resolve(ctx huma.Context) []error {
 // In says on which day weeks of the project begin that is asked about: monday, sunday or
 // saturday.
 func (p *OutputParams) In(weekStart string) { p.weekStart = weekStart }
+
+// Now is the instant that relative days are relative to: now, unless the question is asked as
+// of another.
+func (p *OutputParams) Now(now time.Time) time.Time {
+	if p.at.IsZero() {
+		return now
+	}
+	return p.at
+}
 
 // interval resolves the parameters that say how time is cut.
 func (p *OutputParams) interval(interval, weekStart string) Interval {

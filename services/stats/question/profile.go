@@ -16,6 +16,7 @@ var profile = define[ProfileParams, Profile](Info{
 	Name: "profile", Path: "/api/stats/profiles/{user_id}", Summary: "One user",
 	Description: "What all events of a user tell, up to the end of a day. 404 when there are none.",
 	Shorten:     "user_id", ShortenBy: "it is a single user",
+	Private:  true,
 	Rows:     []Row{{"ProfileRow", Profile{}.Columns()}},
 	NotFound: "the user has no event, or none is visible yet",
 })

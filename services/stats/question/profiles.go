@@ -21,7 +21,8 @@ var profiles = define[ProfilesParams, Profiles](Info{
 	Name: "profiles", Path: "/api/stats/profiles", Summary: "Users",
 	Description: "The users with an event in the range for which filter and segment hold, with what all of their events before the end of the range tell of them.",
 	Shorten:     "limit", ShortenBy: "ask for fewer users",
-	Rows: []Row{{"ProfilesRow", Profiles{}.Columns()}},
+	Private: true,
+	Rows:    []Row{{"ProfilesRow", Profiles{}.Columns()}},
 })
 
 // ProfilesParams are the parameters of profiles.

@@ -60,6 +60,8 @@ type Info struct {
 	Shorten, ShortenBy string
 	// NotFound, if not empty, is what a 404 says instead of an answer without rows.
 	NotFound string
+	// Private says that the rows are single users or events, which no share of a board shows.
+	Private bool
 }
 
 // Row is a form of rows, under its name in the OpenAPI document.

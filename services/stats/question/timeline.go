@@ -13,7 +13,8 @@ var timeline = define[TimelineParams, Timeline](Info{
 	Name: "timeline", Path: "/api/stats/profiles/{user_id}/events", Summary: "Events of one user",
 	Description: "The visible events of a user in their order, the last one first: by occurred_at, then by event_type and event_id.",
 	Shorten:     "limit", ShortenBy: "ask for fewer events",
-	Rows: []Row{{"EventRow", eventColumns}},
+	Private: true,
+	Rows:    []Row{{"EventRow", eventColumns}},
 })
 
 // TimelineParams are the parameters of profiles/{user_id}/events.
