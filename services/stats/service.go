@@ -139,6 +139,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s.register(srv.API)
 	s.registerStream(srv.API)
 	s.registerFreeze(srv.API)
+	s.registerUsage(srv.API)
 	s.registerShares(srv.API)
 	s.registerShared(srv.API, limiter)
 	openapi.Register(srv.Echo())
