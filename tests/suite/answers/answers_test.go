@@ -19,8 +19,8 @@ import (
 var scripts = []string{
 	"service", "accounts", "projects", "credentials",
 	"uploads", "bad-events", "bad-uploads",
-	"dau", "top-events", "events", "active-users", "event-types", "properties", "property-values", "trends", "funnels", "single-events", "retention", "sessions", "paths", "profiles", "cohorts", "boards", "annotations", "browsers",
-	"zones", "filters", "formats", "caching", "positions", "parameters",
+	"dau", "top-events", "events", "active-users", "event-types", "properties", "property-values", "trends", "funnels", "single-events", "usage", "retention", "sessions", "paths", "profiles", "cohorts", "boards", "shares", "annotations", "browsers",
+	"zones", "filters", "formats", "caching", "positions", "parameters", "invites",
 }
 
 func TestAnswers(t *testing.T) {

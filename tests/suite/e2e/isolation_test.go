@@ -36,6 +36,10 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 		foreign.Get(t, path, query...).Is(t, 404, "not-found")
 		stranger.Get(t, path, append([]string{"project", strconv.FormatInt(owner.Project, 10)}, query...)...).Is(t, 404, "not-found")
 	}
+	var has struct{ Events, Bytes, Users int64 }
+	stranger.Get(t, "/api/stats/usage").Is(t, 200, "").Decode(t, &has)
+	require.Zero(t, has)
+	foreign.Get(t, "/api/stats/usage").Is(t, 404, "not-found")
 	stranger.Get(t, "/api/stats/events/"+id).Is(t, 404, "not-found")
 	stranger.Get(t, "/api/stats/event-types", "min_position", position).Is(t, 422, "")
 	foreign.Send(t, event(newID())).Is(t, 404, "not-found")

@@ -54,6 +54,10 @@ func TestWalk(t *testing.T) {
 						w.c.Upload(t, event(w.event))
 						held.gained(t, 1)
 					}
+					if strings.HasPrefix(path, "/api/share") {
+						_, _, secret := share(t, w.c)
+						w.c = w.c.With("Authorization", "Share "+secret)
+					}
 					w.mistakes(t)
 					w.credentials(t)
 					held.gained(t, 0)
@@ -245,6 +249,11 @@ func (w *walker) credentials(t *testing.T) {
 	for _, c := range []*caller{nobody.With("Authorization", "Bearer x"), nobody.With("Authorization", "Basic eDp5"), nobody.With("X-API-Key", "x")} {
 		w.send(t, c, w.full(t)).Is(t, 401, "unauthorized")
 	}
+	if strings.HasPrefix(w.path, "/api/share") { // one secret, and no other credential
+		w.send(t, w.stranger, w.full(t)).Is(t, 401, "unauthorized")
+		w.send(t, nobody.With("Authorization", "Share eas_guess"), w.full(t)).Is(t, 401, "unauthorized")
+		return
+	}
 	scopes := []string{"ingest", "read"}
 	if keys := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["apiKey"]; return ok }); keys {
 		scopes = slices.DeleteFunc(scopes, func(scope string) bool {
@@ -282,6 +291,7 @@ func (w *walker) values(t *testing.T) object {
 	switch w.op.OperationID {
 	case "register":
 		v["username"] = "walker-" + newID()
+		_, v["invite"] = inviteLink(t, w.other)
 	case "set-member":
 		v["username"], v["role"] = w.other.Username, w.oneOf("editor", "viewer")
 	case "withdraw-invitation":
@@ -289,6 +299,10 @@ func (w *walker) values(t *testing.T) object {
 	case "accept-invitation", "decline-invitation":
 		invite(t, w.other, w.other.Project, w.c)
 		v["id"] = float64(w.other.Project)
+	case "revoke-invite":
+		v["invite"], _ = inviteLink(t, w.c)
+	case "accept-invite":
+		_, v["secret"] = inviteLink(t, newUser(t, w.c.URL()))
 	case "remove-member":
 		v["user_id"] = float64(join(t, w.c, w.c.Project, w.other))
 	case "transfer-project": // each time another one, and not the user's own
@@ -326,6 +340,11 @@ func (w *walker) values(t *testing.T) object {
 		a := w.c.Post(t, fmt.Sprintf("/api/projects/%d/boards", w.c.Project), object{"name": "Walked", "tiles": []any{}}).Is(t, 201, "")
 		v["board"], v["If-Match"] = madeID(t, a), a.Header.Get("ETag")
 		v["tiles"] = aTile
+	case "list-shares", "create-share", "update-share", "delete-share":
+		v["board"], v["share"], _ = share(t, w.c)
+		v["version"] = 1.0
+	case "share-tile":
+		v["tile"] = "t1"
 	case "create-board":
 		v["tiles"] = aTile
 	case "create-annotation", "list-annotations":
@@ -360,6 +379,20 @@ func (w *walker) values(t *testing.T) object {
 var aTile = object{
 	"id": "t1", "kind": "line", "title": "Users", "size": object{"width": 6.0, "height": 2.0},
 	"question": object{"route": "/api/stats/trends", "params": object{"series": []any{"*"}}},
+}
+
+// share makes a board and a share of it, and returns their ids and the secret.
+func share(t *testing.T, c *caller) (board, id float64, secret string) {
+	t.Helper()
+	tile := maps.Clone(aTile)
+	tile["question"] = object{"route": "/api/stats/event-types", "params": object{}}
+	board = madeID(t, c.Post(t, c.ProjectPath("boards"), object{"name": "Shared", "tiles": []any{tile}}).Is(t, 201, ""))
+	var made struct {
+		ID     float64
+		Secret string
+	}
+	c.Post(t, c.ProjectPath("boards", fmt.Sprint(board), "shares"), object{}).Is(t, 201, "").Decode(t, &made)
+	return board, made.ID, made.Secret
 }
 
 func madeID(t *testing.T, a *answer) float64 {
@@ -400,6 +433,17 @@ func invite(t *testing.T, owner *caller, project int64, who *caller) (user int64
 		a.Is(t, http.StatusOK, "")
 		owner.Do(t, http.MethodDelete, fmt.Sprintf("%s/%d", members, member.ID), nil).Is(t, http.StatusNoContent, "")
 	}
+}
+
+// inviteLink makes an invite to the owner's project, and returns its id and secret.
+func inviteLink(t *testing.T, owner *caller) (id float64, secret string) {
+	t.Helper()
+	var made struct {
+		ID     float64
+		Secret string
+	}
+	owner.Post(t, owner.ProjectPath("invites"), object{"role": "viewer"}).Is(t, 201, "").Decode(t, &made)
+	return made.ID, made.Secret
 }
 
 // join is invite with the invitation accepted.

@@ -43,6 +43,8 @@ const (
 	keyPrefix     = "ea_"
 	refreshPrefix = "er_"
 	sessionPrefix = "es_"
+	sharePrefix   = "eas_"
+	invitePrefix  = "ei_"
 )
 
 // caller is who sends requests, by the headers that say so.
@@ -63,6 +65,11 @@ func bearing(name, credential string) *caller {
 func browsing(name, cookie string) *caller {
 	keep("the cookie of "+name, cookie)
 	return &caller{name: name, header: http.Header{"Cookie": {"ea_session=" + cookie}}}
+}
+
+// sharing returns a caller with the secret of a share of a place.
+func sharing(p *place) *caller {
+	return &caller{name: "the secret of a share", header: http.Header{"Authorization": {"Share " + p.secret}}}
 }
 
 // with returns the same caller with one more header.
@@ -121,11 +128,13 @@ func (a *answer) keep() {
 		Access  string `json:"access_token"`
 		Refresh string `json:"refresh_token"`
 		Key     string `json:"key"`
+		Secret  string `json:"secret"`
 	}
 	_ = json.Unmarshal(a.body, &given) // most answers give none
 	keep("an access token", given.Access)
 	keep("a refresh token", given.Refresh)
 	keep("an API key", given.Key)
+	keep("the secret of a link", given.Secret)
 	for _, c := range a.cookies() {
 		keep("a cookie", c.Value)
 	}

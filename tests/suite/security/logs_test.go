@@ -29,8 +29,10 @@ const minSecret = 10
 func keep(what, secret string) string {
 	parts := []string{secret}
 	switch {
-	case strings.HasPrefix(secret, keyPrefix), strings.HasPrefix(secret, refreshPrefix), strings.HasPrefix(secret, sessionPrefix):
+	case strings.HasPrefix(secret, keyPrefix), strings.HasPrefix(secret, refreshPrefix), strings.HasPrefix(secret, sessionPrefix), strings.HasPrefix(secret, invitePrefix):
 		parts = append(parts, secret[len(keyPrefix):])
+	case strings.HasPrefix(secret, sharePrefix):
+		parts = append(parts, secret[len(sharePrefix):])
 	case strings.HasPrefix(secret, "eyJ"): // a JWT: each part would do harm on its own
 		parts = append(parts, strings.Split(secret, ".")[1:]...)
 	}

@@ -31,6 +31,7 @@ const (
 	member  right = "member"  // of the project in the path
 	edit    right = "edit"    // of the project in the path: an owner or editor
 	manage  right = "manage"  // of the project in the path: an owner
+	link    right = "link"    // the secret of a share, of whichever project
 )
 
 // standing of a caller in the project that the callers belong to.
@@ -46,6 +47,7 @@ const (
 	editor   standing = "editor"
 	owner    standing = "owner"
 	stranger standing = "stranger" // a user, no member
+	holder   standing = "holder"   // of the secret of a share
 )
 
 // holders of the rights on a project.
@@ -60,8 +62,10 @@ var holders = map[right][]standing{
 // expected is the status of a request on the callers' own project, or on another.
 func expected(needs right, s standing, own bool, success int) int {
 	switch {
-	case needs == anyone:
+	case needs == anyone, needs == link && s == holder:
 		return success
+	case needs == link, s == holder:
+		return http.StatusUnauthorized
 	case s == none && needs == visitor:
 		return success
 	case s == none || s == dead:
@@ -129,6 +133,11 @@ var operations = map[string]operation{
 	"accept-invitation":    {needs: account, refused: 404},
 	"decline-invitation":   {needs: account, refused: 404},
 
+	"list-invites":  {needs: manage, shows: true},
+	"create-invite": {needs: manage, body: fixed(`{"role": "viewer"}`)},
+	"revoke-invite": {needs: manage},
+	"accept-invite": {needs: account, body: fixed(`{"secret": "ei_of-nothing"}`), refused: 422},
+
 	"list-keys":  {needs: manage, shows: true},
 	"create-key": {needs: manage, body: fixed(`{"name": "another", "scope": "read"}`)},
 	"revoke-key": {needs: manage},
@@ -146,6 +155,13 @@ var operations = map[string]operation{
 	"board":        {needs: member, shows: true},
 	"set-board":    {needs: edit, shows: true, body: func(_ *testing.T, p *place, _ *actor) string { return p.boardBody() }},
 	"delete-board": {needs: edit},
+
+	"list-shares":  {needs: edit, shows: true},
+	"create-share": {needs: edit, body: fixed("{}")},
+	"update-share": {needs: edit, body: fixed(`{"version": 1}`)},
+	"delete-share": {needs: edit},
+	"share":        {needs: link, shows: true},
+	"share-tile":   {needs: link, shows: true},
 
 	"list-annotations":  {needs: member, shows: true},
 	"create-annotation": {needs: edit, body: fixed(`{"at": "2025-08-01", "text": "another"}`)},
@@ -192,6 +208,7 @@ var operations = map[string]operation{
 	"latest-events":        {needs: read, shows: true},
 	"latest-events-post":   {needs: read, shows: true, body: fixed(`{}`)},
 	"event":                {needs: read, shows: true},
+	"usage":                {needs: read},
 	"stream-events":        {needs: read, query: "for=20ms"},
 }
 
@@ -285,6 +302,7 @@ func actors(t *testing.T, p *place) []*actor {
 		{bearing("a refresh token", p.owner.login(t, "of a refresh token").refresh), dead, nil},
 		{bearing("a revoked key", revoked), dead, nil},
 		{bearing("an unknown key", revoked[:len(revoked)-1]+"a"), dead, nil},
+		{sharing(p), holder, nil}, {bearing("the secret of a share as a token", p.secret), dead, nil},
 		key(readKey, "read"), key(postKey, "ingest"), key(pageKey, "browser"),
 		{p.owner.browser(t, "the owner's browser"), owner, p.owner},
 		member(viewer), member(editor), {p.owner.caller, owner, p.owner},
@@ -318,11 +336,13 @@ func TestMatrix(t *testing.T) {
 				case p != own:
 				case r.operation == "remove-member":
 					own.owner.setMember(t, own.spare, "viewer")
+				case r.operation == "revoke-invite":
+					own.setInvite(t)
 				case r.operation == "withdraw-invitation":
 					own.owner.invite(t, own.guest, "viewer")
 				case r.operation == "delete-cohort":
 					own.setCohort(t)
-				case r.operation == "delete-board":
+				case r.operation == "delete-board" || r.operation == "delete-share":
 					own.setBoard(t)
 				case r.operation == "delete-annotation":
 					own.setNote(t)
@@ -362,11 +382,17 @@ func TestForeignIDs(t *testing.T) {
 		{"GET", projectPath(own.owner.project, "boards", id(other.board)), "", 404},
 		{"PUT", projectPath(own.owner.project, "boards", id(other.board)), own.boardBody(), 404},
 		{"DELETE", projectPath(own.owner.project, "boards", id(other.board)), "", 404},
+		{"GET", projectPath(own.owner.project, "boards", id(other.board), "shares"), "", 404},
+		{"POST", projectPath(own.owner.project, "boards", id(other.board), "shares"), "{}", 404},
+		{"PATCH", projectPath(own.owner.project, "boards", id(own.board), "shares", id(other.share)), object("version", 1), 404},
+		{"DELETE", projectPath(own.owner.project, "boards", id(own.board), "shares", id(other.share)), "", 404},
+		{"DELETE", projectPath(own.owner.project, "boards", id(other.board), "shares", id(other.share)), "", 404},
 		{"PATCH", projectPath(own.owner.project, "annotations", id(other.note)), object("text", "x"), 404},
 		{"DELETE", projectPath(own.owner.project, "annotations", id(other.note)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "members", id(other.owner.id)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "members", id(other.spare.id)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "invitations", id(other.guest.id)), "", 404},
+		{"DELETE", projectPath(own.owner.project, "invites", id(other.invite)), "", 404},
 		{"POST", projectPath(own.owner.project, "transfer"), object("username", other.spare.username), 409},
 		{"POST", fmt.Sprintf("%s/api/invitations/%d/accept", gateway, other.owner.project), "", 404},
 		{"DELETE", fmt.Sprintf("%s/api/invitations/%d", gateway, other.owner.project), "", 404},

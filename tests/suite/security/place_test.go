@@ -20,9 +20,12 @@ type place struct {
 	position string
 	key      int64 // id of an API key
 	board    int64
-	note     int64 // id of an annotation
-	spare    *user // a viewer
-	guest    *user // is invited
+	share    int64  // of the board
+	secret   string // of a share of another board
+	note     int64  // id of an annotation
+	invite   int64  // id
+	spare    *user  // a viewer
+	guest    *user  // is invited
 }
 
 func newPlace(t *testing.T, name string) *place {
@@ -33,10 +36,21 @@ func newPlace(t *testing.T, name string) *place {
 	_, p.key = p.owner.newKey(t, "read")
 	p.owner.setMember(t, p.spare, "viewer")
 	p.owner.invite(t, p.guest, "viewer")
+	p.setInvite(t)
 	p.setCohort(t)
+	p.setBoard(t)
+	p.secret = p.shareBoard(t)
 	p.setBoard(t)
 	p.setNote(t)
 	return p
+}
+
+// setInvite makes another invite.
+func (p *place) setInvite(t *testing.T) {
+	t.Helper()
+	var made struct{ ID int64 }
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "invites"), `{"role": "viewer"}`).is(t, 201).decode(t, &made)
+	p.invite = made.ID
 }
 
 const cohortName = "marked"
@@ -48,14 +62,29 @@ func (p *place) setCohort(t *testing.T) {
 	require.Less(t, a.status, 300, a)
 }
 
-func (p *place) boardBody() string { return object("name", p.mark, "tiles", []string{}) }
+func (p *place) boardBody() string {
+	return `{"name": "` + p.mark + `", "tiles": [{"id": "t1", "kind": "table", "size": {"width": 6, "height": 2}, "question": {"route": "/api/stats/event-types", "params": {}}}]}`
+}
 
-// setBoard makes another board.
+// setBoard makes another board, and a share of it.
 func (p *place) setBoard(t *testing.T) {
 	t.Helper()
 	var made struct{ ID int64 }
 	p.owner.ask(t, "POST", projectPath(p.owner.project, "boards"), p.boardBody()).is(t, 201).decode(t, &made)
 	p.board = made.ID
+	p.shareBoard(t)
+}
+
+// shareBoard shares the board once more, and returns the secret.
+func (p *place) shareBoard(t *testing.T) (secret string) {
+	t.Helper()
+	var made struct {
+		ID     int64
+		Secret string
+	}
+	p.owner.ask(t, "POST", projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10), "shares"), "{}").is(t, 201).decode(t, &made)
+	p.share = made.ID
+	return made.Secret
 }
 
 // setNote makes another annotation.
@@ -86,7 +115,7 @@ const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $
 func (p *place) state(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "annotations"), gateway + "/api/projects"} {
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "invites"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10), "shares"), projectPath(p.owner.project, "annotations"), gateway + "/api/projects"} {
 		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
 	}
 	var events int
@@ -124,6 +153,9 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{key_id}", strconv.FormatInt(p.key, 10),
 		"{name}", cohortName,
 		"{board}", strconv.FormatInt(p.board, 10),
+		"{invite}", strconv.FormatInt(p.invite, 10),
+		"{share}", strconv.FormatInt(p.share, 10),
+		"{tile}", "t1",
 		"{annotation}", strconv.FormatInt(p.note, 10),
 		"{user_id}", userID,
 		"{event_id}", p.event,

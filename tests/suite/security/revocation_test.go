@@ -114,6 +114,49 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
+// TestRevokedShare ends a share while somebody looks at it, by each of its ends.
+func TestRevokedShare(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(t *testing.T, p *place){
+		"revoked": func(t *testing.T, p *place) {
+			p.owner.ask(t, "DELETE", projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10), "shares", strconv.FormatInt(p.share, 10)), "").is(t, 204)
+		},
+		"board deleted": func(t *testing.T, p *place) {
+			p.owner.ask(t, "DELETE", projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10)), "").is(t, 204)
+		},
+		"expired": func(t *testing.T, p *place) {
+			_, err := db.Exec(t.Context(), `UPDATE analytics.shares SET expires_at = now() WHERE id = $1`, p.share)
+			require.NoError(t, err)
+		},
+		"member removed with what they made": func(t *testing.T, p *place) {
+			maker, keeper := p.owner, register(t, "keeper")
+			maker.setMember(t, keeper, "owner")
+			_, err := db.Exec(t.Context(), `UPDATE analytics.projects SET home_of = NULL WHERE id = $1`, maker.project)
+			require.NoError(t, err)
+			keeper.ask(t, "DELETE", projectPath(maker.project, "members", strconv.FormatInt(maker.id, 10))+"?revoke_keys=true", "").is(t, 204)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &place{owner: register(t, "sharer"), mark: "shared"}
+			p.setBoard(t)
+			p.secret = p.shareBoard(t)
+			c := sharing(p)
+			for _, path := range []string{"/api/share", "/api/share/tiles/t1"} {
+				require.Equal(t, 200, c.ask(t, "GET", gateway+path, "").status)
+			}
+			end(t, p)
+			where := []string{gateway + "/api/share/tiles/t1"}
+			for _, r := range stats {
+				where = append(where, r.url+"/api/share/tiles/t1")
+			}
+			untilRefused(t, where, 401, func(t *testing.T, where string) int { return c.status(t, "GET", where, "") })
+			guess := nobody.with("Authorization", "Share eas_"+strings.Repeat("a", 26)).with("X-Request-Id", "the-same-each-time").ask(t, "GET", gateway+"/api/share", "")
+			require.Equal(t, guess.String(), c.with("X-Request-Id", "the-same-each-time").ask(t, "GET", gateway+"/api/share", "").String())
+		})
+	}
+}
+
 // TestMembership takes rights from a member.
 func TestMembership(t *testing.T) {
 	t.Parallel()
