@@ -34,11 +34,11 @@ func sums(packed []byte, rows int, to []byte) ([]byte, error) {
 	rest := packed
 	var head [3]uint64 // values in a block, parts of a block, values
 	for i := range head {
-		n := 0
-		if head[i], n = binary.Uvarint(rest); n <= 0 {
+		value, n := binary.Uvarint(rest)
+		if n <= 0 {
 			return nil, badIf(true, "differences in %d bytes", len(packed))
 		}
-		rest = rest[n:]
+		head[i], rest = value, rest[n:]
 	}
 	if head[2] > uint64(rows) {
 		return nil, badIf(true, "%d differences in a page of %d rows", head[2], rows)

@@ -114,7 +114,7 @@ func (c *call) identify(ctx context.Context, keys Keys) (context.Context, error)
 		return ctx, err
 	}
 	if key == "" {
-		return ctx, &Refusal{Cause: BadKey, Message: "send an API key of scope ingest or browser as the write key"}
+		return ctx, &RefusalError{Cause: BadKey, Message: "send an API key of scope ingest or browser as the write key"}
 	}
 	err = c.patience.retry(ctx, func() (err error) {
 		c.caller, err = c.who.Key(ctx, key)
@@ -124,7 +124,7 @@ func (c *call) identify(ctx context.Context, keys Keys) (context.Context, error)
 		return ctx, err
 	}
 	if c.caller.KeyScope != auth.ScopeIngest && c.caller.KeyScope != auth.ScopeBrowser {
-		return ctx, &Refusal{Cause: BadKey, Message: "the API key cannot post events"}
+		return ctx, &RefusalError{Cause: BadKey, Message: "the API key cannot post events"}
 	}
 	if err := mayUse(c.caller, c.http); err != nil {
 		return ctx, err
@@ -265,8 +265,8 @@ func (c *call) refuse(w http.ResponseWriter, err error) error {
 }
 
 // refusal gives an error the form that protocols know, or nil.
-func (c *call) refusal(err error) *Refusal {
-	var r *Refusal
+func (c *call) refusal(err error) *RefusalError {
+	var r *RefusalError
 	var domain *refusal.Error
 	var corrupt *body.CorruptError
 	var p *problem.Error
@@ -276,19 +276,19 @@ func (c *call) refusal(err error) *Refusal {
 		own := *r
 		return &own
 	case later && cause == SlowDown:
-		return &Refusal{Cause: SlowDown, Message: "too many requests; send the events again later"}
+		return &RefusalError{Cause: SlowDown, Message: "too many requests; send the events again later"}
 	case later:
-		return &Refusal{Cause: Away, Message: "events cannot be stored now; send them again"}
+		return &RefusalError{Cause: Away, Message: "events cannot be stored now; send them again"}
 	case errors.As(err, &domain) && domain.Kind == refusal.Unauthenticated:
-		return &Refusal{Cause: BadKey, Message: domain.Detail}
+		return &RefusalError{Cause: BadKey, Message: domain.Detail}
 	case errors.Is(err, body.ErrTooLarge), errors.Is(err, event.ErrTooManyEvents):
-		return &Refusal{Cause: TooLarge, Message: err.Error()}
+		return &RefusalError{Cause: TooLarge, Message: err.Error()}
 	case errors.As(err, &corrupt), errors.Is(err, body.ErrEncoding):
-		return &Refusal{Cause: Unreadable, Message: err.Error()}
+		return &RefusalError{Cause: Unreadable, Message: err.Error()}
 	case errors.Is(err, loose.ErrSyntax), errors.Is(err, loose.ErrTooDeep):
-		return &Refusal{Cause: Unreadable, Message: "the body is not valid JSON"}
+		return &RefusalError{Cause: Unreadable, Message: "the body is not valid JSON"}
 	case errors.As(err, &p) && p.Status == http.StatusBadRequest:
-		return &Refusal{Cause: Unreadable, Message: p.Detail}
+		return &RefusalError{Cause: Unreadable, Message: p.Detail}
 	}
 	return nil
 }

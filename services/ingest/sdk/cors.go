@@ -55,7 +55,7 @@ func mayUse(p auth.Principal, r *http.Request) error {
 		}
 	}
 	if !slices.Contains(p.Origins, origin) {
-		return &Refusal{Cause: BadOrigin, Message: "the key is not for pages of this origin"}
+		return &RefusalError{Cause: BadOrigin, Message: "the key is not for pages of this origin"}
 	}
 	return nil
 }

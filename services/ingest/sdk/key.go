@@ -41,7 +41,7 @@ func (k *Keys) AddWeak(key string) {
 }
 
 // errTwoKeys refuses a request that could be of two projects.
-var errTwoKeys = &Refusal{Cause: BadKey, Message: "the request names two different keys"}
+var errTwoKeys = &RefusalError{Cause: BadKey, Message: "the request names two different keys"}
 
 // headerKeys finds the keys in the headers and the query, the first in force.
 func headerKeys(r *http.Request, query url.Values) (Keys, error) {
@@ -56,11 +56,11 @@ func headerKeys(r *http.Request, query url.Values) (Keys, error) {
 			text, err := base64.StdEncoding.DecodeString(rest)
 			user, password, _ := strings.Cut(string(text), ":")
 			if err != nil || password != "" { // a service account of Mixpanel has one
-				return k, &Refusal{Cause: BadKey, Message: "Authorization: Basic takes the key as user name, without a password"}
+				return k, &RefusalError{Cause: BadKey, Message: "Authorization: Basic takes the key as user name, without a password"}
 			}
 			k.strong(user)
 		default:
-			return k, &Refusal{Cause: BadKey, Message: "Authorization must be Basic or Bearer"}
+			return k, &RefusalError{Cause: BadKey, Message: "Authorization must be Basic or Bearer"}
 		}
 	}
 	k.strong(r.Header.Get("X-API-Key"))

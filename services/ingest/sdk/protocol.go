@@ -31,7 +31,7 @@ type Route struct {
 	// Answer writes the answer to a request that was stored.
 	Answer func(w http.ResponseWriter, d *Done)
 	// Refuse writes the answer to one that was not. Headers are set already.
-	Refuse func(w http.ResponseWriter, r *Refusal)
+	Refuse func(w http.ResponseWriter, r *RefusalError)
 	// Serve answers by itself, in place of all of these: nothing is stored.
 	Serve func(w http.ResponseWriter, r *http.Request) error
 	// Keyed says of a route with Serve that it asks for a key.
@@ -138,8 +138,8 @@ const (
 	Away                    // Postgres is away, or there is no room
 )
 
-// Refusal of a whole request: nothing of it is stored.
-type Refusal struct {
+// RefusalError of a whole request: nothing of it is stored.
+type RefusalError struct {
 	Cause   Cause
 	Message string
 	Errors  []ItemError // of Unreadable, where the protocol names items
@@ -152,14 +152,14 @@ type ItemError struct {
 	Field, Message string
 }
 
-func (r *Refusal) Error() string { return r.Message }
+func (r *RefusalError) Error() string { return r.Message }
 
 // Unread refuses a request that is not of the protocol.
-func Unread(message string) *Refusal { return &Refusal{Cause: Unreadable, Message: message} }
+func Unread(message string) *RefusalError { return &RefusalError{Cause: Unreadable, Message: message} }
 
 // Status of a refusal in HTTP's own words. slow and away are those by which a protocol's
 // SDKs know that they should send the same again.
-func (r *Refusal) Status(slow int) int {
+func (r *RefusalError) Status(slow int) int {
 	switch r.Cause {
 	case BadKey:
 		return http.StatusUnauthorized

@@ -80,14 +80,6 @@ func (h *Hold) Shrink(n int64) {
 	}
 }
 
-func (h *Hold) pay(ctx context.Context, bytes int64) error {
-	if err := h.budget.take(ctx, h.project, bytes-h.paid); err != nil {
-		return err
-	}
-	h.paid = bytes
-	return nil
-}
-
 // Done ends the computation of an answer whose rows take so many bytes. From then on
 // these are held for users.
 func (h *Hold) Done(rows int64) {

@@ -20,7 +20,10 @@ var replacements = []struct {
 	{regexp.MustCompile(`("position":)"[A-Za-z0-9_-]{40,}"`), `$1"<position>"`},
 	{regexp.MustCompile(`(?m)^(id: )[A-Za-z0-9_-]{40,}`), `$1<position>`},
 	{regexp.MustCompile(`("complete_until":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"`), `$1"<time>"`},
-	{regexp.MustCompile(`("(?:created_at|changed_at|expires_at|last_used_at|revoked_at|as_of)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
+	{regexp.MustCompile(`("requestId":)"[0-9a-f-]{36}"`), `$1"<request>"`},
+	{regexp.MustCompile(`("server_upload_time":)\d{13}`), `$1<time>`},
+	{regexp.MustCompile(`("(?:cache|sessionId|visitId)":)"[0-9a-f]{16}"`), `$1"<visitor>"`},
+	{regexp.MustCompile(`("(?:received_at|created_at|changed_at|expires_at|last_used_at|revoked_at|as_of)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
 	{regexp.MustCompile(`("response_time_sec":)\d+(\.\d+)?(e-\d+)?`), `$1<seconds>`},
 	{regexp.MustCompile(`("access_token":)"eyJ[A-Za-z0-9_.-]+"`), `$1"<secret>"`},
 	{regexp.MustCompile(`("refresh_token":)"er_[a-z2-7]{52}"`), `$1"<secret>"`},
@@ -45,6 +48,7 @@ var headerReplacements = map[string]struct {
 	"Ratelimit-Remaining": {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Ratelimit-Reset":     {regexp.MustCompile(`^\d+$`), "<number>"},
 	"Set-Cookie":          {regexp.MustCompile(`^(ea_session=)[A-Za-z0-9_-]{20,}`), "${1}<secret>"},
+	"X-Position":          {regexp.MustCompile(`^[A-Za-z0-9_-]{40,}$`), "<position>"},
 	"X-Request-Id":        {regexp.MustCompile(`^[0-9a-f]{32}$`), "<request>"},
 }
 

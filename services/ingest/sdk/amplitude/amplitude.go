@@ -110,7 +110,7 @@ func answer(w http.ResponseWriter, d *sdk.Done) {
 	}{200, d.Result.Events(), d.Bytes, d.Request.Envelope.Received.UnixMilli()})
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	status := r.Status(http.StatusTooManyRequests)
 	answer := object{"error": r.Message}
 	switch r.Cause {

@@ -70,7 +70,7 @@ func read(r *sdk.Request) error {
 		return err
 	}
 	if len(mistakes) > 0 {
-		return &sdk.Refusal{Cause: sdk.Unreadable, Message: "an event is no CloudEvent; nothing was stored", Errors: mistakes}
+		return &sdk.RefusalError{Cause: sdk.Unreadable, Message: "an event is no CloudEvent; nothing was stored", Errors: mistakes}
 	}
 	r.Items = func(yield func([]byte, error) bool) {
 		for _, raw := range items {
@@ -156,7 +156,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	return d
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	code := map[sdk.Cause]string{
 		sdk.BadKey: "unauthorized", sdk.BadOrigin: "forbidden", sdk.Unreadable: "malformed-event", sdk.TooLarge: "too-large",
 		sdk.SlowDown: "rate-limited", sdk.Away: "unavailable",

@@ -47,7 +47,7 @@ func answerImport(w http.ResponseWriter, d *sdk.Done) {
 	}{http.StatusBadRequest, "Bad Request", "some data points in the request failed validation", good, failed})
 }
 
-func refuseImport(w http.ResponseWriter, r *sdk.Refusal) {
+func refuseImport(w http.ResponseWriter, r *sdk.RefusalError) {
 	if r.Request.Form {
 		refuse(w, r)
 		return

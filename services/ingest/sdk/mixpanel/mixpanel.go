@@ -128,7 +128,7 @@ func profile(m loose.Value, of string) sdk.Draft {
 
 func answer(w http.ResponseWriter, d *sdk.Done) { write(w, http.StatusOK, d.Request, "") }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	write(w, r.Status(http.StatusTooManyRequests), r.Request, r.Message)
 }
 

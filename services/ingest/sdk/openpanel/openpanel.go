@@ -81,7 +81,7 @@ func answer(w http.ResponseWriter, d *sdk.Done) {
 	sdk.WriteJSON(w, http.StatusOK, map[string]string{"deviceId": visitor, "sessionId": visitor})
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	status := r.Status(http.StatusServiceUnavailable)
 	sdk.WriteJSON(w, status, map[string]any{"status": status, "error": http.StatusText(status), "message": r.Message})
 }

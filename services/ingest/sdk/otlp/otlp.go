@@ -207,11 +207,11 @@ func answer(w http.ResponseWriter, d *sdk.Done) {
 }
 
 // refuse writes a google.rpc.Status.
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	code := map[sdk.Cause]int{sdk.BadKey: 16, sdk.BadOrigin: 7, sdk.Unreadable: 3, sdk.TooLarge: 3, sdk.SlowDown: 8, sdk.Away: 14}[r.Cause]
 	status := r.Status(http.StatusTooManyRequests)
 	if isProtobuf(r.Request.HTTP) {
-		b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code)) //nolint:gosec // it is small
+		b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), uint64(code))
 		b = protowire.AppendString(protowire.AppendTag(b, 2, protowire.BytesType), r.Message)
 		sdk.Write(w, status, "application/x-protobuf", b)
 		return

@@ -61,7 +61,7 @@ func answer(w http.ResponseWriter, _ *sdk.Done) {
 	sdk.Write(w, http.StatusAccepted, "text/plain; charset=utf-8", []byte("ok"))
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	status, field := r.Status(http.StatusServiceUnavailable), "request"
 	if r.Cause == sdk.BadKey {
 		status, field = http.StatusBadRequest, "domain"

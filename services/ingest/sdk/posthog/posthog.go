@@ -173,8 +173,8 @@ func answerV1(w http.ResponseWriter, d *sdk.Done) {
 
 // refuseWith writes refusals. slow is the status that tells the SDKs to come back:
 // posthog-js drops its events on 429.
-func refuseWith(slow int) func(http.ResponseWriter, *sdk.Refusal) {
-	return func(w http.ResponseWriter, r *sdk.Refusal) {
+func refuseWith(slow int) func(http.ResponseWriter, *sdk.RefusalError) {
+	return func(w http.ResponseWriter, r *sdk.RefusalError) {
 		kind, code := "validation_error", "invalid_request"
 		switch r.Cause {
 		case sdk.BadKey:

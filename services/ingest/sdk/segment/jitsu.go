@@ -17,7 +17,7 @@ func NewJitsu() *sdk.Protocol {
 			Answer: func(w http.ResponseWriter, _ *sdk.Done) {
 				sdk.WriteJSON(w, http.StatusOK, object{"ok": true})
 			},
-			Refuse: func(w http.ResponseWriter, r *sdk.Refusal) {
+			Refuse: func(w http.ResponseWriter, r *sdk.RefusalError) {
 				sdk.WriteJSON(w, r.Status(http.StatusServiceUnavailable), object{"ok": false, "error": r.Message})
 			},
 		}

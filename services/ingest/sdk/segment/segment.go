@@ -146,7 +146,7 @@ func answer(w http.ResponseWriter, _ *sdk.Done) {
 	sdk.WriteJSON(w, http.StatusOK, map[string]bool{"success": true})
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	code := map[sdk.Cause]string{
 		sdk.BadKey: "invalid_write_key", sdk.BadOrigin: "invalid_origin", sdk.Unreadable: "invalid_request",
 		sdk.TooLarge: "too_large", sdk.SlowDown: "rate_limited", sdk.Away: "unavailable",

@@ -154,6 +154,6 @@ func answer(w http.ResponseWriter, _ *sdk.Done) {
 	sdk.Write(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok"))
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	sdk.Write(w, r.Status(http.StatusTooManyRequests), "text/plain; charset=utf-8", []byte(r.Message))
 }

@@ -61,7 +61,7 @@ func answer(w http.ResponseWriter, d *sdk.Done) {
 	sdk.WriteJSON(w, http.StatusOK, map[string]string{"cache": visitor, "sessionId": visitor, "visitId": visitor})
 }
 
-func refuse(w http.ResponseWriter, r *sdk.Refusal) {
+func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
 	status := r.Status(http.StatusServiceUnavailable)
 	if r.Cause == sdk.BadKey {
 		status = http.StatusBadRequest
