@@ -52,16 +52,80 @@ export function fieldLabel(field: string): string {
   return { event_type: 'event', user_id: 'user', 'time.hour': 'hour of day', 'time.weekday': 'weekday' }[plain] ?? plain;
 }
 
-interface FunnelFilter {
+/** How the filters of a group are joined. */
+export const modes = [
+  { mode: 'any', name: 'any of' },
+  { mode: 'all', name: 'all of' },
+  { mode: 'none', name: 'none of' },
+  { mode: 'some-not', name: 'not all of' },
+] as const;
+
+export type Mode = (typeof modes)[number]['mode'];
+
+export interface Group {
+  mode: Mode;
+  of: Filter[];
+}
+
+/** The text of a condition, the JSON of what pickers do not build, or a group of both. */
+export type Filter = string | Group;
+
+interface Written {
+  any?: unknown[];
+  not?: unknown;
+}
+
+/** A filter as a tree, from its text in the address. */
+export const treeOf = (text: string): Filter => readTree(asFilter(text));
+
+function readTree(written: unknown): Filter {
+  if (typeof written === 'string') return written;
+  if (Array.isArray(written)) return { mode: 'all', of: written.map(readTree) };
+  const { any, not } = written as Written;
+  if (Array.isArray(any)) return { mode: 'any', of: any.map(readTree) };
+  if (not === undefined) return JSON.stringify(written);
+  if (Array.isArray(not)) return { mode: 'some-not', of: not.map(readTree) };
+  const { any: noneOf } = not as Written;
+  return { mode: 'none', of: Array.isArray(noneOf) ? noneOf.map(readTree) : [readTree(not)] };
+}
+
+/** The text of a tree, in the API's grammar. */
+export const textOf = (filter: Filter): string => (typeof filter === 'string' ? filter : JSON.stringify(writeTree(filter)));
+
+function writeTree(filter: Filter): unknown {
+  if (typeof filter === 'string') return asFilter(filter);
+  const of = filter.of.map(writeTree);
+  switch (filter.mode) {
+    case 'all':
+      return of;
+    case 'any':
+      return { any: of };
+    case 'none':
+      return { not: of.length === 1 ? of[0] : { any: of } };
+    case 'some-not':
+      return { not: of };
+  }
+}
+
+interface Elsewhere {
   funnel?: { steps: unknown[] };
   reached?: number;
   dropped?: boolean;
+  did?: unknown;
+  times?: unknown;
+  last?: string;
 }
 
-/** A condition in words. What pickers cannot build is shown as it is. */
+/** A filter in words. What pickers cannot build is shown as it is. */
 export function say(text: string): string {
-  const { funnel, reached, dropped } = (asFilter(text) ?? {}) as FunnelFilter;
+  const tree = treeOf(text);
+  if (typeof tree !== 'string') {
+    const name = modes.find(({ mode }) => mode === tree.mode)!.name;
+    return `${name} (${tree.of.map((one) => say(textOf(one))).join(', ')})`;
+  }
+  const { funnel, reached, dropped, did, times, last } = (asFilter(text) ?? {}) as Elsewhere;
   if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps.length} of ${funnel.steps.length}`;
+  if (typeof did === 'string') return [`did ${did}`, times && `${times} times`, last && `in the last ${last}`].filter(Boolean).join(' ');
   const parts = parse(text);
   if (!parts) return text;
   if (parts.field.startsWith('cohort:')) return `${parts.value === 'false' ? 'not in' : 'in'} ${fieldLabel(parts.field)}`;
