@@ -4,9 +4,10 @@ import { login, type Project } from './session.svelte';
 import { browserZone, defaultRange, range, today, type Range } from './time';
 
 class Scope {
+  /** None where the address names one that the user is no member of: another one's figures would be taken for its. */
   readonly project: Project | undefined = $derived.by(() => {
-    const id = Number(address.get('project'));
-    return login.projects.find((project) => project.id === id) ?? login.projects[0];
+    const named = address.get('project');
+    return named ? login.projects.find((project) => String(project.id) === named) : login.projects[0];
   });
   /** The project's zone where it has chosen one, else the browser's. */
   readonly usualZone = $derived.by(() => {
