@@ -136,6 +136,11 @@ web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page 
 	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
 	@npm --prefix web/ui run test:pages
 
+.PHONY: web-pictures
+web-pictures: ## Take the pictures of the dashboard's pages again, after a change of their looks (make web-test first)
+	@$(RM) -r web/ui/tests/pictures
+	@npm --prefix web/ui run test:pages -- --update-snapshots=all --grep '@pictures'
+
 .PHONY: fmt
 fmt: go ## Format the code
 	@$(GO)fmt -w $(SOURCES)

@@ -1,16 +1,21 @@
 import { defineConfig } from '@playwright/test';
 
-// On a real standalone with a small sample: tests/setup.ts starts it. Debian's
-// Chromium is used, nothing is downloaded.
+// On a real standalone that tests/setup.ts starts: first without any user, then with a
+// small sample. Debian's Chromium is used, nothing is downloaded.
 export default defineConfig({
   testDir: './tests',
-  testMatch: '*.spec.ts',
   globalSetup: './tests/setup.ts',
   outputDir: './test-results',
+  snapshotPathTemplate: '{testDir}/pictures/{arg}{ext}',
   workers: 2,
-  timeout: 120_000,
-  expect: { timeout: 20_000 },
+  timeout: 240_000,
+  expect: { timeout: 20_000, toHaveScreenshot: { maxDiffPixelRatio: 0.001 } },
   reporter: 'line',
+  projects: [
+    { name: 'empty', testMatch: 'empty.spec.ts' },
+    { name: 'sample', testMatch: 'sample.setup.ts', dependencies: ['empty'] },
+    { name: 'pages', testMatch: '*.spec.ts', testIgnore: 'empty.spec.ts', dependencies: ['sample'] },
+  ],
   use: {
     browserName: 'chromium',
     launchOptions: {

@@ -125,7 +125,7 @@ test('tiles are moved and resized by pointer', async ({ page }) => {
 
 // The service refuses something in these; Chromium writes so into the console.
 test.describe('refusals', () => {
-  test.use({ refusals: true });
+  test.use({ expected: /^Failed to load resource/ });
 
   for (const choice of ['Keep yours', 'Take theirs'] as const) {
     test(`of two versions a person chooses: ${choice}`, async ({ page, context }) => {

@@ -4,11 +4,13 @@ export const password = 'correct horse battery';
 export interface Caller {
   base: string;
   token: string;
+  /** One's own unless told. */
+  project?: number;
 }
 
 async function json<T>(response: Response): Promise<T> {
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${await response.text()}`);
-  return (await response.json()) as T;
+  return (response.status === 204 ? undefined : await response.json()) as T;
 }
 
 export async function logIn(base: string, username: string): Promise<Caller> {
@@ -17,24 +19,31 @@ export async function logIn(base: string, username: string): Promise<Caller> {
   return { base, token };
 }
 
-function post(caller: { base: string; token?: string }, path: string, body: unknown): Promise<Response> {
-  const headers: Record<string, string> = { 'Content-Type': 'application/json' };
-  if (caller.token) headers.Authorization = `Bearer ${caller.token}`;
-  return fetch(caller.base + path, { method: 'POST', headers, body: JSON.stringify(body) });
+function headersOf({ token, project }: Partial<Caller>): Record<string, string> {
+  const headers: Record<string, string> = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (project) headers['X-Project'] = String(project);
+  return headers;
+}
+
+/** Sends a body as JSON. */
+export async function send<T>(caller: Partial<Caller>, method: string, path: string, body?: unknown): Promise<T> {
+  const headers = { 'Content-Type': 'application/json', ...headersOf(caller) };
+  return json(await fetch(caller.base + path, { method, headers, body: JSON.stringify(body) }));
 }
 
 export async function register(base: string, username: string): Promise<Caller> {
-  await json(await post({ base }, '/api/auth/register', { username, password, full_name: 'Ann Kowalska' }));
+  await send({ base }, 'POST', '/api/auth/register', { username, password, full_name: 'Ann Kowalska' });
   return logIn(base, username);
 }
 
 /** Posts events, and returns once questions have them. */
 export async function upload(caller: Caller, events: unknown[]): Promise<void> {
-  const { position } = await json<{ position: string }>(await post(caller, '/api/events', events));
+  const { position } = await send<{ position: string }>(caller, 'POST', '/api/events', events);
   await ask(caller, `/api/stats/event-types?min_position=${encodeURIComponent(position)}&wait=20s`);
 }
 
 export async function ask<Row>(caller: Caller, path: string): Promise<Row[]> {
-  const response = await fetch(caller.base + path, { headers: { Authorization: `Bearer ${caller.token}` } });
+  const response = await fetch(caller.base + path, { headers: headersOf(caller) });
   return (await json<{ data: Row[] }>(response)).data;
 }

@@ -1,27 +1,6 @@
 import { ask, logIn as logInForAPI, password } from './client';
-import { expect, logIn, open, origin, test } from './browser';
-import { hostileText } from './sample';
-
-test('the first minute: an account, a key, an event, the overview', async ({ page }) => {
-  await page.goto(origin());
-  await page.getByRole('button', { name: 'Create an account' }).click();
-  await page.getByLabel('User name').fill('bea');
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Create account' }).click();
-  // A project without events begins with sending one.
-  await expect(page.getByRole('heading', { name: 'Send your first event' })).toBeVisible();
-  await page.getByRole('button', { name: 'Make an ingest key' }).click();
-  const key = await page.locator('.line code').innerText();
-  await expect(page.locator('pre')).toContainText(`Bearer ${key}`);
-  await page.getByRole('button', { name: 'Send a test event from here' }).click();
-  await expect(page.getByRole('heading', { name: 'It is here' })).toBeVisible();
-  // The overview's answers must have the event.
-  const fresh = page.waitForRequest(/\/api\/stats\/.*min_position=./);
-  await page.getByRole('link', { name: 'Open the overview' }).click();
-  await fresh;
-  await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
-  await expect(page.getByText('test_event').first()).toBeVisible();
-});
+import { expect, logIn, open, origin, projectId, test } from './browser';
+import { clockDays, hostileText, pictureDay, sample } from './sample';
 
 test('back and forward restore everything', async ({ page }) => {
   await logIn(page);
@@ -135,4 +114,97 @@ test('the first visit costs at most 80 kB of scripts', async ({ page }) => {
   await open(page, '/');
   expect(bytes).toBeGreaterThan(20_000);
   expect(bytes).toBeLessThanOrEqual(80 * 1024);
+});
+
+test('figures are the sample’s, counted one by one', async ({ page }) => {
+  await logIn(page);
+  const project = await projectId(page, 'Pictures');
+  const from = '2025-03-04';
+  const to = '2025-04-02';
+  const calendar = new Intl.DateTimeFormat('en-CA', { timeZone: 'Europe/Warsaw' });
+  const bought = sample(pictureDay).filter(({ event_type, occurred_at }) => {
+    const day = calendar.format(Date.parse(occurred_at));
+    return event_type === 'purchase' && day >= from && day <= to;
+  });
+  const cents = bought.reduce((sum, { properties }) => sum + Math.round(100 * (properties.price as number)), 0);
+  const expected = { events: bought.length, users: new Set(bought.map((event) => event.user_id)).size, 'sum:properties.price': cents / 100 };
+  for (const [measure, figure] of Object.entries(expected)) {
+    await open(page, `/explore?e=purchase&m=${measure}&from=${from}&to=${to}&tz=Europe/Warsaw&project=${project}`);
+    const shown = page.getByRole('region', { name: 'Series' }).locator('tbody b');
+    await expect(shown, measure).toHaveText(figure.toLocaleString('en-GB', { maximumFractionDigits: 2 }));
+  }
+});
+
+test('days of other lengths have their hours, each with its events', async ({ page }) => {
+  await logIn(page);
+  const project = await projectId(page, 'Clocks');
+  for (const { zone, day, hours } of clockDays) {
+    await open(page, `/explore?e=tick&i=hour&v=table&from=${day}&to=${day}&tz=${zone}&project=${project}`);
+    const values = page.getByRole('region', { name: 'Values by hour' }).locator('tbody td.num');
+    await expect(values, `${day} in ${zone}`).toHaveText(Array<string>(hours).fill('4'));
+  }
+});
+
+test('filters in groups: built, kept in the address, and answered as the API does', async ({ page }) => {
+  await logIn(page);
+  const project = await projectId(page, 'Pictures');
+  const range = 'from=2025-03-01&to=2025-04-01';
+  await open(page, `/explore?e=purchase&m=users&v=number&${range}&project=${project}`);
+  async function add(property: string, value: string) {
+    await page.getByRole('button', { name: /^Property:/ }).click();
+    await page.getByRole('option', { name: property, exact: true }).click();
+    await page.getByRole('button', { name: /^Value:/ }).click();
+    await page.keyboard.type(value);
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+  }
+  await page.getByRole('button', { name: 'Add group' }).click();
+  await add('country text', 'PL');
+  const outer = page.getByRole('group', { name: 'Group of filters' }).first();
+  await outer.getByRole('button', { name: 'Add group' }).click();
+  const inner = outer.getByRole('group', { name: 'Group of filters' });
+  await inner.getByLabel('How many of the group must hold').selectOption('none of');
+  await add('os text', 'iOS');
+  await inner.getByRole('button', { name: 'Add filter' }).click();
+  await add('os text', 'Web');
+  const filter = '{"any":["properties.country=PL",{"not":{"any":["properties.os=iOS","properties.os=Web"]}}]}';
+  expect(new URL(page.url()).searchParams.getAll('f')).toEqual([filter]);
+
+  const ann = { ...(await logInForAPI(origin(), 'ann')), project };
+  const question = `/api/stats/trends?${range}&timezone=Europe/Warsaw&interval=all&series=purchase&measure=users`;
+  const [{ value }] = await ask<{ value: number }>(ann, `${question}&filter=${encodeURIComponent(filter)}`);
+  const [{ value: all }] = await ask<{ value: number }>(ann, question);
+  expect(value).toBeLessThan(all);
+  const figure = page.getByRole('region', { name: 'Answer' });
+  await expect(figure).toContainText(value.toLocaleString('en-GB'));
+  await page.reload();
+  await expect(page.getByRole('group', { name: 'Group of filters' })).toHaveCount(2);
+  await expect(figure).toContainText(value.toLocaleString('en-GB'));
+  await inner.getByRole('button', { name: 'Remove the group' }).click();
+  expect(new URL(page.url()).searchParams.getAll('f')).toEqual(['{"any":["properties.country=PL"]}']);
+});
+
+test('a link to another’s project shows none instead', async ({ page }) => {
+  await logIn(page);
+  const project = await projectId(page, 'Clocks');
+  await page.context().clearCookies();
+  await logIn(page, 'eve');
+  await page.goto(`${origin()}/explore?project=${project}`);
+  await expect(page.getByRole('heading', { name: 'You cannot see this project' })).toBeVisible();
+  await page.getByRole('link', { name: /^Open / }).click();
+  await expect(page.getByRole('heading', { name: 'Explore' })).toBeVisible();
+});
+
+test('on a phone every page is two touches away', async ({ page }) => {
+  await page.setViewportSize({ width: 390, height: 844 });
+  await logIn(page);
+  await open(page, '/');
+  await page.getByRole('button', { name: 'More' }).click();
+  await page.getByRole('link', { name: 'Funnels' }).click();
+  await expect(page.getByRole('heading', { name: 'Funnels' })).toBeVisible();
+  await page.getByRole('navigation', { name: 'Main pages' }).getByRole('link', { name: 'Explore' }).click();
+  await page.getByRole('button', { name: /^Event:/ }).click();
+  await page.getByRole('option', { name: 'purchase' }).click();
+  await expect(page).toHaveURL(/e=purchase/);
+  await expect(page.getByRole('application')).toHaveAccessibleName(/purchase/);
 });

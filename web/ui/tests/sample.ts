@@ -1,5 +1,9 @@
 // A shop of the last 60 days: the same events for the same day, and some that are not
 // meant well.
+
+/** The day of pictures. Clocks of Europe/Warsaw went forward three days before. */
+export const pictureDay = Date.parse('2025-04-02T10:00:00Z');
+
 export const hostileText = '<img src=x onerror=alert(1)>';
 export const longName = 'x'.repeat(200);
 
@@ -38,5 +42,26 @@ export function sample(now = Date.now()): Event[] {
   }
   add(now - 60e3, hostileText, hostileText, { [hostileText]: hostileText, [longName]: longName, 'a,b|c': '"quoted" & (more)' });
   add(now - 30e3, longName, 'app_opened', {});
+  return events;
+}
+
+/** Days on which clocks are turned, or never are; hours that each has. */
+export const clockDays = [
+  { zone: 'Europe/Warsaw', day: '2025-03-30', hours: 23 },
+  { zone: 'Europe/Warsaw', day: '2024-10-27', hours: 25 },
+  { zone: 'Asia/Kathmandu', day: '2025-03-30', hours: 24 },
+  { zone: 'America/St_Johns', day: '2025-03-09', hours: 23 },
+  { zone: 'America/St_Johns', day: '2024-11-03', hours: 25 },
+];
+
+/** Events of each quarter of an hour around those days: four in every hour of any zone. */
+export function ticks(): Event[] {
+  const events: Event[] = [];
+  for (const middle of new Set(clockDays.map((one) => one.day))) {
+    for (let at = Date.parse(middle) - day; at < Date.parse(middle) + 2 * day; at += hour / 4) {
+      const event_id = `00000000-0000-4000-8001-${events.length.toString(16).padStart(12, '0')}`;
+      events.push({ event_id, occurred_at: new Date(at).toISOString(), user_id: '1', event_type: 'tick', properties: {} });
+    }
+  }
   return events;
 }

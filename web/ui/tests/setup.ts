@@ -1,11 +1,9 @@
-// Starts the service in a folder of its own on a free port, and posts the sample.
+// Starts the service in a folder of its own on a free port, without any user.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { register, upload } from './client';
-import { sample } from './sample';
 
 const binary = process.env.STANDALONE ?? join(import.meta.dirname, '../../../bin/standalone');
 
@@ -53,7 +51,6 @@ export default async function setup(): Promise<() => Promise<void>> {
   await Promise.race([ready(base), failed]);
   failed.catch(() => {}); // it is stopped below
   process.env.BASE = base;
-  await upload(await register(base, 'ann'), sample());
   return async () => {
     service.kill('SIGTERM');
     await exited;

@@ -1,0 +1,77 @@
+// How long a chart takes from its answer's last byte until it is seen: two frames after
+// it is in the document. Times depend on the machine, so they are printed and not asserted.
+import type { Page } from '@playwright/test';
+import { expect, logIn, origin, projectId, test } from './browser';
+
+interface Row {
+  bucket: string;
+  series: string;
+  value: number;
+  incomplete: boolean;
+}
+
+/** An answer with a peak in one bucket alone. */
+function made(hours: number, series: number, peak: number): Row[] {
+  const rows: Row[] = [];
+  for (let hour = 0; hour < hours; hour++) {
+    const bucket = new Date(Date.UTC(2025, 0, 1, hour)).toISOString().replace('.000Z', '+00:00');
+    for (let k = 0; k < series; k++) {
+      const value = hour === peak && k === 0 ? 1e6 : 500 + 100 * k + ((hour * 7919 + k * 104729) % 400);
+      rows.push({ bucket, series: String.fromCharCode(65 + k), value, incomplete: false });
+    }
+  }
+  return rows;
+}
+
+async function milliseconds(page: Page, project: number, hours: number, series: number): Promise<number> {
+  await page.route(/\/api\/stats\/trends\?.*interval=hour/, async (route) => {
+    const meta = { complete_until: new Date().toISOString(), stale: false, source: 'rollup' };
+    await route.fulfill({ json: { data: made(hours, series, hours >> 1), meta, response_time_sec: 0.001 } });
+  });
+  const events = Array.from({ length: series }, (_, k) => `e=e${k}`).join('&');
+  const to = new Date(Date.UTC(2025, 0, 1, hours - 1)).toISOString().slice(0, 10);
+  await page.goto(`${origin()}/explore?${events}&i=hour&tz=UTC&from=2025-01-01&to=${to}&project=${project}`);
+  const took = await page.waitForFunction(() => (window as unknown as { drawn?: number }).drawn);
+  await page.unroute(/\/api\/stats\/trends\?.*interval=hour/);
+  return (await took.jsonValue())!;
+}
+
+test('2,160 hours of 8 series are drawn with two points in a column of pixels', async ({ page }) => {
+  await page.addInitScript(() => {
+    const seen = new MutationObserver(() => {
+      if (!document.querySelector('[role=application] svg path')) return;
+      seen.disconnect();
+      requestAnimationFrame(() =>
+        requestAnimationFrame(() => {
+          const answers = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+          const end = Math.max(...answers.filter(({ name }) => /trends.*interval=hour/.test(name)).map((one) => one.responseEnd));
+          (window as unknown as { drawn: number }).drawn = performance.now() - end;
+        }),
+      );
+    });
+    seen.observe(document, { childList: true, subtree: true });
+  });
+  await logIn(page);
+  const project = await projectId(page, 'Empty');
+  await page.setViewportSize({ width: 1440, height: 900 });
+  await milliseconds(page, project, 72, 1); // loads the scripts
+  const small = await milliseconds(page, project, 72, 4);
+  const large = await milliseconds(page, project, 2160, 8);
+  console.log(`drawn: 72 hours of 4 series in ${small.toFixed(0)} ms, 2,160 of 8 in ${large.toFixed(0)} ms, ${(large / small).toFixed(1)} times that`);
+
+  // Where there are more hours than pixels, a line has the lowest and the highest of each
+  // column, so that a peak of one hour is seen.
+  await page.setViewportSize({ width: 390, height: 844 });
+  const chart = page.getByRole('application');
+  const { width } = (await chart.boundingBox())!;
+  expect(width).toBeLessThan(390);
+  const lines = () =>
+    chart.evaluate((element) =>
+      [...element.querySelectorAll('path')].map((path) => {
+        const heights = [...path.getAttribute('d')!.matchAll(/[ML][\d.]+,([\d.-]+)/g)].map(([, y]) => Number(y));
+        return { points: heights.length, top: Math.min(...heights) };
+      }),
+    );
+  await expect.poll(async () => Math.max(...(await lines()).map(({ points }) => points))).toBeLessThanOrEqual(2 * width);
+  expect(Math.min(...(await lines()).map(({ top }) => top))).toBeLessThan(40);
+});

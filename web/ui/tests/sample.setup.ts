@@ -1,0 +1,23 @@
+// What the tests find: ann with the sample of today in a project of her own, a project
+// whose clock stands still, for pictures, one of days with other hours, and one without
+// events; eve may only look.
+import { test } from '@playwright/test';
+import { origin } from './browser';
+import { register, send, upload } from './client';
+import { pictureDay, sample, ticks } from './sample';
+
+test('the sample', async () => {
+  const ann = await register(origin(), 'ann');
+  const eve = await register(origin(), 'eve');
+  const make = (name: string) => send<{ id: number }>(ann, 'POST', '/api/projects', { name });
+  const { id: project } = await make('Pictures');
+  const { id: clocks } = await make('Clocks');
+  await make('Empty');
+  await Promise.all([upload(ann, sample()), upload({ ...ann, project }, sample(pictureDay)), upload({ ...ann, project: clocks }, ticks())]);
+  await send(ann, 'PUT', `/api/projects/${project}/cohorts/buyers`, {
+    description: 'Bought twice',
+    filter: [{ did: 'purchase', times: '>=2' }],
+  });
+  await send(ann, 'POST', `/api/projects/${project}/members`, { username: 'eve', role: 'viewer' });
+  await send(eve, 'POST', `/api/invitations/${project}/accept`);
+});
