@@ -2,12 +2,13 @@
 import { createQuery, useQueryClient } from '@tanstack/svelte-query';
 import { send } from './api';
 
-/** The list at a path. */
-export function list<Row>(path: () => string) {
+/** The list at a path, which is not asked for where the user may not see it. */
+export function list<Row>(path: () => string, allowed = () => true) {
   return createQuery(() => ({
     queryKey: ['list', path()],
     queryFn: () => send<{ data: Row[] }>('GET', path()),
     staleTime: 10_000,
+    enabled: allowed(),
   }));
 }
 
