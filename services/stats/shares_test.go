@@ -144,7 +144,7 @@ func TestShareStays(t *testing.T) {
 	a.mu.Lock()
 	a.clock = today.AddDate(0, 0, 10)
 	a.mu.Unlock()
-	b := newBoard(t, a, share.BoardRange{From: "-7d", To: "today", Timezone: "Asia/Kathmandu"}, `dau {"from_date": "2025-08-01", "to": "2025-08-31"}`, `retention {"start_date": "2025-08-01"}`)
+	b := newBoard(t, a, share.BoardRange{From: "-7d", To: "today", Timezone: "Asia/Kathmandu"}, `dau {"from_date": "2025-08-01", "to": "2025-08-31"}`, `retention {"start_date": "-11w", "end_date": "today"}`)
 	still, secretStill := b.share(t, `{"dates": "still", "days": 1}`)
 	_, secretMoving := b.share(t, `{"dates": "moving"}`)
 	zone, err := time.LoadLocation("Asia/Kathmandu")

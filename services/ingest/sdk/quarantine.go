@@ -33,7 +33,7 @@ type Rejected struct {
 
 type rejectedInput struct {
 	authhttp.ProjectParam
-	From  string `query:"from" doc:"Earliest arrival, a date or a date-time; 30 days ago by default" example:"2025-08-01"`
+	From  string `query:"from" doc:"Earliest arrival, a date or a date-time; 30 days before to by default" example:"2025-08-01"`
 	To    string `query:"to" doc:"Latest arrival: to the end of the date, or before the date-time; now by default" example:"2025-08-31"`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum events, the oldest first"`
 }
@@ -54,7 +54,7 @@ type rejectedOutput struct {
 
 type replayInput struct {
 	authhttp.ProjectParam
-	From string `query:"from" doc:"Earliest arrival, a date or a date-time; 30 days ago by default" example:"2025-08-01"`
+	From string `query:"from" doc:"Earliest arrival, a date or a date-time; 30 days before to by default" example:"2025-08-01"`
 	To   string `query:"to" doc:"Latest arrival: to the end of the date, or before the date-time; now by default" example:"2025-08-31"`
 }
 
@@ -114,16 +114,16 @@ func (s *Service) listRejected(ctx context.Context, in *rejectedInput) (*rejecte
 
 // arrivals reads a range of arrivals.
 func (s *Service) arrivals(from, to string) (first, before time.Time, err error) {
-	first, before = s.now().Add(-30*24*time.Hour), s.now()
-	if from != "" {
-		if first, err = readInstant("from", from, 0); err != nil {
+	before = s.now()
+	if to != "" {
+		if before, err = readInstant("to", to, 24*time.Hour); err != nil {
 			return first, before, err
 		}
 	}
-	if to != "" {
-		before, err = readInstant("to", to, 24*time.Hour)
+	if from == "" {
+		return before.Add(-30 * 24 * time.Hour), before, nil
 	}
-	if err == nil && before.Before(first) {
+	if first, err = readInstant("from", from, 0); err == nil && before.Before(first) {
 		err = problem.Invalid("invalid-parameter", "from", "is after to")
 	}
 	return first, before, err

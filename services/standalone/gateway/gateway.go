@@ -102,7 +102,7 @@ var ofSDKs = regexp.MustCompile(`^/(v1/(batch|b|import|track|identify|page|scree
 
 // ofStats are the paths of projects that stats has: making a list of a cohort's users, whom
 // only events tell, and shares of boards, for which it knows the questions.
-var ofStats = regexp.MustCompile(`^/api/projects/[0-9]+/(cohorts/[^/]+/freeze$|boards/[0-9]+/shares(/|$))`)
+var ofStats = regexp.MustCompile(`^/api/projects/[^/]+/(cohorts/[^/]+/freeze$|boards/[^/]+/shares(/|$))`)
 
 func ownedByAccount(path string) bool {
 	switch path {

@@ -16,8 +16,8 @@ import (
 
 // RetentionParams are the parameters of retention.
 type RetentionParams struct {
-	StartDate          string       `query:"start_date" json:"start_date,omitempty" format:"date" minLength:"1" doc:"Cohorts from the week, day or month of this day on; required" example:"2025-08-01"`
-	EndDate            string       `query:"end_date" json:"end_date,omitempty" format:"date" minLength:"1" doc:"Cohorts up to the week, day or month of this day; default today; at most 3,660 days"`
+	StartDate          string       `query:"start_date" json:"start_date,omitempty" minLength:"1" doc:"Cohorts from the week, day or month of this day on; required; YYYY-MM-DD, today, yesterday, or so many days, weeks, months or years before today: -7d, -4w, -3mo, -1y" example:"2025-08-01"`
+	EndDate            string       `query:"end_date" json:"end_date,omitempty" minLength:"1" doc:"Cohorts up to the week, day or month of this day, as start_date; default today; at most 3,660 days"`
 	Windows            int          `query:"windows" json:"windows,omitempty" minimum:"1" maximum:"52" doc:"How many windows, counted from 0; default 4; not with mode=bracket, whose windows are the brackets"`
 	Granularity        string       `query:"granularity" json:"granularity,omitempty" default:"week" enum:"week,day,month" doc:"Length of cohorts and windows"`
 	Cohort             string       `query:"cohort" json:"cohort,omitempty" default:"first_ever" enum:"first_ever,in_period" doc:"A user belongs to the cohort of the first event ever, or of the first on or after start_date"`

@@ -347,6 +347,8 @@ func (w *walker) values(t *testing.T) object {
 		v["tile"] = "t1"
 	case "create-board":
 		v["tiles"] = aTile
+	case "create-key": // others have no origins
+		v["scope"] = "browser"
 	case "create-annotation", "list-annotations":
 		v["at"] = w.oneOf("2025-08-01", "2025-08-01T10:00:00+03:00")
 	case "update-annotation", "delete-annotation":
