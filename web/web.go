@@ -29,7 +29,7 @@ var dist embed.FS
 // is any number. Each is answered with the same document, whose router shows the page.
 var Pages = []string{
 	"/", "/explore", "/funnels", "/retention", "/paths", "/lifecycle", "/stickiness", "/sessions",
-	"/boards", "/boards/:id", "/users", "/cohorts", "/live", "/events", "/start", "/settings",
+	"/boards", "/boards/:id", "/users", "/cohorts", "/live", "/events", "/share", "/start", "/settings",
 }
 
 // AssetsPath is where scripts, styles and fonts are.

@@ -1,4 +1,4 @@
-// Boards: made from a question, arranged, saved against each other.
+// Boards: made from a question, arranged, saved against each other, shown to others.
 import type { Page } from '@playwright/test';
 import { expect, logIn, open, origin, test, violations, withAxe } from './browser';
 
@@ -16,10 +16,19 @@ const trends = (id: string, title: string, kind: string, params: Record<string, 
   return { id, kind, title, size, question: { route: '/api/stats/trends', params: { ...usual, ...params } } };
 };
 
-const three = (): Tile[] => [
+/** One tile of each kind. */
+const every: Tile[] = [
+  { id: 'words', kind: 'text', title: 'How to read it', text: 'Revenue first.\nThen who comes back.', size: { width: 4, height: 2 } },
   trends('sum', 'Revenue', 'number', { measure: 'sum(properties.price)', interval: 'all', compare: 'previous' }, { width: 4, height: 2 }),
   trends('users', 'Buyers', 'number', { measure: 'users', interval: 'all' }, { width: 4, height: 2 }),
+  trends('lines', 'Purchases by system', 'line', { breakdown: ['properties.os'], top: 7 }),
   trends('bars', 'Purchases by week', 'bar', { interval: 'week', from: '-89d' }),
+  trends('table', 'Purchases by day', 'table', {}),
+  { id: 'funnel', kind: 'funnel', title: 'To the purchase', size: { width: 6, height: 3 }, question: { route: '/api/stats/funnels', params: { steps: [{ event: 'app_opened' }, { event: 'item_viewed' }, { event: 'purchase' }], from: '-29d', to: 'today' } } },
+  { id: 'retention', kind: 'retention', title: 'Retention', size: { width: 12, height: 4 }, question: { route: '/api/stats/retention', params: { start_date: '-11w', end_date: 'today', windows: 12, granularity: 'week' } } },
+  { id: 'top', kind: 'table', title: 'Top events', size: { width: 6, height: 3 }, question: { route: '/api/stats/top-events', params: { from: '-29d', to: 'today', limit: 5 } } },
+  { id: 'wrong', kind: 'line', title: 'A question that is refused', size: { width: 6, height: 3 }, question: { route: '/api/stats/trends', params: { measure: 'nonsense', from: '-29d', to: 'today' } } },
+  { id: 'paths', kind: 'paths', title: 'Paths', size: { width: 12, height: 4 }, question: { route: '/api/stats/paths', params: { steps: 4, from: '-29d', to: 'today' } } },
 ];
 
 async function projectOf(page: Page): Promise<number> {
@@ -38,6 +47,7 @@ async function make(page: Page, name: string, tiles: Tile[]): Promise<string> {
 const order = (page: Page) => page.locator('[data-tile]').evaluateAll((all) => all.map((one) => one.getAttribute('data-tile')));
 const saved = (page: Page) => expect(page.getByRole('status').filter({ hasText: /^Saved$/ })).toBeVisible();
 const handle = (page: Page, title: string) => page.getByRole('button', { name: new RegExp(`^Move ${title}`) });
+const three = () => [every[1], every[2], every[4]];
 
 test('a question of Explore becomes a tile of a new board, and another one its second', async ({ page }) => {
   await logIn(page);
@@ -232,4 +242,79 @@ test('a chart is saved as a picture with its question and its colours', async ({
     expect(seen.green).toBeGreaterThan(500);
     expect(seen.orange).toBeGreaterThan(500);
   }
+});
+
+const devices = [
+  { name: 'wide', width: 1440, height: 900 },
+  { name: 'phone', width: 390, height: 844 },
+];
+test.describe('every kind', () => {
+  test.use({ expected: /^Failed to load resource/ });
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const { name, width, height } of devices) {
+      test(`a board of every kind, ${name}, ${colorScheme}`, async ({ page }) => {
+        await page.setViewportSize({ width, height });
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await withAxe(page);
+        await logIn(page);
+        const path = await make(page, 'Everything', every);
+        await page.goto(origin() + path);
+        // Tiles are asked when they are seen.
+        await expect(page.locator('[data-tile]')).toHaveCount(every.length);
+        for (const { id, kind } of every) {
+          const tile = page.locator(`[data-tile=${id}]`);
+          await tile.scrollIntoViewIfNeeded();
+          if (id === 'wrong') await expect(tile.getByRole('alert')).toContainText('measure');
+          else if (kind !== 'text') await expect(tile.locator('.seal')).toBeVisible();
+        }
+        expect(await violations(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+        if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/board-${name}-${colorScheme}.png`, fullPage: true });
+      });
+    }
+  }
+});
+
+test('a link shows the board without a login, until it is revoked', async ({ page, browser }) => {
+  await logIn(page);
+  const tiles = [...three(), every.find(({ id }) => id === 'retention')!];
+  await open(page, await make(page, 'For the investors', tiles));
+  await page.getByRole('button', { name: 'Share' }).click();
+  await page.getByRole('button', { name: 'Make a link' }).click();
+  const link = await page.locator('dialog code').innerText();
+  expect(link).toMatch(/\/share#eas_[a-z2-7]{26}$/);
+  const links = page.getByRole('list', { name: 'Links' });
+  await expect(links).toContainText('not used yet');
+
+  const context = await browser.newContext();
+  const guest = await context.newPage();
+  await withAxe(guest);
+  const asked: string[] = [];
+  guest.on('request', (request) => asked.push(new URL(request.url()).pathname));
+  await guest.goto(link);
+  await expect(guest.getByRole('heading', { name: 'For the investors' })).toBeVisible();
+  await expect(guest.getByRole('region', { name: 'Revenue' })).toContainText(/[\d,.]{4,}/);
+  await expect(guest.getByRole('application')).toBeVisible();
+  // Retention takes dates; the board's move with today.
+  await guest.locator('[data-tile=retention]').scrollIntoViewIfNeeded();
+  await expect(guest.locator('[data-tile=retention] .seal')).toBeVisible();
+  await expect(guest.getByRole('alert')).toHaveCount(0);
+  await expect(guest.getByRole('navigation')).toHaveCount(0);
+  const [download] = await Promise.all([guest.waitForEvent('download'), guest.getByRole('button', { name: 'CSV of Purchases by week' }).click()]);
+  expect(download.suggestedFilename()).toBe('Purchases-by-week.csv');
+  for (const width of [1440, 390]) {
+    await guest.setViewportSize({ width, height: 900 });
+    expect(await violations(guest)).toEqual([]);
+    if (process.env.SHOTS) await guest.screenshot({ path: `${process.env.SHOTS}/share-${width}.png`, fullPage: true });
+  }
+  expect(asked.filter((path) => path.startsWith('/api/') && !path.startsWith('/api/share'))).toEqual([]);
+
+  await links.getByRole('button', { name: 'Revoke' }).click();
+  await expect(page.getByText('No links yet.')).toBeVisible();
+  // A revoked link works as long as the service keeps what it read, at most.
+  await expect(async () => {
+    await guest.reload();
+    await expect(guest.getByRole('heading', { name: 'This link shows nothing any more' })).toBeVisible({ timeout: 1000 });
+  }).toPass();
+  await context.close();
 });

@@ -9,8 +9,8 @@ export interface Route {
   icon: IconName;
   /** The letter after g that opens it. */
   key?: string;
-  /** Where in the menu it is; within is a page of the one above it. */
-  menu: 'pages' | 'foot' | 'within';
+  /** Where in the menu it is; within is a page of the one above it, public one without a menu and without a login. */
+  menu: 'pages' | 'foot' | 'within' | 'public';
   load: () => Promise<{ default: Component }>;
 }
 
@@ -29,6 +29,7 @@ export const routes: Route[] = [
   { path: '/cohorts', name: 'Cohorts', icon: 'cohorts', key: 'c', menu: 'pages', load: () => import('../pages/Cohorts.svelte') },
   { path: '/live', name: 'Live', icon: 'live', key: 'l', menu: 'pages', load: () => import('../pages/Live.svelte') },
   { path: '/events', name: 'Events', icon: 'events', key: 'v', menu: 'pages', load: () => import('../pages/Events.svelte') },
+  { path: '/share', name: 'A shared board', icon: 'boards', menu: 'public', load: () => import('../pages/Share.svelte') },
   { path: '/start', name: 'Send events', icon: 'plus', key: 's', menu: 'foot', load: () => import('../pages/Start.svelte') },
   { path: '/settings', name: 'Settings', icon: 'settings', key: 't', menu: 'foot', load: () => import('../pages/Settings.svelte') },
 ];

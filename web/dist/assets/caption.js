@@ -1,0 +1,1 @@
+import{f as e,h as t,m as n}from"./index.js";function r(r,i,a,o,s){let c=i.label.includes(`–`)||!i.label?``:` (${n(i.from)} – ${n(i.to)})`,l=[`${i.label}${c}`,a];if(o){let r=o.complete_until;l.push(`every event until ${n(t(a,Date.parse(r)))}, ${e(r,a)} is counted`)}return{title:r,details:l.join(` · `),legend:s.map(({name:e,color:t})=>({name:e,color:t}))}}export{r as t};
