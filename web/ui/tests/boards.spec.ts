@@ -264,7 +264,7 @@ test.describe('every kind', () => {
         for (const { id, kind } of every) {
           const tile = page.locator(`[data-tile=${id}]`);
           await tile.scrollIntoViewIfNeeded();
-          if (id === 'wrong') await expect(tile.getByRole('alert')).toContainText('measure');
+          if (id === 'wrong') await expect(tile.getByRole('alert')).toContainText('series: is required');
           else if (kind !== 'text') await expect(tile.locator('.seal')).toBeVisible();
         }
         expect(await violations(page)).toEqual([]);
