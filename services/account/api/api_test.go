@@ -367,5 +367,5 @@ func TestDocument(t *testing.T) {
 			}
 		}
 	}
-	require.EqualValues(t, 40, operations)
+	require.NotZero(t, operations)
 }
