@@ -1,4 +1,4 @@
-import { ask, logIn as logInForAPI, password } from './client';
+import { ask, logIn as logInForAPI, password, register, send } from './client';
 import { expect, logIn, open, origin, projectId, test } from './browser';
 import { clockDays, hostileText, pictureDay, sample } from './sample';
 
@@ -193,6 +193,51 @@ test('a link to another’s project shows none instead', async ({ page }) => {
   await expect(page.getByRole('heading', { name: 'You cannot see this project' })).toBeVisible();
   await page.getByRole('link', { name: /^Open / }).click();
   await expect(page.getByRole('heading', { name: 'Explore' })).toBeVisible();
+});
+
+test('members: a role is changed, an invitation withdrawn, the project handed over once its name is typed', async ({ page }) => {
+  const kim = await register(origin(), 'kim');
+  const lee = await register(origin(), 'lee');
+  await register(origin(), 'mia');
+  const { id: project } = await send<{ id: number }>(kim, 'POST', '/api/projects', { name: 'Shop' });
+  for (const username of ['lee', 'mia']) await send(kim, 'POST', `/api/projects/${project}/members`, { username, role: 'viewer' });
+  await send(lee, 'POST', `/api/invitations/${project}/accept`);
+  const members = async () => {
+    const all = await ask<{ username: string; role: string }>(kim, `/api/projects/${project}/members`);
+    return Object.fromEntries(all.map(({ username, role }) => [username, role]));
+  };
+  await logIn(page, 'kim');
+  await open(page, `/settings?tab=members&project=${project}`);
+  await page.getByLabel('Role of lee').selectOption('editor');
+  await expect.poll(members).toEqual({ kim: 'owner', lee: 'editor' });
+  await page.getByRole('button', { name: 'Withdraw the invitation of mia' }).click();
+  await expect(page.getByText('invited by kim')).toBeHidden();
+  expect(await ask(kim, `/api/projects/${project}/invitations`)).toEqual([]);
+
+  await open(page, `/settings?tab=danger&project=${project}`);
+  await page.getByLabel('New owner').selectOption('lee');
+  await page.getByRole('button', { name: 'Hand over' }).click();
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Type Shop').fill('shop');
+  await expect(dialog.getByRole('button', { name: 'Hand over' })).toBeDisabled();
+  await dialog.getByLabel('Type Shop').fill('Shop');
+  await dialog.getByRole('button', { name: 'Hand over' }).click();
+  await expect(page.getByRole('button', { name: 'Hand over' })).toHaveCount(0);
+  expect(await members()).toEqual({ kim: 'editor', lee: 'owner' });
+});
+
+test('all logins end once the name is typed', async ({ page }) => {
+  await register(origin(), 'ida');
+  await logIn(page, 'ida');
+  await open(page, '/settings?tab=danger');
+  await page.getByRole('button', { name: 'End all logins' }).click();
+  const dialog = page.getByRole('dialog');
+  const button = dialog.getByRole('button', { name: 'End all logins' });
+  await dialog.getByLabel('Type ida').fill('id');
+  await expect(button).toBeDisabled();
+  await dialog.getByLabel('Type ida').fill('ida');
+  await button.click();
+  await expect(page.getByRole('heading', { name: 'Log in' })).toBeVisible();
 });
 
 test('on a phone every page is two touches away', async ({ page }) => {

@@ -59,6 +59,11 @@ class Login {
 
   async leave(): Promise<void> {
     await send('DELETE', '/api/auth/session');
+    this.ended();
+  }
+
+  /** This browser's login is over. */
+  ended(): void {
     this.#tabs.postMessage('out');
     this.#left();
   }
