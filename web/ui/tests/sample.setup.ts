@@ -1,5 +1,5 @@
 // What the tests find: ann with the sample of today in a project of her own, a project
-// whose clock stands still, for pictures, one of days with other hours, and one without
+// whose clock stands still, for pictures, one of days with other hours, and two without
 // events; eve may only look.
 import { test } from '@playwright/test';
 import { origin } from './browser';
@@ -13,6 +13,7 @@ test('the sample', async () => {
   const { id: project } = await make('Pictures');
   const { id: clocks } = await make('Clocks');
   await make('Empty');
+  await make('Files');
   await Promise.all([upload(ann, sample()), upload({ ...ann, project }, sample(pictureDay)), upload({ ...ann, project: clocks }, ticks())]);
   await send(ann, 'PUT', `/api/projects/${project}/cohorts/buyers`, {
     description: 'Bought twice',

@@ -66,6 +66,12 @@ export async function send<T>(method: string, path: string, body?: unknown, head
   return result<T>(await fetch(path, { method, headers, body: json }));
 }
 
+/** Posts NDJSON, whose lines are texts of JSON. */
+export async function sendLines<T>(path: string, lines: string[], headers: Record<string, string>): Promise<T> {
+  const body = lines.join('\n');
+  return result<T>(await fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/x-ndjson', ...headers }, body }));
+}
+
 const written = (value: unknown) => (typeof value === 'object' ? JSON.stringify(value) : String(value));
 
 /** The address of a question. Parameters that are undefined, empty or false are left out; objects are written as JSON. */
