@@ -1,0 +1,1 @@
+import{Gt as e}from"./index.js";var t=e({});export{t};
