@@ -1,7 +1,7 @@
 // Times as files have them, as the instants that the API takes.
 
 export const formats = [
-  { value: 'iso', label: '2025-08-21 06:52:34', hint: 'ISO 8601, with or without an offset' },
+  { value: 'iso', label: '2025-08-21 06:52:34', hint: 'ISO 8601' },
   { value: 'dmy', label: '21.08.2025 06:52:34', hint: 'day first; also 21/8/2025' },
   { value: 'mdy', label: '08/21/2025 06:52:34', hint: 'month first' },
   { value: 'seconds', label: '1755751954', hint: 'seconds since 1970' },
