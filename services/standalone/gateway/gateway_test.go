@@ -100,7 +100,7 @@ func TestRoutes(t *testing.T) {
 		"/api/projects/7/boards/3/shares":    "stats",
 		"/api/projects/7/boards/3/shares/4":  "stats",
 		"/api/projects/7/boards/3/shares4":   "account",
-		"/api/projects/7/boards/a/shares":    "account",
+		"/api/projects/7/boards/a/shares":    "stats",
 		"/api/invites/accept":                "account",
 		"/api/share":                         "stats",
 		"/api/share/tiles/t1":                "stats",
