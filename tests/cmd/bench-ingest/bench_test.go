@@ -38,7 +38,9 @@ func TestCopyHoldsTheEventsThatAreSent(t *testing.T) {
 	rows, err := conn.Query(ctx, `
 		SELECT event_id, (extract(epoch FROM occurred_at) * 1000000)::bigint, user_id, event_type, properties FROM bench.copied`)
 	require.NoError(t, err)
-	copied, err := pgx.CollectRows(rows, pgx.RowToStructByPos[event.Event])
+	copied, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (e event.Event, err error) {
+		return e, row.Scan(&e.ID, &e.OccurredAt, &e.UserID, &e.Type, &e.Properties)
+	})
 	require.NoError(t, err)
 	require.ElementsMatch(t, batch.Events, copied)
 }
