@@ -348,7 +348,7 @@ func (w *walker) values(t *testing.T) object {
 	case "create-board":
 		v["tiles"] = aTile
 	case "create-key": // others have no origins
-		v["scope"] = "browser"
+		v["scope"], v["origins"] = "browser", []any{"https://shop.example"}
 	case "create-annotation", "list-annotations":
 		v["at"] = w.oneOf("2025-08-01", "2025-08-01T10:00:00+03:00")
 	case "update-annotation", "delete-annotation":
