@@ -187,7 +187,7 @@ func readFiles(environ map[string]string, settings []Option) mistakes {
 	return wrong
 }
 
-// Option describes one setting, for the reference in the README.
+// Option describes one setting, for the reference in docs/settings.md.
 type Option struct {
 	Name, Default, Doc string
 	Required           bool

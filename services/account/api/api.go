@@ -23,7 +23,7 @@ const (
 
 // Config of the account routes.
 type Config struct {
-	Registration string `env:"REGISTRATION" envDefault:"open" doc:"open: anyone may register; closed: accounts are created with the create-user command"`
+	Registration string `env:"REGISTRATION" envDefault:"open" doc:"open: anyone may register; closed: accounts are created with the create-user command, or with an owner's invite"`
 }
 
 // Validate reports what is wrong.

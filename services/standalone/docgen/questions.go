@@ -11,7 +11,7 @@ import (
 	"eventanalytics/services/stats"
 )
 
-// sharedParams are those that the README explains for all questions at once.
+// sharedParams are those that docs/api.md explains for all questions at once.
 var sharedParams = []string{"project", "from", "from_date", "to", "to_date", "timezone", "fill", "segment", "filter", "format", "csv_text", "min_position", "wait"}
 
 // questionsTable has the questions that stats answers, from its registry, with the

@@ -101,8 +101,12 @@ func (a *account) scan(ctx context.Context, scan func() error) error {
 }
 
 func (a *account) once(scan func() error) (err error) {
+	a.mu.Lock()
 	a.scanning, a.held, a.working = true, 0, 0
+	a.mu.Unlock()
 	defer func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
 		if a.scanning = false; err == nil {
 			a.held = a.working
 		}
