@@ -32,8 +32,7 @@ var ErrNoRoom = errors.New("there is no room for the answer")
 type Meter interface {
 	// Grow counts so many bytes more if there is room for them.
 	Grow(bytes int64) bool
-	// Wait waits until there is room for the most that any question takes, which Grow then
-	// has.
+	// Wait waits until there is room for what Grow had none for.
 	Wait(ctx context.Context) error
 	// Shrink counts so many bytes less.
 	Shrink(bytes int64)
@@ -51,9 +50,18 @@ type account struct {
 	mu       sync.Mutex
 	meter    Meter
 	scanning bool
-	// Of the scan under way: what it holds in all, and of that, besides its result.
-	held, working int64
+	// Of the scan under way: what its result holds, and what it holds besides.
+	result, working int64
 }
+
+// lifetime is how long what a budget counts is held.
+type lifetime int
+
+const (
+	ofResult   lifetime = iota // as long as the result of the scan, or the answer
+	ofScan                     // until the scan ends
+	ofQuestion                 // until the question is answered, whatever becomes of the scan
+)
 
 // accountOf returns that of a question, or nil where nothing is counted.
 func accountOf(ctx context.Context) *account {
@@ -63,7 +71,7 @@ func accountOf(ctx context.Context) *account {
 
 // grow counts bytes. Only between scans does it wait for room: a scan has its turn among
 // others, and those who have the room may be waiting for theirs.
-func (a *account) grow(ctx context.Context, bytes int64, working bool) error {
+func (a *account) grow(ctx context.Context, bytes int64, l lifetime) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if !a.meter.Grow(bytes) {
@@ -77,40 +85,48 @@ func (a *account) grow(ctx context.Context, bytes int64, working bool) error {
 			return ErrNoRoom
 		}
 	}
-	if a.held += bytes; working {
+	switch l {
+	case ofResult:
+		a.result += bytes
+	case ofScan:
 		a.working += bytes
 	}
 	return nil
 }
 
-// scan runs a scan, a second time once there is room if there was too little. At its end
-// it gives back what is held no longer: what was held besides the result or, where the
-// scan failed, everything.
+// scanTries are one without waiting, one with the room that a small question takes, and one
+// with that of the largest.
+const scanTries = 3
+
+// scan runs a scan, again once there is room where there was too little. At its end it
+// gives back what is held no longer: what was held besides the result and, where the scan
+// failed, the result.
 func (a *account) scan(ctx context.Context, scan func() error) error {
 	if a == nil {
 		return scan()
 	}
-	err := a.once(scan)
-	if !errors.Is(err, ErrNoRoom) {
-		return err
+	for try := 1; ; try++ {
+		err := a.once(scan)
+		if !errors.Is(err, ErrNoRoom) || try == scanTries {
+			return err
+		}
+		if err := a.meter.Wait(ctx); err != nil {
+			return err
+		}
 	}
-	if err := a.meter.Wait(ctx); err != nil {
-		return err
-	}
-	return a.once(scan)
 }
 
 func (a *account) once(scan func() error) (err error) {
 	a.mu.Lock()
-	a.scanning, a.held, a.working = true, 0, 0
+	a.scanning, a.result, a.working = true, 0, 0
 	a.mu.Unlock()
 	defer func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		if a.scanning = false; err == nil {
-			a.held = a.working
+		a.scanning = false
+		if a.meter.Shrink(a.working); err != nil {
+			a.meter.Shrink(a.result)
 		}
-		a.meter.Shrink(a.held)
 	}()
 	return scan()
 }
@@ -122,7 +138,7 @@ const meterStep = 64 << 10
 type Budget struct {
 	ctx       context.Context //nolint:containedctx // it lives no longer than the call that makes rows
 	account   *account
-	working   bool // what is counted is not kept beyond the scan
+	lifetime  lifetime
 	rows      int
 	bytes     int64
 	unmetered int64
@@ -131,6 +147,11 @@ type Budget struct {
 // NewBudget makes the budget of a scan's result, or of an answer, for the meter that
 // ctx has, if any.
 func NewBudget(ctx context.Context) Budget { return Budget{ctx: ctx, account: accountOf(ctx)} }
+
+// NewKeptBudget makes the budget of what scans leave to later ones of the same question.
+func NewKeptBudget(ctx context.Context) Budget {
+	return Budget{ctx: ctx, account: accountOf(ctx), lifetime: ofQuestion}
+}
 
 // Spend counts a row of so many bytes. It returns ErrTooManyRows, ErrTooLarge, ErrNoRoom or
 // the meter's error for one that must not be added.
@@ -148,7 +169,7 @@ func (b *Budget) Spend(bytes int) error {
 	}
 	step := b.unmetered
 	b.unmetered = 0
-	return b.account.grow(b.ctx, step, b.working)
+	return b.account.grow(b.ctx, step, b.lifetime)
 }
 
 // SharedBudget is a Budget that the goroutines of a scan spend together, for what none of
@@ -162,7 +183,7 @@ type SharedBudget struct {
 // NewSharedBudget makes one as NewBudget does.
 func NewSharedBudget(ctx context.Context) *SharedBudget {
 	b := &SharedBudget{budget: NewBudget(ctx)}
-	b.budget.working = true
+	b.budget.lifetime = ofScan
 	return b
 }
 

@@ -80,17 +80,19 @@ func (m *meter) Wait(context.Context) error {
 
 func (m *meter) Shrink(bytes int64) { m.held -= bytes }
 
-// heavy works with 3 MiB for a result of one, and may fail then.
+// heavy works with 3 MiB for a result of one, leaves so many bytes to later scans, and may
+// fail then.
 type heavy struct {
 	Unsupported
-	err error
+	kept int
+	err  error
 }
 
 func (heavy) Name() string { return "heavy" }
 
 func (e heavy) Counts(ctx context.Context, _ Counts) ([]Count, error) {
-	result := NewBudget(ctx)
-	return nil, errors.Join(NewSharedBudget(ctx).Spend(3<<20), result.Spend(1<<20), e.err)
+	result, kept := NewBudget(ctx), NewKeptBudget(ctx)
+	return nil, errors.Join(NewSharedBudget(ctx).Spend(3<<20), result.Spend(1<<20), kept.Spend(e.kept), e.err)
 }
 
 // TestScansGiveBack: after a scan a question holds its result alone, and nothing of an
@@ -108,6 +110,9 @@ func TestScansGiveBack(t *testing.T) {
 	_, err := NewSource(time.Time{}, time.Time{}, heavy{err: ErrTooLarge}).Counts(ctx, Counts{})
 	require.ErrorIs(t, err, ErrTooLarge)
 	require.EqualValues(t, 3<<20, m.held)
+	_, err = NewSource(time.Time{}, time.Time{}, heavy{kept: 1 << 20, err: ErrTooLarge}).Counts(ctx, Counts{})
+	require.ErrorIs(t, err, ErrTooLarge)
+	require.EqualValues(t, 4<<20, m.held, "what was kept is there, whatever became of the scan")
 }
 
 // TestNoScanWaits: a scan that has too little room ends, and is made once more when there

@@ -13,8 +13,9 @@ type Hold struct {
 	budget  *Budget
 	project int64
 
-	// grown is what the computation has asked for. It is for one goroutine.
-	grown int64
+	// grown is what the computation has asked for, and lacks what it has to pay for before it
+	// gets more. They are for one goroutine.
+	grown, lacks int64
 
 	mu     sync.Mutex
 	users  int   // the computation is one until Share
@@ -39,6 +40,7 @@ func (h *Hold) Grow(n int64) bool {
 	pays := h.paysFor(h.grown + n)
 	if more := pays - h.paid; more > 0 {
 		if _, ok := h.budget.try(h.project, more); !ok {
+			h.lacks = pays
 			return false
 		}
 		h.paid = pays
@@ -58,15 +60,18 @@ func (h *Hold) paysFor(grown int64) int64 {
 	return max(h.budget.largest, grown)
 }
 
-// Wait takes the most that a computation needs, as soon as there is room.
+// Wait takes what Grow found no room for, as soon as there is. A computation that has the
+// most that any needs does not wait for more: others wait for what it holds.
 func (h *Hold) Wait(ctx context.Context) error {
 	if h.paid >= h.budget.largest {
-		return nil
+		return ErrBusy
 	}
-	if err := h.budget.take(ctx, h.project, h.budget.largest-h.paid); err != nil {
-		return err
+	if more := h.lacks - h.paid; more > 0 {
+		if err := h.budget.take(ctx, h.project, more); err != nil {
+			return err
+		}
+		h.paid = h.lacks
 	}
-	h.paid = h.budget.largest
 	return nil
 }
 

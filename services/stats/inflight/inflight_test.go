@@ -190,6 +190,22 @@ func TestNoneHoldsWhatItNeedsNoMore(t *testing.T) {
 	require.ErrorIs(t, grow(t, second, 5*mib), ErrBusy)
 }
 
+// TestSmallOnesWaitForLittle: a small computation needs no room for a large one.
+func TestSmallOnesWaitForLittle(t *testing.T) {
+	t.Parallel()
+	b := NewBudget(64*mib, 16*mib, time.Millisecond)
+	require.NoError(t, b.take(t.Context(), 1, 32*mib))
+	require.NoError(t, b.take(t.Context(), 1, mib)) // what is small may go beyond
+	require.NoError(t, b.take(t.Context(), 1, mib))
+	h := b.Hold(1)
+	require.False(t, h.Grow(mib))
+	require.ErrorIs(t, h.Wait(t.Context()), ErrBusy)
+	b.give(1, 2*mib)
+	require.NoError(t, h.Wait(t.Context()))
+	require.True(t, h.Grow(mib))
+	require.EqualValues(t, 33*mib, b.Used())
+}
+
 // TestUseWaitsAlone: while somebody waits for room for rows, those who have them end
 // their use, those who waited for them begin theirs, and others can give up waiting.
 func TestUseWaitsAlone(t *testing.T) {

@@ -92,6 +92,16 @@ type values struct {
 	keys []string
 }
 
+// bytes is what values take that were read from the events.
+func (v *values) bytes() (n int) {
+	for i := range v.columns {
+		if rows := v.columns[i].rows; rows != nil {
+			n += 4*len(rows.Rows) + groupBytes*len(rows.Values)
+		}
+	}
+	return n
+}
+
 // values returns those of a property, or of user_id, of the events in a period. What files
 // do not tell is read from the events.
 func (p *plan) values(ctx context.Context, f syntax.Field, period walk.Period) (values, error) {

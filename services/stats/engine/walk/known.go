@@ -8,6 +8,7 @@ import (
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
+	"eventanalytics/services/stats/engine"
 )
 
 // known is what is known of each user at the end of a history: the last value of a
@@ -49,6 +50,10 @@ func (p *plan) knownOf(ctx context.Context, f syntax.Field) (*known, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	kept := engine.NewKeptBudget(ctx)
+	if err := kept.Spend(8*int(p.view.Users()) + k.bytes()); err != nil {
+		return nil, unsupported(err)
 	}
 	if p.engine.known == nil {
 		p.engine.known = map[string]*known{}
