@@ -30,7 +30,7 @@ type checker struct {
 // found is what a project has, by event id.
 type found map[uuid.UUID]event
 
-// check looks at the ledger, the outbox and the warehouse, and returns the events
+// check looks at the ledger, the outbox, what is beside it and the warehouse, and returns the events
 // of the warehouse.
 func (c *checker) check(ctx context.Context) (found, error) {
 	ledger, err := c.ledger(ctx)
@@ -42,6 +42,13 @@ func (c *checker) check(ctx context.Context) (found, error) {
 		return nil, err
 	}
 	if err := c.stored(ledger, outbox); err != nil {
+		return nil, err
+	}
+	beside, err := c.beside(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.storedBeside(beside); err != nil {
 		return nil, err
 	}
 	if err := c.noDeadLetters(ctx); err != nil {

@@ -42,7 +42,7 @@ func TestStory(t *testing.T) {
 		[]entry{
 			{Upload: 1, Events: []event{a, b}, Invalid: []uuid.UUID{bad}},
 			{Upload: 1},
-			{Upload: 1, Status: 202, Accepted: 1, Position: "p"},
+			{Upload: 1, Status: 202, Stored: true, Accepted: 1, Position: "p"},
 		},
 		[]entry{{Upload: 1, Events: []event{a, c}}, {Upload: 1, Status: 503}})
 	require.Equal(t, map[uuid.UUID]bool{a.ID: true, b.ID: true}, s.acknowledged)
@@ -61,7 +61,7 @@ func TestChecksFail(t *testing.T) {
 	refused := newEvent(rng, 0)
 	s := tell(t, []entry{
 		{Upload: 1, Events: []event{acknowledged}, Invalid: []uuid.UUID{refused.ID}},
-		{Upload: 1, Status: 202, Accepted: 1},
+		{Upload: 1, Status: 202, Stored: true, Accepted: 1},
 		{Upload: 2, Events: []event{unknown}},
 		{Upload: 2},
 	})
@@ -95,6 +95,44 @@ func TestChecksFail(t *testing.T) {
 			require.Error(t, err)
 			require.Equal(t, x.check, checkOf(err))
 		})
+	}
+}
+
+// The same for what is stored beside the outbox.
+func TestChecksBeside(t *testing.T) {
+	t.Parallel()
+	rng := newRand(4, 0)
+	acknowledged, unknown, bad, refused, unsent := newID(rng), newID(rng), newID(rng), newID(rng), newID(rng)
+	s := tell(t, []entry{
+		{Upload: 1, Events: []event{newEvent(rng, 0)}, Operations: []uuid.UUID{acknowledged}, Invalid: []uuid.UUID{bad}, SDK: true},
+		{Upload: 1, Status: 503},
+		{Upload: 1, Status: 200, Stored: true},
+		{Upload: 2, Events: []event{newEvent(rng, 0)}, Operations: []uuid.UUID{unknown}, SDK: true},
+		{Upload: 2},
+		{Upload: 3, Events: []event{newEvent(rng, 0)}, Invalid: []uuid.UUID{refused}},
+		{Upload: 3, Status: 202, Stored: true},
+	})
+	whole := []beside{{operation, acknowledged}, {rejected, bad}}
+	for name, x := range map[string]struct {
+		stored []beside
+		check  string // empty: none fails
+	}{
+		"all is well":                {stored: whole},
+		"unknown and stored":         {stored: append(slices.Clip(whole), beside{operation, unknown})},
+		"an operation is lost":       {stored: whole[1:], check: "beside is stored"},
+		"not in the quarantine":      {stored: whole[:1], check: "beside is stored"},
+		"twice":                      {stored: append(slices.Clip(whole), whole[0]), check: "beside once"},
+		"nobody sent it":             {stored: append(slices.Clip(whole), beside{operation, unsent}), check: "beside was sent"},
+		"refused and in quarantine":  {stored: append(slices.Clip(whole), beside{rejected, refused}), check: "beside was sent"},
+		"an operation in quarantine": {stored: append(slices.Clip(whole), beside{rejected, acknowledged}), check: "beside was sent"},
+	} {
+		err := (&checker{story: s}).storedBeside(x.stored)
+		if x.check == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.Error(t, err, name)
+		require.Equal(t, x.check, checkOf(err), name)
 	}
 }
 
@@ -136,7 +174,7 @@ func TestEncode(t *testing.T) {
 		Type  string    `json:"event_type"`
 		Props json.RawMessage
 	}
-	body := encode(events, []uuid.UUID{newID(rng)})
+	body := encode(&upload{events: events, invalid: []uuid.UUID{newID(rng)}})
 	require.NoError(t, json.Unmarshal(bytes.ReplaceAll(body, []byte(`"properties"`), []byte(`"Props"`)), &read))
 	require.Len(t, read, 51)
 	for i, e := range events {

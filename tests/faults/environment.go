@@ -105,13 +105,12 @@ func accountsAway(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error)
 		}
 	}
 	for range 10 {
-		u := upload{base: c.url(), events: []event{newEvent(rng, 0)}}
-		u.body = encode(u.events, nil)
+		u := upload{form: native, base: c.url(), events: []event{newEvent(rng, 0)}}
 		e, err := (&poster{project: c.spare}).post(ctx, u)
 		if err != nil {
 			return false, err
 		}
-		if e.Status != http.StatusAccepted {
+		if !e.Stored {
 			return false, failed("answers", "an upload while accounts are away is answered %d", e.Status)
 		}
 		var totals []struct{ Events int }

@@ -1,8 +1,6 @@
 package faults
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -45,34 +43,4 @@ func newEvent(rng *rand.Rand, client int) event {
 		e.User = fmt.Sprintf("u\t%d-%x", client, e.ID[:6])
 	}
 	return e
-}
-
-// encode writes a JSON array of events, the invalid ones between the others.
-func encode(events []event, invalid []uuid.UUID) []byte {
-	var b bytes.Buffer
-	b.WriteByte('[')
-	for i, e := range events {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, `{"event_id":"%s","occurred_at":"%s","user_id":%s,"event_type":%s`,
-			e.ID, e.At.Format(time.RFC3339Nano), quote(e.User), quote(e.Type))
-		if e.Props != "" {
-			fmt.Fprintf(&b, `,"properties":%s`, e.Props)
-		}
-		b.WriteByte('}')
-		if i < len(invalid) {
-			fmt.Fprintf(&b, `,{"event_id":"%s","occurred_at":"2025-09-01T00:00:00Z","user_id":"x"}`, invalid[i])
-		}
-	}
-	b.WriteByte(']')
-	return b.Bytes()
-}
-
-func quote(s string) []byte {
-	b, err := json.Marshal(s)
-	if err != nil {
-		panic(err) // of a string
-	}
-	return b
 }

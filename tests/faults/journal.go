@@ -23,11 +23,14 @@ type event struct {
 // entry is a line of a journal: an upload before it is sent for the first time
 // (Events is set), or how one attempt to send it ended.
 type entry struct {
-	Upload  int
-	Events  []event     `json:",omitempty"`
-	Invalid []uuid.UUID `json:",omitempty"` // in the upload, and to be refused
+	Upload     int
+	Events     []event     `json:",omitempty"`
+	Invalid    []uuid.UUID `json:",omitempty"` // in the upload, and to be refused
+	Operations []uuid.UUID `json:",omitempty"` // in the upload
+	SDK        bool        `json:",omitempty"` // sent as an SDK does: what is invalid is kept
 
 	Status   int    `json:",omitempty"` // 0: no answer came
+	Stored   bool   `json:",omitempty"` // says the answer
 	Accepted int    `json:",omitempty"`
 	Position string `json:",omitempty"`
 }
@@ -67,8 +70,9 @@ func (j *journal) close() error { return j.f.Close() }
 // story is the clients' account of a round in one project.
 type story struct {
 	sent         map[uuid.UUID][]event // by id, each content once
-	acknowledged map[uuid.UUID]bool    // in an upload that was answered with 202
+	acknowledged map[uuid.UUID]bool    // in an upload that is stored, says its answer
 	refused      map[uuid.UUID]bool
+	beside       map[beside]bool // sent, and whether it was acknowledged
 	uploads      int
 	events       int // sent, repeats included
 	accepted     int // sum of what answers said
@@ -78,7 +82,7 @@ type story struct {
 
 // readStory reads what clients wrote in a round.
 func readStory(dir string, round int, clients ...int) (*story, error) {
-	s := &story{sent: map[uuid.UUID][]event{}, acknowledged: map[uuid.UUID]bool{}, refused: map[uuid.UUID]bool{}}
+	s := &story{sent: map[uuid.UUID][]event{}, acknowledged: map[uuid.UUID]bool{}, refused: map[uuid.UUID]bool{}, beside: map[beside]bool{}}
 	for _, client := range clients {
 		if err := s.read(journalPath(dir, round, client)); err != nil {
 			return nil, err
@@ -121,10 +125,26 @@ func (s *story) send(e entry) {
 	for _, id := range e.Invalid {
 		s.refused[id] = true
 	}
+	for _, b := range e.beside() {
+		s.beside[b] = s.beside[b] // sent, at least
+	}
+}
+
+// beside is what is to be stored beside the outbox of an upload.
+func (e entry) beside() (all []beside) {
+	for _, id := range e.Operations {
+		all = append(all, beside{operation, id})
+	}
+	if e.SDK {
+		for _, id := range e.Invalid {
+			all = append(all, beside{rejected, id})
+		}
+	}
+	return all
 }
 
 func (s *story) answer(upload, e entry) {
-	if e.Status != 202 {
+	if !e.Stored {
 		s.unknown++
 		return
 	}
@@ -132,6 +152,9 @@ func (s *story) answer(upload, e entry) {
 	s.positions = append(s.positions, e.Position)
 	for _, x := range upload.Events {
 		s.acknowledged[x.ID] = true
+	}
+	for _, b := range upload.beside() {
+		s.beside[b] = true
 	}
 }
 

@@ -24,22 +24,27 @@ type project struct {
 	ingest, read string // API keys
 
 	mu    sync.Mutex
-	known []event // sent by any of them
+	known map[*form][]event // sent by any of them
 }
 
-func (p *project) remember(events []event) {
+func (p *project) remember(events []event, f *form) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known = append(p.known, events...)
+	if p.known == nil {
+		p.known = map[*form][]event{}
+	}
+	p.known[f] = append(p.known[f], events...)
 }
 
-// some returns up to n events that were sent before.
-func (p *project) some(rng *rand.Rand, n int) []event {
+// some returns up to n events that were sent before in the same form: in another one what
+// was sent is another content.
+func (p *project) some(rng *rand.Rand, f *form, n int) []event {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	known := p.known[f]
 	var out []event
-	for range min(n, len(p.known)) {
-		out = append(out, p.known[rng.IntN(len(p.known))])
+	for range min(n, len(known)) {
+		out = append(out, known[rng.IntN(len(known))])
 	}
 	return out
 }
@@ -83,10 +88,11 @@ func (c *poster) run(ctx context.Context, over <-chan struct{}) error {
 func (c *poster) upload(ctx context.Context, over <-chan struct{}) error {
 	c.uploads++
 	u := c.plan()
-	if err := c.journal.write(entry{Upload: c.uploads, Events: u.events, Invalid: u.invalid}); err != nil {
+	planned := entry{Upload: c.uploads, Events: u.events, Invalid: u.invalid, Operations: u.operations, SDK: u.form != native}
+	if err := c.journal.write(planned); err != nil {
 		return err
 	}
-	c.project.remember(u.events)
+	c.project.remember(u.events, u.form)
 	patience := 1 + c.rng.IntN(30) // attempts
 	for attempt := range patience {
 		e, err := c.post(ctx, u)
@@ -100,7 +106,7 @@ func (c *poster) upload(ctx context.Context, over <-chan struct{}) error {
 		if err := c.journal.write(e); err != nil {
 			return err
 		}
-		if e.Status == http.StatusAccepted {
+		if e.Stored {
 			for _, x := range u.events {
 				c.own[x.ID] = true
 			}
@@ -121,46 +127,57 @@ func (c *poster) upload(ctx context.Context, over <-chan struct{}) error {
 
 // upload is a request.
 type upload struct {
-	base    string
-	events  []event
-	invalid []uuid.UUID
-	key     string // Idempotency-Key; empty for none
-	body    []byte
-	slow    bool // sent a little at a time
+	form       *form
+	base       string
+	events     []event
+	invalid    []uuid.UUID
+	operations []uuid.UUID
+	key        string // Idempotency-Key; empty for none
+	slow       bool   // sent a little at a time
 }
 
 func (c *poster) plan() upload {
-	u := upload{base: c.cluster.url()}
+	u := upload{form: native, base: c.cluster.url()}
 	if c.rng.IntN(4) == 0 {
 		u.base = c.cluster.services[[]string{"ingest-1", "ingest-2"}[c.rng.IntN(2)]].url()
 	}
+	switch c.rng.IntN(8) {
+	case 0:
+		u.key = newID(c.rng).String()
+	case 1, 2:
+		u.form = segmentSDK
+		for range c.rng.IntN(4) {
+			u.operations = append(u.operations, newID(c.rng))
+		}
+	}
 	n := 1 + c.rng.IntN([]int{1, 10, 60, 250}[c.rng.IntN(4)])
 	for range n {
-		u.events = append(u.events, newEvent(c.rng, c.number))
+		e := newEvent(c.rng, c.number)
+		if u.form == segmentSDK && e.Props == "{}" {
+			e.Props = "" // as it is stored: SDKs send empty properties where there are none
+		}
+		u.events = append(u.events, e)
 	}
 	if c.rng.IntN(3) == 0 {
-		u.events = append(u.events, c.project.some(c.rng, 1+c.rng.IntN(60))...)
+		u.events = append(u.events, c.project.some(c.rng, u.form, 1+c.rng.IntN(60))...)
 	}
 	if c.rng.IntN(8) == 0 { // the same ids; they are other events here
-		u.events = append(u.events, c.other.some(c.rng, 1+c.rng.IntN(5))...)
+		u.events = append(u.events, c.other.some(c.rng, u.form, 1+c.rng.IntN(5))...)
 	}
 	c.rng.Shuffle(len(u.events), func(i, j int) { u.events[i], u.events[j] = u.events[j], u.events[i] })
 	if c.rng.IntN(8) == 0 {
 		u.invalid = append(u.invalid, newID(c.rng))
 	}
-	if c.rng.IntN(8) == 0 {
-		u.key = newID(c.rng).String()
-	}
 	u.slow = c.rng.IntN(8) == 0
-	u.body = encode(u.events, u.invalid)
 	return u
 }
 
 // post sends an upload once. The error is that of an answer that must not be.
 func (c *poster) post(ctx context.Context, u upload) (entry, error) {
-	var body io.Reader = bytes.NewReader(u.body)
+	text := u.form.encode(&u)
+	var body io.Reader = bytes.NewReader(text)
 	if u.slow {
-		body = &slow{ctx: ctx, left: u.body}
+		body = &slow{ctx: ctx, left: text}
 	}
 	at, err := client.New(calling(u.base, c.project.ingest))
 	if err != nil {
@@ -170,31 +187,19 @@ func (c *poster) post(ctx context.Context, u upload) (entry, error) {
 	if u.key != "" {
 		header.Set("Idempotency-Key", u.key)
 	}
-	response, err := at.Do(ctx, client.Request{Method: http.MethodPost, Path: "/api/events", Header: header, Body: body})
+	response, err := at.Do(ctx, client.Request{Method: http.MethodPost, Path: u.form.path, Header: header, Body: body})
 	if err != nil {
 		return entry{}, nil //nolint:nilerr // the entry records that the outcome is unknown
 	}
 	e := entry{Status: response.Status}
 	switch {
-	case e.Status == http.StatusAccepted:
-		return e, e.read(response.Body, len(u.events), len(u.invalid))
+	case e.Status == u.form.stored:
+		e.Stored = true
+		return e, u.form.read(&e, response, &u)
 	case e.Status >= 500 || e.Status == http.StatusConflict && u.key != "" || e.Status == http.StatusRequestTimeout:
 		return e, nil
 	}
 	return e, failed("answers", "posting valid events: %d: %s", e.Status, response.Body)
-}
-
-// read records what an answer says about an upload.
-func (e *entry) read(text []byte, events, invalid int) error {
-	var a client.Receipt
-	if err := json.Unmarshal(text, &a); err != nil {
-		return failed("answers", "reading %s: %w", text, err)
-	}
-	if a.Events != events+invalid || a.Rejected != invalid || a.Accepted+a.Duplicates != events || len(a.Errors) != invalid {
-		return failed("answers", "to %d events and %d invalid ones: %s", events, invalid, text)
-	}
-	e.Accepted, e.Position = a.Accepted, a.Position
-	return nil
 }
 
 // look asks a replica for all events of the project as of a position: this

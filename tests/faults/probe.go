@@ -19,7 +19,7 @@ import (
 func (r *run) onceForEach(ctx context.Context) error {
 	rng := newRand(0, 0)
 	events := []event{newEvent(rng, 0)}
-	u := upload{base: r.cluster.url(), events: events, key: "key", body: encode(events, nil)}
+	u := upload{form: native, base: r.cluster.url(), events: events, key: "key"}
 	for range 2 {
 		p, err := r.newProject(ctx, 0)
 		if err != nil {
@@ -99,14 +99,13 @@ func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 		var accepted [2]int
 		g, ctx := errgroup.WithContext(ctx)
 		for i, replica := range []string{"ingest-1", "ingest-2"} {
-			u := upload{base: c.services[replica].url(), events: slices.Clone(events)}
+			u := upload{form: native, base: c.services[replica].url(), events: slices.Clone(events)}
 			if i == 1 {
 				slices.Reverse(u.events)
 			}
-			u.body = encode(u.events, nil)
 			g.Go(func() error {
 				e, err := (&poster{project: c.spare}).post(ctx, u)
-				if err == nil && e.Status != http.StatusAccepted {
+				if err == nil && !e.Stored {
 					err = failed("answers", "uploads that cross: %s answers %d", replica, e.Status)
 				}
 				accepted[i] = e.Accepted
