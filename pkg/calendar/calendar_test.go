@@ -413,6 +413,49 @@ func checkBegin(t *testing.T, z *Zone, unit Unit, at int64) {
 	}
 }
 
+func TestInstants(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		zone, local string
+		want        []string
+	}{
+		{"UTC", "2025-03-30T03:30:00Z", []string{"2025-03-30T03:30:00Z"}},
+		{"Europe/Kyiv", "2025-08-01T00:00:00.000001Z", []string{"2025-07-31T21:00:00.000001Z"}},
+		{"Europe/Kyiv", "2025-03-30T03:30:00Z", nil},
+		{"Europe/Kyiv", "2025-03-30T02:59:59.999999Z", []string{"2025-03-30T00:59:59.999999Z"}},
+		{"Europe/Kyiv", "2025-03-30T04:00:00Z", []string{"2025-03-30T01:00:00Z"}},
+		{"Europe/Kyiv", "2025-10-26T03:30:00Z", []string{"2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"}},
+		{"Australia/Lord_Howe", "2025-04-06T01:45:00Z", []string{"2025-04-05T14:45:00Z", "2025-04-05T15:15:00Z"}},
+		{"Pacific/Apia", "2011-12-30T12:00:00Z", nil},
+		{"Pacific/Apia", "2011-12-31T00:00:00Z", []string{"2011-12-30T10:00:00Z"}},
+	} {
+		var got []string
+		for _, at := range zone(t, c.zone).Instants(us(t, c.local)) {
+			got = append(got, zone(t, "UTC").Format(at))
+		}
+		require.Equal(t, c.want, got, "%s %s", c.zone, c.local)
+	}
+}
+
+// Every instant is one of those at which clocks show what they show at it.
+func TestInstantsOfAllZones(t *testing.T) {
+	t.Parallel()
+	names, err := files()
+	require.NoError(t, err)
+	from, to := us(t, "1970-01-01T00:00:00Z"), us(t, "2040-01-01T00:00:00Z")
+	for name := range names {
+		z, err := Load(name)
+		require.NoError(t, err)
+		for _, span := range z.Spans(from, to) {
+			for _, at := range []int64{span.Start - hour, span.Start - 1, span.Start, span.Start + hour} {
+				if !slices.Contains(z.Instants(at+z.offset(at)), at) {
+					t.Fatal(name, z.Format(at))
+				}
+			}
+		}
+	}
+}
+
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	at := us(t, "2025-08-01T18:15:00.25Z")

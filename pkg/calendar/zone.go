@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -105,6 +106,20 @@ func (z *Zone) offset(us int64) int64 {
 
 // Date returns the local date of an instant.
 func (z *Zone) Date(us int64) Date { return Date(FloorDiv(us+z.offset(us), day)) }
+
+// Instants returns the instants at which clocks of the zone show a local time, given in
+// microseconds as if it were UTC: one; none when they are set forward over it; two, the
+// earlier first, when they are set back over it.
+func (z *Zone) Instants(local int64) []int64 {
+	var all []int64
+	for _, span := range z.Spans(local-slack, local+slack) {
+		if us := local - span.Offset; us >= span.Start && us < span.End {
+			all = append(all, us)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
 
 // Format formats an instant as RFC 3339 with the zone's offset and as many
 // fractional digits as it has.
