@@ -45,7 +45,8 @@ type api struct {
 // testWait is SDK_WAIT in tests.
 const testWait = 100 * time.Millisecond
 
-func newAPI(t *testing.T, limits intake.Limits) *api {
+// newAPI starts a service; with changes its settings.
+func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
 	t.Helper()
 	pool := pgtest.New(t)
 	rate := ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
@@ -56,6 +57,9 @@ func newAPI(t *testing.T, limits intake.Limits) *api {
 		Rates:  ratelimit.Config{Ingest: rate, Stats: rate},
 		Intake: intake.Config{Limits: limits, Names: names.Config{EventTypes: 10_000, Properties: 10_000}, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
 		SDK:    sdk.Config{Wait: testWait},
+	}
+	for _, change := range with {
+		change(&cfg)
 	}
 	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
 	require.NoError(t, err)

@@ -84,7 +84,7 @@ func (c *call) do(ctx context.Context) (*Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(keys.Strong) > 0 { // before anything of the body is read
+	if len(keys.Strong) > 0 || c.route.Keys == nil { // before anything of the body is read
 		if ctx, err = c.identify(ctx, keys); err != nil {
 			return nil, err
 		}
@@ -96,12 +96,17 @@ func (c *call) do(ctx context.Context) (*Done, error) {
 	if !c.choose() {
 		return nil, Unread("the body is of none of the protocols of this path, or of several")
 	}
-	if err := c.route.Read(c.request); err != nil {
+	if c.route.Keys != nil {
+		more, err := c.route.Keys(c.request)
+		if err != nil {
+			return nil, err
+		}
+		keys.Strong, keys.Weak = append(keys.Strong, more.Strong...), append(keys.Weak, more.Weak...)
+	}
+	if ctx, err = c.identify(ctx, keys); err != nil {
 		return nil, err
 	}
-	keys.Strong = append(keys.Strong, c.request.Keys.Strong...)
-	keys.Weak = append(keys.Weak, c.request.Keys.Weak...)
-	if ctx, err = c.identify(ctx, keys); err != nil {
+	if err := c.route.Read(c.request); err != nil {
 		return nil, err
 	}
 	return c.store(ctx, size)
@@ -142,8 +147,8 @@ func (c *call) read(ctx context.Context) (size int, err error) {
 		return 0, err
 	}
 	r := c.request
-	r.Raw = text
 	if c.route.Plain {
+		r.Body = text
 		return len(text), nil
 	}
 	var form url.Values

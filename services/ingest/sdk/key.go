@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"eventanalytics/pkg/auth"
@@ -18,14 +19,30 @@ type Keys struct {
 	Weak []string
 }
 
-// Body adds the places of a body's own members.
-func (k *Keys) Body(fields map[string][]byte) {
-	for _, name := range []string{"api_key", "writeKey", "token"} {
-		if v, err := loose.Parse(fields[name]); err == nil {
-			k.strong(v.Text())
-		}
+// keyNames are the members of bodies and queries for a key.
+var keyNames = []string{"api_key", "writeKey", "token"}
+
+// Body adds the places of an object's own members, and returns those of its members that
+// have one of a few other names.
+func (k *Keys) Body(text []byte, others ...string) (map[string][]byte, error) {
+	fields, err := loose.Fields(text, slices.Concat(keyNames, others)...)
+	if err != nil {
+		return nil, err
 	}
+	for _, name := range keyNames {
+		k.strong(loose.Small(fields[name]).Text())
+	}
+	return fields, nil
 }
+
+// KeysOf finds the keys in a body that is one object, for Route.Keys.
+func KeysOf(r *Request) (k Keys, err error) {
+	_, err = k.Body(r.Body)
+	return k, err
+}
+
+// Add adds a place for a key and nothing else.
+func (k *Keys) Add(text []byte) { k.strong(loose.Small(text).Text()) }
 
 func (k *Keys) strong(key string) {
 	if key != "" && !strings.HasSuffix(key, "***") { // Jitsu hides its key so
@@ -34,8 +51,8 @@ func (k *Keys) strong(key string) {
 }
 
 // AddWeak adds a place that may hold something else.
-func (k *Keys) AddWeak(key string) {
-	if key != "" {
+func (k *Keys) AddWeak(text []byte) {
+	if key := loose.Small(text).Text(); key != "" {
 		k.Weak = append(k.Weak, key)
 	}
 }
@@ -76,7 +93,7 @@ func headerKeys(r *http.Request, query url.Values) (Keys, error) {
 	} else {
 		k.strong(r.Header.Get("openpanel-client-id"))
 	}
-	for _, name := range []string{"api_key", "writeKey", "token"} {
+	for _, name := range keyNames {
 		for _, value := range query[name] {
 			k.strong(value)
 		}

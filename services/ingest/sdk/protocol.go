@@ -26,7 +26,12 @@ type Protocol struct {
 type Route struct {
 	ID, Method, Path     string
 	Summary, Description string
-	// Read finds the items of a request, and what is said of all of them.
+	// Keys finds the keys in a request's body, and in places of its query that only this
+	// protocol has. Nobody knows yet who sends it: it may neither parse nor keep more than
+	// a key is long. An error refuses the request. Nil when the key is in a header or a common place of the query.
+	Keys func(r *Request) (Keys, error)
+	// Read finds the items of a request, and what is said of all of them. It is called
+	// once the caller is known.
 	Read func(r *Request) error
 	// Answer writes the answer to a request that was stored.
 	Answer func(w http.ResponseWriter, d *Done)
@@ -55,14 +60,19 @@ type Request struct {
 	HTTP  *http.Request
 	Query url.Values // of the address, and of a form
 	Form  bool       // it was one
-	Body  []byte     // JSON, without what it was wrapped in; empty when there was none
-	Raw   []byte     // the body as it was before that
+	// Body is JSON, without what it was wrapped in; for a Plain route, what was sent. Empty
+	// when there was none.
+	Body []byte
 
 	Envelope Envelope
 	// Set by Route.Read.
 	Items iter.Seq2[[]byte, error] // JSON of each; an error refuses the request
-	Keys  Keys                     // that the body holds
 	Note  any                      // for Route.Answer
+}
+
+// One is the only item of a request.
+func One(item []byte) iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) { yield(item, nil) }
 }
 
 // Header returns a header of the request, repaired.

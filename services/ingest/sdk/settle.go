@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// maxItem is the longest item that is read: a longer one cannot be valid, and would
+	// MaxItem is the longest item that is read: a longer one cannot be valid, and would
 	// take many times its length in memory.
-	maxItem = 256 << 10
+	MaxItem = 256 << 10
 	// maxKept is how much of an item is kept, in the quarantine or as an operation.
 	maxKept = 64 << 10
 )
@@ -85,7 +85,7 @@ func (s *settler) add(raw []byte) error {
 	for s.wantIDs && len(s.sentIDs) < int(index) { // those that are not read
 		s.sentIDs = append(s.sentIDs, "")
 	}
-	if len(raw) > maxItem {
+	if len(raw) > MaxItem {
 		s.reject(s.ids.ofRaw(raw), index, raw, reasonTooLarge, "an event may have at most 256 KiB")
 		return nil
 	}

@@ -16,27 +16,24 @@ func New() *sdk.Protocol {
 	route := func(id, path string) sdk.Route {
 		return sdk.Route{
 			ID: id, Method: http.MethodPost, Path: path, Summary: "Amplitude: send events", Description: "The key is api_key of the body.",
-			Read: read, Answer: answer, Refuse: refuse,
+			Keys: sdk.KeysOf, Read: read, Answer: answer, Refuse: refuse,
 		}
 	}
 	batch := route("amplitude-batch", "/batch")
 	batch.Claims = func(r *sdk.Request) bool {
-		fields, err := loose.Fields(r.Body)
+		fields, err := loose.Fields(r.Body, "events")
 		return err == nil && fields["events"] != nil
 	}
 	return &sdk.Protocol{Name: "amplitude", Decode: decode, Routes: []sdk.Route{route("amplitude-httpapi", "/2/httpapi"), batch}}
 }
 
 func read(r *sdk.Request) error {
-	fields, err := loose.Fields(r.Body)
+	fields, err := loose.Fields(r.Body, "events", "client_upload_time")
 	if err != nil {
 		return err
 	}
-	r.Keys.Body(fields)
-	if v, err := loose.Parse(fields["client_upload_time"]); err == nil {
-		if at, ok := sdk.ReadTime(v); ok {
-			r.Envelope.Sent = at
-		}
+	if at, ok := sdk.ReadTime(loose.Small(fields["client_upload_time"])); ok {
+		r.Envelope.Sent = at
 	}
 	events := fields["events"]
 	if len(events) == 0 || events[0] != '[' && events[0] != '{' {

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"iter"
 	"mime"
 	"net/http"
 	"net/url"
@@ -50,40 +52,28 @@ func read(r *sdk.Request) error {
 	if err != nil {
 		media = ""
 	}
-	var items [][]byte
 	if strings.HasPrefix(media, "application/cloudevents") {
-		body := bytes.TrimSpace(r.Raw)
+		body := bytes.TrimSpace(r.Body)
 		if len(body) == 0 || strings.HasPrefix(media, "application/cloudevents-batch") != (body[0] == '[') {
 			return sdk.Unread("the body is not what its Content-Type says")
 		}
-		for raw, err := range loose.Split(body) {
-			if err != nil {
-				return err
-			}
-			items = append(items, raw)
-		}
+		r.Items = loose.Split(body)
 	} else {
-		items = [][]byte{binary(r, media).Append(nil)}
+		r.Items = sdk.One(binary(r, media))
 	}
-	mistakes, err := check(items)
+	mistakes, err := check(r.Items)
 	if err != nil {
 		return err
 	}
 	if len(mistakes) > 0 {
 		return &sdk.RefusalError{Cause: sdk.Unreadable, Message: "an event is no CloudEvent; nothing was stored", Errors: mistakes}
 	}
-	r.Items = func(yield func([]byte, error) bool) {
-		for _, raw := range items {
-			if !yield(raw, nil) {
-				return
-			}
-		}
-	}
 	return nil
 }
 
-// binary makes the JSON of an event whose attributes are headers.
-func binary(r *sdk.Request, media string) loose.Value {
+// binary makes the JSON of an event whose attributes are headers. Data that is too long for
+// an event is cut: the event goes into the quarantine.
+func binary(r *sdk.Request, media string) []byte {
 	event := loose.Empty()
 	headers := make([]string, 0, len(r.HTTP.Header))
 	for name := range r.HTTP.Header {
@@ -99,41 +89,64 @@ func binary(r *sdk.Request, media string) loose.Value {
 			event.Set(attribute, loose.Text(loose.Clean(value)))
 		}
 	}
-	data, err := loose.Parse(r.Raw)
-	switch isJSON := media == "" || media == "application/json" || strings.HasSuffix(media, "+json"); {
-	case len(r.Raw) == 0:
-	case isJSON && err == nil:
-		event.Set("data", data)
-	case strings.HasPrefix(media, "text/"):
-		event.Set("data", loose.Text(loose.Clean(string(r.Raw))))
-	default:
-		event.Set("data_base64", loose.Text(base64.StdEncoding.EncodeToString(r.Raw)))
+	data, text := r.Body, strings.HasPrefix(media, "text/")
+	if len(data) > sdk.MaxItem {
+		data, text = data[:sdk.MaxItem], true
 	}
-	return event
+	if isJSON := media == "" || media == "application/json" || strings.HasSuffix(media, "+json"); isJSON && !text {
+		switch v, err := loose.Parse(data); {
+		case err == nil:
+			event.Set("data", v)
+			return event.Append(nil)
+		case errors.Is(err, loose.ErrTooDeep): // for the quarantine
+			event.Set("data", loose.Nothing)
+			return append(append(bytes.TrimSuffix(event.Append(nil), []byte("null}")), data...), '}')
+		}
+	}
+	switch {
+	case len(data) == 0:
+	case text:
+		event.Set("data", loose.Text(loose.Clean(string(data))))
+	default:
+		event.Set("data_base64", loose.Text(base64.StdEncoding.EncodeToString(data)))
+	}
+	return event.Append(nil)
 }
 
 // maxMistakes bounds what an answer lists.
 const maxMistakes = problem.MaxListed
 
 // check finds the events that lack what the standard requires.
-func check(items [][]byte) (mistakes []sdk.ItemError, err error) {
-	for i, raw := range items {
-		fields, err := loose.Fields(raw)
+func check(items iter.Seq2[[]byte, error]) (mistakes []sdk.ItemError, err error) {
+	i := -1
+	add := func(field, message string) {
+		if len(mistakes) < maxMistakes {
+			mistakes = append(mistakes, sdk.ItemError{Index: i, Field: field, Message: message})
+		}
+	}
+	for raw, err := range items {
+		i++
+		var fields map[string][]byte
+		if err == nil {
+			fields, err = loose.Fields(raw, required...)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range []string{"id", "source", "type", "specversion"} {
-			v, err := loose.Parse(fields[name])
-			if (err != nil || v.Text() == "") && len(mistakes) < maxMistakes {
-				mistakes = append(mistakes, sdk.ItemError{Index: i, Field: name, Message: "is required"})
+		for _, name := range required {
+			if text := fields[name]; len(text) < len(`"x"`) || text[0] != '"' {
+				add(name, "is required")
 			}
 		}
-		if v, err := loose.Parse(fields["specversion"]); err == nil && v.Text() != "" && v.Text() != "1.0" && len(mistakes) < maxMistakes {
-			mistakes = append(mistakes, sdk.ItemError{Index: i, Field: "specversion", Message: "must be 1.0"})
+		if version := loose.Small(fields["specversion"]).Text(); version != "" && version != "1.0" {
+			add("specversion", "must be 1.0")
 		}
 	}
 	return mistakes, nil
 }
+
+// required are the attributes that an event must have.
+var required = []string{"id", "source", "type", "specversion"}
 
 func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	d := sdk.Draft{

@@ -74,9 +74,41 @@ func TestSplit(t *testing.T) {
 		}
 		require.ErrorIs(t, fault, loose.ErrSyntax, text)
 	}
-	fields, err := loose.Fields([]byte(`{"a":[1, 2],"b":"x\"}","a": {}}`))
-	require.NoError(t, err)
-	require.Equal(t, map[string][]byte{"a": []byte(`{}`), "b": []byte(`"x\"}"`)}, fields)
+}
+
+func TestFields(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]map[string][]byte{
+		`{"a":[1, 2],"b":"x\"}","c":1,"a": {}}`: {"a": []byte(`{}`), "b": []byte(`"x\"}"`)},
+		`{"\u0061":1,"c":2,"A":3}`:              {"a": []byte(`1`)},
+		` { } `:                                 {},
+	} {
+		fields, err := loose.Fields([]byte(text), "a", "b")
+		require.NoError(t, err, text)
+		require.Equal(t, want, fields, text)
+	}
+	for _, text := range []string{``, `[]`, `{"a"}`, `{"a":1`, `{"a":1,}`, `{"\x":1}`, `{"a":1}x`, `{"a`} {
+		_, err := loose.Fields([]byte(text), "a")
+		require.ErrorIs(t, err, loose.ErrSyntax, text)
+	}
+}
+
+// TestFieldsMemory: what is not asked for takes no memory.
+func TestFieldsMemory(t *testing.T) { //nolint:paralleltest // it counts allocations
+	many := []byte(`{` + strings.Repeat(`"name":[{"b":0}],`, 10_000) + `"a":1}`)
+	require.Less(t, testing.AllocsPerRun(1, func() {
+		if fields, err := loose.Fields(many, "a", "b"); err != nil || string(fields["a"]) != "1" {
+			t.Error(fields, err)
+		}
+	}), 5.0)
+}
+
+func TestSmall(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "key", loose.Small([]byte(`"key"`)).Text())
+	for _, text := range []string{``, `"`, `"` + strings.Repeat("x", 2_000) + `"`, strings.Repeat("[", 100)} {
+		require.False(t, loose.Small([]byte(text)).Is(), text)
+	}
 }
 
 // FuzzParse: what is read is written as valid JSON, which is read as the same.

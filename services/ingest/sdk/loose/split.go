@@ -2,7 +2,6 @@ package loose
 
 import (
 	"bytes"
-	"fmt"
 	"iter"
 )
 
@@ -45,6 +44,14 @@ func Split(text []byte) iter.Seq2[[]byte, error] {
 	}
 }
 
+// First returns the first of the items that Split finds, or nil when there is none.
+func First(text []byte) ([]byte, error) {
+	for item, err := range Split(text) {
+		return item, err
+	}
+	return nil, nil
+}
+
 // more reads what separates the items, and says whether there is another.
 func (p *parser) more(array bool) (bool, error) {
 	p.space()
@@ -64,18 +71,19 @@ func (p *parser) more(array bool) (bool, error) {
 	return false, p.unexpected()
 }
 
-// Fields returns the members of a JSON object without reading what is in them. Of two
-// with the same name the last wins.
-func Fields(text []byte) (map[string][]byte, error) {
+// Fields returns those members of a JSON object that have one of a few names, without
+// reading what is in them. Of two with the same name the last wins. It takes no memory for
+// the other members, however many there are.
+func Fields(text []byte, names ...string) (map[string][]byte, error) {
 	p := parser{in: text}
 	if p.next() != '{' {
 		return nil, p.unexpected()
 	}
 	p.at++
-	fields := map[string][]byte{}
+	fields := make(map[string][]byte, len(names))
 	if p.next() == '}' {
 		p.at++
-	} else if err := p.fields(fields); err != nil {
+	} else if err := p.fields(fields, names); err != nil {
 		return nil, err
 	}
 	if p.space(); p.at < len(p.in) {
@@ -84,15 +92,12 @@ func Fields(text []byte) (map[string][]byte, error) {
 	return fields, nil
 }
 
-// maxFields is how many members of an object Fields returns: an envelope has few.
-const maxFields = 1000
-
-func (p *parser) fields(into map[string][]byte) error {
+func (p *parser) fields(into map[string][]byte, names []string) error {
 	for {
 		if p.next() != '"' {
 			return p.unexpected()
 		}
-		name, err := p.text()
+		name, err := p.oneOf(names)
 		if err != nil {
 			return err
 		}
@@ -105,10 +110,9 @@ func (p *parser) fields(into map[string][]byte) error {
 		if err := p.skip(); err != nil {
 			return err
 		}
-		if _, known := into[name]; len(into) == maxFields && !known {
-			return fmt.Errorf("%w: an object has more than %d members", ErrSyntax, maxFields)
+		if name != "" {
+			into[name] = p.in[start:p.at]
 		}
-		into[name] = p.in[start:p.at]
 		switch p.next() {
 		case ',':
 			p.at++
@@ -119,6 +123,49 @@ func (p *parser) fields(into map[string][]byte) error {
 			return p.unexpected()
 		}
 	}
+}
+
+// maxName is the longest member name in JSON, with its escapes, that is compared with those
+// that are looked for.
+const maxName = 256
+
+// oneOf goes past a member's name and returns which of names it is, or "".
+func (p *parser) oneOf(names []string) (string, error) {
+	start := p.at
+	if err := p.skipText(); err != nil {
+		return "", err
+	}
+	raw := p.in[start+1 : p.at-1]
+	if len(raw) <= maxName && bytes.IndexByte(raw, '\\') >= 0 {
+		own := parser{in: p.in[start:p.at]}
+		name, err := own.text()
+		if err != nil {
+			return "", err
+		}
+		raw = []byte(name)
+	}
+	for _, name := range names {
+		if string(raw) == name {
+			return name, nil
+		}
+	}
+	return "", nil
+}
+
+// maxSmall is the longest JSON text that Small reads.
+const maxSmall = 1 << 10
+
+// Small reads a value that is short if it is what it should be, such as a key or a time.
+// What is longer, or no JSON, counts as absent.
+func Small(text []byte) Value {
+	if len(text) > maxSmall {
+		return Value{}
+	}
+	v, err := Parse(text)
+	if err != nil {
+		return Value{}
+	}
+	return v
 }
 
 // skip goes past a value of any depth, by its brackets and strings alone: what is in it

@@ -15,7 +15,7 @@ func New() *sdk.Protocol {
 		return sdk.Route{
 			ID: id, Method: method, Path: path, Summary: "Mixpanel: " + summary,
 			Description: "data is JSON or base64 of it, in a form or the query. The key is the token.",
-			Read:        read, Answer: answer, Refuse: refuse,
+			Keys:        keys, Read: read, Answer: answer, Refuse: refuse,
 		}
 	}
 	get, post := route("mixpanel-track-get", http.MethodGet, "/track", "send an event in the address"), route("mixpanel-track", http.MethodPost, "/track", "send events")
@@ -52,24 +52,24 @@ func read(r *sdk.Request) error {
 		r.Envelope.Share("profile", "group")
 	}
 	r.Items = loose.Split(r.Body)
-	for raw, err := range r.Items { // the first names the key
-		if err != nil {
-			return err
-		}
-		fields, err := loose.Fields(raw)
-		if err != nil {
-			break // it goes into the quarantine, or is no JSON
-		}
-		if len(fields["$token"]) > 0 {
-			fields["token"] = fields["$token"]
-		}
-		r.Keys.Body(fields)
-		if p, err := loose.Fields(fields["properties"]); err == nil {
-			r.Keys.Body(map[string][]byte{"token": p["token"]})
-		}
-		break
-	}
 	return nil
+}
+
+// keys finds the key of the first event.
+func keys(r *sdk.Request) (k sdk.Keys, err error) {
+	first, err := loose.First(r.Body)
+	if err != nil || len(first) == 0 || first[0] != '{' {
+		return k, err
+	}
+	fields, err := k.Body(first, "$token", "properties")
+	if err != nil {
+		return k, err
+	}
+	k.Add(fields["$token"])
+	if p, err := loose.Fields(fields["properties"], "token"); err == nil {
+		k.Add(p["token"])
+	}
+	return k, nil
 }
 
 // profileOperations are the members of a change that say what it does.

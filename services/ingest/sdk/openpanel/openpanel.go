@@ -25,13 +25,9 @@ func New() *sdk.Protocol {
 // read finds the event of a request. What is JSON is taken, if only into the quarantine:
 // the SDK sends it again after any other answer.
 func read(r *sdk.Request) error {
-	if _, err := loose.Parse(r.Body); err != nil {
-		return err
-	}
 	r.Envelope.Share("lib", r.Header("openpanel-sdk-name"))
 	r.Envelope.Share("lib_version", r.Header("openpanel-sdk-version"))
-	body := r.Body
-	r.Items = func(yield func([]byte, error) bool) { yield(body, nil) }
+	r.Items = sdk.One(r.Body)
 	return nil
 }
 

@@ -33,10 +33,10 @@ func isProtobuf(r *http.Request) bool {
 
 func read(r *sdk.Request) error {
 	if isProtobuf(r.HTTP) {
-		r.Items = records(r.Raw)
+		r.Items = records(r.Body)
 		return nil
 	}
-	fields, err := loose.Fields(r.Raw)
+	fields, err := loose.Fields(r.Body, "resourceLogs", "resource_logs")
 	if err != nil {
 		return err
 	}
@@ -66,14 +66,14 @@ func orEmpty(fields map[string][]byte, names ...string) []byte {
 
 // ofResource makes an item of each record of a resource, with what is said of all of them.
 func ofResource(raw []byte, yield func([]byte, error) bool) bool {
-	fields, err := loose.Fields(raw)
+	fields, err := loose.Fields(raw, "resource", "scopeLogs", "scope_logs")
 	if err != nil {
 		return yield(nil, err)
 	}
 	for raw, err := range loose.Split(orEmpty(fields, "scopeLogs", "scope_logs")) {
 		var scope map[string][]byte
 		if err == nil {
-			scope, err = loose.Fields(raw)
+			scope, err = loose.Fields(raw, "scope", "logRecords", "log_records")
 		}
 		if err != nil {
 			return yield(nil, err)

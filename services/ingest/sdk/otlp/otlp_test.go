@@ -49,7 +49,7 @@ func TestProtobufAndJSONAreTheSame(t *testing.T) {
 		{"timeUnixNano":"1795941403700000001","eventName":"order","body":{"stringValue":"bought"},"attributes":[{"key":"user.id","value":{"stringValue":"u1"}},
 		{"key":"n","value":{"intValue":1152921504606846976}},{"key":"list","value":{"arrayValue":{"values":[{"stringValue":"a"},{}]}}}]},{}]}]}]}`
 	for contentType, body := range map[string][]byte{"application/x-protobuf": body, "application/json": []byte(inJSON)} {
-		r := &sdk.Request{HTTP: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/logs", nil), Raw: body}
+		r := &sdk.Request{HTTP: httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/v1/logs", nil), Body: body}
 		r.HTTP.Header.Set("Content-Type", contentType)
 		require.NoError(t, read(r))
 		var drafts []sdk.Draft

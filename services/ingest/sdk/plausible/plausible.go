@@ -15,23 +15,22 @@ func New() *sdk.Protocol {
 		Routes: []sdk.Route{{
 			ID: "plausible-event", Method: http.MethodPost, Path: "/api/event", Summary: "Plausible: send an event",
 			Description: "The key is the domain. Nothing identifies an event: each arrival counts.",
-			Read:        read, Answer: answer, Refuse: refuse,
+			Keys:        keys, Read: read, Answer: answer, Refuse: refuse,
 		}},
 	}
 }
 
 func read(r *sdk.Request) error {
-	m, err := loose.Parse(r.Body)
-	if err != nil {
-		return err
-	}
-	if m.Kind() != loose.Object {
-		return sdk.Unread("the body must be a JSON object")
-	}
-	r.Keys.AddWeak(m.First("d", "domain").Text())
-	body := r.Body
-	r.Items = func(yield func([]byte, error) bool) { yield(body, nil) }
+	r.Items = sdk.One(r.Body)
 	return nil
+}
+
+func keys(r *sdk.Request) (k sdk.Keys, err error) {
+	fields, err := loose.Fields(r.Body, "d", "domain")
+	if k.AddWeak(fields["d"]); len(k.Weak) == 0 {
+		k.AddWeak(fields["domain"])
+	}
+	return k, err
 }
 
 func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {

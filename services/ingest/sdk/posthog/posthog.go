@@ -18,12 +18,12 @@ func New() *sdk.Protocol {
 	capture := func(id, path, description string) sdk.Route {
 		return sdk.Route{
 			ID: id, Method: http.MethodPost, Path: path, Summary: "PostHog: send events", Description: description,
-			Read: read, Answer: answer, Refuse: refuseWith(http.StatusServiceUnavailable),
+			Keys: keys, Read: read, Answer: answer, Refuse: refuseWith(http.StatusServiceUnavailable),
 		}
 	}
 	batch := capture("posthog-batch", "/batch", "A body with batch is PostHog's, one with events is Amplitude's.")
 	batch.Claims = func(r *sdk.Request) bool {
-		fields, err := loose.Fields(r.Body)
+		fields, err := loose.Fields(r.Body, "batch")
 		return err != nil || fields["batch"] != nil
 	}
 	p := &sdk.Protocol{
@@ -36,7 +36,7 @@ func New() *sdk.Protocol {
 			{
 				ID: "posthog-v1", Method: http.MethodPost, Path: "/i/v1/analytics/events", Summary: "PostHog: send events, version 1",
 				Description: "Answers ok or drop for each event; a dropped one is in the quarantine.",
-				Read:        readV1, Answer: answerV1, Refuse: refuseWith(http.StatusTooManyRequests), WantIDs: true,
+				Keys:        keys, Read: readV1, Answer: answerV1, Refuse: refuseWith(http.StatusTooManyRequests), WantIDs: true,
 			},
 		},
 	}
@@ -51,29 +51,20 @@ func read(r *sdk.Request) error {
 	}
 	if len(r.Body) > 0 && r.Body[0] == '[' {
 		r.Items = loose.Split(r.Body)
-		for raw, err := range r.Items { // the first names the key
-			if fields, fault := loose.Fields(raw); err == nil && fault == nil {
-				keysOf(r, fields)
-			}
-			break
-		}
 		return nil
 	}
 	return readEnvelope(r)
 }
 
 func readEnvelope(r *sdk.Request) error {
-	fields, err := loose.Fields(r.Body)
+	fields, err := loose.Fields(r.Body, "sent_at", "created_at", "batch", "event")
 	if err != nil {
 		return err
 	}
-	keysOf(r, fields)
 	for _, name := range []string{"sent_at", "created_at"} {
-		if v, err := loose.Parse(fields[name]); err == nil {
-			if at, ok := sdk.ReadTime(v); ok {
-				r.Envelope.Sent = at
-				break
-			}
+		if at, ok := sdk.ReadTime(loose.Small(fields[name])); ok {
+			r.Envelope.Sent = at
+			break
 		}
 	}
 	batch, many := fields["batch"]
@@ -88,13 +79,19 @@ func readEnvelope(r *sdk.Request) error {
 	return nil
 }
 
-func keysOf(r *sdk.Request, fields map[string][]byte) {
-	r.Keys.Body(fields)
-	if p, err := loose.Fields(fields["properties"]); err == nil {
-		if token, err := loose.Parse(p["token"]); err == nil {
-			r.Keys.AddWeak(token.Text())
+// keys finds the key of a body, or of the first event in an array.
+func keys(r *sdk.Request) (k sdk.Keys, err error) {
+	body := r.Body
+	if len(body) > 0 && body[0] == '[' {
+		if body, err = loose.First(body); err != nil || len(body) == 0 || body[0] != '{' {
+			return k, err
 		}
 	}
+	fields, err := k.Body(body, "properties")
+	if p, fault := loose.Fields(fields["properties"], "token"); fault == nil {
+		k.AddWeak(p["token"])
+	}
+	return k, err
 }
 
 func readV1(r *sdk.Request) error {

@@ -13,7 +13,7 @@ func NewJitsu() *sdk.Protocol {
 			ID: id, Method: http.MethodPost, Path: path, Own: sdk.Calls(parameter, "track", "identify", "page", "group", "batch"),
 			Summary:     "Jitsu: send messages",
 			Description: "call is track, identify, page or group for one message, or batch for several. The key is X-Write-Key, behind the colon.",
-			Read:        read,
+			Keys:        sdk.KeysOf, Read: read,
 			Answer: func(w http.ResponseWriter, _ *sdk.Done) {
 				sdk.WriteJSON(w, http.StatusOK, object{"ok": true})
 			},

@@ -34,12 +34,12 @@ func New() *sdk.Protocol {
 				ID: "segment-call", Method: http.MethodPost, Path: "/v1/{call}", Own: ownCalls(1),
 				Summary:     "Segment, RudderStack: send messages",
 				Description: "call is batch, b or import for several messages, or track, identify, page, screen, group, alias, t, i, p, s, g or a for one.",
-				Read:        read, Answer: answer, Refuse: refuse,
+				Keys:        sdk.KeysOf, Read: read, Answer: answer, Refuse: refuse,
 			},
 			{
 				ID: "rudderstack-beacon", Method: http.MethodPost, Path: "/beacon/v1/batch",
 				Summary: "RudderStack: send messages by a beacon", Description: "The key is in the query, as writeKey.",
-				Read: read, Answer: answer, Refuse: refuse,
+				Keys: sdk.KeysOf, Read: read, Answer: answer, Refuse: refuse,
 			},
 			{
 				ID: "segment-settings", Method: http.MethodGet, Path: "/v1/projects/{key}/settings",
@@ -59,13 +59,12 @@ func New() *sdk.Protocol {
 func read(r *sdk.Request) error {
 	parts := strings.Split(strings.Trim(r.HTTP.URL.Path, "/"), "/")
 	kind := calls[parts[len(parts)-1]]
-	fields, err := loose.Fields(r.Body)
+	fields, err := loose.Fields(r.Body, "batch", "sentAt")
 	if err != nil {
 		return err
 	}
-	r.Keys.Body(fields)
 	r.Envelope.Share("type", kind)
-	for _, sent := range []loose.Value{parsed(fields["sentAt"]), loose.Text(r.Header("SentAt"))} {
+	for _, sent := range []loose.Value{loose.Small(fields["sentAt"]), loose.Text(r.Header("SentAt"))} {
 		if at, ok := sdk.ReadTime(sent); ok && r.Envelope.Sent.IsZero() {
 			r.Envelope.Sent = at
 		}
@@ -80,15 +79,6 @@ func read(r *sdk.Request) error {
 	}
 	r.Items = loose.Split(batch)
 	return nil
-}
-
-// parsed reads a small member of the body; what is none counts as absent.
-func parsed(text []byte) loose.Value {
-	v, err := loose.Parse(text)
-	if err != nil {
-		return loose.Value{}
-	}
-	return v
 }
 
 // decode makes a draft of a message.

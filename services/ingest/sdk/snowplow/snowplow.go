@@ -20,11 +20,11 @@ func New() *sdk.Protocol {
 			{
 				ID: "snowplow-post", Method: http.MethodPost, Path: "/{vendor}/{path}", Own: ofVendor, Served: "/snowplow/events", Summary: "Snowplow: send events",
 				Description: "vendor has a dot, such as com.snowplowanalytics.snowplow; path is tp2 or the tracker's postPath. " + about,
-				Read:        read, Answer: answer, Refuse: refuse,
+				Keys:        keys, Read: read, Answer: answer, Refuse: refuse,
 			},
 			{
 				ID: "snowplow-get", Method: http.MethodGet, Path: "/i", Summary: "Snowplow: send an event in the address", Description: about,
-				Read: readQuery, Answer: func(w http.ResponseWriter, _ *sdk.Done) { sdk.WritePixel(w, http.StatusOK) }, Refuse: refuse,
+				Keys: queryKeys, Read: readQuery, Answer: func(w http.ResponseWriter, _ *sdk.Done) { sdk.WritePixel(w, http.StatusOK) }, Refuse: refuse,
 			},
 		},
 	}
@@ -37,7 +37,7 @@ func ofVendor(r *http.Request) bool {
 }
 
 func read(r *sdk.Request) error {
-	fields, err := loose.Fields(r.Body)
+	fields, err := loose.Fields(r.Body, "data")
 	if err != nil {
 		return err
 	}
@@ -46,18 +46,30 @@ func read(r *sdk.Request) error {
 		return sdk.Unread("data must be an array of events")
 	}
 	r.Items = loose.Split(data)
-	for raw, err := range r.Items { // the first names the key
-		if err != nil {
-			return err
-		}
-		if event, err := loose.Fields(raw); err == nil {
-			if aid, err := loose.Parse(event["aid"]); err == nil {
-				r.Keys.AddWeak(aid.Text())
-			}
-		}
-		break
-	}
 	return nil
+}
+
+// keys finds the key of the first event.
+func keys(r *sdk.Request) (k sdk.Keys, err error) {
+	fields, err := loose.Fields(r.Body, "data")
+	if err != nil {
+		return k, err
+	}
+	first, err := loose.First(fields["data"])
+	if err != nil {
+		return k, nil //nolint:nilerr // read says so
+	}
+	if event, err := loose.Fields(first, "aid"); err == nil {
+		k.AddWeak(event["aid"])
+	}
+	return k, nil
+}
+
+func queryKeys(r *sdk.Request) (k sdk.Keys, err error) {
+	if aid := r.Query.Get("aid"); aid != "" {
+		k.Weak = []string{aid}
+	}
+	return k, nil
 }
 
 // readQuery makes an item of the query.
@@ -69,7 +81,6 @@ func readQuery(r *sdk.Request) error {
 	if !item.First("e").Is() {
 		return sdk.Unread("e is missing: the type of the event")
 	}
-	r.Keys.AddWeak(r.Query.Get("aid"))
 	raw := item.Canonical(nil)
 	r.Items = func(yield func([]byte, error) bool) { yield(raw, nil) }
 	return nil

@@ -16,23 +16,32 @@ func New() *sdk.Protocol {
 		Routes: []sdk.Route{{
 			ID: "umami-send", Method: http.MethodPost, Path: "/api/send", Summary: "Umami: send an event",
 			Description: "The key is the website. Nothing identifies an event: each arrival counts.",
-			Read:        read, Answer: answer, Refuse: refuse,
+			Keys:        keys, Read: read, Answer: answer, Refuse: refuse,
 		}},
 	}
 }
 
 func read(r *sdk.Request) error {
-	m, err := loose.Parse(r.Body)
+	fields, err := loose.Fields(r.Body, "payload")
 	if err != nil {
 		return err
 	}
-	if m.Get("payload").Kind() != loose.Object {
+	if payload := fields["payload"]; len(payload) == 0 || payload[0] != '{' {
 		return sdk.Unread("payload must be an object")
 	}
-	r.Keys.AddWeak(m.At("payload", "website").Text())
-	body := r.Body
-	r.Items = func(yield func([]byte, error) bool) { yield(body, nil) }
+	r.Items = sdk.One(r.Body)
 	return nil
+}
+
+func keys(r *sdk.Request) (k sdk.Keys, err error) {
+	fields, err := loose.Fields(r.Body, "payload")
+	if err != nil {
+		return k, err
+	}
+	if payload, err := loose.Fields(fields["payload"], "website"); err == nil {
+		k.AddWeak(payload["website"])
+	}
+	return k, nil
 }
 
 func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
