@@ -124,12 +124,31 @@ func TestSignUpByInvite(t *testing.T) {
 	require.Equal(t, 2, users, "who is refused leaves no account behind")
 }
 
+// TestBogusInvitesTellNoNames: only whoever has an invite that is open learns which names are
+// taken.
+func TestBogusInvitesTellNoNames(t *testing.T) {
+	t.Parallel()
+	s := newService(t, Config{Registration: "closed"}, wideLimits)
+	require.Equal(t, 201, s.post("/api/auth/register", "", registration("ann", s.sessions.SetupToken())).Code)
+	ann := s.post("/api/auth/token", "", credentials("ann", password)).text("access_token")
+	project := s.get("/api/auth/me", ann).text("project_id")
+	expired := s.do(http.MethodPost, "/api/projects/"+project+"/invites", ann, `{"role": "viewer"}`).text("secret")
+	_, err := s.pool.Exec(t.Context(), `UPDATE analytics.invites SET expires_at = now()`)
+	require.NoError(t, err)
+	for _, secret := range []string{"ei_" + strings.Repeat("a", 52), expired, "x"} {
+		for _, name := range []string{"ann", "eve"} {
+			s.post("/api/auth/register", "", invited(name, secret)).problem(422, "invalid-invite", "invite")
+		}
+	}
+}
+
 // TestInvitesAreBounded in number, and by the members of a project.
 func TestInvitesAreBounded(t *testing.T) {
 	t.Parallel()
 	s := open(t)
 	_, project, ann := s.user("ann")
 	_, _, bob := s.user("bob")
+	_, _, eve := s.user("eve")
 	path := "/api/projects/" + project + "/invites"
 	secret := s.do(http.MethodPost, path, ann, `{"role": "viewer"}`).text("secret")
 	_, err := s.pool.Exec(t.Context(), `INSERT INTO analytics.invites (project_id, hash, role, invited_by, expires_at)
@@ -140,4 +159,19 @@ func TestInvitesAreBounded(t *testing.T) {
 		INSERT INTO analytics.members (project_id, user_id, role) SELECT $1::bigint, id, 'viewer' FROM u`, project)
 	require.NoError(t, err)
 	s.do(http.MethodPost, "/api/invites/accept", bob, accepting(secret)).problem(409, "project-full", "")
+	remove := func(users int) {
+		_, err := s.pool.Exec(t.Context(), `DELETE FROM analytics.members WHERE user_id IN (SELECT user_id FROM analytics.members WHERE project_id = $1::bigint AND role = 'viewer' LIMIT $2)`, project, users)
+		require.NoError(t, err)
+	}
+	inviteUser := func(name string) {
+		require.Equal(t, 202, s.do(http.MethodPost, "/api/projects/"+project+"/members", ann, `{"username": "`+name+`", "role": "editor"}`).Code)
+	}
+	// Whoever was invited has a place already; a place that another was promised is taken.
+	remove(1)
+	inviteUser("eve")
+	s.do(http.MethodPost, "/api/invites/accept", bob, accepting(secret)).problem(409, "project-full", "")
+	require.Equal(t, 200, s.do(http.MethodPost, "/api/invites/accept", eve, accepting(secret)).Code)
+	var open int
+	require.NoError(t, s.pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.invitations`).Scan(&open))
+	require.Zero(t, open, "the user's own invitation has come to its end")
 }

@@ -14,16 +14,22 @@ import (
 
 // Bounds of invitations that are open.
 const (
-	maxInvited    = 50  // of a user
-	maxFromOne    = 5   // of a user, by the same owner: nobody can fill the list alone
-	maxInviting   = 100 // of a project
-	maxMembers    = 1000
-	lifetimeSQL   = `interval '30 days'`
-	openInviteSQL = `
-    i.created_at > now() - ` + lifetimeSQL + ` AND EXISTS (
+	maxInvited  = 50  // of a user
+	maxFromOne  = 5   // of a user, by the same owner: nobody can fill the list alone
+	maxInviting = 100 // of a project
+	maxMembers  = 1000
+)
+
+const (
+	// byOwnerSQL tells of an invitation or invite i whether the one who made it still may.
+	byOwnerSQL = `EXISTS (
         SELECT FROM analytics.members AS o
         JOIN analytics.users AS v ON v.id = o.user_id AND NOT v.disabled
         WHERE o.project_id = i.project_id AND o.user_id = i.invited_by AND o.role = 'owner')`
+
+	lifetimeSQL   = `interval '30 days'`
+	openInviteSQL = `
+    i.created_at > now() - ` + lifetimeSQL + ` AND ` + byOwnerSQL
 )
 
 // Invitation to a project, as its owners see it.
@@ -88,7 +94,7 @@ func invite(ctx context.Context, tx pgx.Tx, project, owner, user int64, role aut
 	}
 	switch {
 	case members+inviting >= maxMembers:
-		return m, refusal.New(refusal.Conflict, "project-full", fmt.Sprintf("a project has at most %d members", maxMembers))
+		return m, errFull
 	case inviting >= maxInviting:
 		return m, refusal.New(refusal.Conflict, "too-many-invitations", fmt.Sprintf("at most %d invitations to a project can be open; withdraw some", maxInviting))
 	case invited >= maxInvited || fromOne >= maxFromOne:
@@ -97,6 +103,8 @@ func invite(ctx context.Context, tx pgx.Tx, project, owner, user int64, role aut
 	rows, _ := tx.Query(ctx, inviteSQL, project, user, owner, role)
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Member])
 }
+
+var errFull = refusal.New(refusal.Conflict, "project-full", fmt.Sprintf("a project has at most %d members, together with those who are invited", maxMembers))
 
 const invitationsSQL = `
 SELECT i.user_id, u.username, i.role, b.username, i.created_at, i.created_at + ` + lifetimeSQL + `
@@ -140,8 +148,7 @@ DELETE FROM analytics.invitations AS i
 WHERE i.project_id = $1 AND i.user_id = $2 AND ` + openInviteSQL + `
 RETURNING i.role`
 
-	// A service of an earlier version may have added the user in the meantime.
-	joinSQL = `
+	addMemberSQL = `
 INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, $3)
 ON CONFLICT (project_id, user_id) DO NOTHING`
 
@@ -163,7 +170,8 @@ func (s *Store) AcceptInvitation(ctx context.Context, project, user int64) (p Pr
 		if err := tx.QueryRow(ctx, takeInvitationSQL, project, user).Scan(&role); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, joinSQL, project, user, role); err != nil {
+		// The user may have become a member in another way.
+		if _, err := tx.Exec(ctx, addMemberSQL, project, user, role); err != nil {
 			return err
 		}
 		rows, _ := tx.Query(ctx, joinedSQL, project, user)

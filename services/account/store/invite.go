@@ -32,11 +32,7 @@ type NewInvite struct {
 const maxInvites = 100
 
 const (
-	openLinkSQL = `
-    i.expires_at > now() AND EXISTS (
-        SELECT FROM analytics.members AS o
-        JOIN analytics.users AS v ON v.id = o.user_id AND NOT v.disabled
-        WHERE o.project_id = i.project_id AND o.user_id = i.invited_by AND o.role = 'owner')`
+	openLinkSQL = `i.expires_at > now() AND ` + byOwnerSQL
 
 	forgetInvitesSQL = `DELETE FROM analytics.invites AS i WHERE i.project_id = $1 AND NOT (` + openLinkSQL + `)`
 
@@ -106,17 +102,18 @@ func (s *Store) RevokeInvite(ctx context.Context, project, owner, id int64) erro
 }
 
 const (
-	inviteProjectSQL = `SELECT project_id FROM analytics.invites WHERE hash = $1`
+	inviteProjectSQL = `SELECT i.project_id FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openLinkSQL
 
 	takeInviteSQL = `
 DELETE FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openLinkSQL + `
 RETURNING i.role`
 
-	addMemberSQL = `
-INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, $3)
-ON CONFLICT (project_id, user_id) DO NOTHING`
+	forgetInvitationSQL = `DELETE FROM analytics.invitations WHERE project_id = $1 AND user_id = $2`
 
-	countMembersSQL = `SELECT count(*) FROM analytics.members WHERE project_id = $1`
+	// Whoever has an open invitation was promised a place.
+	countPlacesSQL = `
+SELECT (SELECT count(*) FROM analytics.members WHERE project_id = $1)
+    + (SELECT count(*) FROM analytics.invitations AS i WHERE i.project_id = $1 AND ` + openInviteSQL + `)`
 )
 
 // errNoInvite refuses every secret that is worth nothing in the same words.
@@ -127,7 +124,15 @@ func errNoInvite(field string) error {
 // AcceptInvite makes a user a member of the project that a secret invites to.
 func (s *Store) AcceptInvite(ctx context.Context, user int64, secret string) (p Project, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		p, err = join(ctx, tx, user, secret, "secret")
+		project, role, err := takeInvite(ctx, tx, secret, "secret")
+		if err != nil {
+			return err
+		}
+		if err := join(ctx, tx, project, user, role); err != nil {
+			return err
+		}
+		rows, _ := tx.Query(ctx, joinedSQL, project, user)
+		p, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
 		return err
 	})
 	var refused *refusal.Error
@@ -137,53 +142,80 @@ func (s *Store) AcceptInvite(ctx context.Context, user int64, secret string) (p 
 	return Project{}, wrap("accepting an invite", err)
 }
 
-// join uses up an invite, in a transaction. field is where its secret was given.
-func join(ctx context.Context, tx pgx.Tx, user int64, secret, field string) (p Project, err error) {
-	hash := auth.HashCredential(secret)
-	var project int64
-	err = tx.QueryRow(ctx, inviteProjectSQL, hash).Scan(&project)
+// querier is a transaction, or a pool where none is needed.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// invitedTo returns the project that a secret invites to. field is where it was given.
+func invitedTo(ctx context.Context, q querier, secret, field string) (project int64, err error) {
+	err = q.QueryRow(ctx, inviteProjectSQL, auth.HashCredential(secret)).Scan(&project)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p, errNoInvite(field)
+		return 0, errNoInvite(field)
 	}
-	if err != nil {
-		return p, err
+	return project, err
+}
+
+// takeInvite uses up an invite, in a transaction.
+func takeInvite(ctx context.Context, tx pgx.Tx, secret, field string) (project int64, role auth.Role, err error) {
+	if project, err = invitedTo(ctx, tx, secret, field); err != nil {
+		return 0, "", err
 	}
 	// Of two who have the secret the second finds it used; whoever manages the project goes
 	// first or sees the new member.
 	if err := auth.LockProject(ctx, tx, project); err != nil {
-		return p, err
+		return 0, "", err
 	}
-	var role auth.Role
-	err = tx.QueryRow(ctx, takeInviteSQL, hash).Scan(&role)
+	err = tx.QueryRow(ctx, takeInviteSQL, auth.HashCredential(secret)).Scan(&role)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return p, errNoInvite(field)
+		return 0, "", errNoInvite(field)
 	}
-	if err != nil {
-		return p, err
-	}
-	var members int
-	if err := tx.QueryRow(ctx, countMembersSQL, project).Scan(&members); err != nil {
-		return p, err
-	}
-	if members >= maxMembers {
-		return p, refusal.New(refusal.Conflict, "project-full", fmt.Sprintf("a project has at most %d members", maxMembers))
-	}
+	return project, role, err
+}
+
+// join adds a user to a project that the transaction has locked. An invitation that the
+// user has as well comes to its end.
+func join(ctx context.Context, tx pgx.Tx, project, user int64, role auth.Role) error {
 	tag, err := tx.Exec(ctx, addMemberSQL, project, user, role)
 	if err != nil {
-		return p, err
+		return err
 	}
 	if tag.RowsAffected() == 0 { // the invite stays for somebody else
-		return p, refusal.New(refusal.Conflict, "already-member", "you are a member of this project")
+		return refusal.New(refusal.Conflict, "already-member", "you are a member of this project")
 	}
-	rows, _ := tx.Query(ctx, joinedSQL, project, user)
-	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
+	if _, err := tx.Exec(ctx, forgetInvitationSQL, project, user); err != nil {
+		return err
+	}
+	var places int
+	if err := tx.QueryRow(ctx, countPlacesSQL, project).Scan(&places); err != nil {
+		return err
+	}
+	if places > maxMembers {
+		return errFull
+	}
+	return nil
 }
 
 // CreateInvitedUser is CreateUser for somebody with the secret of an invite, who becomes a
-// member of its project as well. It does not matter whether registration is closed.
+// member of its project as well. It does not matter whether registration is closed. The
+// invite is looked at before all else: without an open one nobody learns which names are
+// taken, nor has a password hashed.
 func (s *Store) CreateInvitedUser(ctx context.Context, n NewUser, secret string) (User, error) {
-	return s.createUser(ctx, n, nil, func(tx pgx.Tx, u User) error {
-		_, err := join(ctx, tx, u.ID, secret, "invite")
+	const field = "invite"
+	_, err := invitedTo(ctx, s.pool, secret, field)
+	var refused *refusal.Error
+	if errors.As(err, &refused) {
+		return User{}, err
+	}
+	if err != nil {
+		return User{}, wrap("looking for an invite", err)
+	}
+	var project int64
+	var role auth.Role
+	return s.createUser(ctx, n, func(tx pgx.Tx) (err error) {
+		project, role, err = takeInvite(ctx, tx, secret, field)
 		return err
+	}, func(tx pgx.Tx, u User) error {
+		return join(ctx, tx, project, u.ID, role)
 	})
 }
