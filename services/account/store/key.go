@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -113,7 +114,8 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 	return k, nil
 }
 
-// checkOrigins returns the origins in the form in which browsers send them.
+// checkOrigins returns the origins in the form in which browsers send them: without the port
+// that the scheme has anyway, and with hosts in ASCII.
 func checkOrigins(scope auth.Scope, origins []string) ([]string, error) {
 	if len(origins) > 0 && scope != auth.ScopeBrowser {
 		return nil, refusal.InvalidField("invalid-field", "origins", "are for keys of scope browser")
@@ -121,10 +123,17 @@ func checkOrigins(scope auth.Scope, origins []string) ([]string, error) {
 	checked := make([]string, 0, len(origins))
 	for _, origin := range origins {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || strings.Contains(u.Host, "*") || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 			return nil, refusal.InvalidField("invalid-field", "origins", "must be origins such as https://shop.example")
 		}
-		checked = append(checked, u.Scheme+"://"+strings.ToLower(u.Host))
+		if strings.ContainsFunc(u.Host, func(r rune) bool { return r > unicode.MaxASCII }) {
+			return nil, refusal.InvalidField("invalid-field", "origins", "must have their hosts in the form that browsers send: https://xn--bcher-kva.example for https://bücher.example")
+		}
+		host := strings.TrimSuffix(strings.ToLower(u.Host), ":")
+		if u.Port() == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+			host = strings.TrimSuffix(host, ":"+u.Port())
+		}
+		checked = append(checked, u.Scheme+"://"+host)
 	}
 	return checked, nil
 }
