@@ -18,6 +18,10 @@ const (
 	Unavailable                     // it cannot be done at the moment
 )
 
+// CodeChanged is the code of refusals of a change to what has another version than the caller
+// knows.
+const CodeChanged = "changed-since"
+
 // Error is a refusal.
 type Error struct {
 	Kind   Kind

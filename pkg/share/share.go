@@ -113,19 +113,22 @@ func Create(ctx context.Context, pool *pgxpool.Pool, at Place, o Options, check 
 
 // List returns the live shares of a board, on behalf of an editor.
 func List(ctx context.Context, pool *pgxpool.Pool, at Place) (all []Share, err error) {
-	err = within(ctx, pool, at, "listing shares", func(tx pgx.Tx, _ source) error {
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := find(ctx, tx, at); err != nil {
+			return err
+		}
 		rows, _ := tx.Query(ctx, listSQL, at.Board)
 		all, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Share])
 		return err
 	})
-	return all, err
+	return all, wrap("listing shares", err)
 }
 
 // Update has a share show its board as it is, which must be the version that the editor knows.
 func Update(ctx context.Context, pool *pgxpool.Pool, at Place, id, version int64, check Check) (s Share, err error) {
 	err = within(ctx, pool, at, "changing a share", func(tx pgx.Tx, b source) error {
 		if b.version != version {
-			return refusal.New(refusal.Conflict, CodeChanged, fmt.Sprintf("the board has version %d, not %d; read it again", b.version, version))
+			return refusal.New(refusal.Conflict, refusal.CodeChanged, fmt.Sprintf("the board has version %d, not %d; read it again", b.version, version))
 		}
 		if err := b.check(check); err != nil {
 			return err
@@ -139,9 +142,6 @@ func Update(ctx context.Context, pool *pgxpool.Pool, at Place, id, version int64
 	})
 	return s, err
 }
-
-// CodeChanged is the code of the refusal because the board has another version.
-const CodeChanged = "changed-since"
 
 // Delete revokes a share, on behalf of an editor.
 func Delete(ctx context.Context, pool *pgxpool.Pool, at Place, id int64) error {
@@ -180,22 +180,27 @@ func within(ctx context.Context, pool *pgxpool.Pool, at Place, doing string, f f
 		if err := auth.LockProject(ctx, tx, at.Project); err != nil {
 			return err
 		}
-		role, err := auth.Member(ctx, tx, at.Project, at.User)
-		if err != nil {
-			return err
-		}
-		if err := role.MayEdit(); err != nil {
-			return err
-		}
-		var b source
-		err = tx.QueryRow(ctx, boardSQL, at.Project, at.Board).Scan(&b.name, &b.version, &b.content)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return errNoBoard
-		}
+		b, err := find(ctx, tx, at)
 		if err != nil {
 			return err
 		}
 		return f(tx, b)
 	})
 	return wrap(doing, err)
+}
+
+// find reads a board for an editor of its project.
+func find(ctx context.Context, tx pgx.Tx, at Place) (b source, err error) {
+	role, err := auth.Member(ctx, tx, at.Project, at.User)
+	if err != nil {
+		return b, err
+	}
+	if err := role.MayEdit(); err != nil {
+		return b, err
+	}
+	err = tx.QueryRow(ctx, boardSQL, at.Project, at.Board).Scan(&b.name, &b.version, &b.content)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return b, errNoBoard
+	}
+	return b, err
 }

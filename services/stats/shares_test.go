@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -249,6 +250,16 @@ func TestWhoMayShare(t *testing.T) {
 	require.Len(t, listed.ok(t)["data"], 2)
 	require.NotContains(t, string(listed.body), "secret")
 	require.NotContains(t, string(listed.body), "eas_")
+	changing, err := a.pool.Begin(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = changing.Rollback(context.Background()) }()
+	require.NoError(t, auth.LockProject(t.Context(), changing, b.owner.Project))
+	soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	all, err := share.List(soon, a.pool, share.Place{Project: b.owner.Project, Board: b.id, User: who["editor"].ID})
+	require.NoError(t, err, "while somebody changes the project")
+	require.Len(t, all, 2)
+	require.NoError(t, changing.Rollback(t.Context()))
 	var kept int
 	require.NoError(t, a.pool.QueryRow(t.Context(), `SELECT count(*) FROM analytics.shares WHERE length(hash) = 32 AND shares::text NOT LIKE '%eas_%'`).Scan(&kept))
 	require.Equal(t, 2, kept)

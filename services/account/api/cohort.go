@@ -122,7 +122,7 @@ func (m Matching) version() (*int64, error) {
 
 func etagOf(version int64) string { return `"` + strconv.FormatInt(version, 10) + `"` }
 
-var errChanged = problem.New(http.StatusPreconditionFailed, store.CodeChanged, "it does not have the version that If-Match names: read it again")
+var errChanged = problem.New(http.StatusPreconditionFailed, refusal.CodeChanged, "it does not have the version that If-Match names: read it again")
 
 type cohortOutput struct {
 	Status int
@@ -144,7 +144,7 @@ func shown(c cohort.Cohort, created bool, err error) (*cohortOutput, error) {
 // preconditioned is 412 for another version than that of If-Match.
 func preconditioned(err error) error {
 	var refused *refusal.Error
-	if errors.As(err, &refused) && refused.Code == store.CodeChanged {
+	if errors.As(err, &refused) && refused.Code == refusal.CodeChanged {
 		return problem.New(http.StatusPreconditionFailed, refused.Code, refused.Detail)
 	}
 	return err

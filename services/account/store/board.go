@@ -126,7 +126,7 @@ func (s *Store) CreateBoard(ctx context.Context, project, user int64, change Boa
 }
 
 // SetBoard replaces a board, on behalf of an editor. With a version the board must have it;
-// otherwise the refusal has CodeChanged.
+// otherwise the refusal has refusal.CodeChanged.
 func (s *Store) SetBoard(ctx context.Context, project, user, id int64, version *int64, change BoardChange) (b Board, err error) {
 	content, err := change.check()
 	if err != nil {
@@ -160,14 +160,11 @@ func (s *Store) changeBoard(ctx context.Context, project, user, id int64, versio
 			return err
 		}
 		if version != nil && *version != before.Version {
-			return refusal.New(refusal.Conflict, CodeChanged, fmt.Sprintf("the board has version %d, and If-Match names %d: %s changed it since; read it again", before.Version, *version, before.ChangedBy))
+			return refusal.New(refusal.Conflict, refusal.CodeChanged, fmt.Sprintf("the board has version %d, and If-Match names %d: %s changed it since; read it again", before.Version, *version, before.ChangedBy))
 		}
 		return change(tx)
 	})
 }
-
-// CodeChanged is the code of refusals because of another version.
-const CodeChanged = "changed-since"
 
 func boardFits(ctx context.Context, tx pgx.Tx, project, id int64, size int) error {
 	var n, bytes int

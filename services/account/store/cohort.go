@@ -74,7 +74,7 @@ func (s *Store) SetCohort(ctx context.Context, project, user int64, name string,
 }
 
 // ErrOtherVersion is returned for a cohort that has another version than it must.
-var ErrOtherVersion = refusal.New(refusal.Conflict, CodeChanged, "the cohort has another version: read it again")
+var ErrOtherVersion = refusal.New(refusal.Conflict, refusal.CodeChanged, "the cohort has another version: read it again")
 
 // MayEdit refuses all but the owners and editors of a project.
 func (s *Store) MayEdit(ctx context.Context, project, user int64) error {
