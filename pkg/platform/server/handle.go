@@ -33,8 +33,8 @@ func (s *Server) Handle(op huma.Operation, h Handler) {
 		describeErrors(&op, s.API.OpenAPI().Components.Schemas)
 		s.API.OpenAPI().AddOperation(&op)
 	}
-	if op.Metadata[ownCORSKey] == true {
-		s.ownCORS[routePath(&op)] = true
+	if op.Metadata[foreignKey] == true {
+		s.foreign[routePath(&op)] = true
 	}
 	s.API.Adapter().Handle(&op, s.API.Middlewares().Handler(op.Middlewares.Handler(func(ctx huma.Context) {
 		c := unwrap(ctx).c
@@ -46,15 +46,16 @@ func (s *Server) Handle(op huma.Operation, h Handler) {
 	})))
 }
 
-const ownCORSKey = "server.own-cors"
+const foreignKey = "server.foreign"
 
-// OwnCORS says of an operation for Handle that it answers other origins itself, whatever
-// CORS_ORIGINS are.
-func OwnCORS(op huma.Operation) huma.Operation {
+// Foreign says of an operation for Handle that it is of another vendor's protocol, whose
+// clients cannot be told what we would like: it answers other origins itself, whatever
+// CORS_ORIGINS are, repairs what is not text, and may have a key in its path.
+func Foreign(op huma.Operation) huma.Operation {
 	if op.Metadata == nil {
 		op.Metadata = map[string]any{}
 	}
-	op.Metadata[ownCORSKey] = true
+	op.Metadata[foreignKey] = true
 	return op
 }
 

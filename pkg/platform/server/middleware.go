@@ -105,10 +105,10 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// shownPath is the path as logs and traces show it. Of routes for other origins that is
+// shownPath is the path as logs and traces show it. Of foreign routes that is
 // the pattern: some vendors' SDKs put their key into the path.
 func (s *Server) shownPath(r *http.Request, route string) string {
-	if s.ownCORS[route] {
+	if s.foreign[route] {
 		return route
 	}
 	return r.URL.Path

@@ -62,7 +62,7 @@ type Server struct {
 	checks  map[string]Check
 	states  map[string]func() string
 	proxies []*net.IPNet    // whose word on a request counts
-	ownCORS map[string]bool // routes that answer other origins themselves
+	foreign map[string]bool // routes of other vendors' protocols
 
 	draining atomic.Bool
 	started  atomic.Bool // it was ready once
@@ -80,14 +80,14 @@ func New(cfg Config, log *zap.Logger, registry metrics.Registry) (*Server, error
 		HTTPErrorHandler: writeError,
 		Router:           echo.NewRouter(echo.RouterConfig{UnescapePathParamValues: true}),
 	})
-	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}, proxies: proxies, ownCORS: map[string]bool{}}
+	s := &Server{echo: e, cfg: cfg, log: log, metrics: newRequestMetrics(registry), checks: map[string]Check{}, states: map[string]func() string{}, proxies: proxies, foreign: map[string]bool{}}
 	if tracing.On() {
 		e.Use(s.spans())
 	}
-	e.Use(s.observe, recoverPanics, checkText)
+	e.Use(s.observe, recoverPanics, s.checkText)
 	if len(cfg.CORSOrigins) > 0 {
 		cors, err := middleware.CORSConfig{
-			Skipper:       func(c *echo.Context) bool { return s.ownCORS[c.Path()] },
+			Skipper:       func(c *echo.Context) bool { return s.foreign[c.Path()] },
 			AllowOrigins:  cfg.CORSOrigins,
 			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 			AllowHeaders:  []string{"Authorization", "Content-Type", "Content-Encoding", "Cache-Control", "X-API-Key", "X-Project", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-ID", "Traceparent", "Tracestate"},

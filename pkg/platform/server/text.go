@@ -40,9 +40,13 @@ func CheckValues(values url.Values, code string) *problem.Error {
 	return nil
 }
 
-// checkText refuses requests to any route whose path or query is not text.
-func checkText(next echo.HandlerFunc) echo.HandlerFunc {
+// checkText refuses requests whose path or query is not text, to any route but those that
+// repair it.
+func (s *Server) checkText(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
+		if s.foreign[c.Path()] {
+			return next(c)
+		}
 		address := c.Request().URL
 		if mistake := CheckText(address.Path); mistake != "" {
 			return problem.New(http.StatusBadRequest, "malformed-request", "the path "+mistake)

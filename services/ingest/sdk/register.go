@@ -76,7 +76,7 @@ func (s *Service) preflights(srv *server.Server, route *Route) {
 
 // hidden is an operation that the document does not show.
 func hidden(method, path string) huma.Operation {
-	return server.OwnCORS(huma.Operation{Method: method, Path: path, Hidden: true, Security: []map[string][]string{}})
+	return server.Foreign(huma.Operation{Method: method, Path: path, Hidden: true, Security: []map[string][]string{}})
 }
 
 // take takes a route's requests to where they are served, before they are routed.
@@ -143,7 +143,7 @@ func document(route *Route) huma.Operation {
 	for _, status := range statuses {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status) + ", in the vendor's form"}
 	}
-	return server.OwnCORS(op)
+	return server.Foreign(op)
 }
 
 // Calls makes Route.Own of a path parameter that has one of a few values.
