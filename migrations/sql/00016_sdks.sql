@@ -9,8 +9,9 @@ ALTER TABLE analytics.api_keys
     DROP CONSTRAINT api_keys_scope_check,
     ADD CONSTRAINT api_keys_scope_check CHECK (scope IN ('ingest', 'read', 'browser')) NOT VALID;
 
--- What SDKs say of users and groups, such as identify: no activity. In the order of
--- (xid, seq), as the outbox. payload is the JSON as sent.
+-- What SDKs say of users and groups, such as identify: no activity. Their order is that of
+-- (xid, place, seq): rows are inserted by operation_id, and the operations of one request
+-- keep the order they have in it. payload is the JSON as sent.
 CREATE TABLE analytics.operations (
     operation_id uuid        NOT NULL,
     project_id   bigint      NOT NULL,
@@ -22,9 +23,10 @@ CREATE TABLE analytics.operations (
     kind         text        NOT NULL,
     user_id      text        NOT NULL,
     payload      text        NOT NULL,
+    place        integer     NOT NULL, -- in its request, from 0
     PRIMARY KEY (operation_id, project_id)
 );
-CREATE INDEX operations_order ON analytics.operations (xid, seq);
+CREATE INDEX operations_order ON analytics.operations (xid, place, seq);
 
 -- The quarantine: events of SDKs that break a rule. Their ids are free until they are
 -- accepted.

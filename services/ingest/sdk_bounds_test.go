@@ -81,3 +81,23 @@ func TestTooDeep(t *testing.T) {
 	require.Equal(t, 200, got.status, got.body)
 	require.Len(t, a.quarantine(t), n+1)
 }
+
+// TestSharedAttributes: what all records of a request share is in each of them, and bounded
+// together.
+func TestSharedAttributes(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits)
+	key := a.key(t, auth.ScopeIngest)
+	logs := func(shared, records int) string {
+		return `{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"` + strings.Repeat("x", shared) + `"}}]},"scopeLogs":[{"logRecords":[` +
+			strings.TrimSuffix(strings.Repeat(`{"eventName":"e","attributes":[{"key":"user.id","value":{"stringValue":"u"}}]},`, records), ",") + `]}]}]}`
+	}
+	got := a.send(t, "POST", "/v1/logs", logs(30<<10, 50), "X-API-Key", key)
+	require.Equal(t, 413, got.status, "50 events of 30 KiB, of a body of 35: %s", got.body)
+	got = a.send(t, "POST", "/v1/logs", logs(65<<10, 50), "X-API-Key", key)
+	require.Equal(t, 200, got.status, got.body)
+	require.Equal(t, strings.Fields(strings.Repeat("properties-too-large ", 50)), a.quarantine(t))
+	got = a.send(t, "POST", "/v1/logs", logs(30<<10, 20), "X-API-Key", key)
+	require.Equal(t, 200, got.status, got.body)
+	require.Len(t, a.stored(t), 20)
+}

@@ -67,7 +67,7 @@ func (a *api) stored(t *testing.T) (events []stored) {
 func (a *api) operations(t *testing.T) (all []string) {
 	t.Helper()
 	require.NoError(t, a.pool.QueryRow(t.Context(),
-		`SELECT coalesce(array_agg(kind || ' ' || user_id ORDER BY xid, seq), '{}') FROM analytics.operations WHERE $1::bigint IN (0, project_id)`, a.looked).Scan(&all))
+		`SELECT coalesce(array_agg(kind || ' ' || user_id ORDER BY xid, place, seq), '{}') FROM analytics.operations WHERE $1::bigint IN (0, project_id)`, a.looked).Scan(&all))
 	return all
 }
 

@@ -241,10 +241,10 @@ func (b *Body) take(n int64, bulk bool) error {
 }
 
 // Holds counts the events that were decoded from the body: many short ones cost more
-// than its length. It returns ErrOverloaded or ErrOwnShare when there is no room for
+// than its length. So may bytes, what they have in all. It returns ErrOverloaded or ErrOwnShare when there is no room for
 // them.
-func (b *Body) Holds(events int) error {
-	more := int64(events)*eventCost - b.paid
+func (b *Body) Holds(events int, bytes int64) error {
+	more := max(int64(events)*eventCost, bytes) - b.paid
 	if more <= 0 {
 		return nil
 	}

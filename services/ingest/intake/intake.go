@@ -74,6 +74,9 @@ func (in *Intake) OpenAny(caller auth.Principal, r io.Reader, length int64, enco
 	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
 }
 
+// MaxBodyBytes is how many bytes a request may have.
+func (in *Intake) MaxBodyBytes() int64 { return in.limits.MaxBodyBytes }
+
 // Limits of the events of a request that arrives now.
 func (in *Intake) Limits() event.Limits {
 	return event.Limits{

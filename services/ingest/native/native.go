@@ -63,7 +63,7 @@ func (h handler) answer(r *http.Request, p params, start time.Time) (answer inta
 		return answer, false, err
 	}
 	if batch != nil {
-		if err := body.Holds(len(batch.Events)); err != nil {
+		if err := body.Holds(len(batch.Events), 0); err != nil {
 			return answer, false, err
 		}
 	}

@@ -66,8 +66,9 @@ func (s *Service) serve(all []candidate) server.Handler {
 	}
 }
 
-// choose finds the protocol of a path that several have, and says whether it did.
-func (c *call) choose() bool {
+// choose finds the protocol of a path that several may have. before says that the body is
+// not read yet.
+func (c *call) choose(before bool) error {
 	found := 0
 	for _, one := range c.all {
 		if one.route.Claims == nil || one.route.Claims(c.request) {
@@ -75,11 +76,19 @@ func (c *call) choose() bool {
 			found++
 		}
 	}
-	return found == 1
+	switch {
+	case found == 0 && len(c.all) == 1:
+		return problem.NotFound("Not Found.")
+	case found != 1 && !before:
+		return Unread("the body is of none of the protocols of this path, or of several")
+	}
+	return nil
 }
 
 func (c *call) do(ctx context.Context) (*Done, error) {
-	c.choose()
+	if err := c.choose(true); err != nil {
+		return nil, err
+	}
 	keys, err := headerKeys(c.http, c.request.Query)
 	if err != nil {
 		return nil, err
@@ -93,8 +102,8 @@ func (c *call) do(ctx context.Context) (*Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !c.choose() {
-		return nil, Unread("the body is of none of the protocols of this path, or of several")
+	if err := c.choose(false); err != nil {
+		return nil, err
 	}
 	if c.route.Keys != nil {
 		more, err := c.route.Keys(c.request)
@@ -199,9 +208,15 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 		return nil, err
 	}
 	s.wantIDs = c.route.WantIDs
+	var total int64 // more than the body where what several items share is in each
 	for raw, err := range r.Items {
-		if err == nil && len(s.items) == limits.MaxEvents {
+		total += int64(len(raw))
+		switch {
+		case err != nil:
+		case len(s.items) == limits.MaxEvents:
 			err = event.ErrTooManyEvents
+		case total > c.intake.MaxBodyBytes():
+			err = body.ErrTooLarge
 		}
 		if err == nil {
 			err = s.add(raw)
@@ -210,7 +225,7 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 			return nil, err
 		}
 	}
-	if err := c.holds(len(s.items)); err != nil {
+	if err := c.holds(len(s.items), total); err != nil {
 		return nil, err
 	}
 	done := &Done{Request: r, Bytes: size}
@@ -226,12 +241,13 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 	return done, nil
 }
 
-// holds counts the events against the budget of what is in flight.
-func (c *call) holds(events int) error {
+// holds counts the events, and what they have more than the body, against the budget of
+// what is in flight.
+func (c *call) holds(events int, bytes int64) error {
 	if len(c.open) == 0 {
 		return nil
 	}
-	return c.open[0].Holds(events)
+	return c.open[len(c.open)-1].Holds(events, bytes)
 }
 
 // refuse writes why nothing was stored, in the protocol's form. What is no fault of the

@@ -15,7 +15,7 @@ import (
 type identities struct {
 	protocol string
 	space    eventid.Space
-	seen     map[[sha256.Size]byte]int // how often each canonical event came
+	seen     map[[sha256.Size]byte]int // how often each text came
 	scratch  []byte
 }
 
@@ -36,7 +36,7 @@ func (i *identities) of(d *Draft, item loose.Value) (id uuid.UUID, content int64
 	if sent, ok := eventid.Sent(d.ID); ok && !d.Scoped {
 		return sent, content
 	}
-	if text := d.ID; text != "" && text != eventid.Nil {
+	if text := d.ID; text != "" && (d.Scoped || text != eventid.Nil) {
 		if d.IDText != "" {
 			text = d.IDText
 		}
@@ -46,10 +46,21 @@ func (i *identities) of(d *Draft, item loose.Value) (id uuid.UUID, content int64
 		id, _ := uuid.NewV7() // fails only without randomness, as everything would
 		return id, content
 	}
-	sum := sha256.Sum256(i.scratch)
-	nth := i.seen[sum]
+	return i.derive(eventid.KindContent, string(i.scratch)+"\x00"+i.nth(i.scratch)), content
+}
+
+// ofRaw identifies an item that is not read.
+func (i *identities) ofRaw(raw []byte) uuid.UUID {
+	sum := sha256.Sum256(raw)
+	return i.derive(eventid.KindRaw, string(sum[:])+i.nth(raw))
+}
+
+// nth counts equal texts, from 0.
+func (i *identities) nth(text []byte) string {
+	sum := sha256.Sum256(text)
+	n := i.seen[sum]
 	i.seen[sum]++
-	return i.derive(eventid.KindContent, string(i.scratch)+"\x00"+strconv.Itoa(nth)), content
+	return strconv.Itoa(n)
 }
 
 func (i *identities) derive(kind, text string) uuid.UUID {

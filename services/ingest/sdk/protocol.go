@@ -105,6 +105,7 @@ type Draft struct {
 	Type             string // the event's name
 	Known, Anonymous string // who it is of
 	Operation        string // its kind; empty for an event
+	OfGroup          bool   // the operation is about a group, which need not name a user
 
 	ID     string // that the SDK sent
 	Scoped bool   // ID identifies only together with what else IDText has, even if it is a UUID

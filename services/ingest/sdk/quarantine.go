@@ -15,7 +15,6 @@ import (
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/intake"
-	"eventanalytics/services/ingest/sdk/loose"
 )
 
 // Rejected is an event in the quarantine, as clients see it.
@@ -198,21 +197,22 @@ func (s *Service) replayOf(ctx context.Context, caller auth.Principal, protocol 
 	for i := range rows {
 		row := &rows[i]
 		var env Envelope
-		item, err := loose.Parse([]byte(row.Payload))
-		if !row.Whole || err != nil || item.Kind() != loose.Object || json.Unmarshal([]byte(row.Envelope), &env) != nil {
+		if !row.Whole || json.Unmarshal([]byte(row.Envelope), &env) != nil {
 			continue
 		}
 		one, err := newSettler(p, caller, &env, all.limits)
 		if err != nil {
 			return intake.Result{}, err
 		}
-		one.settle(0, []byte(row.Payload), item)
+		if one.add([]byte(row.Payload)) != nil { // it is no JSON, and stays
+			continue
+		}
 		for _, e := range one.out.Batch.Events {
 			e.ID = row.ID
 			all.out.Batch.Events, all.out.Batch.Indexes = append(all.out.Batch.Events, e), append(all.out.Batch.Indexes, int32(i))
 		}
 		for _, o := range one.out.Operations {
-			o.ID = row.ID
+			o.ID, o.Place = row.ID, row.Index
 			all.out.Operations, all.out.Replayed = append(all.out.Operations, o), append(all.out.Replayed, row.ID)
 		}
 	}

@@ -1,7 +1,6 @@
 package sdk
 
 import (
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -49,9 +48,16 @@ type settler struct {
 	limits   event.Limits
 	ids      *identities
 	out      *intake.Received
-	items    [][]byte // as sent, by index
+	items    []passed // by index
 	wantIDs  bool
 	sentIDs  []string // by index
+}
+
+// passed is an event that breaks no rule of its own, for the case that its project has no
+// room for its names. It is empty for other items.
+type passed struct {
+	id  uuid.UUID
+	raw []byte
 }
 
 func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.Limits) (*settler, error) {
@@ -64,15 +70,9 @@ func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.
 		ids: newIdentities(p.Name, caller.ProjectID), out: &intake.Received{Batch: &event.Batch{}},
 	}
 	s.out.Quarantine = func(index int32, m event.Mistake) intake.Rejected {
-		r := s.rejected(uuid.Nil, s.items[index], m.Code, m.Message)
+		e := s.items[index]
+		r := s.rejected(e.id, e.raw, m.Code, m.Message)
 		r.Index = index
-		item, err := loose.Parse(s.items[index])
-		if err != nil {
-			return r
-		}
-		again := newIdentities(s.protocol.Name, s.caller.ProjectID)
-		d := s.protocol.Decode(item, s.env)
-		r.ID, _ = again.of(&d, item)
 		return r
 	}
 	return s, nil
@@ -81,7 +81,7 @@ func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.
 // add settles the next item. An error refuses the whole request: it is not JSON.
 func (s *settler) add(raw []byte) error {
 	index := int32(len(s.items))
-	s.items = append(s.items, raw)
+	s.items = append(s.items, passed{})
 	for s.wantIDs && len(s.sentIDs) < int(index) { // those that are not read
 		s.sentIDs = append(s.sentIDs, "")
 	}
@@ -120,7 +120,11 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	}
 	at, changed := occurred(&d, s.env, s.limits.NotAfter)
 	if d.Operation != "" {
-		s.operation(id, index, raw, item, intake.Operation{OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user})
+		if user == "" && !d.OfGroup {
+			s.reject(id, index, raw, reasonNoUser, "the operation names neither a user nor a device")
+			return
+		}
+		s.operation(id, index, raw, item, intake.Operation{OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user, Place: index})
 		return
 	}
 	e := event.Event{ID: id, OccurredAt: at.UnixMicro(), UserID: user, Type: printable(d.Type), Sent: content}
@@ -137,6 +141,7 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 		s.reject(id, index, raw, bad.Reason, bad.Message)
 		return
 	}
+	s.items[index] = passed{id, raw}
 	s.out.Batch.Events = append(s.out.Batch.Events, e)
 	s.out.Batch.Indexes = append(s.out.Batch.Indexes, index)
 }
@@ -203,10 +208,4 @@ func (s *settler) rejected(id uuid.UUID, raw []byte, reason, message string) int
 		ID: id, Protocol: s.protocol.Name, Reason: reason, Message: message,
 		Payload: loose.Clean(string(payload)), Whole: whole, Envelope: s.envelope, KeyID: s.caller.KeyID,
 	}
-}
-
-// ofRaw identifies an item that is not read.
-func (i *identities) ofRaw(raw []byte) uuid.UUID {
-	sum := sha256.Sum256(raw)
-	return i.derive("raw", string(sum[:]))
 }

@@ -31,6 +31,7 @@ type Operation struct {
 	Kind       string // as the protocol names it
 	UserID     string
 	Payload    string // JSON as the client sent it, repaired
+	Place      int32  // in its request: operations of one request keep their order
 }
 
 // Rejected is an event that breaks a rule, for the quarantine.
@@ -99,8 +100,8 @@ func writeBeside(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 }
 
 const insertOperationsSQL = `
-INSERT INTO analytics.operations (operation_id, project_id, occurred_at, protocol, kind, user_id, payload)
-SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[])
+INSERT INTO analytics.operations (operation_id, project_id, occurred_at, protocol, kind, user_id, payload, place)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[])
 ON CONFLICT DO NOTHING
 RETURNING operation_id, project_id`
 
@@ -110,12 +111,14 @@ func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []
 	n := len(rows)
 	ids, projects, times := make([]uuid.UUID, n), make([]int64, n), make([]int64, n)
 	protocols, kinds, users, payloads := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	places := make([]int32, n)
 	for i, row := range rows {
 		o := &uploads[row.upload].beside.Operations[row.at]
 		ids[i], projects[i], times[i] = row.id, row.project, o.OccurredAt
 		protocols[i], kinds[i], users[i], payloads[i] = o.Protocol, o.Kind, o.UserID, o.Payload
+		places[i] = o.Place
 	}
-	got, err := tx.Query(ctx, insertOperationsSQL, ids, projects, times, protocols, kinds, users, payloads)
+	got, err := tx.Query(ctx, insertOperationsSQL, ids, projects, times, protocols, kinds, users, payloads, places)
 	if err != nil {
 		return fmt.Errorf("inserting operations: %w", err)
 	}

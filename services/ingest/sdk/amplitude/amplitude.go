@@ -65,7 +65,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	}
 	d.IDText = who + "\x00" + d.ID
 	if d.Type == "$identify" || d.Type == "$groupidentify" {
-		d.Operation = d.Type
+		d.Operation, d.OfGroup = d.Type, d.Type == "$groupidentify" && m.Get("groups").Len() > 0
 		return d
 	}
 	lib, version, _ := strings.Cut(m.Get("library").Text(), "/")

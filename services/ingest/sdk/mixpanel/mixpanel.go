@@ -24,11 +24,17 @@ func New() *sdk.Protocol {
 	imported := route("mixpanel-import", http.MethodPost, "/import", "import events")
 	imported.Read, imported.Answer, imported.Refuse, imported.WantIDs = readImport, answerImport, refuseImport, true
 	imported.Description = "A JSON array or lines of JSON; or a form, as /track takes it."
+	engage := route("mixpanel-engage", http.MethodPost, "/engage", "change users' properties")
+	engage.Description += " One with api_key is PostHog's of long ago: 404."
+	engage.Claims = func(r *sdk.Request) bool {
+		fields, err := loose.Fields(r.Body, "api_key")
+		return r.Query.Get("api_key") == "" && (err != nil || fields["api_key"] == nil)
+	}
 	return &sdk.Protocol{
 		Name: "mixpanel", Decode: decode,
 		Routes: []sdk.Route{
 			post, get, imported,
-			route("mixpanel-engage", http.MethodPost, "/engage", "change users' properties"),
+			engage,
 			route("mixpanel-groups", http.MethodPost, "/groups", "change groups' properties"),
 		},
 	}
@@ -44,9 +50,6 @@ func read(r *sdk.Request) error {
 	}
 	switch strings.Trim(r.HTTP.URL.Path, "/") {
 	case "engage":
-		if r.Query.Get("api_key") != "" { // PostHog's, of long ago
-			return sdk.Unread("this is not offered")
-		}
 		r.Envelope.Share("profile", "profile")
 	case "groups":
 		r.Envelope.Share("profile", "group")
@@ -96,6 +99,9 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	switch d.Type {
 	case "$identify", "$create_alias", "$merge":
 		d.Operation = d.Type
+		if both := p.Get("$distinct_ids").Items(); d.Known == "" && len(both) > 0 { // of $merge: the first stays
+			d.Known = both[0].ID()
+		}
 		return d
 	case "$mp_web_page_view":
 		d.Type = "$pageview"

@@ -3,6 +3,9 @@
 package otlp
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"mime"
 	"net/http"
 	"strconv"
@@ -70,6 +73,7 @@ func ofResource(raw []byte, yield func([]byte, error) bool) bool {
 	if err != nil {
 		return yield(nil, err)
 	}
+	of := around{resource: fields["resource"]}
 	for raw, err := range loose.Split(orEmpty(fields, "scopeLogs", "scope_logs")) {
 		var scope map[string][]byte
 		if err == nil {
@@ -78,8 +82,9 @@ func ofResource(raw []byte, yield func([]byte, error) bool) bool {
 		if err != nil {
 			return yield(nil, err)
 		}
+		of.scope = scope["scope"]
 		for record, err := range loose.Split(orEmpty(scope, "logRecords", "log_records")) {
-			if !yield(item(fields["resource"], scope["scope"], record), err) || err != nil {
+			if !yield(of.item(record), err) || err != nil {
 				return false
 			}
 		}
@@ -87,13 +92,54 @@ func ofResource(raw []byte, yield func([]byte, error) bool) bool {
 	return true
 }
 
+const (
+	maxRecord = sdk.MaxItem
+	maxCommon = 64 << 10 // of a resource or scope, which each of its records has
+)
+
+// around is what is said of a record by the messages that it is in.
+type around struct {
+	resource, scope []byte // JSON
+}
+
 // item is the JSON of a record with its resource and scope.
-func item(resource, scope, record []byte) []byte {
-	b := append(make([]byte, 0, len(resource)+len(scope)+len(record)+40), `{"resource":`...)
-	b = append(b, orNull(resource)...)
-	b = append(append(b, `,"scope":`...), orNull(scope)...)
+func (a *around) item(record []byte) []byte {
+	if len(a.resource) > maxCommon || len(a.scope) > maxCommon {
+		return unread(tooLarge, a.resource, a.scope, record)
+	}
+	b := append(make([]byte, 0, len(a.resource)+len(a.scope)+len(record)+40), `{"resource":`...)
+	b = append(b, orNull(a.resource)...)
+	b = append(append(b, `,"scope":`...), orNull(a.scope)...)
 	b = append(append(b, `,"record":`...), orNull(record)...)
 	return append(b, '}')
+}
+
+// Reasons for which a record is not read, and what people are told.
+const (
+	tooLarge   = "properties-too-large"
+	unreadable = "unreadable"
+)
+
+var whyUnread = map[string]string{
+	tooLarge:   "a record may have at most 256 KiB, its resource and scope 64 KiB each",
+	unreadable: "the record, its resource or its scope is not of the protocol",
+}
+
+// unread is the item of a record that is not read, for the quarantine: the beginning of
+// the record, and a hash by which it is told from others.
+func unread(reason string, parts ...[]byte) []byte {
+	const kept = 32 << 10
+	hash := sha256.New()
+	for _, part := range parts {
+		hash.Write(part)
+		hash.Write([]byte{0})
+	}
+	record := parts[len(parts)-1]
+	item := loose.Empty()
+	item.Set("unread", loose.Text(reason))
+	item.Set("sha256", loose.Text(hex.EncodeToString(hash.Sum(nil))))
+	item.Set("record", loose.Text(base64.StdEncoding.EncodeToString(record[:min(len(record), kept)])))
+	return item.Append(nil)
 }
 
 func orNull(text []byte) []byte {
@@ -114,8 +160,10 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	if d.Type == "" {
 		d.Type = text("event.name")
 	}
-	if record.Kind() != loose.Object {
-		d.Bad = &sdk.Bad{Reason: "properties-too-large", Message: "a record may have at most 256 KiB"}
+	if reason := m.Get("unread").Text(); reason != "" {
+		d.Bad = &sdk.Bad{Reason: reason, Message: whyUnread[reason]}
+	} else if record.Kind() != loose.Object {
+		d.Bad = &sdk.Bad{Reason: "not-an-object", Message: "a log record must be an object"}
 	}
 	for _, name := range []string{"timeUnixNano", "time_unix_nano", "observedTimeUnixNano", "observed_time_unix_nano"} {
 		if ns, err := strconv.ParseInt(record.Get(name).ID(), 10, 64); err == nil && ns > 0 {

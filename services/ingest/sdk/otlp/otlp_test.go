@@ -3,6 +3,7 @@ package otlp
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
 	resourcepb "go.opentelemetry.io/proto/otlp/resource/v1"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"eventanalytics/services/ingest/intake"
@@ -85,8 +87,51 @@ func TestUnreadableProtobuf(t *testing.T) {
 	require.NoError(t, err)
 	for raw, err := range records(body) {
 		require.NoError(t, err)
-		require.Equal(t, tooLarge, string(raw))
+		require.Equal(t, tooLarge, decode(parsed(t, raw), &sdk.Envelope{}).Bad.Reason)
+		require.Less(t, len(raw), 64<<10)
 	}
+}
+
+func parsed(t *testing.T, raw []byte) loose.Value {
+	t.Helper()
+	v, err := loose.Parse(raw)
+	require.NoError(t, err)
+	return v
+}
+
+// message wraps texts as fields of a message.
+func message(field protowire.Number, texts ...string) string {
+	var b []byte
+	for _, text := range texts {
+		b = protowire.AppendString(protowire.AppendTag(b, field, protowire.BytesType), text)
+	}
+	return string(b)
+}
+
+// TestUnreadableRecord: a record that cannot be read refuses neither the others nor those
+// of other resources, and is told from another.
+func TestUnreadableRecord(t *testing.T) {
+	t.Parallel()
+	good, err := proto.Marshal(&logspb.LogRecord{EventName: "e"})
+	require.NoError(t, err)
+	scopes := message(scopeLogs, message(logRecords, string(good), message(12, "\xff"), "\x0a", "\x0a\x01", string(good)))
+	body := message(resourceLogs, scopes, message(resource, "\xff")+message(scopeLogs, message(logRecords, string(good))), scopes)
+	var reasons []string
+	different := map[string]bool{}
+	for raw, err := range records([]byte(body)) {
+		require.NoError(t, err)
+		d := decode(parsed(t, raw), &sdk.Envelope{})
+		if d.Bad == nil {
+			require.Equal(t, "e", d.Type)
+			reasons = append(reasons, "")
+			continue
+		}
+		reasons = append(reasons, d.Bad.Reason)
+		different[string(raw)] = true
+	}
+	one := []string{"", unreadable, unreadable, unreadable, ""}
+	require.Equal(t, slices.Concat(one, []string{unreadable}, one), reasons)
+	require.Len(t, different, 4)
 }
 
 // TestProtobufAnswers can be read by a client of the protocol.

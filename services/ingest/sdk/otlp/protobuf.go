@@ -1,7 +1,6 @@
 package otlp
 
 import (
-	"fmt"
 	"iter"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
@@ -22,9 +21,6 @@ const (
 	scopeLogs          = 2
 	scope              = 1 // of ScopeLogs
 	logRecords         = 2
-	maxRecord          = 256 << 10
-	maxCommon          = 64 << 10 // of a resource or scope
-	tooLarge           = `{"record":"too large"}`
 	unreadableProtobuf = "the body is not an ExportLogsServiceRequest"
 )
 
@@ -44,27 +40,22 @@ func records(body []byte) iter.Seq2[[]byte, error] {
 }
 
 func recordsOfResource(raw []byte, yield func([]byte, error) bool) bool {
-	of, err := common(raw, resource, &resourcepb.Resource{})
+	ofResource, err := common(raw, resource, &resourcepb.Resource{})
 	if err != nil {
 		return yield(nil, err) && false
 	}
 	for raw, err := range messages(raw, scopeLogs) {
-		var by []byte
+		var ofScope part
 		if err == nil {
-			by, err = common(raw, scope, &commonpb.InstrumentationScope{})
+			ofScope, err = common(raw, scope, &commonpb.InstrumentationScope{})
 		}
 		if err != nil {
 			return yield(nil, err) && false
 		}
 		for raw, err := range messages(raw, logRecords) {
 			var text []byte
-			switch {
-			case err != nil:
-			case len(raw) > maxRecord:
-				text = []byte(tooLarge)
-			default:
-				text, err = asJSON(raw, &logspb.LogRecord{})
-				text = item(of, by, text)
+			if err == nil {
+				text = recordItem(ofResource, ofScope, raw)
 			}
 			if !yield(text, err) || err != nil {
 				return false
@@ -74,31 +65,51 @@ func recordsOfResource(raw []byte, yield func([]byte, error) bool) bool {
 	return true
 }
 
-// common returns the JSON of the message that is said of all records below.
-func common(raw []byte, field protowire.Number, into proto.Message) (text []byte, err error) {
-	for part, err := range messages(raw, field) {
-		if err != nil {
-			return nil, err
-		}
-		if len(part) > maxCommon {
-			return nil, sdk.Unread("a resource or scope is too large")
-		}
-		if text, err = asJSON(part, into); err != nil { // of several, the last
-			return nil, err
-		}
-	}
-	return text, nil
+// part is a resource or scope: its JSON, or why it has none.
+type part struct {
+	raw, text []byte
+	reason    string
 }
 
-func asJSON(raw []byte, into proto.Message) ([]byte, error) {
-	if err := (proto.UnmarshalOptions{RecursionLimit: 200}).Unmarshal(raw, into); err != nil {
-		return nil, sdk.Unread(unreadableProtobuf)
+// recordItem makes the item of a record. One that cannot be read refuses itself alone, not
+// the others of its request.
+func recordItem(ofResource, ofScope part, raw []byte) []byte {
+	record := asJSON(raw, maxRecord, &logspb.LogRecord{})
+	for _, p := range []part{ofResource, ofScope, record} {
+		if p.reason != "" {
+			return unread(p.reason, ofResource.raw, ofScope.raw, raw)
+		}
 	}
-	text, err := protojson.Marshal(into)
+	of := around{resource: ofResource.text, scope: ofScope.text}
+	return of.item(record.text)
+}
+
+// common reads the message that is said of all records below.
+func common(raw []byte, field protowire.Number, into proto.Message) (of part, err error) {
+	for raw, err := range messages(raw, field) {
+		if err != nil {
+			return of, err
+		}
+		of = asJSON(raw, maxCommon, into) // of several, the last
+	}
+	return of, nil
+}
+
+// asJSON reads a message of at most some bytes.
+func asJSON(raw []byte, most int, into proto.Message) part {
+	p := part{raw: raw}
+	if len(raw) > most {
+		p.reason = tooLarge
+		return p
+	}
+	err := proto.UnmarshalOptions{RecursionLimit: 200}.Unmarshal(raw, into)
+	if err == nil {
+		p.text, err = protojson.Marshal(into)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("writing a record as JSON: %w", err)
+		p.reason = unreadable
 	}
-	return text, nil
+	return p
 }
 
 // messages returns the fields of one number in a message, each a message itself.
