@@ -30,33 +30,44 @@ export class Problem extends Error {
     message: string,
     readonly instance = '',
     readonly retryAfter = 0,
+    readonly code = '',
   ) {
     super(message);
   }
+}
+
+const temporaryStatus = [408, 429];
+
+/** Whether the same request may succeed later. */
+export function isTemporary(cause: unknown): boolean {
+  if (!(cause instanceof Problem)) return true; // there was no answer
+  return cause.status >= 500 || temporaryStatus.includes(cause.status) || (cause.status === 409 && cause.code === 'in-progress');
 }
 
 /** What to do when a session has ended. */
 export const expiry = { onExpired: () => {} };
 
 interface ProblemBody {
+  code?: string;
   detail?: string;
   instance?: string;
   errors?: { field?: string; message: string }[];
 }
 
-function problem(response: Response, body: unknown): Problem {
-  const { detail, instance, errors } = (body ?? {}) as ProblemBody;
+/** What a response that is none of success says. */
+export async function problemOf(response: Response): Promise<Problem> {
+  const body: unknown = await response.json().catch(() => undefined);
+  const { code, detail, instance, errors } = (body ?? {}) as ProblemBody;
   const first = errors?.[0];
   let message = detail ?? `The service answered ${response.status}.`;
   if (first) message = first.field ? `${first.field}: ${first.message}` : first.message;
-  return new Problem(response.status, message, instance, Number(response.headers.get('Retry-After')) || 0);
+  return new Problem(response.status, message, instance, Number(response.headers.get('Retry-After')) || 0, code);
 }
 
 async function result<T>(response: Response): Promise<T> {
-  const body: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
-  if (response.ok) return body as T;
+  if (response.ok) return (response.status === 204 ? undefined : await response.json().catch(() => undefined)) as T;
   if (response.status === 401) expiry.onExpired();
-  throw problem(response, body);
+  throw await problemOf(response);
 }
 
 /** Sends a request, with a body as JSON, and returns the answer's body. */

@@ -27,6 +27,12 @@ describe('tiles', () => {
     expect(ids(restored(rest.slice(0, 1), tiles[2], 2))).toBe('ac');
   });
 
+  test('come back beside one that has their id by now', () => {
+    const fresh = tile(freshId([tile('t1')]), { text: 'new' });
+    const back = restored([tile('t1'), fresh], tile('t2', { text: 'old' }), 1);
+    expect(back.map(({ id, text }) => [id, text])).toEqual([['t1', 't1'], ['t3', 'old'], ['t2', 'new']]);
+  });
+
   test('have ids of their own', () => {
     expect(freshId([])).toBe('t1');
     expect(freshId([tile('t3'), tile('t4')])).toBe('t5');

@@ -65,9 +65,10 @@ export function resized(tiles: Tile[], id: string, size: Size): Tile[] {
   return tiles.map((tile) => (tile.id === id ? { ...tile, size: fitting } : tile));
 }
 
-/** The tiles with one back where it was. */
+/** The tiles with one back where it was; its id may be another tile's by now. */
 export function restored(tiles: Tile[], tile: Tile, place: number): Tile[] {
-  return moved([...tiles.filter((one) => one.id !== tile.id), tile], tile.id, place);
+  const id = tiles.some((one) => one.id === tile.id) ? freshId(tiles) : tile.id;
+  return moved([...tiles, { ...tile, id }], id, place);
 }
 
 /** An id that no tile of a board has. */

@@ -1,9 +1,10 @@
 // Boards of the account service. One that is open saves itself a moment after each
 // change; a version that someone else saved first is for the person to choose between.
 import { createQuery } from '@tanstack/svelte-query';
-import { Problem, send, type Schemas } from './api';
+import { isTemporary, Problem, send, type Schemas } from './api';
 import { contentOf, restored, type Board, type Content, type Tile } from './board';
 import { scope } from './scope.svelte';
+import { login } from './session.svelte';
 
 export const boardsPath = () => `/api/projects/${scope.project?.id}/boards`;
 
@@ -25,6 +26,7 @@ export function putBoard(path: string, version: number, content: Content): Promi
 type State = 'saved' | 'unsaved' | 'saving' | 'refused' | 'conflict';
 
 const pause = 500; // ms from the last change until it is saved
+const again = 10_000; // ms until what the service could not take is sent again
 
 /** A board that is open. */
 export class OpenBoard {
@@ -35,21 +37,36 @@ export class OpenBoard {
   theirs = $state.raw<Board>();
   /** The tile that was deleted last, with its place. */
   deleted = $state.raw<{ tile: Tile; place: number }>();
+  /** The tile whose editor is open. Meanwhile the board does not change below it. */
+  edited = $state.raw<Tile>();
+  mayWrite = $state(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changes = 0;
 
   constructor(
     readonly path: string,
-    readonly mayWrite: boolean,
+    /** Whose changes these are: no other login sends them. */
+    readonly user: number | undefined,
   ) {}
+
+  /** Begins to show it: as it is stored, or with what is not saved yet. */
+  show(): void {
+    void (this.state === 'saved' ? this.read() : this.save());
+  }
+
+  /** No longer shows it. */
+  leave(): void {
+    this.edited = this.deleted = undefined;
+    void this.save();
+  }
 
   /** Reads the board; while nothing is unsaved also what others changed. */
   async read(): Promise<void> {
-    if (this.state !== 'saved') return;
+    if (this.state !== 'saved' || this.edited) return;
     const changes = this.#changes;
     try {
       const read = await send<Board>('GET', this.path);
-      if (changes === this.#changes) this.#adopt(read);
+      if (changes === this.#changes && !this.edited) this.#adopt(read);
       this.error = undefined;
     } catch (cause) {
       this.error = cause as Error;
@@ -83,6 +100,7 @@ export class OpenBoard {
   async save(): Promise<void> {
     clearTimeout(this.#timer);
     if (!this.board || this.state === 'saved' || this.state === 'saving' || this.state === 'conflict') return;
+    if (login.user?.id !== this.user) return;
     const changes = this.#changes;
     this.state = 'saving';
     this.error = undefined;
@@ -124,15 +142,16 @@ export class OpenBoard {
     if (read.version !== this.board?.version) this.board = read;
   }
 
-  #later(): void {
+  #later(wait = pause): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => void this.save(), pause);
+    this.#timer = setTimeout(() => void this.save(), wait);
   }
 
   async #refused(cause: Error): Promise<void> {
     if (!(cause instanceof Problem) || cause.status !== 412) {
       this.error = cause;
       this.state = 'refused';
+      if (isTemporary(cause)) this.#later(again);
       return;
     }
     try {
@@ -144,3 +163,28 @@ export class OpenBoard {
     }
   }
 }
+
+// A page may be left before all is saved, and saving may fail after that: such boards
+// stay until they are opened again.
+const kept = new Map<string, OpenBoard>();
+const unsaved = () => [...kept.values()].filter((open) => open.state !== 'saved' && open.user === login.user?.id);
+
+/** The board at a path, with what this login has not saved of it. */
+export function openBoard(path: string, mayWrite: boolean): OpenBoard {
+  const user = login.user?.id;
+  const key = `${user} ${path}`;
+  let open = kept.get(key);
+  if (!open || open.state === 'saved') open = new OpenBoard(path, user);
+  open.mayWrite = mayWrite;
+  kept.set(key, open);
+  return open;
+}
+
+const saveAll = () => Promise.all(unsaved().map((open) => open.save()));
+login.onLeaving = saveAll;
+// Whoever closes the tab at once is asked.
+addEventListener('beforeunload', (event) => {
+  if (!unsaved().length) return;
+  void saveAll();
+  event.preventDefault();
+});

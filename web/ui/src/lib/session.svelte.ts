@@ -29,7 +29,9 @@ class Login {
     this.#tabs.onmessage = (event) => (event.data === 'out' ? this.#left() : this.load());
   }
 
-  /** Called when someone leaves: forget what was read. */
+  /** Called before someone leaves: what is not saved can still be. */
+  onLeaving: () => Promise<unknown> = async () => {};
+  /** Called when someone left: forget what was read. */
   onLeft = () => {};
 
   async load(): Promise<void> {
@@ -58,6 +60,7 @@ class Login {
   }
 
   async leave(): Promise<void> {
+    await this.onLeaving();
     await send('DELETE', '/api/auth/session');
     this.ended();
   }

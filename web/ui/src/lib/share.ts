@@ -1,6 +1,6 @@
 // Boards that are shown to others by a link. Its secret is after the #, so that it
 // reaches no log; it is sent in a header.
-import { Problem, type Answer, type Schemas } from './api';
+import { problemOf, type Answer, type Schemas } from './api';
 import type { Tile } from './board';
 
 /** A link, as those who made it see it. */
@@ -18,9 +18,7 @@ async function get(secret: string, path: string, signal?: AbortSignal): Promise<
   // Without cookies: a login must not decide about what a link shows.
   const response = await fetch(path, { signal, credentials: 'omit', headers: { Authorization: `Share ${secret}` } });
   if (response.ok) return response;
-  const body = (await response.json().catch(() => undefined)) as { detail?: string; instance?: string } | undefined;
-  const retry = Number(response.headers.get('Retry-After')) || 0;
-  throw new Problem(response.status, body?.detail ?? `The service answered ${response.status}.`, body?.instance, retry);
+  throw await problemOf(response);
 }
 
 export async function sharedBoard(secret: string): Promise<SharedBoard> {
