@@ -63,7 +63,9 @@ async function openCSV(begin: string, pieces: AsyncGenerator<string>): Promise<O
   }
   const all = rows();
   const header = (await all.next()).value;
-  const columns = header ? header.cells.map((name: string) => name.trim()) : [];
+  const columns = header ? header.cells.map((name: string, k: number) => name.trim() || `column ${k + 1}`) : [];
+  const twice = columns.find((name, k) => columns.indexOf(name) < k);
+  if (twice !== undefined) throw new Error(`Two columns are called “${twice}”. Give each a name of its own.`);
   async function* records(): AsyncGenerator<Record> {
     for await (const { line, cells, problem } of all) {
       const wrong = cells.length === columns.length ? undefined : `It has ${cells.length} values, and the header ${columns.length}.`;

@@ -47,6 +47,27 @@ describe('a CSV', () => {
     expect(c).toBe(d);
   });
 
+  it('is another event of a row when it is taken for another, and the same when for the same', async () => {
+    const orders = 'user,seller,placed,paid\n1,2,2025-08-21,2025-08-22\n';
+    const id = async (change: Partial<Mapping>) => {
+      const [event] = await events('a.csv', orders, { user: 0, time: 2, fixedType: 'order', ...change });
+      return (event as { event_id: string }).event_id;
+    };
+    const placed = await id({});
+    expect(await id({})).toBe(placed);
+    expect(await id({ zone: 'UTC', without: [3], fixedType: ' order ' })).toBe(placed);
+    const others = [await id({ time: 3 }), await id({ fixedType: 'payment' }), await id({ user: 1 }), await id({ id: 'row' })];
+    expect(new Set([placed, ...others]).size).toBe(5);
+  });
+
+  it('whose columns have the same name is refused', async () => {
+    await expect(made('a.csv', 'time,user,event, price,price,\n')).rejects.toThrow('Two columns are called “price”');
+  });
+
+  it('may have columns without a name', async () => {
+    expect(await events('a.csv', 'time,user,event,,\n2025-08-21,1,e,x,\n')).toMatchObject([{ properties: { 'column 4': 'x' } }]);
+  });
+
   it('has properties in a column of JSON beside others', async () => {
     const text = 'time;user;event;properties;os\n2025-08-21;1;e;"{""a"":{""b"":1}}";iOS\n2025-08-21;1;e;[1];iOS\n';
     expect(await events('a.csv', text)).toEqual([

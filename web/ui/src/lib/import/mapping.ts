@@ -1,4 +1,5 @@
 // Which column is what, and a record as the event it becomes.
+import { bytesOf } from '../hex';
 import type { Opened, Record } from './file';
 import { formatOf, instantOf, type TimeFormat } from './instant';
 import { membersOf } from './members';
@@ -74,7 +75,7 @@ export function properties(columns: string[], mapping: Mapping): number[] {
 }
 
 // Ids of rows, in a namespace of this purpose alone.
-const namespace = Uint8Array.from('8f0f3c0e5d6b4b6fa3f5e2d1c7b89a10'.match(/../g)!, (pair) => parseInt(pair, 16));
+const namespace = bytesOf('8f0f3c0e5d6b4b6fa3f5e2d1c7b89a10');
 
 /** Makes events of records. */
 export function maker({ columns }: Pick<Opened, 'columns'>, mapping: Mapping): (record: Record) => Made {
@@ -90,7 +91,7 @@ export function maker({ columns }: Pick<Opened, 'columns'>, mapping: Mapping): (
     if (!what) return { problem: `${named(columns, type)} is empty.` };
     const object = propertiesOf(record, columns, mapping);
     if (object === undefined) return { problem: `${named(columns, mapping.json)} is no JSON object: ${shown(values[mapping.json!])}` };
-    const eventId = typeof id === 'number' ? plain(values[id]) : idOf(record, id);
+    const eventId = typeof id === 'number' ? plain(values[id]) : idOf(record, id, [named(columns, user), named(columns, time), what]);
     const event =
       `{"event_id":${JSON.stringify(eventId)},"occurred_at":"${at}","user_id":${JSON.stringify(who)},` +
       `"event_type":${JSON.stringify(what)},"properties":${object}}`;
@@ -106,9 +107,11 @@ const named = (columns: string[], column: Column) => (column === undefined ? 'A 
 const plain = (value = '') => value.trim();
 const shown = (value?: string) => JSON.stringify(plain(value).slice(0, 60));
 
-function idOf({ line, values, text }: Record, by: 'place' | 'row'): string {
+// One row may be several events: an order is placed at one time and paid at another. So
+// who, when and what it is taken for is in the id beside its content.
+function idOf({ line, values, text }: Record, by: 'place' | 'row', takenFor: string[]): string {
   const content = text ?? JSON.stringify(values);
-  return uuid5(namespace, by === 'row' ? content : `${line} ${content}`);
+  return uuid5(namespace, JSON.stringify([...takenFor, by === 'row' ? '' : line, content]));
 }
 
 /** The JSON of all properties; undefined when the column of JSON has none. */

@@ -1,6 +1,7 @@
 // An import under way: reads the file as fast as the service takes its events, one
 // request at a time, and goes on where it was after a pause or a failure.
-import { Problem, sendLines, type Schemas } from '../api';
+import { isTemporary, Problem, sendLines, type Schemas } from '../api';
+import { login } from '../session.svelte';
 import { uuid } from '../uuid';
 import { open } from './file';
 import { maker, type Mapping } from './mapping';
@@ -32,10 +33,13 @@ export class Upload {
   added = $state(0);
   known = $state(0);
   refusedCount = $state(0);
-  /** The first of them. */
+  /** Of these, and of events that are stored with other content, as many as there is room for. */
   refused = $state.raw<Refused[]>([]);
+  unlisted = $state(0);
   error = $state.raw<Error>();
   position = $state('');
+  /** Whose it is: it does not go on with another login. */
+  readonly user = login.user;
   #run = uuid();
   #batches = 0;
   #wake = () => {};
@@ -51,6 +55,7 @@ export class Upload {
   }
 
   resume(): void {
+    if (this.#isStopped()) return;
     this.error = undefined;
     this.state = 'running';
     this.#wake();
@@ -63,6 +68,9 @@ export class Upload {
 
   /** Returns when the file is done or the import was stopped. */
   async run(): Promise<void> {
+    // The document takes the import with it. Each has a listener of its own: one that
+    // ends must not take away another's.
+    const warn = (event: Event) => event.preventDefault();
     addEventListener('beforeunload', warn);
     try {
       await this.#all();
@@ -108,12 +116,17 @@ export class Upload {
     for (let attempt = 0; ; attempt++) {
       await this.#whilePaused();
       if (this.#isStopped()) return;
+      if (login.user?.id !== this.user?.id) {
+        this.state = 'interrupted';
+        continue;
+      }
       try {
         const answer = await sendLines<Schemas['Answer']>('/api/events', batch.events, headers);
         this.#count(answer, batch);
         return;
       } catch (cause) {
-        const wait = temporary(cause) && attempt < retries ? pauseBefore(cause, attempt) : undefined;
+        if (this.#isStopped()) return;
+        const wait = isTemporary(cause) && attempt < retries ? pauseBefore(cause, attempt) : undefined;
         if (wait !== undefined) {
           await new Promise((done) => setTimeout(done, wait));
           continue;
@@ -134,6 +147,7 @@ export class Upload {
     for (const { index, field, message } of answer.errors ?? []) {
       this.#list(lines[index ?? 0], field ? `${field}: ${message}` : message);
     }
+    this.unlisted += answer.errors_omitted;
   }
 
   #refuse(line: number, reason: string): void {
@@ -143,6 +157,7 @@ export class Upload {
 
   #list(line: number, reason: string): void {
     if (this.refused.length < mostRefused) this.refused = [...this.refused, { line, reason }];
+    else this.unlisted++;
   }
 
   async #whilePaused(): Promise<void> {
@@ -155,15 +170,21 @@ export class Upload {
   }
 }
 
-// The document takes the import with it.
-const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-
-const temporary = (cause: unknown) => !(cause instanceof Problem) || cause.status >= 500 || cause.status === 429;
 const pauseBefore = (cause: unknown, attempt: number) => (cause instanceof Problem && cause.retryAfter ? cause.retryAfter * 1000 : 500 * 2 ** attempt);
 
 /** The import of this document, which goes on while other pages are looked at. */
 class Current {
-  upload = $state.raw<Upload>();
+  #upload = $state.raw<Upload>();
+
+  /** Nothing where it is another login's. */
+  get upload(): Upload | undefined {
+    return this.#upload?.user?.id === login.user?.id ? this.#upload : undefined;
+  }
+
+  set upload(upload: Upload | undefined) {
+    this.#upload?.stop();
+    this.#upload = upload;
+  }
 }
 
 export const current = new Current();

@@ -1,5 +1,6 @@
 // Ids that depend on content alone: UUIDs of version 5 (RFC 9562). crypto.subtle is
 // not there on plain HTTP, and a call for each row would take longer than the hash.
+import { uuidOf } from '../hex';
 
 const rotate = (x: number, by: number) => (x << by) | (x >>> (32 - by));
 
@@ -47,6 +48,5 @@ export function uuid5(namespace: Uint8Array, name: string): string {
   const sum = sha1(bytes).subarray(0, 16);
   sum[6] = (sum[6] & 0x0f) | 0x50; // version 5
   sum[8] = (sum[8] & 0x3f) | 0x80; // variant of RFC 9562
-  const hex = Array.from(sum, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+  return uuidOf(sum);
 }
