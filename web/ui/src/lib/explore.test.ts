@@ -36,6 +36,10 @@ describe('tabulate', () => {
     expect(table.buckets).toEqual(['1', '2']);
     expect(table.series.map(({ name, values }) => [name, values])).toEqual([['a', [1, 3]], ['b', [2, 4]]]);
   });
+  it('names a series of all events beside others', () => {
+    const table = tabulate([row('1', 'A', 1), row('1', 'B', 2)], { ...asked, events: ['*', 'b'] });
+    expect(table.series.map(({ name }) => name)).toEqual(['All events', 'b']);
+  });
   it('knows where the buckets begin that are not over', () => {
     const open = { incomplete: true };
     expect(tabulate([row('1', 'A', 1), row('2', 'A', 2, open), row('3', 'A', 0, open)], asked).openFrom).toBe(1);

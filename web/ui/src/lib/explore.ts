@@ -117,7 +117,8 @@ function identity(row: TrendsRow, by: string[]): string {
 function nameOf(row: TrendsRow, asked: Asked): string {
   const { events, by, formulas } = asked;
   const index = row.series.length === 1 ? row.series.charCodeAt(0) - 65 : -1;
-  const event = events[index] ?? (index >= 0 && !events.length ? 'All events' : row.series);
+  const own = events.length ? events[index] : index >= 0 ? '*' : undefined;
+  const event = own === '*' ? 'All events' : (own ?? row.series);
   if (!by.length) return event;
   const group = row.group === 'other' ? 'Other' : by.map((field) => row[field] ?? '(none)').join(' · ');
   return events.length + formulas.length > 1 ? `${event}: ${group}` : group;

@@ -28,6 +28,20 @@ test('of hours the one of the instant, also of the hour that is there twice', ()
   expect(at('2026-10-26')).toBeUndefined();
 });
 
+test('none where the answer has no bucket of the time', () => {
+  const none = (when: string, buckets: string[], interval: 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year') =>
+    expect(marked([note(when)], buckets, interval, 'Europe/Warsaw'), `${when} by ${interval}`).toEqual([]);
+  none('2026-11-02', ['2026-11-01', '2026-11-03'], 'day');
+  none('2026-11-16', ['2026-11-02', '2026-11-09'], 'week');
+  none('2026-11-15T23:30:00Z', ['2026-11-02', '2026-11-09'], 'week'); // 00:30 of the Monday after
+  none('2026-03-01', ['2026-02-01', '2026-04-01'], 'month');
+  none('2026-10-01', ['2026-07-01'], 'quarter');
+  none('2027-01-01', ['2026-01-01'], 'year');
+  none('2026-11-01T03:00:00Z', ['2026-11-01T03:00:00+01:00'], 'hour');
+  expect(marked([note('2026-03-31')], ['2026-02-01', '2026-03-01'], 'month', 'UTC')[0].bucket).toBe(1);
+  expect(marked([note('2026-12-31')], ['2026-01-01'], 'year', 'UTC')[0].bucket).toBe(0);
+});
+
 test('a bucket may have several', () => {
   const marks = marked([note('2026-11-01'), note('2026-11-01T10:00:00Z'), note('2026-11-02')], ['2026-11-01', '2026-11-02'], 'day', 'UTC');
   expect(textsAt(marks, 0)).toEqual(['2026-11-01', '2026-11-01T10:00:00Z']);

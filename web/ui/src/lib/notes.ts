@@ -1,5 +1,5 @@
 // Notes on charts over time: a deploy, a campaign. The API calls them annotations.
-import { dayOf, type Interval } from './time';
+import { addDays, addMonths, dayOf, type Interval } from './time';
 
 export interface Note {
   /** A local date of whoever looks, or an instant. */
@@ -15,16 +15,27 @@ export interface Mark {
 
 const isDate = (at: string) => at.length === 10;
 
-/** The bucket that a time is in: the last one that begins at or before it, −1 for none. */
-function bucketOf(at: string, buckets: string[], interval: Interval, zone: string): number {
+const lengths = { minute: 60e3, hour: 3600e3 }; // ms
+const months = { month: 1, quarter: 3, year: 12 };
+
+/** The day after a bucket that begins on a day. */
+function dayAfter(day: string, interval: Exclude<Interval, 'minute' | 'hour' | 'all'>): string {
+  if (interval === 'day' || interval === 'week') return addDays(day, interval === 'day' ? 1 : 7);
+  return addMonths(day, months[interval]);
+}
+
+/** The bucket that a time is in, −1 for none: an answer may lack buckets in which nothing happened. */
+function bucketOf(at: string, buckets: string[], interval: Exclude<Interval, 'all'>, zone: string): number {
   if (interval === 'minute' || interval === 'hour') {
     // A date is marked at the first of its hours.
     if (isDate(at)) return buckets.findIndex((bucket) => bucket.slice(0, 10) === at);
     const instant = Date.parse(at);
-    return buckets.findLastIndex((bucket) => Date.parse(bucket) <= instant);
+    const last = buckets.findLastIndex((bucket) => Date.parse(bucket) <= instant);
+    return last >= 0 && instant < Date.parse(buckets[last]) + lengths[interval] ? last : -1;
   }
   const day = isDate(at) ? at : dayOf(zone, Date.parse(at));
-  return buckets.findLastIndex((bucket) => bucket.slice(0, 10) <= day);
+  const last = buckets.findLastIndex((bucket) => bucket.slice(0, 10) <= day);
+  return last >= 0 && day < dayAfter(buckets[last].slice(0, 10), interval) ? last : -1;
 }
 
 /** The notes on a chart of buckets, those of the API's answer for its range. */

@@ -1,7 +1,8 @@
 // What all pages share: project, time zone and range, read from the address.
 import { address } from './address.svelte';
+import { todayIn } from './now.svelte';
 import { login, type Project } from './session.svelte';
-import { browserZone, defaultRange, range, today, type Range } from './time';
+import { browserZone, defaultRange, range, type Range } from './time';
 
 class Scope {
   /** None where the address names one that the user is no member of: another one's figures would be taken for its. */
@@ -15,7 +16,7 @@ class Scope {
     return chosen && chosen !== 'UTC' ? chosen : browserZone;
   });
   readonly zone = $derived(address.get('tz', this.usualZone));
-  readonly today = $derived(today(this.zone));
+  readonly today = $derived(todayIn(this.zone));
   readonly range: Range = $derived.by(() => {
     const from = address.get('from');
     return range(address.get('r', from ? 'custom' : defaultRange), this.today, from, address.get('to'));

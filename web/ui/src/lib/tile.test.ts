@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Tile } from './board';
 import { trendsQuery } from './explore';
 import { funnelQuery } from './funnel';
-import { asked, boundsOf, funnelOf, overruled, pageOf, rangeOf, stored, trendsOf, zoneOf } from './tile';
+import { asked, boundsOf, funnelOf, overruled, pageOf, rangeOf, spanOf, stored, trendsOf, zoneOf } from './tile';
 import { range } from './time';
 
 const today = '2026-11-29';
@@ -59,14 +59,14 @@ describe('a question of a page', () => {
 
   test('is asked about the board’s dates and in its zone', () => {
     const board = { from: '-6d', to: 'today', timezone: 'Asia/Kathmandu' };
-    expect(asked(question, board, 'UTC')).toMatchObject({ from: '-6d', to: 'today', timezone: 'UTC' });
-    expect(asked(question, undefined, 'UTC')).toMatchObject({ from: '-29d', to: 'today' });
+    expect(asked(question, board, 'UTC', today)).toMatchObject({ from: '-6d', to: 'today', timezone: 'UTC' });
+    expect(asked(question, undefined, 'UTC', today)).toMatchObject({ from: '-29d', to: 'today' });
     const retention = stored('/api/stats/retention', { start_date: '-77d', end_date: 'today' });
     expect(asked(retention, board, 'UTC', today)).toEqual({ start_date: '2026-11-23', end_date: today, timezone: 'UTC' });
     expect(asked(retention, undefined, 'UTC', today)).toMatchObject({ start_date: '2026-09-13', end_date: today });
     const months = stored('/api/stats/retention', { start_date: '-5mo', end_date: '2026-11-28' });
     expect(asked(months, undefined, 'UTC', today)).toMatchObject({ start_date: '2026-06-01', end_date: '2026-11-28' });
-    expect(asked(stored('/api/stats/event-types', {}), board, 'UTC')).toEqual({ timezone: 'UTC' });
+    expect(asked(stored('/api/stats/event-types', {}), board, 'UTC', today)).toEqual({ timezone: 'UTC' });
     expect(zoneOf(question, board, 'UTC')).toBe('Asia/Kathmandu');
     expect(zoneOf(stored('', { timezone: 'Europe/Kyiv' }), undefined, 'UTC')).toBe('Europe/Kyiv');
     expect(zoneOf(question, {}, 'UTC')).toBe('UTC');
@@ -87,4 +87,31 @@ test('ranges move with today where the API has a word for it', () => {
   expect(boundsOf(range('mtd', today))).toEqual({ from: '2026-11-01', to: today });
   expect(rangeOf({ from: '2026-11-01', to: today }, today).key).toBe('custom');
   expect(rangeOf({ from: '-2w', to: 'today' }, today).label).toBe('-2w to today');
+});
+
+test('series are event types, objects or texts of JSON, and keep their places', () => {
+  const events = (series: unknown) => trendsOf({ series }).events;
+  expect(events('["*",{"event":"buy"}]')).toEqual(['*', 'buy']);
+  expect(events(['{"event":"buy"}', 'sell', '*'])).toEqual(['buy', 'sell', '*']);
+  expect(events({ event: ['buy', 'sell'] })).toEqual(['buy, sell']);
+  for (const all of ['*', ['*'], { event: '*' }, '["*"]', undefined]) expect(events(all)).toEqual([]);
+  expect(funnelOf({ steps: '["open",{"event":"buy","filter":"a=1"}]' }).steps).toEqual([
+    { event: 'open', filters: [] },
+    { event: 'buy', filters: ['a=1'] },
+  ]);
+  const several = of('line', { route: '/api/stats/trends', params: { series: [{ event: ['buy', 'sell'] }] } });
+  expect(pageOf(several)).toBeUndefined();
+});
+
+test('the span of tiles is from the first to the last day that any is asked about', () => {
+  const tile = (route: string, params: Record<string, unknown>) => of('line', { route: `/api/stats/${route}`, params } as Tile['question']);
+  const tiles = [
+    of('text', undefined),
+    tile('trends', { from: '-29d', to: 'yesterday' }),
+    tile('retention', { start_date: '-11w', end_date: '2026-11-01' }),
+    tile('profiles', {}),
+  ];
+  expect(spanOf(tiles, undefined, today)).toEqual({ from: '2026-09-13', to: '2026-11-28' });
+  expect(spanOf(tiles, { from: '-6d', to: 'today' }, today)).toEqual({ from: '2026-11-23', to: today });
+  expect(spanOf(tiles.slice(0, 1), undefined, today)).toBeUndefined();
 });

@@ -5,7 +5,7 @@ import type { BoardRange, Kind, Tile } from './board';
 import type { Asked } from './explore';
 import { asFilter } from './filter';
 import type { FunnelAsked, Step } from './funnel';
-import { addDays, addMonths, presets, range as datesOf, today, type Interval, type Range } from './time';
+import { addDays, addMonths, isDay, presets, range as datesOf, type Interval, type Range } from './time';
 
 export type Question = NonNullable<Tile['question']>;
 type Params = Question['params'];
@@ -83,12 +83,23 @@ function dateOf(text: string | undefined, now: string): string | undefined {
 }
 
 /** The parameters to ask with: the board's dates and zone win. */
-export function asked(question: Question, range: BoardRange | undefined, zone: string, now = today(zone)): Record<string, unknown> {
+export function asked(question: Question, range: BoardRange | undefined, zone: string, now: string): Record<string, unknown> {
   const { route, params } = question;
   const { from, to } = range?.from && range.to && !rangeless.includes(route) ? range : ownDates(question);
   // Retention takes dates only.
   if (route === `${stats}retention`) return { ...params, start_date: dateOf(from, now), end_date: dateOf(to, now), timezone: zone };
   return { ...params, ...(from && to ? { from, to } : {}), timezone: zone };
+}
+
+/** The first and the last day that tiles are asked about; nothing where none has dates. */
+export function spanOf(tiles: Tile[], range: BoardRange | undefined, now: string): { from: string; to: string } | undefined {
+  const days = tiles.flatMap(({ question }) => {
+    if (!question) return [];
+    const { from, to } = overruled(question, range) ? range! : ownDates(question);
+    return [dateOf(from, now), dateOf(to, now)];
+  });
+  const known = days.filter((day): day is string => day !== undefined && isDay(day)).sort();
+  return known.length ? { from: known[0], to: known.at(-1)! } : undefined;
 }
 
 /** The zone of a tile: the board's, else its own, else the one of whoever looks. */
@@ -102,16 +113,27 @@ const items = (value: unknown): unknown[] => (Array.isArray(value) ? value : val
 const written = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
 const writtenAll = (value: unknown): string[] => items(value).map(written);
 
-/** The event that a series or step is of; nothing for all. */
-function eventOf(series: unknown): string {
-  if (typeof series === 'string') return series === '*' ? '' : series;
-  return text((series as { event?: unknown } | null)?.event);
+/** Series or steps as the API takes them: event types and objects; texts may be JSON of one, or of several. */
+const seriesOf = (value: unknown): unknown[] => items(value).flatMap((one) => (typeof one === 'string' ? asFilter(one) : one));
+
+/** The event types that a series or step is of; none for all. */
+function typesOf(series: unknown): string[] {
+  const types = typeof series === 'string' ? series : (series as { event?: unknown } | null)?.event;
+  return items(types).map(text).filter((type) => type && type !== '*');
+}
+
+const eventOf = (series: unknown): string => typesOf(series).join(', ');
+
+/** The event types of series: nothing where there is one of all events. */
+function eventsOf(series: unknown[]): string[] {
+  const events = series.map((one) => eventOf(one) || '*');
+  return events.length === 1 && events[0] === '*' ? [] : events;
 }
 
 /** The question of a trends tile as Explore has it. */
 export function trendsOf(params: Params): Asked {
   return {
-    events: items(params.series).map(eventOf).filter(Boolean),
+    events: eventsOf(seriesOf(params.series)),
     measure: text(params.measure) || 'events',
     filters: writtenAll(params.filter),
     any: false,
@@ -130,7 +152,7 @@ function stepOf(step: unknown): Step {
 
 export function funnelOf(params: Params): FunnelAsked {
   return {
-    steps: items(params.steps).map(stepOf),
+    steps: seriesOf(params.steps).map(stepOf),
     window: text(params.window) || '7d',
     order: text(params.order) || 'ordered',
     filters: writtenAll(params.filter),
@@ -148,7 +170,10 @@ export function pageOf(tile: Tile): { path: string; query: Change } | undefined 
   if (!tile.question) return undefined;
   const { route, params } = tile.question;
   const f = writtenAll(params.filter);
-  const event = eventOf(items(params.series)[0]);
+  const series = seriesOf(params.series);
+  // No page has one series of several event types.
+  if ([...series, ...seriesOf(params.steps)].some((one) => typesOf(one).length > 1)) return undefined;
+  const event = eventOf(series[0]);
   const interval = text(params.interval);
   switch (route) {
     case `${stats}trends`: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addDays, addMonths, autoInterval, before, bucketLabel, dayOf, length, monday, presets, range, today } from './time';
+import { addDays, addMonths, autoInterval, before, bucketLabel, dayLabel, dayOf, length, monday, presets, range, today } from './time';
 
 const now = '2026-11-29'; // a Sunday
 
@@ -65,4 +65,11 @@ it('labels name buckets as the service cut them', () => {
   expect(bucketLabel('2026-10-25T00:00:00+02:00', 'hour')).toBe('25 Oct');
   expect(bucketLabel('2026-11-23', 'week', true)).toBe('Week of 23 Nov');
   expect(bucketLabel('2026-10-01', 'quarter')).toBe('Q4 2026');
+});
+
+it('labels of what is no date are what it is', () => {
+  for (const text of ['-11w', '', '2026-13-01', 'today']) {
+    expect(dayLabel(text)).toBe(text);
+    expect(bucketLabel(text, 'week', true)).toBe(text);
+  }
 });

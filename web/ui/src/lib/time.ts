@@ -86,7 +86,7 @@ export function range(key: string, now: string, from = '', to = ''): Range {
   return range(defaultRange, now);
 }
 
-function isDay(text: string): boolean {
+export function isDay(text: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 }
 
@@ -109,14 +109,17 @@ const dayMonth = inUTC({ day: 'numeric', month: 'short' });
 const weekdayDayMonth = inUTC({ weekday: 'short', day: 'numeric', month: 'short' });
 const monthYear = inUTC({ month: 'short', year: 'numeric' });
 
+/** A day in words; what is no date is shown as it is. */
 export function dayLabel(bucket: string): string {
-  return dayMonth.format(Date.parse(bucket.slice(0, 10)));
+  const day = Date.parse(bucket.slice(0, 10));
+  return Number.isNaN(day) ? bucket : dayMonth.format(day);
 }
 
 /** A bucket in words: the API names it by its day or, for hours, by an instant with an offset. */
 export function bucketLabel(bucket: string, interval: Interval, long = false): string {
   const day = Date.parse(bucket.slice(0, 10));
   const time = bucket.slice(11, 16);
+  if (Number.isNaN(day)) return bucket;
   switch (interval) {
     case 'minute':
     case 'hour':
