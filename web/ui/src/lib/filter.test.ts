@@ -69,3 +69,8 @@ describe('a tree', () => {
     }
   });
 });
+
+it.each(['[null]', '{"not":null}', '{"any":[null]}', '[1,true]', '{"funnel":{}}', '{"funnel":null}', '[[]]', '[', '{}', 'null'])('%s is said, not thrown', (text) => {
+  expect(say(text)).toEqual(expect.any(String));
+  expect(textOf(treeOf(text))).toEqual(expect.any(String));
+});

@@ -81,11 +81,11 @@ export const treeOf = (text: string): Filter => readTree(asFilter(text));
 function readTree(written: unknown): Filter {
   if (typeof written === 'string') return written;
   if (Array.isArray(written)) return { mode: 'all', of: written.map(readTree) };
-  const { any, not } = written as Written;
+  const { any, not } = (written ?? {}) as Written;
   if (Array.isArray(any)) return { mode: 'any', of: any.map(readTree) };
   if (not === undefined) return JSON.stringify(written);
   if (Array.isArray(not)) return { mode: 'some-not', of: not.map(readTree) };
-  const { any: noneOf } = not as Written;
+  const { any: noneOf } = (not ?? {}) as Written;
   return { mode: 'none', of: Array.isArray(noneOf) ? noneOf.map(readTree) : [readTree(not)] };
 }
 
@@ -108,7 +108,7 @@ function writeTree(filter: Filter): unknown {
 }
 
 interface Elsewhere {
-  funnel?: { steps: unknown[] };
+  funnel?: { steps?: unknown[] };
   reached?: number;
   dropped?: boolean;
   did?: unknown;
@@ -124,7 +124,7 @@ export function say(text: string): string {
     return `${name} (${tree.of.map((one) => say(textOf(one))).join(', ')})`;
   }
   const { funnel, reached, dropped, did, times, last } = (asFilter(text) ?? {}) as Elsewhere;
-  if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps.length} of ${funnel.steps.length}`;
+  if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps?.length} of ${funnel.steps?.length}`;
   if (typeof did === 'string') return [`did ${did}`, times && `${times} times`, last && `in the last ${last}`].filter(Boolean).join(' ');
   const parts = parse(text);
   if (!parts) return text;

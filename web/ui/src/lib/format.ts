@@ -29,4 +29,11 @@ export function arrow(share: number): string {
   return direction + amount(share);
 }
 
+/** How a value moved since the period before; nothing where either is not known. */
+export function moved(now: number | null | undefined, was: number | null | undefined): string {
+  if (typeof now !== 'number' || typeof was !== 'number') return '';
+  const by = change(now, was);
+  return by === null ? 'new' : arrow(by);
+}
+
 export const plural = (n: number, one: string, many = `${one}s`) => `${int(n)} ${n === 1 ? one : many}`;

@@ -26,6 +26,7 @@ export function paged<Row>(route: () => string, query: () => object, after: (las
     },
     rows: (first: Row[]): Row[] => current?.rows ?? first,
     hasMore: (first: Row[]): boolean => (current ? !current.ended : first.length >= pageSize),
+    /** Reads the next page; first must be of the present question, not what is shown until its answer is there. */
     async more(first: Row[]): Promise<void> {
       const asked = key;
       const rows = current?.rows ?? first;
@@ -35,7 +36,7 @@ export function paged<Row>(route: () => string, query: () => object, after: (las
         const { data } = await ask<Row>(route(), complete({ ...query(), after: after(rows.at(-1)!) }));
         kept = { key: asked, rows: [...rows, ...data], ended: data.length < pageSize };
       } catch (cause) {
-        error = cause as Error;
+        if (asked === key) error = cause as Error;
       } finally {
         loading = false;
       }

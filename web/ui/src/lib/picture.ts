@@ -104,5 +104,6 @@ const density = 2; // pixels of the file for each of the page
 export async function savePNG(svg: SVGSVGElement, name: string, caption: Caption): Promise<void> {
   const canvas = paint(captioned(svg, caption), density);
   const file = await new Promise<Blob | null>((made) => canvas.toBlob(made, 'image/png'));
-  if (file) saveFile(file, `${name}.png`);
+  if (!file) throw new Error('This browser makes no picture of that size.');
+  saveFile(file, `${name}.png`);
 }
