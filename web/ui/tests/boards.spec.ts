@@ -1,5 +1,5 @@
 // Boards: made from a question, arranged, saved against each other, shown to others.
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { expect, logIn, open, origin, test, violations, withAxe } from './browser';
 
 interface Tile {
@@ -130,9 +130,39 @@ test('tiles are moved and resized by pointer', async ({ page }) => {
   await saved(page);
 });
 
+test('at midnight a board asks about the next day, and for its notes', async ({ page }) => {
+  await page.clock.install({ time: '2025-04-02T21:59:30Z' }); // 23:59:30 in Warsaw
+  await logIn(page);
+  await page.goto(origin() + (await make(page, 'Midnight', every.filter(({ id }) => id === 'retention'))));
+  await expect(page.locator('[data-tile=retention] .seal')).toBeVisible();
+  const next = page.waitForRequest(/\/stats\/retention\?.*end_date=2025-04-03/);
+  const notes = page.waitForRequest(/\/annotations\?.*to=2025-04-03/);
+  await page.clock.fastForward(60_000);
+  await Promise.all([next, notes]);
+});
+
 // The service refuses something in these; Chromium writes so into the console.
 test.describe('refusals', () => {
   test.use({ expected: /^Failed to load resource/ });
+
+  test('what could not be saved when the page was left is there afterwards', async ({ page }) => {
+    await logIn(page);
+    await open(page, await make(page, 'Left', three()));
+    await page.route(/\/boards\/\d+$/, (route) => (route.request().method() === 'PUT' ? route.abort() : route.continue()));
+    await handle(page, 'Revenue').focus();
+    await page.keyboard.press('End');
+    const failed = page.waitForEvent('requestfailed');
+    await page.getByRole('link', { name: 'Users', exact: true }).click();
+    await failed;
+    await expect(page.getByRole('heading', { name: 'Users', exact: true, level: 1 })).toBeVisible();
+    await page.unroute(/\/boards\/\d+$/);
+    await page.goBack();
+    await saved(page);
+    expect(await order(page)).toEqual(['users', 'bars', 'sum']);
+    await page.reload();
+    await expect(page.locator('[data-tile]')).toHaveCount(3);
+    expect(await order(page)).toEqual(['users', 'bars', 'sum']);
+  });
 
   for (const choice of ['Keep yours', 'Take theirs'] as const) {
     test(`of two versions a person chooses: ${choice}`, async ({ page, context }) => {
@@ -244,6 +274,10 @@ test('a chart is saved as a picture with its question and its colours', async ({
   }
 });
 
+/** What of an element lies beside the screen. */
+const besideTheScreen = (element: Locator) =>
+  element.evaluate((top) => [...top.querySelectorAll(':not([popover], [popover] *)')].filter((one) => one.getBoundingClientRect().right > innerWidth).map((one) => one.outerHTML.slice(0, 80)));
+
 const devices = [
   { name: 'wide', width: 1440, height: 900 },
   { name: 'phone', width: 390, height: 844 },
@@ -269,6 +303,7 @@ test.describe('every kind', () => {
         }
         expect(await violations(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+        expect(await besideTheScreen(page.locator('main header').first())).toEqual([]);
         if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/board-${name}-${colorScheme}.png`, fullPage: true });
       });
     }
@@ -295,9 +330,11 @@ test('a link shows the board without a login, until it is revoked', async ({ pag
   await expect(guest.getByRole('heading', { name: 'For the investors' })).toBeVisible();
   await expect(guest.getByRole('region', { name: 'Revenue' })).toContainText(/[\d,.]{4,}/);
   await expect(guest.getByRole('application')).toBeVisible();
-  // Retention takes dates; the board's move with today.
-  await guest.locator('[data-tile=retention]').scrollIntoViewIfNeeded();
-  await expect(guest.locator('[data-tile=retention] .seal')).toBeVisible();
+  // Retention takes dates; the board's move with today. Each answer says until when it is complete.
+  for (const { id } of tiles) {
+    await guest.locator(`[data-tile=${id}]`).scrollIntoViewIfNeeded();
+    await expect(guest.locator(`[data-tile=${id}] .seal`)).toContainText(/until \d\d:\d\d:\d\d/);
+  }
   await expect(guest.getByRole('alert')).toHaveCount(0);
   await expect(guest.getByRole('navigation')).toHaveCount(0);
   const [download] = await Promise.all([guest.waitForEvent('download'), guest.getByRole('button', { name: 'CSV of Purchases by week' }).click()]);

@@ -18,6 +18,12 @@ export async function projectId(page: Page, name: string): Promise<number> {
   return projects.find((project) => project.name === name)!.id;
 }
 
+/** The id of a project's first board. */
+export async function boardId(page: Page, project: number): Promise<number> {
+  const response = await page.request.get(`${origin()}/api/projects/${project}/boards`);
+  return ((await response.json()) as { data: { id: number }[] }).data[0].id;
+}
+
 /** Opens a page and waits for its answers. */
 export async function open(page: Page, path: string): Promise<void> {
   await page.goto(origin() + path);

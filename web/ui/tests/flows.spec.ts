@@ -1,5 +1,5 @@
 import { ask, logIn as logInForAPI, password, register, send } from './client';
-import { expect, logIn, open, origin, projectId, test } from './browser';
+import { expect, follow, logIn, open, origin, projectId, test } from './browser';
 import { clockDays, hostileText, pictureDay, sample } from './sample';
 
 test('back and forward restore everything', async ({ page }) => {
@@ -221,6 +221,8 @@ test('members: a role is changed, an invitation withdrawn, the project handed ov
   await dialog.getByLabel('Type Shop').fill('shop');
   await expect(dialog.getByRole('button', { name: 'Hand over' })).toBeDisabled();
   await dialog.getByLabel('Type Shop').fill('Shop');
+  // Another project meanwhile: what was asked about stays.
+  await follow(page, '/settings?tab=danger');
   await dialog.getByRole('button', { name: 'Hand over' }).click();
   await expect(page.getByRole('button', { name: 'Hand over' })).toHaveCount(0);
   expect(await members()).toEqual({ kim: 'editor', lee: 'owner' });

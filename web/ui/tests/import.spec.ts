@@ -99,4 +99,6 @@ test('what is no file of events is refused in words', async ({ page }) => {
   await expect(page.getByRole('alert')).toContainText('broken.csv.gz cannot be read.');
   await drop(page, 'empty.csv', Buffer.from('a,b\n'));
   await expect(page.getByRole('alert')).toContainText('There are no rows in it.');
+  await drop(page, 'twice.csv', Buffer.from('a,b,a\n1,2,3\n'));
+  await expect(page.getByRole('alert')).toContainText('Two columns are called “a”.');
 });

@@ -4,7 +4,7 @@
 import { test } from '@playwright/test';
 import { origin } from './browser';
 import { register, send, upload } from './client';
-import { pictureDay, sample, ticks } from './sample';
+import { pictureDay, sample, sampleBoard, ticks } from './sample';
 
 test('the sample', async () => {
   const ann = await register(origin(), 'ann');
@@ -12,13 +12,14 @@ test('the sample', async () => {
   const make = (name: string) => send<{ id: number }>(ann, 'POST', '/api/projects', { name });
   const { id: project } = await make('Pictures');
   const { id: clocks } = await make('Clocks');
-  await make('Empty');
+  const { id: empty } = await make('Empty');
   await make('Files');
   await Promise.all([upload(ann, sample()), upload({ ...ann, project }, sample(pictureDay)), upload({ ...ann, project: clocks }, ticks())]);
   await send(ann, 'PUT', `/api/projects/${project}/cohorts/buyers`, {
     description: 'Bought twice',
     filter: [{ did: 'purchase', times: '>=2' }],
   });
+  for (const id of [project, empty]) await send(ann, 'POST', `/api/projects/${id}/boards`, sampleBoard);
   await send(ann, 'POST', `/api/projects/${project}/members`, { username: 'eve', role: 'viewer' });
   await send(eve, 'POST', `/api/invitations/${project}/accept`);
 });

@@ -45,6 +45,19 @@ export function sample(now = Date.now()): Event[] {
   return events;
 }
 
+const trends = { series: [{ event: 'purchase' }], from: '-29d', to: 'today', fill: 'zero' };
+
+/** A board with a text, a figure, lines and a table of retention. */
+export const sampleBoard = {
+  name: 'Purchases',
+  tiles: [
+    { id: 't1', kind: 'text', title: 'How to read it', text: 'Revenue first.', size: { width: 4, height: 2 } },
+    { id: 't2', kind: 'number', title: 'Revenue', size: { width: 4, height: 2 }, question: { route: '/api/stats/trends', params: { ...trends, measure: 'sum(properties.price)', interval: 'all' } } },
+    { id: 't3', kind: 'line', title: 'Purchases by system', size: { width: 6, height: 3 }, question: { route: '/api/stats/trends', params: { ...trends, breakdown: ['properties.os'], top: 3 } } },
+    { id: 't4', kind: 'retention', title: 'Retention', size: { width: 12, height: 4 }, question: { route: '/api/stats/retention', params: { start_date: '-7w', end_date: 'today', windows: 8, granularity: 'week' } } },
+  ],
+};
+
 /** Days on which clocks are turned, or never are; hours that each has. */
 export const clockDays = [
   { zone: 'Europe/Warsaw', day: '2025-03-30', hours: 23 },
