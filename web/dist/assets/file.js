@@ -1,1 +1,1 @@
-function e(e,t){let n=document.createElement(`a`);n.href=URL.createObjectURL(e),n.download=t,n.click(),URL.revokeObjectURL(n.href)}export{e as t};
+var e=e=>e.replace(/[^\p{L}\p{N}]+/gu,`-`).slice(0,60);function t(e,t){let n=document.createElement(`a`);n.href=URL.createObjectURL(e),n.download=t,n.click(),URL.revokeObjectURL(n.href)}export{t as n,e as t};

@@ -1,1 +1,1 @@
-function e(){let e=crypto.getRandomValues(new Uint8Array(16));return e[6]=e[6]&15|64,e[8]=e[8]&63|128,Array.from(e,e=>e.toString(16).padStart(2,`0`)).join(``).replace(/^(.{8})(.{4})(.{4})(.{4})/,`$1-$2-$3-$4-`)}export{e as t};
+var e=e=>Array.from(e,e=>e.toString(16).padStart(2,`0`)).join(``),t=e=>Uint8Array.from(e.match(/../g)??[],e=>parseInt(e,16)),n=t=>e(t).replace(/^(.{8})(.{4})(.{4})(.{4})/,`$1-$2-$3-$4-`);function r(){let e=crypto.getRandomValues(new Uint8Array(16));return e[6]=e[6]&15|64,e[8]=e[8]&63|128,n(e)}export{t as n,n as r,r as t};

@@ -1,1 +1,1 @@
-import{Gt as e}from"./index.js";var t=e({});export{t};
+import{Yt as e}from"./index.js";var t=e({});export{t};

@@ -1,1 +1,0 @@
-import{xt as e}from"./index.js";import"./Trouble.js";var t=e(e=>{let t=setInterval(e,1e3);return()=>clearInterval(t)});function n(){return t(),Date.now()}export{n as t};
