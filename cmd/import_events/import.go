@@ -14,22 +14,20 @@ import (
 	"eventanalytics/cmd/import_events/checkpoint"
 	"eventanalytics/cmd/import_events/pipeline"
 	"eventanalytics/cmd/import_events/reject"
-	"eventanalytics/cmd/import_events/source"
 	"eventanalytics/cmd/import_events/upload"
-	"eventanalytics/pkg/client"
 	"eventanalytics/pkg/platform/progress"
 )
 
-// importFile imports the file from where an earlier run stopped, and reports
+// importFiles imports the files from where an earlier run stopped, and reports
 // whether rows were rejected.
-func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.File) (rejected bool, err error) {
+func importFiles(ctx context.Context, o options, stdout io.Writer, stderr *os.File) (rejected bool, err error) {
 	begun := time.Now()
 	state, err := begin(o)
 	if err != nil {
 		return false, err
 	}
 	before := state.Records
-	src, err := source.Open(o.File)
+	converter, src, err := open(ctx, o, stderr)
 	if err != nil {
 		return false, err
 	}
@@ -53,8 +51,9 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 			shown.Note("resuming after %d events", before)
 		}
 	}
+	shownEvents := 0
 	cfg := pipeline.Config{
-		Source:      src,
+		Source: src, Column: converter.Column, KeepStored: o.Conflicts == "keep",
 		BatchEvents: o.Batch, BatchBytes: batchBytes, Parallel: o.Parallel,
 		NotBefore: time.Unix(0, 0), NotAfter: begun.Add(time.Hour), // the service's defaults
 		Confirm: func(b pipeline.Batch) (err error) {
@@ -62,23 +61,28 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 				return err
 			}
 			add(&state, b)
+			for _, r := range b.Sample {
+				if shownEvents++; shownEvents <= sampleEvents {
+					show(stdout, r)
+				}
+			}
 			rate := float64(state.Records-before) / max(time.Since(begun).Seconds(), 0.001)
 			shown.At(b.Progress, fmt.Sprintf("%d events, %.0f/s", state.Records, rate))
-			if o.DryRun {
+			if o.DryRun || o.stdin() {
 				return nil
 			}
 			return state.Save(o.Checkpoint)
 		},
 	}
-	if !o.DryRun {
+	if o.DryRun {
+		cfg.Sample = sampleEvents
+	} else {
 		cfg.NotBefore, cfg.NotAfter = time.Time{}, time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // the service knows
-		cfg.Uploader, err = upload.New(client.Config{
-			URL: o.URL, Username: o.Username, Password: o.Password, APIKey: o.APIKey, Project: o.Project,
-			Compression: client.Compression(o.Compression), RetryFor: o.RetryFor, Connections: o.Parallel,
-			OnRetry: func(err error, after time.Duration) {
-				shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
-			},
-		}, state.Import.String())
+		service := o.service()
+		service.OnRetry = func(err error, after time.Duration) {
+			shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
+		}
+		cfg.Uploader, err = upload.New(service, state.Import.String())
 		if err != nil {
 			return false, err
 		}
@@ -87,9 +91,9 @@ func importFile(ctx context.Context, o options, stdout io.Writer, stderr *os.Fil
 	shown.Close()
 	summarize(stdout, o, state, state.Records-before, time.Since(begun))
 	if err != nil {
-		return false, fmt.Errorf("after %d events of %s: %w%s", state.Records, o.File, err, advice(o))
+		return false, fmt.Errorf("after %d events of %s: %w%s", state.Records, strings.Join(o.Files, ", "), err, advice(o))
 	}
-	if !o.DryRun {
+	if !o.DryRun && !o.stdin() {
 		if err := os.Remove(o.Checkpoint); err != nil {
 			return false, fmt.Errorf("removing the checkpoint: %w", err)
 		}
@@ -104,31 +108,37 @@ func advice(o options) string {
 	if o.DryRun {
 		return ""
 	}
+	if o.stdin() {
+		return "; run the same command again with the same input, nothing is counted twice"
+	}
 	return "; run the same command again to resume from there"
 }
 
 // begin loads the state that an earlier run left, or creates one and saves it
 // before anything is sent.
 func begin(o options) (checkpoint.State, error) {
-	file, err := checkpoint.Identify(o.File)
-	if err != nil {
-		return checkpoint.State{}, err
+	var file checkpoint.Identity
+	var err error
+	if !o.stdin() {
+		if file, err = checkpoint.IdentifyAll(o.Files); err != nil {
+			return checkpoint.State{}, err
+		}
 	}
 	target := checkpoint.Target{URL: strings.TrimRight(o.URL, "/"), Username: o.Username, Project: o.Project}
-	if o.DryRun {
-		return checkpoint.New(file, target), nil
+	if o.DryRun || o.stdin() {
+		return checkpoint.New(file, target, o.identity()), nil
 	}
 	state, found, err := checkpoint.Load(o.Checkpoint)
 	if err != nil {
 		return checkpoint.State{}, err
 	}
 	if found {
-		err = state.Check(file, target)
+		err = state.Check(file, target, o.identity())
 	}
 	// An import that stored nothing, perhaps because of a wrong address, can be
 	// replaced.
 	if !found || err != nil && state.Records == 0 {
-		state = checkpoint.New(file, target)
+		state = checkpoint.New(file, target, o.identity())
 		return state, state.Save(o.Checkpoint)
 	}
 	if err != nil {
@@ -145,7 +155,8 @@ func add(s *checkpoint.State, b pipeline.Batch) {
 	s.Totals.Sent += int64(b.Sent)
 	s.Totals.Accepted += int64(b.Accepted)
 	s.Totals.Rejected += int64(len(b.Rejects))
-	s.Totals.Duplicates += int64(b.Records - b.Accepted - len(b.Rejects))
+	s.Totals.Skipped += int64(b.Skipped)
+	s.Totals.Duplicates += int64(b.Records - b.Accepted - b.Skipped - len(b.Rejects))
 }
 
 // summarize prints the totals over all runs; time and rate are for this one.
@@ -154,13 +165,16 @@ func summarize(w io.Writer, o options, s checkpoint.State, records int64, took t
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight|tabwriter.TabIndent)
 	row := func(name string, value any) { fmt.Fprintf(table, "%v\t %s\n", value, name) }
 	if o.DryRun {
-		row("valid", s.Records-t.Rejected)
+		row("valid", s.Records-t.Rejected-t.Skipped)
 	} else {
 		row("sent", t.Sent)
 		row("accepted", t.Accepted)
 		row("duplicates", t.Duplicates)
 	}
 	row("rejected", t.Rejected)
+	if t.Skipped > 0 {
+		row("skipped", t.Skipped)
+	}
 	row("seconds", fmt.Sprintf("%.2f", took.Seconds()))
 	row("events/s", fmt.Sprintf("%.0f", float64(records)/max(took.Seconds(), 1e-9)))
 	table.Flush()

@@ -50,6 +50,11 @@ func (c *Client) Register(ctx context.Context, username, password string) (*User
 	return read[User](c.call(ctx, x))
 }
 
+// Me returns the account of the client's user name.
+func (c *Client) Me(ctx context.Context) (*User, error) {
+	return read[User](c.call(ctx, call{method: http.MethodGet, path: "/api/auth/me", want: http.StatusOK}))
+}
+
 // Login logs a user in, for callers that handle tokens themselves: a client with
 // a user name and password needs no call of it.
 func (c *Client) Login(ctx context.Context, username, password string) (*Tokens, error) {

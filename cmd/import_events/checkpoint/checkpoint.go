@@ -2,6 +2,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -17,12 +18,13 @@ import (
 )
 
 // Totals of an import, over all its runs. Each record of the file counts as
-// Accepted, Duplicates or Rejected.
+// Accepted, Duplicates, Rejected or Skipped.
 type Totals struct {
 	Sent       int64 `json:"sent"` // sent to the service and answered
 	Accepted   int64 `json:"accepted"`
-	Duplicates int64 `json:"duplicates"` // already stored, with the same content
-	Rejected   int64 `json:"rejected"`   // rows in the reject file
+	Duplicates int64 `json:"duplicates"`        // already stored, with the same content
+	Rejected   int64 `json:"rejected"`          // rows in the reject file
+	Skipped    int64 `json:"skipped,omitempty"` // rows that are not meant to be events
 }
 
 // Identity detects whether a file has changed.
@@ -57,6 +59,28 @@ func Identify(path string) (Identity, error) {
 	return Identity{Size: info.Size(), Modified: info.ModTime().UTC(), HeadSHA256: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
+// IdentifyAll returns the identity of several files together, in their order.
+func IdentifyAll(paths []string) (Identity, error) {
+	if len(paths) == 1 {
+		return Identify(paths[0])
+	}
+	var all Identity
+	sum := sha256.New()
+	for _, path := range paths {
+		one, err := Identify(path)
+		if err != nil {
+			return Identity{}, err
+		}
+		all.Size += one.Size
+		if one.Modified.After(all.Modified) {
+			all.Modified = one.Modified
+		}
+		fmt.Fprintf(sum, "%s %d %s %s\n", path, one.Size, one.Modified.Format(time.RFC3339Nano), one.HeadSHA256)
+	}
+	all.HeadSHA256 = hex.EncodeToString(sum.Sum(nil))
+	return all, nil
+}
+
 // Target is where an import goes. A different account may mean a different
 // project.
 type Target struct {
@@ -87,6 +111,8 @@ type State struct {
 	Import uuid.UUID `json:"import"`
 	File   Identity  `json:"file"`
 	Target Target    `json:"target"`
+	// Mapping are the options that decide which events the file's rows are.
+	Mapping string `json:"mapping,omitempty"`
 	// Records is how many records from the start of the file are done.
 	Records int64 `json:"records"`
 	// RejectBytes is how much of the reject file is about these records.
@@ -95,22 +121,25 @@ type State struct {
 }
 
 // New returns the state of an import that has not begun.
-func New(file Identity, target Target) State {
-	return State{Version: version, Import: uuid.New(), File: file, Target: target}
+func New(file Identity, target Target, mapping string) State {
+	return State{Version: version, Import: uuid.New(), File: file, Target: target, Mapping: mapping}
 }
 
 // ErrChanged is returned by Check if the file or the target differs from those the
 // import began with.
 var ErrChanged = errors.New("the checkpoint belongs to another import")
 
-// Check refuses to resume with a different file or target.
-func (s State) Check(file Identity, target Target) error {
+// Check refuses to resume with a different file, target or mapping.
+func (s State) Check(file Identity, target Target, mapping string) error {
 	if !s.File.Modified.Equal(file.Modified) || s.File.Size != file.Size || s.File.HeadSHA256 != file.HeadSHA256 {
 		return fmt.Errorf("%w: the file has changed since (it had %d bytes and was last written at %s)",
 			ErrChanged, s.File.Size, s.File.Modified.Format(time.RFC3339Nano))
 	}
 	if s.Target != target {
 		return fmt.Errorf("%w: it went to %s", ErrChanged, s.Target)
+	}
+	if s.Mapping != mapping {
+		return fmt.Errorf("%w: it read the file with %s", ErrChanged, cmp.Or(s.Mapping, "none of the options of mappings"))
 	}
 	return nil
 }

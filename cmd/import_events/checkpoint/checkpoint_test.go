@@ -23,7 +23,7 @@ func TestSaveAndLoad(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("a"), 0o600))
 	identity, err := checkpoint.Identify(file)
 	require.NoError(t, err)
-	s := checkpoint.New(identity, checkpoint.Target{URL: "http://localhost:5066", Username: "demo", Project: 2})
+	s := checkpoint.New(identity, checkpoint.Target{URL: "http://localhost:5066", Username: "demo", Project: 2}, "")
 	for range 3 {
 		s.Records += 10
 		s.RejectBytes += 7
@@ -33,12 +33,12 @@ func TestSaveAndLoad(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, found)
 		require.Equal(t, s, loaded)
-		require.NoError(t, loaded.Check(identity, s.Target))
+		require.NoError(t, loaded.Check(identity, s.Target, ""))
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "no temporary files are left")
-	require.NotEqual(t, s.Import, checkpoint.New(identity, s.Target).Import)
+	require.NotEqual(t, s.Import, checkpoint.New(identity, s.Target, "").Import)
 
 	require.NoError(t, os.WriteFile(path, []byte(`{"version": 2}`), 0o600))
 	_, _, err = checkpoint.Load(path)
@@ -60,13 +60,13 @@ func TestCheckRefusesWhatChanged(t *testing.T) {
 		return identity
 	}
 	target := checkpoint.Target{URL: "http://localhost:5066", Username: "demo"}
-	s := checkpoint.New(identify("one", began), target)
-	require.NoError(t, s.Check(identify("one", began), target))
+	s := checkpoint.New(identify("one", began), target, "")
+	require.NoError(t, s.Check(identify("one", began), target, ""))
 	for _, other := range []checkpoint.Identity{identify("two", began), identify("one more", began), identify("one", began.Add(time.Millisecond))} {
-		require.ErrorIs(t, s.Check(other, target), checkpoint.ErrChanged)
+		require.ErrorIs(t, s.Check(other, target, ""), checkpoint.ErrChanged)
 	}
 	for _, other := range []checkpoint.Target{{URL: "http://localhost:5067", Username: "demo"}, {URL: target.URL}, {URL: target.URL, Username: "demo", Project: 2}} {
-		require.ErrorIs(t, s.Check(s.File, other), checkpoint.ErrChanged)
+		require.ErrorIs(t, s.Check(s.File, other, ""), checkpoint.ErrChanged)
 	}
 	_, err := checkpoint.Identify(filepath.Dir(path))
 	require.ErrorContains(t, err, "not a regular file")

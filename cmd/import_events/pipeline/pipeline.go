@@ -27,6 +27,13 @@ type Config struct {
 	// has at least one event.
 	BatchEvents, BatchBytes int
 	Parallel                int // concurrent uploads
+	// Column is where the file has a field of events, for rejects. Nil for the field.
+	Column func(field string) string
+	// KeepStored counts events that are stored with another content as duplicates
+	// instead of rejecting them.
+	KeepStored bool
+	// Sample is how many of a batch's first valid events are kept in it.
+	Sample int
 	// NotBefore and NotAfter bound occurred_at as checked here.
 	NotBefore, NotAfter time.Time
 	// Confirm is called for each batch, in file order, once all before it are
@@ -36,9 +43,11 @@ type Config struct {
 
 // Batch is a completed part of the file.
 type Batch struct {
-	Records  int          // in the batch
-	Sent     int          // of these, to the service
-	Accepted int          // of these
+	Records  int // in the batch
+	Sent     int // of these, to the service
+	Accepted int // of these
+	Skipped  int // are no events, and are not meant to be
+	Sample   []source.Record
 	Rejects  []reject.Row // in the order of the file
 	Progress int64        // of the source, after the batch
 }
@@ -155,13 +164,20 @@ func work(ctx context.Context, cfg Config, j *job) error {
 	var events [][]byte
 	var records []int // indexes of the events' records
 	for i, r := range j.records {
+		if r.Skipped {
+			j.batch.Skipped++
+			continue
+		}
 		fault := r.Fault
 		if fault == nil {
-			fault = check(r.Event, cfg.NotBefore, cfg.NotAfter)
+			fault = cfg.inFile(check(r.Event, cfg.NotBefore, cfg.NotAfter))
 		}
 		if fault != nil {
 			rejects = append(rejects, rejected{i, *fault})
 			continue
+		}
+		if len(j.batch.Sample) < cfg.Sample {
+			j.batch.Sample = append(j.batch.Sample, r)
 		}
 		events, records = append(events, r.Event), append(records, i)
 	}
@@ -172,16 +188,31 @@ func work(ctx context.Context, cfg Config, j *job) error {
 		}
 		j.batch.Sent, j.batch.Accepted = len(events), result.Accepted
 		for _, e := range result.Errors {
-			rejects = append(rejects, rejected{records[e.Index], reject.Fault{Column: e.Field, Code: e.Code, Reason: e.Message}})
+			if e.Code == "conflict" && cfg.KeepStored {
+				continue
+			}
+			fault := cfg.inFile(&reject.Fault{Column: e.Field, Code: e.Code, Reason: e.Message})
+			rejects = append(rejects, rejected{records[e.Index], *fault})
 		}
 	}
 	slices.SortFunc(rejects, func(a, b rejected) int { return cmp.Compare(a.record, b.record) })
 	for _, r := range rejects {
 		from := j.records[r.record]
-		j.batch.Rejects = append(j.batch.Rejects, reject.Row{Line: from.Line, Fault: r.Fault, Text: from.Text})
+		j.batch.Rejects = append(j.batch.Rejects, reject.Row{File: from.File.Name, Line: from.Line, Fault: r.Fault, Text: from.Text})
 	}
 	j.records = nil // not needed while the batch waits for its turn
 	return nil
+}
+
+// inFile says of a fault in a field of an event in which column of the file it is.
+func (cfg *Config) inFile(f *reject.Fault) *reject.Fault {
+	if f == nil || f.Column == "" || cfg.Column == nil {
+		return f
+	}
+	if column := cfg.Column(f.Column); column != f.Column {
+		f.Column, f.Reason = column, f.Column+": "+f.Reason
+	}
+	return f
 }
 
 // confirm confirms batches in file order.

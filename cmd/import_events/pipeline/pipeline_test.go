@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/cmd/import_events/mapping"
 	"eventanalytics/cmd/import_events/pipeline"
 	"eventanalytics/cmd/import_events/source"
 	"eventanalytics/cmd/import_events/upload"
@@ -39,8 +40,9 @@ func file(t *testing.T, n int, fault func(i int) string) source.Source {
 	}
 	path := filepath.Join(t.TempDir(), "events.ndjson")
 	require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o600))
-	s, err := source.Open(path)
+	lines, err := source.Open([]string{path}, source.Options{})
 	require.NoError(t, err)
+	s := mapping.Reader{Source: lines, Converter: mapping.Native{}}
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }

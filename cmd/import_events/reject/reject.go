@@ -20,6 +20,7 @@ type Fault struct {
 
 // Row is a row that was not imported.
 type Row struct {
+	File string
 	Line int64 // where it starts in the file, from 1; for Parquet the row, from 1
 	Fault
 	Text []byte // as in the file; for Parquet as JSON. At most the first MiB is written
@@ -29,7 +30,7 @@ type Row struct {
 const maxText = 1 << 20
 
 // Header is the first line of the file.
-var Header = []string{"line", "column", "code", "reason", "row"}
+var Header = []string{"line", "column", "code", "reason", "row", "file"}
 
 // ErrShort is returned by Open if the file has lost rows.
 var ErrShort = errors.New("the reject file is shorter than the interrupted import left it")
@@ -84,7 +85,7 @@ func (w *File) Append(rows []Row) (int64, error) {
 		_ = w.csv.Write(Header) // the writer keeps its first error for Error
 	}
 	for _, r := range rows {
-		_ = w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Column, r.Code, r.Reason, string(r.Text[:min(len(r.Text), maxText)])})
+		_ = w.csv.Write([]string{strconv.FormatInt(r.Line, 10), r.Column, r.Code, r.Reason, string(r.Text[:min(len(r.Text), maxText)]), r.File})
 	}
 	w.csv.Flush()
 	if err := errors.Join(w.csv.Error(), w.buffer.Flush()); err != nil {

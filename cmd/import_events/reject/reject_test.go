@@ -13,7 +13,7 @@ import (
 )
 
 func row(line int64, text string) reject.Row {
-	return reject.Row{Line: line, Fault: reject.Fault{Column: "user_id", Code: "invalid-field", Reason: "is wrong"}, Text: []byte(text)}
+	return reject.Row{File: "a.csv", Line: line, Fault: reject.Fault{Column: "user_id", Code: "invalid-field", Reason: "is wrong"}, Text: []byte(text)}
 }
 
 func rows(t *testing.T, path string) [][]string {
@@ -46,9 +46,9 @@ func TestRowsAfterTheCheckpointAreWrittenAnew(t *testing.T) {
 	require.NoError(t, f.Close())
 	require.Equal(t, [][]string{
 		reject.Header,
-		{"2", "user_id", "invalid-field", "is wrong", `a,"b`},
-		{"7", "user_id", "invalid-field", "is wrong", "c\nd"},
-		{"8", "user_id", "invalid-field", "is wrong", "e"},
+		{"2", "user_id", "invalid-field", "is wrong", `a,"b`, "a.csv"},
+		{"7", "user_id", "invalid-field", "is wrong", "c\nd", "a.csv"},
+		{"8", "user_id", "invalid-field", "is wrong", "e", "a.csv"},
 	}, rows(t, path))
 
 	_, err = reject.Open(path, 10_000)

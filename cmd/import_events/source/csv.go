@@ -10,21 +10,45 @@ import (
 	"strings"
 
 	"eventanalytics/cmd/import_events/reject"
+	"eventanalytics/cmd/import_events/row"
 )
 
 // table is a CSV file as in RFC 4180: fields with commas, quotes or line breaks are
-// quoted, with quotes inside them doubled; the first line names the columns.
+// quoted, with quotes inside them doubled; the first line names the columns. Another
+// character may stand for the comma.
 //
 // encoding/csv is not used because it turns CR LF inside quotes into LF, which makes
 // an exported event another one, and because it holds a row whole, however long.
 type table struct {
 	*text
-	row  []cell // reused
-	line int64  // of the next row
+	dialect Dialect
+	row     []row.Cell // reused
+	line    int64      // of the next row
 }
 
-func openCSV(in *text) (Source, error) {
-	t := &table{text: in, line: 1}
+func openCSV(in *text, o Options) (Source, error) {
+	t := &table{text: in, dialect: o.Dialect, line: 1}
+	names := o.Columns
+	if names == nil {
+		var err error
+		if names, err = t.header(o); err != nil {
+			return nil, err
+		}
+	} else if t.dialect.Comma == 0 {
+		t.dialect.Comma = ','
+	}
+	for _, name := range names {
+		t.row = append(t.row, row.Cell{Name: name})
+	}
+	return t, o.check(columnsOf(names))
+}
+
+// header reads the line that names the columns, and finds out the dialect by it.
+func (t *table) header(o Options) ([]string, error) {
+	if t.dialect.Comma == 0 {
+		// The end of the header is found first: a quote may be open at a line's end.
+		t.dialect.Comma = ','
+	}
 	header, err := t.read()
 	if errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: it is empty", ErrFormat)
@@ -35,45 +59,51 @@ func openCSV(in *text) (Source, error) {
 	if header.tooLong {
 		return nil, fmt.Errorf("%w: its header has more than %d MiB", ErrFormat, maxRow>>20)
 	}
-	names, _, err := fields(string(header.raw))
+	if len(header.raw) == len("sep=;") && strings.HasPrefix(string(header.raw), "sep=") && o.Dialect.Comma == 0 { // Excel's
+		o.Dialect.Comma = header.raw[len("sep=")]
+		t.dialect = o.Dialect
+		return t.header(o)
+	}
+	if o.Dialect.Comma == 0 {
+		if t.dialect.Comma = sniff(string(header.raw), o); t.dialect.Comma != ',' && o.Note != nil {
+			o.Note(fmt.Sprintf("the columns are separated by %s; say otherwise with --delimiter", commaName(t.dialect.Comma)))
+		}
+	}
+	names, _, err := t.dialect.fields(string(header.raw))
 	if err != nil {
 		return nil, fmt.Errorf("reading the header: %w", err)
 	}
-	if err := checkColumns(names); err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		t.row = append(t.row, cell{column: name})
-	}
-	return t, nil
+	return names, nil
 }
 
 func (t *table) Skip(n int64) error { return skip(t, n) }
 
 func (t *table) Next() (Record, error) {
-	row, err := t.read()
+	line, err := t.read()
 	if err != nil {
 		return Record{}, err
 	}
-	r := Record{Line: row.line, Text: row.raw}
-	if row.tooLong {
+	r := Record{Line: line.line, Text: line.raw}
+	if line.tooLong {
 		r.Fault = &reject.Fault{Code: "too-large", Reason: fmt.Sprintf("a row may be at most %d MiB; perhaps a quote is not closed", maxRow>>20)}
 		return r, nil
 	}
-	values, lines, err := fields(string(row.raw))
+	values, lines, err := t.dialect.fields(string(line.raw))
 	switch {
 	case err != nil:
-		r.Fault = &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, on line %d", err, row.line+int64(lines))}
+		r.Fault = &reject.Fault{Code: "malformed-csv", Reason: fmt.Sprintf("%v, on line %d", err, line.line+int64(lines))}
 		return r, nil
 	case len(values) != len(t.row):
 		r.Fault = &reject.Fault{Code: "wrong-field-count", Reason: fmt.Sprintf("has %d fields; the header has %d", len(values), len(t.row))}
 		return r, nil
 	}
 	for i, value := range values {
-		t.row[i].text = value
-		t.row[i].null = value == "" && t.row[i].column == properties
+		t.row[i].Value = row.Value{Kind: row.Bare, Text: value}
+		if value == "" {
+			t.row[i].Value = row.Value{}
+		}
 	}
-	r.Event, r.Fault = event(t.row)
+	r.Row.Cells = t.row
 	return r, nil
 }
 
@@ -96,7 +126,7 @@ func (t *table) read() (csvRow, error) {
 		state := fieldStart
 		for {
 			part, err := t.plain.ReadSlice('\n')
-			state = state.after(part)
+			state = state.after(part, t.dialect)
 			if n := maxRow - len(row.raw); len(part) > n {
 				row.raw, row.tooLong = append(row.raw, part[:n]...), true
 			} else {
@@ -138,7 +168,13 @@ const (
 	rowEnd
 )
 
-func (s csvState) after(part []byte) csvState {
+func (s csvState) after(part []byte, d Dialect) csvState {
+	if d.Unquoted {
+		if len(part) > 0 && part[len(part)-1] == '\n' {
+			return rowEnd
+		}
+		return s
+	}
 	for _, c := range part {
 		switch {
 		case s == inQuotes:
@@ -148,7 +184,7 @@ func (s csvState) after(part []byte) csvState {
 		case c == '\n':
 			s = rowEnd // part ends here
 		case s == malformed:
-		case c == ',':
+		case c == d.Comma:
 			s = fieldStart
 		case c == '"' && (s == fieldStart || s == afterQuote):
 			s = inQuotes
@@ -163,10 +199,14 @@ func (s csvState) after(part []byte) csvState {
 
 // fields takes a row apart. Its errors are those of encoding/csv; lines is how many
 // lines below the row's first one they are.
-func fields(row string) (all []string, lines int, err error) {
+func (d Dialect) fields(row string) (all []string, lines int, err error) {
+	comma := string(d.Comma)
+	if d.Unquoted {
+		return strings.Split(row, comma), 0, nil
+	}
 	for rest := row; ; {
 		if !strings.HasPrefix(rest, `"`) {
-			value, after, more := strings.Cut(rest, ",")
+			value, after, more := strings.Cut(rest, comma)
 			if strings.Contains(value, `"`) {
 				return nil, lines, csv.ErrBareQuote
 			}
@@ -198,7 +238,7 @@ func fields(row string) (all []string, lines int, err error) {
 		if rest == "" {
 			return all, 0, nil
 		}
-		if rest[0] != ',' {
+		if rest[0] != d.Comma {
 			return nil, lines, csv.ErrQuote
 		}
 		rest = rest[1:]

@@ -47,7 +47,7 @@ func (s *ndjson) Next() (Record, error) {
 	if n := firstValue(r.Text); n < len(r.Text) {
 		r.Text, s.rest = r.Text[:n], r.Text[n:]
 	}
-	r.Event = r.Text // whether it is one is for event.Decode to say
+	r.JSON = r.Text // whether it is that is for event.Decode to say
 	return r, nil
 }
 
@@ -63,6 +63,11 @@ func firstValue(line []byte) int {
 		return len(line)
 	}
 	return end
+}
+
+// isValue says whether a line is one JSON value.
+func isValue(line []byte) bool {
+	return jsontext.Value(bytes.TrimSpace(line)).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // readLine reads a line of any length and returns what fits.

@@ -1,37 +1,41 @@
-// Package source reads events from files: CSV, NDJSON and Parquet.
+// Package source reads rows from files: CSV, NDJSON, JSON and Parquet.
 package source
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"eventanalytics/cmd/import_events/reject"
+	"eventanalytics/cmd/import_events/row"
 )
 
-// Record is an event in the file, or a row that is not one.
+// Record is a row of a file, or what should be one.
 type Record struct {
-	Line  int64         // where it starts, from 1; for Parquet the row, from 1
-	Text  []byte        // as in the file; for Parquet as JSON
-	Event []byte        // in the API's form, unchecked
-	Fault *reject.Fault // if it cannot become an event
+	File   *File
+	Number int64         // of the record in its file, from 1
+	Line   int64         // where it starts, from 1; for Parquet the row, from 1
+	Text   []byte        // as in the file; for Parquet as JSON
+	Row    row.Row       // of a table; valid until the next record is read
+	JSON   []byte        // of a file of JSON, unchecked; empty for a table
+	Fault  *reject.Fault // why it is no row, or no event
+
+	// Set by whoever makes an event of the row.
+	Event   []byte // in the API's form, unchecked
+	Skipped bool   // it is not meant to be one
 }
 
-// Source is a file being read.
+// Source is a file being read, or several.
 type Source interface {
 	// Next returns the next record, or io.EOF. Other errors concern the file as a
 	// whole: nothing more can be read.
 	Next() (Record, error)
 	// Skip skips the next n records.
 	Skip(n int64) error
-	// Progress returns how much of the file has been read.
+	// Progress returns how much of the file has been read; of is 0 if that is unknown.
 	Progress() (done, of int64)
 	// Unit is what Progress counts: bytes or rows.
 	Unit() string
@@ -41,104 +45,133 @@ type Source interface {
 // ErrFormat is returned for a file whose name or header is not supported.
 var ErrFormat = errors.New("not a file that can be imported")
 
-// Open opens the file at path; its extension determines the format.
-func Open(path string) (Source, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("opening the file: %w", err)
-	}
-	s, err := open(f)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening %s: %w", path, err), f.Close())
-	}
-	return s, nil
+// Format of a file.
+type Format string
+
+// The formats.
+const (
+	CSV     Format = "csv"
+	NDJSON  Format = "ndjson"
+	JSON    Format = "json" // an array, or one value after the other
+	Parquet Format = "parquet"
+)
+
+// Column of a table.
+type Column struct {
+	Name string
+	Kind row.Kind // of its values, when all have the same; else None
+	Type string   // of a Parquet file
 }
 
-func open(f *os.File) (Source, error) {
+// Options say how files are read. The zero Options go by the files' names.
+type Options struct {
+	Format   Format // of all files, whatever their names
+	Fallback Format // of files whose names say nothing
+	Dialect  Dialect
+	// Columns of a CSV file that does not name them in its first line.
+	Columns []string
+	// Check refuses a table for its columns. Nil takes any.
+	Check func([]Column) error
+	// Hash fills File.SHA256, for which each file is read once more.
+	Hash bool
+	// Note hears what was found out about a file. Nil for nobody.
+	Note func(string)
+}
+
+func (o *Options) check(columns []Column) error {
+	for i, c := range columns {
+		if slices.ContainsFunc(columns[:i], func(other Column) bool { return other.Name == c.Name }) {
+			return fmt.Errorf("%w: the column %q is there twice", ErrFormat, c.Name)
+		}
+	}
+	if o.Check == nil {
+		return nil
+	}
+	if err := o.Check(columns); err != nil {
+		return fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	return nil
+}
+
+// Stdin is the name of the standard input.
+const Stdin = "-"
+
+// Open opens the files at paths, which are read one after the other.
+func Open(paths []string, o Options) (Source, error) {
+	if len(paths) == 1 {
+		return openOne(paths[0], o)
+	}
+	return openMany(paths, o)
+}
+
+// open opens one file; its extension determines the format unless o does.
+func open(path string, f *os.File, o Options) (Source, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, err
 	}
-	name := strings.ToLower(f.Name())
+	name := strings.ToLower(path)
 	compression := filepath.Ext(name)
 	if compression != ".gz" && compression != ".zst" {
 		compression = ""
 	}
-	format := filepath.Ext(strings.TrimSuffix(name, compression))
-	if format == ".parquet" && compression == "" {
-		return openParquet(f, info.Size())
+	extension := filepath.Ext(strings.TrimSuffix(name, compression))
+	format := o.format(extension)
+	switch {
+	case format == Parquet && (compression != "" || path == Stdin):
+		return nil, fmt.Errorf("%w: Parquet is read from a file that is not compressed as a whole", ErrFormat)
+	case format == Parquet:
+		return openParquet(f, info.Size(), o)
+	case format == "" && path == Stdin:
+		return nil, fmt.Errorf("%w: say with --format what comes on the standard input", ErrFormat)
+	case format == "":
+		return nil, fmt.Errorf("%w: the name must end in .csv, .tsv, .ndjson, .jsonl or .json (or these with .gz or .zst) or .parquet; or say --format", ErrFormat)
 	}
-	if format != ".csv" && format != ".ndjson" && format != ".jsonl" {
-		return nil, fmt.Errorf("%w: the name must end in .csv, .ndjson or .jsonl (or these with .gz or .zst) or .parquet", ErrFormat)
+	size := info.Size()
+	if !info.Mode().IsRegular() {
+		size = 0
 	}
-	in, err := openText(f, info.Size(), compression)
+	in, err := openText(f, size, compression)
 	if err != nil {
 		return nil, err
 	}
-	if format == ".csv" {
-		return openCSV(in)
+	switch format {
+	case CSV:
+		if extension == ".tsv" && o.Dialect.Comma == 0 {
+			o.Dialect.Comma = '\t'
+		}
+		return openCSV(in, o)
+	case JSON:
+		return openJSON(in)
 	}
 	return &ndjson{text: in}, nil
 }
 
-// text is a text file, decompressed.
-type text struct {
-	file   *os.File
-	size   int64
-	read   int64
-	plain  *bufio.Reader
-	finish func()
-}
-
-func openText(f *os.File, size int64, compression string) (*text, error) {
-	t := &text{file: f, size: size, finish: func() {}}
-	var plain io.Reader = counted{t}
-	switch compression {
-	case ".gz":
-		z, err := gzip.NewReader(plain)
-		if err != nil {
-			return nil, fmt.Errorf("decompressing: %w", err)
-		}
-		plain = z
-	case ".zst":
-		z, err := zstd.NewReader(plain, zstd.WithDecoderConcurrency(1))
-		if err != nil {
-			return nil, fmt.Errorf("decompressing: %w", err)
-		}
-		plain, t.finish = z, z.Close
+func (o *Options) format(extension string) Format {
+	if o.Format != "" {
+		return o.Format
 	}
-	t.plain = bufio.NewReaderSize(plain, 256<<10)
-	const mark = "\ufeff" // some programs start UTF-8 files with it
-	if head, _ := t.plain.Peek(len(mark)); string(head) == mark {
-		_, _ = t.plain.Discard(len(mark)) // they are in the buffer
+	switch extension {
+	case ".csv", ".tsv":
+		return CSV
+	case ".ndjson", ".jsonl":
+		return NDJSON
+	case ".json":
+		return JSON
+	case ".parquet":
+		return Parquet
 	}
-	return t, nil
-}
-
-func (t *text) Progress() (done, of int64) { return t.read, t.size }
-
-func (t *text) Unit() string { return "bytes" }
-
-func (t *text) Close() error {
-	t.finish()
-	return t.file.Close()
-}
-
-// counted reads the file and counts the bytes.
-type counted struct{ *text }
-
-func (c counted) Read(p []byte) (int, error) {
-	n, err := c.file.Read(p)
-	c.read += int64(n)
-	return n, err
+	return o.Fallback
 }
 
 // skip discards n records: only reading shows where a record ends.
 func skip(s Source, n int64) error {
 	for range n {
 		if _, err := s.Next(); err != nil {
-			return fmt.Errorf("skipping what is already imported: %w", err)
+			return skipping(err)
 		}
 	}
 	return nil
 }
+
+func skipping(err error) error { return fmt.Errorf("skipping what is already imported: %w", err) }

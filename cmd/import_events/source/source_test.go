@@ -19,6 +19,8 @@ import (
 	"github.com/parquet-go/parquet-go/deprecated"
 	"github.com/stretchr/testify/require"
 
+	"eventanalytics/cmd/import_events/mapping"
+	"eventanalytics/cmd/import_events/row"
 	"eventanalytics/cmd/import_events/source"
 )
 
@@ -116,7 +118,7 @@ func TestNDJSON(t *testing.T) {
 	require.NoError(t, err)
 	reads(t, write(t, "events.ndjson.zst", encoder.EncodeAll([]byte(file), nil)), want)
 
-	s, err := source.Open(write(t, "cut.ndjson.gz", packed.Bytes()[:packed.Len()-9]))
+	s, err := open(write(t, "cut.ndjson.gz", packed.Bytes()[:packed.Len()-9]))
 	require.NoError(t, err)
 	defer s.Close()
 	for err == nil {
@@ -143,9 +145,9 @@ func TestParquet(t *testing.T) {
 	}
 	head := `"event_id":"` + id + `","occurred_at":"2025-08-21T03:52:34.123456Z","user_id":`
 	reads(t, write(t, "typed.parquet", asParquet(t, rows)), []record{
-		{line: 1, event: `{"properties_json":{"a": 1},` + head + `"42","event_type":"view"}`},
-		{line: 2, event: `{` + head + `"-1","event_type":"view"}`},
-		{line: 3, column: "properties_json", code: "malformed-json", text: `{"properties_json":"{\"a\"",` + head + `"1","event_type":"view"}`},
+		{line: 1, event: `{"properties_json":{"a": 1},` + head + `"42","event_type":"view"}`, text: `{"properties_json":"{\"a\": 1}",` + head + `42,"event_type":"view"}`},
+		{line: 2, event: `{` + head + `"-1","event_type":"view"}`, text: `{` + head + `-1,"event_type":"view"}`},
+		{line: 3, column: "properties_json", code: "malformed-json", text: `{"properties_json":"{\"a\"",` + head + `1,"event_type":"view"}`},
 	})
 
 	type loose struct {
@@ -166,7 +168,7 @@ func TestParquet(t *testing.T) {
 		Type string `parquet:"event_type,enum"`
 	}
 	reads(t, write(t, "unsigned.parquet", asParquet(t, []unsigned{{id, at.UnixMilli(), 1 << 63, "view"}})), []record{
-		{line: 1, event: `{"event_id":"` + id + `","occurred_at":"2025-08-21T03:52:34.123Z","user_id":"9223372036854775808","event_type":"view"}`},
+		{line: 1, event: `{"event_id":"` + id + `","occurred_at":"2025-08-21T03:52:34.123","user_id":"9223372036854775808","event_type":"view"}`, text: `{"event_id":"` + id + `","occurred_at":"2025-08-21T03:52:34.123","user_id":9223372036854775808,"event_type":"view"}`},
 	})
 }
 
@@ -245,7 +247,7 @@ func TestDamagedParquet(t *testing.T) {
 				damaged[at] = byte(random.Uint32())
 			}
 			require.NoError(t, os.WriteFile(path, damaged, 0o600))
-			s, err := source.Open(path)
+			s, err := open(path)
 			if err != nil {
 				continue
 			}
@@ -278,14 +280,14 @@ func TestOpenRefuses(t *testing.T) {
 		"missing column":    {"a.csv", "event_id,occurred_at,user_id\n", `no column "event_type"`},
 		"unknown column":    {"a.csv", "country," + header, `"country"`},
 		"column twice":      {"a.csv", "user_id," + header, `"user_id" is there twice`},
-		"unknown extension": {"a.json", "[]", ".ndjson"},
+		"unknown extension": {"a.txt", "[]", ".ndjson"},
 		"not Parquet":       {"a.parquet", "PAR1", "Parquet"},
 		"not gzip":          {"a.csv.gz", header, "decompressing"},
 		"time without unit": {"b.parquet", string(asParquet(t, []unitless{{}})), `"occurred_at" has the type INT(64,true)`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := source.Open(write(t, tc.file, []byte(tc.content)))
+			_, err := open(write(t, tc.file, []byte(tc.content)))
 			require.ErrorContains(t, err, tc.message)
 		})
 	}
@@ -310,11 +312,18 @@ func TestSkipGoesOnWhereItStopped(t *testing.T) {
 		all := read(t, write(t, name, content), 0)
 		require.Len(t, all, 1000)
 		require.Equal(t, all[700:], read(t, write(t, name, content), 700), name)
-		s, err := source.Open(write(t, name, content))
+		s, err := open(write(t, name, content))
 		require.NoError(t, err)
 		require.ErrorIs(t, s.Skip(1001), io.EOF, name)
 		require.NoError(t, s.Close())
 	}
+}
+
+// open opens a file in the API's own form.
+func open(path string) (source.Source, error) {
+	native := mapping.Native{Numbers: mapping.RefuseNumbers}
+	s, err := source.Open([]string{path}, source.Options{Check: native.Check})
+	return mapping.Reader{Source: s, Converter: native}, err
 }
 
 func write(t *testing.T, name string, content []byte) string {
@@ -336,7 +345,7 @@ func asParquet[T any](t *testing.T, rows []T) []byte {
 
 func read(t *testing.T, path string, skip int64) (all []source.Record) {
 	t.Helper()
-	s, err := source.Open(path)
+	s, err := open(path)
 	require.NoError(t, err)
 	defer s.Close()
 	require.NoError(t, s.Skip(skip))
@@ -346,6 +355,7 @@ func read(t *testing.T, path string, skip int64) (all []source.Record) {
 			break
 		}
 		require.NoError(t, err)
+		r.Row, r.File = row.Row{}, nil
 		all = append(all, r)
 	}
 	done, of := s.Progress()

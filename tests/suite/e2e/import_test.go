@@ -78,14 +78,14 @@ func (i importer) run(t *testing.T, exit int, file string, flags ...string) (imp
 }
 
 // rejects are the lines of the reject file without its header: line, column,
-// code, reason, row.
+// code, reason, row, file.
 func (i importer) rejects(t *testing.T) [][]string {
 	t.Helper()
 	text, err := os.ReadFile(i.rejectFile())
 	require.NoError(t, err)
 	all, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"line", "column", "code", "reason", "row"}, all[0])
+	require.Equal(t, []string{"line", "column", "code", "reason", "row", "file"}, all[0])
 	return all[1:]
 }
 
@@ -312,7 +312,7 @@ func TestImportGoesOn(t *testing.T) {
 		require.Equal(t, -1, ended.ExitCode(), "it was killed")
 		killed := i.records(t)
 		require.Less(t, killed, count)
-		i.reject(t, "7,,written,behind the checkpoint,\n")
+		i.reject(t, "7,,written,behind the checkpoint,,\n")
 
 		info, err := os.Stat(path)
 		require.NoError(t, err)
