@@ -15,9 +15,8 @@ var mixpanel = Preset{
 	Export: "Mixpanel's Raw Event Export API, with time_in_ms=true: an event a line",
 	Source: "https://developer.mixpanel.com/reference/raw-event-export",
 	Format: source.NDJSON,
-	// Projects from before 2023 count time in their own zone.
-	Zoned: true,
 	Mapping: func(i Import) *mapping.Mapping {
+		// Projects from before 2023 count time in their own zone.
 		clock := mapping.AnyClock(i.Zone)
 		return &mapping.Mapping{
 			ID: mapping.ID{Scope: "mixpanel", Vendor: &mapping.Vendor{

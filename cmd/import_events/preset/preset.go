@@ -22,8 +22,6 @@ type Preset struct {
 	Format  source.Format
 	Dialect source.Dialect
 	Columns []string // of CSV without a header
-	// Zoned says that its times may be of a zone that the export does not name.
-	Zoned bool
 	// Mapping makes the mapping for one import.
 	Mapping func(Import) *mapping.Mapping
 }

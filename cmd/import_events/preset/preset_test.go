@@ -221,7 +221,9 @@ func TestRudderStack(t *testing.T) {
 
 func TestGA4(t *testing.T) {
 	t.Parallel()
-	param := func(key, kind, value string) string { return `{"key":"` + key + `","value":{"` + kind + `":` + value + `}}` }
+	param := func(key, kind, value string) string {
+		return `{"key":"` + key + `","value":{"` + kind + `":` + value + `}}`
+	}
 	line := func(index, params string) string {
 		return `{"event_date":"20250801","event_timestamp":"1754042400123456","event_name":"page_view","user_pseudo_id":"123.456","event_bundle_sequence_id":"9","batch_event_index":"` + index + `","event_params":[` + params + `],"user_properties":[` + param("plan", "string_value", `"pro"`) + `],"device":{"category":"mobile"}}` + "\n"
 	}
@@ -322,4 +324,3 @@ func TestPresetsAreWhole(t *testing.T) {
 	require.ErrorContains(t, err, "--preset")
 	require.ErrorContains(t, err, "umami")
 }
-

@@ -2,7 +2,6 @@ package row
 
 import (
 	"errors"
-	"slices"
 	"strings"
 )
 
@@ -63,11 +62,6 @@ func (r *Row) Set(name string, v Value) {
 		return
 	}
 	r.Cells = append(r.Cells, Cell{name, v})
-}
-
-// Has says whether the row has a column that a path begins in.
-func (r *Row) Has(path string) bool {
-	return slices.ContainsFunc(r.Cells, func(c Cell) bool { return Begins(c.Name, path) })
 }
 
 // Begins says whether a path is a column or leads into it.
