@@ -1,13 +1,19 @@
 package ingest
 
 import (
+	"compress/flate"
+	"compress/zlib"
+	"io"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/auth"
+	"eventanalytics/services/ingest/sdk"
 )
 
 // answers of each protocol, in its vendor's form: to a good event, a key that is none, and
@@ -110,6 +116,10 @@ func TestSDKEncodings(t *testing.T) {
 		"plain":            {"/e", event, nil},
 		"gzip, unsaid":     {"/e/?compression=gzip-js", gzipped(t, event), []string{"Content-Type", "text/plain"}},
 		"gzip":             {"/e", gzipped(t, event), []string{"Content-Encoding", "gzip"}},
+		"zstd":             {"/e", written(t, event, func(w io.Writer) (io.WriteCloser, error) { return zstd.NewWriter(w) }), []string{"Content-Encoding", "zstd"}},
+		"br":               {"/e", written(t, event, func(w io.Writer) (io.WriteCloser, error) { return brotli.NewWriter(w), nil }), []string{"Content-Encoding", "br"}},
+		"deflate":          {"/e", written(t, event, func(w io.Writer) (io.WriteCloser, error) { return zlib.NewWriter(w), nil }), []string{"Content-Encoding", "deflate"}},
+		"deflate, raw":     {"/e", written(t, event, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) }), []string{"Content-Encoding", "deflate"}},
 		"a form":           {"/e", "data=" + escaped(event), []string{"Content-Type", "application/x-www-form-urlencoded"}},
 		"base64 in a form": {"/e/?compression=base64", "data=" + escaped(base64Of(event)), []string{"Content-Type", "application/x-www-form-urlencoded"}},
 		"base64":           {"/e", base64Of(event), nil},
@@ -119,6 +129,10 @@ func TestSDKEncodings(t *testing.T) {
 		got := a.send(t, "POST", c.path, c.body, c.headers...)
 		require.Equal(t, 200, got.status, "%s: %s", name, got.body)
 	}
+	got := a.send(t, "POST", "/e", event, "Content-Encoding", "compress")
+	require.Equal(t, 400, got.status, "an encoding that is none")
+	got = a.send(t, "POST", "/e", event, "Content-Encoding", "br")
+	require.Equal(t, 400, got.status, "not what it says")
 	events := a.stored(t)
 	require.Len(t, events, 1)
 	require.Equal(t, "😀+/ü", events[0].properties["text"])
@@ -126,6 +140,54 @@ func TestSDKEncodings(t *testing.T) {
 		got := a.send(t, "POST", "/e", body)
 		require.Equal(t, 413, got.status, name)
 	}
+}
+
+// written compresses text.
+func written(t *testing.T, text string, compress func(io.Writer) (io.WriteCloser, error)) string {
+	t.Helper()
+	var b strings.Builder
+	w, err := compress(&b)
+	require.NoError(t, err)
+	_, err = io.WriteString(w, text)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
+}
+
+// TestSDKSettings: only the protocols that are named are served, and the client's address
+// is stored where that is wanted, whatever becomes of the event first.
+func TestSDKSettings(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits, func(cfg *Config) {
+		cfg.SDK.Protocols, cfg.SDK.StoreIP = []string{"segment", "amplitude"}, true
+	})
+	key := a.key(t, auth.ScopeIngest)
+	for _, c := range []struct {
+		path, body string
+		status     int
+	}{
+		{"/v1/track", `{"event":"e","userId":"u"}`, 200},
+		{"/batch", `{"events":[{"event_type":"e","user_id":"u"}]}`, 200},
+		{"/batch", `{"batch":[{"event":"e","distinct_id":"u"}]}`, 404},
+		{"/e", `{"event":"e","distinct_id":"u"}`, 404},
+		{"/track", `{"event":"e","properties":{"distinct_id":"u"}}`, 404},
+		{"/api/send", `{"payload":{"name":"e"}}`, 404},
+		{"/v1/track", `{"userId":"u"}`, 200},
+	} {
+		got := a.send(t, "POST", c.path, c.body, "X-API-Key", key, "X-Forwarded-For", "203.0.113.7")
+		require.Equal(t, c.status, got.status, "%s: %s", c.path, got.body)
+	}
+	events := a.stored(t)
+	require.Len(t, events, 2)
+	for _, e := range events {
+		require.Equal(t, "203.0.113.7", e.properties["$ip"])
+	}
+	_, err := a.pool.Exec(t.Context(), `UPDATE analytics.rejected_events SET payload = '{"type":"track","event":"mended","userId":"u"}'`)
+	require.NoError(t, err)
+	require.Equal(t, 200, a.request(t, "POST", "/api/events/rejected/replay", "", nil))
+	require.Equal(t, "203.0.113.7", a.stored(t)[2].properties["$ip"])
+	bad := sdk.Config{Protocols: []string{"segment", "other"}}
+	require.ErrorContains(t, bad.Validate(), `SDK_PROTOCOLS: "other" is none of segment, `)
 }
 
 // TestSDKWaits: a request that cannot be taken now is held, and then refused in the words

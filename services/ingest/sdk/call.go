@@ -66,29 +66,35 @@ func (s *Service) serve(all []candidate) server.Handler {
 	}
 }
 
-// choose finds the protocol of a path that several may have. before says that the body is
-// not read yet.
-func (c *call) choose(before bool) error {
-	found := 0
+// choose finds the protocol of a path that several have, and says how many of them the
+// request may be of.
+func (c *call) choose() (found int) {
 	for _, one := range c.all {
 		if one.route.Claims == nil || one.route.Claims(c.request) {
 			c.candidate = one
 			found++
 		}
 	}
-	switch {
-	case found == 0 && len(c.all) == 1:
+	return found
+}
+
+// chosen is choose for a request whose body is read.
+func (c *call) chosen() error {
+	found := c.choose()
+	if found == 0 && len(c.all) == 1 { // it would be of a protocol that is not served
+		if _, err := loose.Fields(c.request.Body); err != nil {
+			return err
+		}
 		return problem.NotFound("Not Found.")
-	case found != 1 && !before:
+	}
+	if found != 1 {
 		return Unread("the body is of none of the protocols of this path, or of several")
 	}
 	return nil
 }
 
 func (c *call) do(ctx context.Context) (*Done, error) {
-	if err := c.choose(true); err != nil {
-		return nil, err
-	}
+	c.choose()
 	keys, err := headerKeys(c.http, c.request.Query)
 	if err != nil {
 		return nil, err
@@ -102,7 +108,7 @@ func (c *call) do(ctx context.Context) (*Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.choose(false); err != nil {
+	if err := c.chosen(); err != nil {
 		return nil, err
 	}
 	if c.route.Keys != nil {

@@ -26,7 +26,8 @@ func New() *sdk.Protocol {
 	imported.Description = "A JSON array or lines of JSON; or a form, as /track takes it."
 	engage := route("mixpanel-engage", http.MethodPost, "/engage", "change users' properties")
 	engage.Description += " One with api_key is PostHog's of long ago: 404."
-	engage.Claims = func(r *sdk.Request) bool {
+	engage.Own = func(r *http.Request) bool { return r.URL.Query().Get("api_key") == "" }
+	engage.Claims = func(r *sdk.Request) bool { // the same for forms and bodies
 		fields, err := loose.Fields(r.Body, "api_key")
 		return r.Query.Get("api_key") == "" && (err != nil || fields["api_key"] == nil)
 	}
