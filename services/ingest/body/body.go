@@ -56,7 +56,7 @@ type Body struct {
 	plain   io.Reader // decompressed
 	closers []func()
 	budget  *Budget
-	caller  int64
+	holder  Holder
 	paid    int64 // bytes taken from the budget for what was read
 	extra   int64 // and for what comes with it
 	bulk    bool  // may not use what is kept for small bodies
@@ -72,13 +72,13 @@ const ratioFloor = 1 << 20
 
 // Open opens a body of the given length in bytes, negative when it is not known,
 // with the given values of Content-Encoding. What it costs counts against the budget,
-// and caller's share of it, until it is closed. Its errors are those of Body.Read,
+// and holder's share of it, until it is closed. Its errors are those of Body.Read,
 // and ErrEncoding.
-func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *Budget, caller int64) (*Body, error) {
+func Open(r io.Reader, length int64, encodings []string, limits Limits, budget *Budget, holder Holder) (*Body, error) {
 	b := &Body{
 		wire:   &counter{r: r, max: limits.MaxBytes},
 		budget: budget,
-		caller: caller,
+		holder: holder,
 		bulk:   length < 0 || length > smallBody,
 		limits: limits,
 	}
@@ -213,7 +213,7 @@ func (b *Body) Read(p []byte) (int, error) {
 // pay takes what was read from the budget, in steps: what a client says it will
 // send costs nothing until it does.
 func (b *Body) pay() error {
-	step := min(b.read, maxStep) // small bodies exactly, large ones a step ahead
+	step := max(min(b.read, maxStep), b.read-b.paid) // small bodies exactly, large ones a step ahead, however much came at once
 	if err := b.take(step, b.bulk || b.read > smallBody); err != nil {
 		return err
 	}
@@ -233,7 +233,7 @@ func (b *Body) spend(n int64, bulk bool) error {
 // take takes n bytes from the budget, when there is room or once there is.
 func (b *Body) take(n int64, bulk bool) error {
 	for {
-		err := b.budget.take(b.caller, n, bulk)
+		err := b.budget.take(b.holder, n, bulk)
 		if err == nil || b.limits.Wait == nil || !b.limits.Wait() {
 			return err
 		}
@@ -251,12 +251,26 @@ func (b *Body) Holds(events int, bytes int64) error {
 	return b.spend(more, b.bulk || more > smallBody)
 }
 
+// Move lets the body, and all that is read of it from now on, count for another holder. It
+// returns ErrOverloaded or ErrOwnShare, and moves nothing, when that one's share has no
+// room for it.
+func (b *Body) Move(to Holder) error {
+	if b.holder == to {
+		return nil
+	}
+	if err := b.budget.move(b.holder, to, b.paid+b.extra, b.bulk || b.read > smallBody); err != nil {
+		return err
+	}
+	b.holder = to
+	return nil
+}
+
 // Close returns to the budget what the body took from it.
 func (b *Body) Close() {
 	for _, c := range b.closers {
 		c()
 	}
-	b.budget.give(b.caller, b.paid+b.extra)
+	b.budget.give(b.holder, b.paid+b.extra)
 	b.closers, b.paid, b.extra = nil, 0, 0
 }
 

@@ -39,7 +39,7 @@ func TestBodyDecompresses(t *testing.T) {
 	for encoding, wire := range map[string][]byte{
 		"": text, "identity": text, "gzip": gzipped(t, text), "GZIP": gzipped(t, text), "x-gzip": gzipped(t, text), "zstd": zstded(t, text),
 	} {
-		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, NewBudget(1<<30, prometheus.NewRegistry()), 1)
+		b, err := Open(bytes.NewReader(wire), int64(len(wire)), []string{encoding}, limits, NewBudget(1<<30, prometheus.NewRegistry()), Holder{Project: 1})
 		require.NoError(t, err)
 		defer b.Close()
 		b.Hash()
@@ -80,7 +80,7 @@ func TestBodyRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, err := Open(tc.wire, -1, tc.encodings, limits, NewBudget(1<<30, prometheus.NewRegistry()), 1)
+			b, err := Open(tc.wire, -1, tc.encodings, limits, NewBudget(1<<30, prometheus.NewRegistry()), Holder{Project: 1})
 			if err == nil {
 				defer b.Close()
 				_, err = io.Copy(io.Discard, b)

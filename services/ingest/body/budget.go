@@ -16,20 +16,27 @@ var (
 	ErrOwnShare = errors.New("too many uploads of this project at once")
 )
 
+// Holder is whom a body counts for: a project or, as long as that is not known, the
+// network that its client calls from.
+type Holder struct {
+	Project int64
+	Network string
+}
+
 // Budget bounds what all bodies in flight cost, and by that the memory they take,
 // about three times as much. An upload that does not fit is refused immediately and
 // retried by the client. Queueing instead could deadlock: each upload would hold
 // part of the budget while waiting for the rest.
 //
-// A caller may hold three times what it leaves free: three quarters while it is
+// A holder may hold three times what it leaves free: three quarters while it is
 // alone, and whoever comes next has room for itself, however long the first holds
-// on to what it has. 235 stalled uploads of one caller took everything before.
+// on to what it has. 235 stalled uploads of one project took everything before.
 type Budget struct {
 	max int64
 
 	mu      sync.Mutex
 	used    int64
-	holders map[int64]int64 // what each caller holds
+	holders map[Holder]int64 // what each holds
 
 	refused *prometheus.CounterVec
 }
@@ -58,7 +65,7 @@ func LeastBudget(length int64) int64 {
 // NewBudget makes a budget of max bytes. Its metrics go into registry.
 func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	f := promauto.With(registry)
-	b := &Budget{max: max, holders: map[int64]int64{}, refused: f.NewCounterVec(prometheus.CounterOpts{
+	b := &Budget{max: max, holders: map[Holder]int64{}, refused: f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers (503), or of their own project (429).",
 	}, []string{"whose"})}
 	for _, whose := range []string{"all", "own"} {
@@ -74,35 +81,58 @@ func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	return b
 }
 
-// take takes n bytes for a caller, or returns why it may not. An eighth is kept for small
+// take takes n bytes for a holder, or returns why it may not. An eighth is kept for small
 // bodies: an application's single events get through while bulk uploads fill the
 // rest.
-func (b *Budget) take(caller, n int64, bulk bool) error {
+func (b *Budget) take(holder Holder, n int64, bulk bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.mayHold(b.holders[holder]+n, b.used+n, bulk); err != nil {
+		return err
+	}
+	b.used += n
+	b.holders[holder] += n
+	return nil
+}
+
+// move lets n bytes that one holder has count for another, or returns why they may not.
+func (b *Budget) move(from, to Holder, n int64, bulk bool) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.mayHold(b.holders[to]+n, b.used, bulk); err != nil {
+		return err
+	}
+	b.less(from, n)
+	b.holders[to] += n
+	return nil
+}
+
+// mayHold returns why a holder may not hold so much while all hold used, or nil.
+func (b *Budget) mayHold(own, used int64, bulk bool) error {
 	max := b.max
 	if bulk {
 		max -= b.max / 8
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	free, own := max-b.used-n, b.holders[caller]+n
-	if own > ownToFree*free { // also when nothing is free
-		if own > b.used+n-own { // than all others hold
-			b.refused.WithLabelValues("own").Inc()
-			return ErrOwnShare
-		}
-		b.refused.WithLabelValues("all").Inc()
-		return ErrOverloaded
+	switch {
+	case own <= ownToFree*(max-used): // not when nothing is free
+		return nil
+	case own > used-own: // than all others hold
+		b.refused.WithLabelValues("own").Inc()
+		return ErrOwnShare
 	}
-	b.used += n
-	b.holders[caller] = own
-	return nil
+	b.refused.WithLabelValues("all").Inc()
+	return ErrOverloaded
 }
 
-func (b *Budget) give(caller, n int64) {
+func (b *Budget) give(holder Holder, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
-	if b.holders[caller] -= n; b.holders[caller] <= 0 {
-		delete(b.holders, caller)
+	b.less(holder, n)
+}
+
+func (b *Budget) less(holder Holder, n int64) {
+	if b.holders[holder] -= n; b.holders[holder] <= 0 {
+		delete(b.holders, holder)
 	}
 }

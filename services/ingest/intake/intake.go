@@ -64,14 +64,15 @@ func New(cfg Config, deps Deps) *Intake {
 // body.Open.
 func (in *Intake) Open(caller auth.Principal, r io.Reader, length int64, encodings []string) (*body.Body, error) {
 	limits := body.Limits{MaxBytes: in.limits.MaxBodyBytes, MaxRatio: in.limits.MaxRatio}
-	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
+	return body.Open(r, length, encodings, limits, in.budget, body.Holder{Project: caller.ProjectID})
 }
 
 // OpenAny is Open for clients that choose the encoding and do not come back: it takes
-// more of them, and asks wait when there is no room.
-func (in *Intake) OpenAny(caller auth.Principal, r io.Reader, length int64, encodings []string, wait func() bool) (*body.Body, error) {
+// more of them, and asks wait when there is no room. The caller need not be known: the
+// body counts for holder.
+func (in *Intake) OpenAny(holder body.Holder, r io.Reader, length int64, encodings []string, wait func() bool) (*body.Body, error) {
 	limits := body.Limits{MaxBytes: in.limits.MaxBodyBytes, MaxRatio: in.limits.MaxRatio, Any: true, Wait: wait}
-	return body.Open(r, length, encodings, limits, in.budget, caller.ProjectID)
+	return body.Open(r, length, encodings, limits, in.budget, holder)
 }
 
 // MaxBodyBytes is how many bytes a request may have.

@@ -49,7 +49,7 @@ func (s *Service) serve(all []candidate) server.Handler {
 		c := &call{
 			Service: s, candidate: all[0], all: all, http: r,
 			request:  &Request{HTTP: r, Query: r.URL.Query(), Envelope: Envelope{Received: received.Truncate(time.Microsecond)}},
-			patience: s.patience(),
+			patience: s.patience(r),
 		}
 		defer func() {
 			for _, b := range c.open {
@@ -149,10 +149,24 @@ func (c *call) identify(ctx context.Context, keys Keys) (context.Context, error)
 	if err := mayUse(c.caller, c.http); err != nil {
 		return ctx, err
 	}
-	c.known, c.patience.project = true, c.caller.ProjectID
+	c.known, c.patience.holder = true, body.Holder{Project: c.caller.ProjectID}
 	server.RequestFrom(ctx).ProjectID = c.caller.ProjectID
 	ctx = auth.With(ctx, c.caller)
+	if err := c.patience.retry(ctx, c.settleHold); err != nil {
+		return ctx, err
+	}
 	return ctx, c.patience.retry(ctx, func() error { return c.limiter.Admit(ctx, ratelimit.ClassIngest) })
+}
+
+// settleHold lets what was read before the caller was known count for its project: until
+// then it took from what others who call from its network have.
+func (c *call) settleHold() error {
+	for _, b := range c.open {
+		if err := b.Move(c.patience.holder); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // read reads the body, and undoes what the JSON in it was wrapped in.
@@ -178,7 +192,7 @@ func (c *call) read(ctx context.Context) (size int, err error) {
 func (c *call) readAll(ctx context.Context, r io.Reader, length int64, encodings []string) ([]byte, error) {
 	var b *body.Body
 	wait := func() bool { return c.patience.pause(ctx, roomPause) }
-	b, err := c.intake.OpenAny(c.caller, r, length, encodings, wait)
+	b, err := c.intake.OpenAny(c.patience.holder, r, length, encodings, wait)
 	if err != nil {
 		return nil, err
 	}

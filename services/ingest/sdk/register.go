@@ -107,7 +107,7 @@ func (s *Service) handler(all []candidate) server.Handler {
 			w.Header().Set("Cache-Control", "max-age=300")
 			return route.Serve(w, r)
 		}
-		c := &call{Service: s, candidate: all[0], http: r, request: &Request{HTTP: r, Query: r.URL.Query()}, patience: s.patience()}
+		c := &call{Service: s, candidate: all[0], http: r, request: &Request{HTTP: r, Query: r.URL.Query()}, patience: s.patience(r)}
 		keys, err := headerKeys(r, c.request.Query)
 		if err == nil {
 			_, err = c.identify(r.Context(), keys)

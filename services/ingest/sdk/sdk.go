@@ -15,6 +15,7 @@ import (
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/platform/ratelimit"
+	"eventanalytics/services/ingest/body"
 	"eventanalytics/services/ingest/intake"
 )
 
@@ -23,7 +24,7 @@ type Config struct {
 	Protocols   []string      `env:"SDK_PROTOCOLS" doc:"Protocols of SDKs that are served, comma-separated; all when empty"`
 	CORSOrigins []string      `env:"SDK_CORS_ORIGINS" doc:"Origins of pages that may send by an SDK, comma-separated; any when empty"`
 	StoreIP     bool          `env:"SDK_STORE_IP" envDefault:"false" doc:"Store the client's address with events of SDKs, as $ip"`
-	Wait        time.Duration `env:"SDK_WAIT" envDefault:"10s" doc:"How long a request of an SDK is held when it cannot be taken now, before it is refused: many SDKs send once and never again"`
+	Wait        time.Duration `env:"SDK_WAIT" envDefault:"10s" doc:"How long a request of an SDK is held in all when it cannot be taken now, before it is refused: many SDKs send once and never again. The time in which its body arrives does not count"`
 }
 
 // names of all protocols, as SDK_PROTOCOLS has them.
@@ -69,7 +70,7 @@ type Service struct {
 func New(cfg Config, deps Deps, protocols ...*Protocol) *Service {
 	s := &Service{
 		cfg: cfg, intake: deps.Intake, who: deps.Who, limiter: deps.Limiter, now: deps.Now,
-		held: held{of: map[int64]int{}}, protocols: map[string]*Protocol{},
+		held: held{of: map[body.Holder]int{}}, protocols: map[string]*Protocol{},
 		events: promauto.With(deps.Registry).NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_ingest_sdk_events_total", Help: "Events and operations of SDKs, by protocol and by what became of them: received is the sum of the others.",
 		}, []string{"protocol", "result"}),

@@ -3,6 +3,7 @@ package sdk
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/refusal"
 	"eventanalytics/services/ingest/body"
 )
@@ -25,18 +27,18 @@ const (
 type held struct {
 	mu  sync.Mutex
 	all int
-	of  map[int64]int
+	of  map[body.Holder]int
 }
 
-func (h *held) add(project int64, n int) bool {
+func (h *held) add(holder body.Holder, n int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if n > 0 && (h.all >= maxHeld || h.of[project] >= maxHeldOfOne) {
+	if n > 0 && (h.all >= maxHeld || h.of[holder] >= maxHeldOfOne) {
 		return false
 	}
 	h.all += n
-	if h.of[project] += n; h.of[project] == 0 {
-		delete(h.of, project)
+	if h.of[holder] += n; h.of[holder] == 0 {
+		delete(h.of, holder)
 	}
 	return true
 }
@@ -44,29 +46,38 @@ func (h *held) add(project int64, n int) bool {
 // patience of a request: many SDKs send once and never again, so what cannot be taken now
 // waits for a while.
 type patience struct {
-	held    *held
-	project int64 // 0 while it is not known
-	until   time.Time
+	held   *held
+	holder body.Holder   // whom the request counts for
+	left   time.Duration // for which it may still be held
 }
 
-func (s *Service) patience() patience {
-	return patience{held: &s.held, until: time.Now().Add(s.cfg.Wait)}
+func (s *Service) patience(r *http.Request) patience {
+	network := server.Network(server.RequestFrom(r.Context()).ClientIP)
+	return patience{held: &s.held, holder: body.Holder{Network: network}, left: s.cfg.Wait}
 }
 
 // pause waits for at most d, and says whether it is worth trying again.
 func (p *patience) pause(ctx context.Context, d time.Duration) bool {
-	left := time.Until(p.until)
-	if left <= 0 || !p.held.add(p.project, 1) {
+	if p.left <= 0 || !p.held.add(p.holder, 1) {
 		return false
 	}
-	defer p.held.add(p.project, -1)
-	return clock.Pause(ctx, min(max(d, time.Millisecond), left))
+	defer p.held.add(p.holder, -1)
+	defer p.took(time.Now())
+	return clock.Pause(ctx, min(max(d, time.Millisecond), p.left))
 }
 
-// retry does something until it succeeds, fails for good, or patience ends.
+// took counts what lasted from begun until now as time that the request was held.
+func (p *patience) took(begun time.Time) { p.left -= time.Since(begun) }
+
+// retry does something until it succeeds, fails for good, or patience ends. All but the
+// first try is time that the request is held.
 func (p *patience) retry(ctx context.Context, do func() error) error {
-	for {
+	for held := false; ; held = true {
+		begun := time.Now()
 		err := do()
+		if held {
+			p.took(begun)
+		}
 		wait := awayPause
 		switch cause, later := passing(err); {
 		case !later:
