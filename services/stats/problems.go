@@ -16,10 +16,6 @@ import (
 	"eventanalytics/services/stats/question"
 )
 
-// statusClientGone is what the log shows for a client that hung up; nobody
-// receives it.
-const statusClientGone = 499
-
 // asProblem says what the client may know of an error, and when to come back.
 func asProblem(ctx context.Context, d question.Definition, err error) error {
 	unavailable := func(code, detail string, retryAfter time.Duration) error {
@@ -33,7 +29,7 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 	case errors.As(err, &parameter):
 		return problem.Invalid("invalid-parameter", parameter.Name, parameter.Message)
 	case ctx.Err() != nil:
-		return problem.New(statusClientGone, "client-gone", "the client closed the request")
+		return problem.ClientGone()
 	case errors.Is(err, question.ErrNoQuestion), errors.Is(err, errPrivate): // any more
 		return problem.Invalid("cannot-be-shared", "tile", err.Error())
 	case errors.Is(err, engine.ErrTooManyRows):

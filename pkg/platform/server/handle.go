@@ -90,10 +90,7 @@ func unwrap(ctx huma.Context) *echoContext {
 
 // writeProblem answers with a problem, in the bytes that huma would write.
 func writeProblem(ctx context.Context, w http.ResponseWriter, err error) {
-	p := withInstance(ctx, problem.From(err))
-	if p.Status >= http.StatusInternalServerError {
-		RequestFrom(ctx).Err = err
-	}
+	p := withInstance(ctx, ended(ctx, problem.From(err), err))
 	for name, values := range p.GetHeaders() {
 		w.Header()[name] = values
 	}

@@ -43,9 +43,7 @@ func init() {
 		if ctx == nil {
 			return p
 		}
-		if p.Status >= http.StatusInternalServerError {
-			RequestFrom(ctx.Context()).Err = errors.Join(errs...)
-		}
+		p = ended(ctx.Context(), p, errors.Join(errs...))
 		setHeaders(ctx, p)
 		return p
 	}
@@ -204,6 +202,19 @@ func addInstance(ctx huma.Context, _ string, v any) (any, error) {
 	return v, nil
 }
 
+// ended is the problem that a request ends with because of err. The reason of a 5xx is noted
+// for the log. It is none of ours when the client has hung up and that is why it failed.
+func ended(ctx context.Context, p *problem.Error, err error) *problem.Error {
+	if p.Status < http.StatusInternalServerError {
+		return p
+	}
+	if errors.Is(err, context.Canceled) && errors.Is(ctx.Err(), context.Canceled) {
+		return problem.ClientGone()
+	}
+	RequestFrom(ctx).Err = err
+	return p
+}
+
 func withInstance(ctx context.Context, p *problem.Error) *problem.Error {
 	own := *p
 	own.Instance = RequestFrom(ctx).ID
@@ -212,10 +223,7 @@ func withInstance(ctx context.Context, p *problem.Error) *problem.Error {
 
 // Refuse answers a request with a problem from a huma middleware.
 func Refuse(ctx huma.Context, err error) {
-	p := withInstance(ctx.Context(), problem.From(err))
-	if p.Status >= http.StatusInternalServerError {
-		RequestFrom(ctx.Context()).Err = err
-	}
+	p := withInstance(ctx.Context(), ended(ctx.Context(), problem.From(err), err))
 	setHeaders(ctx, p)
 	ctx.SetHeader("Content-Type", problem.ContentType)
 	ctx.SetStatus(p.Status)

@@ -262,9 +262,7 @@ func writeError(c *echo.Context, err error) {
 		p = problem.New(status, codeOf(status), http.StatusText(status)+".")
 	}
 	ctx := c.Request().Context()
-	if p.Status >= http.StatusInternalServerError {
-		RequestFrom(ctx).Err = err
-	}
+	p = ended(ctx, p, err)
 	for name, values := range p.GetHeaders() {
 		c.Response().Header()[name] = values
 	}

@@ -132,6 +132,50 @@ func TestRefusalsAreProblems(t *testing.T) {
 	require.Equal(t, "POST", do(t, s, http.MethodPut, "/echo", "").Header().Get("Allow")[len("OPTIONS, "):])
 }
 
+// TestClientGone: a client that hangs up is no error of ours, wherever its request was; one
+// that is still there, or another reason, is.
+func TestClientGone(t *testing.T) {
+	t.Parallel()
+	core, logs := observer.New(zap.DebugLevel)
+	s, err := New(Config{}, zap.New(core), prometheus.NewRegistry())
+	require.NoError(t, err)
+	var reason error
+	operation := func(path string) huma.Operation {
+		return huma.Operation{Method: http.MethodGet, Path: path, OperationID: path[1:], Security: []map[string][]string{}}
+	}
+	huma.Register(s.API, operation("/operation"), func(context.Context, *struct{}) (*struct{}, error) { return nil, reason })
+	refusing := operation("/middleware")
+	refusing.Middlewares = huma.Middlewares{func(ctx huma.Context, _ func(huma.Context)) { Refuse(ctx, reason) }}
+	huma.Register(s.API, refusing, func(context.Context, *struct{}) (*struct{}, error) { return nil, nil })
+	s.Handle(operation("/handle"), func(http.ResponseWriter, *http.Request) error { return reason })
+
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	cancelled := fmt.Errorf("reading a board: %w", context.Canceled)
+	for _, path := range []string{"/operation", "/middleware", "/handle"} {
+		for _, c := range []struct {
+			ctx    context.Context
+			reason error
+			status int
+		}{
+			{gone, cancelled, 499},
+			{gone, refusal.Later("unavailable", "try again", time.Second, cancelled), 499},
+			{gone, errors.New("a damaged file"), 500},
+			{t.Context(), cancelled, 500},
+			{gone, refusal.New(refusal.NotFound, "not-found", "there is none"), 404},
+		} {
+			reason = c.reason
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(c.ctx, http.MethodGet, path, nil))
+			require.Equal(t, c.status, w.Code, "%s: %v", path, c.reason)
+			entry := logs.TakeAll()[0]
+			require.Equal(t, c.status == 500, entry.Level == zap.ErrorLevel, "%s: %v", path, c.reason)
+			require.Equal(t, int64(c.status), entry.ContextMap()[logging.Status])
+			require.Equal(t, c.status == 500, entry.ContextMap()["error"] != nil, "%s: %v", path, c.reason)
+		}
+	}
+}
+
 func TestAnswersListAHundredMistakes(t *testing.T) {
 	t.Parallel()
 	s, _ := newServer(t, Config{})
