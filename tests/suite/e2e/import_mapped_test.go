@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/oracle"
+	"eventanalytics/tests/harness/api"
 	"eventanalytics/tests/harness/stack"
 )
 
@@ -65,7 +66,10 @@ func TestMappedImportGoesOn(t *testing.T) {
 
 		r := c.Upload(t, event(newID()))
 		expected = append(expected, oracle.Event{UserID: "1", Type: "view", At: begin.Add(10 * time.Hour)})
-		agree(t, c, r.Position, expected)
+		const from, to = "2025-08-01", "2025-08-08"
+		require.Equal(t, oracle.TopEvents(expected, from, to, time.UTC, 10),
+			api.Rows[oracle.TypeCount](t, c, r.Position, "/api/stats/top-events", "from", from, "to", to))
+		require.Equal(t, oracle.DAU(expected, from, to, time.UTC), api.Rows[oracle.DayUsers](t, c, r.Position, "/api/stats/dau", "from", from, "to", to))
 	})
 }
 
