@@ -29,6 +29,7 @@ type call struct {
 	patience  patience
 	caller    auth.Principal
 	known     bool         // caller is
+	key       string       // that it was known by
 	open      []*body.Body // to be closed at the end
 }
 
@@ -149,7 +150,7 @@ func (c *call) identify(ctx context.Context, keys Keys) (context.Context, error)
 	if err := mayUse(c.caller, c.http); err != nil {
 		return ctx, err
 	}
-	c.known, c.patience.holder = true, body.Holder{Project: c.caller.ProjectID}
+	c.known, c.key, c.patience.holder = true, key, body.Holder{Project: c.caller.ProjectID}
 	server.RequestFrom(ctx).ProjectID = c.caller.ProjectID
 	ctx = auth.With(ctx, c.caller)
 	if err := c.patience.retry(ctx, c.settleHold); err != nil {
@@ -227,7 +228,7 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.wantIDs = c.route.WantIDs
+	s.wantIDs, s.key = c.route.WantIDs, c.key
 	var total int64 // more than the body where what several items share is in each
 	for raw, err := range r.Items {
 		total += int64(len(raw))

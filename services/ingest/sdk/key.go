@@ -57,6 +57,29 @@ func (k *Keys) AddWeak(text []byte) {
 	}
 }
 
+// agree says whether there is no other key than one among these. Empty places have none.
+func (k *Keys) agree(key string) bool {
+	for _, strong := range k.Strong {
+		if strong != "" && strong != key && !strings.HasSuffix(strong, "***") {
+			return false
+		}
+	}
+	for _, weak := range k.Weak {
+		if auth.IsKey(weak) && weak != key {
+			return false
+		}
+	}
+	return true
+}
+
+// Named returns the texts of those members of an item that are places for a key.
+func Named(item loose.Value, others ...string) (keys []string) {
+	for _, name := range slices.Concat(keyNames, others) {
+		keys = append(keys, item.Get(name).Text())
+	}
+	return keys
+}
+
 // errTwoKeys refuses a request that could be of two projects.
 var errTwoKeys = &RefusalError{Cause: BadKey, Message: "the request names two different keys"}
 

@@ -20,6 +20,9 @@ type Protocol struct {
 	// Decode makes a draft of one item. It is called again for what leaves the
 	// quarantine.
 	Decode func(item loose.Value, env *Envelope) Draft
+	// ItemKeys finds the keys that an item names besides those of its request: all must be
+	// the same. Nil when items name none.
+	ItemKeys func(item loose.Value) Keys
 }
 
 // Route of a protocol. Paths are answered with a slash behind them, too.

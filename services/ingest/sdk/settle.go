@@ -50,6 +50,7 @@ type settler struct {
 	out      *intake.Received
 	items    []passed // by index
 	wantIDs  bool
+	key      string   // of the request, which its items may name; empty when they were checked before
 	sentIDs  []string // by index
 }
 
@@ -78,7 +79,8 @@ func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.
 	return s, nil
 }
 
-// add settles the next item. An error refuses the whole request: it is not JSON.
+// add settles the next item. An error refuses the whole request: it is not JSON, or names
+// another key.
 func (s *settler) add(raw []byte) error {
 	index := int32(len(s.items))
 	s.items = append(s.items, passed{})
@@ -99,6 +101,11 @@ func (s *settler) add(raw []byte) error {
 	case item.Kind() != loose.Object:
 		s.reject(s.ids.ofRaw(raw), index, raw, reasonNotAnObject, "an event must be a JSON object")
 		return nil
+	}
+	if s.key != "" && s.protocol.ItemKeys != nil {
+		if named := s.protocol.ItemKeys(item); !named.agree(s.key) {
+			return errTwoKeys
+		}
 	}
 	s.settle(index, raw, item)
 	return nil

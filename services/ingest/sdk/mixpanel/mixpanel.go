@@ -32,7 +32,7 @@ func New() *sdk.Protocol {
 		return r.Query.Get("api_key") == "" && (err != nil || fields["api_key"] == nil)
 	}
 	return &sdk.Protocol{
-		Name: "mixpanel", Decode: decode,
+		Name: "mixpanel", Decode: decode, ItemKeys: itemKeys,
 		Routes: []sdk.Route{
 			post, get, imported,
 			engage,
@@ -74,6 +74,11 @@ func keys(r *sdk.Request) (k sdk.Keys, err error) {
 		k.Add(p["token"])
 	}
 	return k, nil
+}
+
+// itemKeys are those of any event.
+func itemKeys(m loose.Value) sdk.Keys {
+	return sdk.Keys{Strong: append(sdk.Named(m, "$token"), m.At("properties", "token").Text())}
 }
 
 // profileOperations are the members of a change that say what it does.

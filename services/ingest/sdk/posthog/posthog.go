@@ -27,7 +27,7 @@ func New() *sdk.Protocol {
 		return err != nil || fields["batch"] != nil
 	}
 	p := &sdk.Protocol{
-		Name: "posthog", Decode: decode,
+		Name: "posthog", Decode: decode, ItemKeys: itemKeys,
 		Routes: []sdk.Route{
 			batch,
 			capture("posthog-e", "/e", "One event or many, as posthog-js sends them."),
@@ -92,6 +92,11 @@ func keys(r *sdk.Request) (k sdk.Keys, err error) {
 		k.AddWeak(p["token"])
 	}
 	return k, err
+}
+
+// itemKeys are those of any event.
+func itemKeys(m loose.Value) sdk.Keys {
+	return sdk.Keys{Strong: sdk.Named(m), Weak: []string{m.At("properties", "token").Text()}}
 }
 
 func readV1(r *sdk.Request) error {

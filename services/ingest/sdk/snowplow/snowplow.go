@@ -15,7 +15,7 @@ import (
 func New() *sdk.Protocol {
 	const about = "The key is aid, the app id, or in a header."
 	return &sdk.Protocol{
-		Name: "snowplow", Decode: decode,
+		Name: "snowplow", Decode: decode, ItemKeys: itemKeys,
 		Routes: []sdk.Route{
 			{
 				ID: "snowplow-post", Method: http.MethodPost, Path: "/{vendor}/{path}", Own: ofVendor, Served: "/snowplow/events", Summary: "Snowplow: send events",
@@ -64,6 +64,9 @@ func keys(r *sdk.Request) (k sdk.Keys, err error) {
 	}
 	return k, nil
 }
+
+// itemKeys are those of any event.
+func itemKeys(m loose.Value) sdk.Keys { return sdk.Keys{Weak: []string{m.Get("aid").Text()}} }
 
 func queryKeys(r *sdk.Request) (k sdk.Keys, err error) {
 	if aid := r.Query.Get("aid"); aid != "" {

@@ -1,0 +1,50 @@
+package ingest
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"eventanalytics/pkg/auth"
+)
+
+// TestSDKItemKeys: an event that names another key than its request, be it the last one,
+// refuses the request: it could be of another project.
+func TestSDKItemKeys(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits)
+	key, other := a.key(t, auth.ScopeIngest), a.key(t, auth.ScopeIngest)
+	unknown, _ := auth.NewCredential(auth.KeyPrefix)
+	for _, c := range []struct {
+		path, body string // with OTHER in the last of two events
+		name       bool   // a place that may also hold what is no key
+	}{
+		{"/track", `[{"event":"e","properties":{"token":"KEY","distinct_id":"u"}},{"event":"e","properties":{"token":"OTHER","distinct_id":"u"}}]`, false},
+		{"/import?api_key=KEY", `{"event":"e","properties":{"distinct_id":"u"}}` + "\n" + `{"event":"e","properties":{"token":"OTHER","distinct_id":"u"}}`, false},
+		{"/engage", `[{"$token":"KEY","$distinct_id":"u","$set":{"a":1}},{"$token":"OTHER","$distinct_id":"u","$set":{"a":1}}]`, false},
+		{"/e", `[{"api_key":"KEY","event":"e","distinct_id":"u"},{"api_key":"OTHER","event":"e","distinct_id":"u"}]`, false},
+		{"/batch", `{"api_key":"KEY","batch":[{"event":"e","distinct_id":"u"},{"event":"e","distinct_id":"u","properties":{"token":"OTHER"}}]}`, true},
+		{"/com.acme/tp2", `{"schema":"s","data":[{"e":"pv","uid":"u","aid":"KEY"},{"e":"pv","uid":"u","aid":"OTHER"}]}`, true},
+	} {
+		send := func(second string) answered {
+			fill := strings.NewReplacer("KEY", key, "OTHER", second)
+			return a.send(t, "POST", fill.Replace(c.path), fill.Replace(c.body))
+		}
+		before := len(a.stored(t)) + len(a.operations(t))
+		for _, second := range []string{other, unknown} {
+			got := send(second)
+			require.Equal(t, 401, got.status, "%s: %s", c.path, got.body)
+		}
+		if !c.name {
+			require.Equal(t, 401, send("another").status, c.path)
+		}
+		require.Equal(t, before, len(a.stored(t))+len(a.operations(t)), "%s: nothing of it is stored", c.path)
+		if c.name {
+			require.Equal(t, 200, send("the shop").status, "%s: the name of an app", c.path)
+		} else {
+			require.Equal(t, 200, send("").status, "%s: no key", c.path)
+		}
+		require.Equal(t, 200, send(key).status, c.path)
+	}
+}
