@@ -17,7 +17,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/auth/authtest"
@@ -40,6 +43,7 @@ type api struct {
 	url, token string
 	pool       *pgxpool.Pool
 	looked     int64 // the project whose events are looked at; 0 for all
+	logged     *observer.ObservedLogs
 }
 
 // testWait is SDK_WAIT in tests.
@@ -61,7 +65,9 @@ func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
 	for _, change := range with {
 		change(&cfg)
 	}
-	s, err := New(cfg, boot.NewDeps(pool, zaptest.NewLogger(t), prometheus.NewRegistry()))
+	seen, logged := observer.New(zap.DebugLevel)
+	log := zaptest.NewLogger(t, zaptest.WrapOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewTee(c, seen) })))
+	s, err := New(cfg, boot.NewDeps(pool, log, prometheus.NewRegistry()))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	web := httptest.NewServer(s.Server().Handler())
@@ -69,7 +75,7 @@ func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
 
 	tokens, err := auth.NewTokens(cfg.Auth.AuthSecret, time.Now)
 	require.NoError(t, err)
-	return &api{url: web.URL, pool: pool, token: authtest.Login(t, pool, tokens, "ann").Token}
+	return &api{url: web.URL, pool: pool, logged: logged, token: authtest.Login(t, pool, tokens, "ann").Token}
 }
 
 var defaultLimits = intake.Limits{MaxBodyBytes: 1 << 20, MaxRatio: 200, MaxEvents: 1000, MaxInFlight: 16 << 20, NotBefore: time.Unix(0, 0), MaxFuture: time.Hour}

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -46,5 +47,38 @@ func TestSDKItemKeys(t *testing.T) {
 			require.Equal(t, 200, send("").status, "%s: no key", c.path)
 		}
 		require.Equal(t, 200, send(key).status, c.path)
+	}
+}
+
+// TestSDKKeysAreNotLogged asks every route of the SDKs with a key in its address, also by
+// methods and at paths that are none: no line of the log has it.
+func TestSDKKeysAreNotLogged(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits)
+	good := a.key(t, auth.ScopeIngest)
+	unknown, _ := auth.NewCredential(auth.KeyPrefix)
+	asked := 0
+	for _, path := range []string{
+		"/v1/batch?writeKey=KEY", "/v1/KEY", "/beacon/v1/batch?writeKey=KEY", "/api/s/track?token=KEY", "/api/s/KEY", "/api/s/s2s/batch?token=KEY",
+		"/batch/?api_key=KEY", "/e/?api_key=KEY", "/i/v0/e?token=KEY", "/i/v1/analytics/events?api_key=KEY", "/capture?api_key=KEY",
+		"/track?token=KEY&data=e30", "/engage?token=KEY", "/groups?token=KEY", "/import?api_key=KEY", "/2/httpapi?api_key=KEY",
+		"/com.snowplowanalytics.snowplow/tp2?aid=KEY", "/com.acme/KEY", "/com./KEY", "/i?e=pv&aid=KEY", "/api/send?website=KEY", "/api/event?d=KEY",
+		"/cloudevents?api_key=KEY", "/v1/logs?api_key=KEY", "/v1/projects/KEY/settings", "/v1/projects/KEY/nothing", "/sourceConfig/?writeKey=KEY",
+		"/array/KEY/config.js", "/array/KEY/config", "/array/KEY/nothing", "/static/KEY.js", "/flags/?v=2&token=KEY", "/decide?token=KEY", "/KEY", "/1/store/KEY/",
+	} {
+		for _, method := range []string{"GET", "POST", "PUT", "OPTIONS"} {
+			for _, key := range []string{good, unknown} {
+				a.send(t, method, strings.ReplaceAll(path, "KEY", key), "{}")
+				asked++
+			}
+		}
+	}
+	lines := a.logged.All()
+	require.GreaterOrEqual(t, len(lines), asked)
+	for _, line := range lines {
+		text := fmt.Sprint(line.Message, line.ContextMap())
+		for _, key := range []string{good, unknown} {
+			require.NotContains(t, text, strings.TrimPrefix(key, auth.KeyPrefix))
+		}
 	}
 }

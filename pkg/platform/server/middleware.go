@@ -60,7 +60,7 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		// The pattern, not the path: paths are unbounded.
 		route := c.Path()
 		if route == "" {
-			route = "none"
+			route = noRoute
 		}
 		s.metrics.requests.WithLabelValues(methodLabel(r.Method), route, strconv.Itoa(status)).Inc()
 		s.metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
@@ -105,11 +105,18 @@ func (s *Server) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// noRoute is the label of requests that fit no route.
+const noRoute = "none"
+
 // shownPath is the path as logs and traces show it. Of foreign routes that is
-// the pattern: some vendors' SDKs put their key into the path.
+// the pattern: some vendors' SDKs put their key into the path. They may do so where there
+// is no route as well.
 func (s *Server) shownPath(r *http.Request, route string) string {
-	if s.foreign[route] {
+	switch {
+	case s.foreign[route]:
 		return route
+	case route == "" || route == noRoute:
+		return logging.Unrouted(r.URL.Path)
 	}
 	return r.URL.Path
 }

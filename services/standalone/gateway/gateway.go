@@ -123,7 +123,7 @@ func (g *Gateway) refuse(w http.ResponseWriter, r *http.Request, p *problem.Erro
 	g.Log.Info("request refused",
 		zap.String(logging.RequestID, p.Instance),
 		zap.String(logging.Method, r.Method),
-		zap.String(logging.Path, r.URL.Path),
+		zap.String(logging.Path, logging.Unrouted(r.URL.Path)),
 		zap.Int(logging.Status, p.Status),
 		zap.String(logging.ClientIP, r.Header.Get("X-Real-IP")),
 	)
