@@ -7,11 +7,12 @@ import "time"
 
 // Content is what a board shows.
 type Content struct {
-	Range BoardRange `json:"range,omitzero" doc:"The dates that all of its questions are asked about; without them each has its own"`
+	Range BoardRange `json:"range,omitzero" doc:"The dates that all of its questions are asked about; without them each has its own. from and to count only together"`
 	Tiles []Tile     `json:"tiles" maxItems:"50" nullable:"false" doc:"From left to right and from top to bottom"`
 }
 
-// BoardRange are dates in the form of the parameters from, to and timezone of questions.
+// BoardRange are dates in the form of the parameters from, to and timezone of questions. From
+// and To count only together.
 type BoardRange struct {
 	From     string `json:"from,omitempty" maxLength:"20" doc:"First local date, as in questions" example:"-30d"`
 	To       string `json:"to,omitempty" maxLength:"20" doc:"Last local date, as in questions" example:"today"`

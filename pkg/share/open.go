@@ -20,6 +20,7 @@ type Opened struct {
 	ID        int64 // of the share
 	Project   int64
 	WeekStart string // of the project
+	Timezone  string // of the project
 	SharedBoard
 }
 
@@ -28,7 +29,7 @@ const useEvery = time.Hour
 
 const (
 	openSQL = `
-SELECT s.id, b.project_id, p.week_start, s.name, s.version, s.as_of, CASE WHEN s.moving THEN 'moving' ELSE 'still' END, s.expires_at, s.content,
+SELECT s.id, b.project_id, p.week_start, p.timezone, s.name, s.version, s.as_of, CASE WHEN s.moving THEN 'moving' ELSE 'still' END, s.expires_at, s.content,
     coalesce(s.last_used_at < now() - make_interval(secs => $2), true)
 FROM analytics.shares AS s
 JOIN analytics.boards AS b ON b.id = s.board_id
@@ -54,7 +55,7 @@ func Open(ctx context.Context, pool *pgxpool.Pool, secret string) (o Opened, err
 	var content string
 	var due bool
 	err = pool.QueryRow(ctx, openSQL, auth.HashCredential(secret), useEvery.Seconds()).Scan(
-		&o.ID, &o.Project, &o.WeekStart, &o.Name, &o.Version, &o.AsOf, &o.Dates, &o.ExpiresAt, &content, &due)
+		&o.ID, &o.Project, &o.WeekStart, &o.Timezone, &o.Name, &o.Version, &o.AsOf, &o.Dates, &o.ExpiresAt, &content, &due)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return Opened{}, ErrClosed

@@ -39,8 +39,9 @@ const (
 	columns = `s.id, u.username, s.created_at, s.expires_at, CASE WHEN s.moving THEN 'moving' ELSE 'still' END, s.version, s.as_of, s.last_used_at`
 
 	boardSQL = `
-SELECT name, version, content FROM analytics.boards
-WHERE project_id = $1 AND id = $2`
+SELECT b.name, b.version, b.content, p.timezone
+FROM analytics.boards AS b JOIN analytics.projects AS p ON p.id = b.project_id
+WHERE b.project_id = $1 AND b.id = $2`
 
 	forgetSQL = `DELETE FROM analytics.shares WHERE board_id = $1 AND expires_at <= now()`
 
@@ -80,14 +81,15 @@ type Options struct {
 	Days  int // that it works for
 }
 
-// Check tells whether what a board shows may be shared.
-type Check func(Content) error
+// Check tells whether what a board shows may be shared, in the transaction that shares it.
+// timezone is the project's.
+type Check func(ctx context.Context, tx pgx.Tx, timezone string, content Content) error
 
 // Create makes a share of a board as it is, on behalf of an editor.
 func Create(ctx context.Context, pool *pgxpool.Pool, at Place, o Options, check Check) (made NewShare, err error) {
 	secret, hash := auth.NewShareSecret()
 	err = within(ctx, pool, at, "sharing a board", func(tx pgx.Tx, b source) error {
-		if err := b.check(check); err != nil {
+		if err := b.check(ctx, tx, check); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, forgetSQL, at.Board); err != nil {
@@ -130,7 +132,7 @@ func Update(ctx context.Context, pool *pgxpool.Pool, at Place, id, version int64
 		if b.version != version {
 			return refusal.New(refusal.Conflict, refusal.CodeChanged, fmt.Sprintf("the board has version %d, not %d; read it again", b.version, version))
 		}
-		if err := b.check(check); err != nil {
+		if err := b.check(ctx, tx, check); err != nil {
 			return err
 		}
 		rows, _ := tx.Query(ctx, updateSQL, at.Board, id, b.name, b.version, b.content)
@@ -161,16 +163,16 @@ var (
 
 // source is the board that is shared.
 type source struct {
-	name, content string
-	version       int64
+	name, content, timezone string
+	version                 int64
 }
 
-func (b source) check(check Check) error {
+func (b source) check(ctx context.Context, tx pgx.Tx, check Check) error {
 	var content Content
 	if err := json.Unmarshal([]byte(b.content), &content); err != nil {
 		return fmt.Errorf("reading a board: %w", err)
 	}
-	return check(content)
+	return check(ctx, tx, b.timezone, content)
 }
 
 // within runs f in a transaction for an editor of the board's project, while nobody else
@@ -198,7 +200,7 @@ func find(ctx context.Context, tx pgx.Tx, at Place) (b source, err error) {
 	if err := role.MayEdit(); err != nil {
 		return b, err
 	}
-	err = tx.QueryRow(ctx, boardSQL, at.Project, at.Board).Scan(&b.name, &b.version, &b.content)
+	err = tx.QueryRow(ctx, boardSQL, at.Project, at.Board).Scan(&b.name, &b.version, &b.content, &b.timezone)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return b, errNoBoard
 	}

@@ -75,9 +75,15 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	stale := s.reader.Stale()
 	f := chooseFormat(output)
 	data := dataOf(snapshot, project)
-	cohorts, keys, err := s.cohorts.of(ctx, project, question.Cohorts(q), data)
+	named := question.Cohorts(q)
+	cohorts, keys, err := s.cohorts.of(ctx, project, named, data)
 	if err != nil {
 		return err
+	}
+	if auth.From(ctx).ShareID != 0 { // they may have changed since it was made
+		if err := showableCohorts(named, cohorts); err != nil {
+			return err
+		}
 	}
 	source := func() *engine.Source { return s.asking(snapshot, project, now, data, cohorts) }
 	tag := entityTag(project, d.Name, q, keys, f, snapshot, stale, now)

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -28,7 +29,7 @@ func (s *Service) registerShared(api huma.API, limiter *ratelimit.Limiter) {
 	}
 	huma.Register(api, operation(huma.Operation{
 		OperationID: "share", Method: http.MethodGet, Path: "/api/share", Summary: "The board that a share shows",
-		Description: "As it was at as_of. 401 for every secret that opens nothing, whether the share expired, was revoked or never was.",
+		Description: "As it was at as_of, with the time zones that its questions are asked in: the board's, else their own, else the project's. 401 for every secret that opens nothing, whether the share expired, was revoked or never was.",
 	}), showShare)
 	huma.Register(api, operation(huma.Operation{
 		OperationID: "share-tile", Method: http.MethodGet, Path: "/api/share/tiles/{tile}", Summary: "The answer to the question of a tile",
@@ -106,7 +107,17 @@ type sharedOutput struct {
 }
 
 func showShare(ctx context.Context, _ *sharedQuery) (*sharedOutput, error) {
-	board := opened(ctx).SharedBoard
+	o := opened(ctx)
+	board := o.SharedBoard
+	for _, t := range board.Tiles {
+		if t.Question != nil && t.Question.Params != nil {
+			t.Question.Params["timezone"] = zoneOf(board.Range, *t.Question, o.Timezone)
+		}
+	}
+	board.Range.Timezone = cmp.Or(board.Range.Timezone, o.Timezone)
+	if board.Range.From == "" || board.Range.To == "" {
+		board.Range.From, board.Range.To = "", ""
+	}
 	if board.Dates == share.Still {
 		board.Range.From = question.FixedDay(board.Range.From, board.Range.Timezone, board.AsOf)
 		board.Range.To = question.FixedDay(board.Range.To, board.Range.Timezone, board.AsOf)
@@ -139,11 +150,11 @@ func (s *Service) answerTile(ctx context.Context, in *tileInput) (*huma.StreamRe
 	if o.Dates == share.Still {
 		asked.At = o.AsOf
 	}
-	d, p, err := s.ask(o.Range, *o.Tiles[at].Question, asked, s.now())
+	q, err := s.ask(o.Range, o.Timezone, *o.Tiles[at].Question, asked, s.now())
 	if err != nil {
-		return nil, asProblem(ctx, d, err)
+		return nil, asProblem(ctx, q.Definition, err)
 	}
-	r, err := s.respond(ctx, d, p)
+	r, err := s.respond(ctx, q.Definition, q.params)
 	if err != nil {
 		return nil, err
 	}

@@ -224,6 +224,99 @@ func TestWhatCannotBeShared(t *testing.T) {
 	}
 }
 
+// TestCohortsThatCannotBeShared: by a cohort a link could show a single user: by a list, by
+// user_id in a filter, or by another cohort. It is refused when the board is shared, and when
+// it is answered, since cohorts change.
+func TestCohortsThatCannotBeShared(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	b := newBoard(t, a, share.BoardRange{})
+	const buys = `{"did": "buy"}`
+	a.setCohort(t, b.owner.Project, "buyers", buys, nil, nil)
+	a.setCohort(t, b.owner.Project, "others", `{"not": "cohort:buyers"}`, []string{"buyers"}, nil)
+	a.setCohort(t, b.owner.Project, "ann", `"user_id=ann"`, nil, nil)
+	a.setCohort(t, b.owner.Project, "ann-buys", `{"did": {"event": "buy", "filter": "user_id=ann"}}`, nil, nil)
+	a.setCohort(t, b.owner.Project, "but-ann", `{"any": ["cohort:buyers", {"not": "cohort:ann"}]}`, []string{"ann", "buyers"}, nil)
+	a.setCohort(t, b.owner.Project, "listed", "", nil, []string{"ann"})
+	a.setCohort(t, b.owner.Project, "in-list", `["cohort:listed", {"did": "buy"}]`, []string{"listed"}, nil)
+	const month = `"from": "2025-08-01", "to": "2025-08-31"`
+	filtered := func(name string) string { return `dau {` + month + `, "filter": "cohort:` + name + `"}` }
+	for q, field := range map[string]string{
+		filtered("unknown"):  "filter",
+		filtered("ann"):      "filter",
+		filtered("ann-buys"): "filter",
+		filtered("but-ann"):  "filter",
+		filtered("listed"):   "filter",
+		filtered("in-list"):  "filter",
+		`dau {` + month + `, "filter": {"any": ["event_type=buy", "cohort:listed=false"]}}`:                                "filter.any[1]",
+		`trends {` + month + `, "series": ["*"], "breakdown": ["event_type", "cohort:listed"]}`:                            "breakdown[1]",
+		`trends {` + month + `, "series": ["*", {"event": "buy", "filter": "cohort:ann"}]}`:                                "series[1].filter",
+		`funnels {` + month + `, "steps": ["login", {"event": "buy", "filter": "cohort:ann"}], "filter": "cohort:buyers"}`: "steps[1].filter",
+	} {
+		b.set(t, share.BoardRange{}, `event-types {}`, q)
+		r := b.as(t, b.owner, "POST", "", `{}`)
+		require.Equal(t, "422 /problems/cannot-be-shared tiles[2].question.params."+field, r.refused(t), "%s: %s", q, r.body)
+	}
+
+	b.set(t, share.BoardRange{}, filtered("buyers"), filtered("others"))
+	_, secret := b.share(t, `{}`)
+	b.open(t, secret, "/tiles/t0").ok(t)
+	b.open(t, secret, "/tiles/t1").ok(t)
+	a.setCohort(t, b.owner.Project, "buyers", `["user_id=ann", {"did": "buy"}]`, nil, nil)
+	const refused = "422 /problems/invalid-parameter filter"
+	require.Equal(t, refused, b.open(t, secret, "/tiles/t0").refused(t))
+	require.Equal(t, refused, b.open(t, secret, "/tiles/t1").refused(t), "which names it")
+	a.setCohort(t, b.owner.Project, "buyers", buys, nil, nil)
+	b.open(t, secret, "/tiles/t1").ok(t)
+	_, err := a.pool.Exec(t.Context(), `DELETE FROM analytics.cohorts`)
+	require.NoError(t, err)
+	require.Equal(t, "422 /problems/unknown-cohort filter", b.open(t, secret, "/tiles/t0").refused(t))
+}
+
+// TestZonesOfShares: the board's, else a tile's own, else the project's; and the dates of a
+// board are those of all tiles only where it has both.
+func TestZonesOfShares(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t).run(t)
+	// In Auckland the new day has begun, in Honolulu the old one has not ended.
+	at := time.Date(2025, 9, 1, 11, 0, 0, 0, time.UTC)
+	a.mu.Lock()
+	a.clock = at
+	a.mu.Unlock()
+	own := `dau {"from": "-7d", "to": "today", "timezone": "Pacific/Honolulu"}`
+	b := newBoard(t, a, share.BoardRange{}, `dau {"from": "-7d", "to": "today"}`, own)
+	_, err := a.pool.Exec(t.Context(), `UPDATE analytics.projects SET timezone = 'Pacific/Auckland' WHERE id = $1`, b.owner.Project)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		board              share.BoardRange
+		dates              string
+		shown, first, next string
+	}{
+		{share.BoardRange{}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{Timezone: "Asia/Tokyo"}, "moving", "<nil> <nil> Asia/Tokyo", "2025-08-25 2025-09-01 Asia/Tokyo", "2025-08-25 2025-09-01 Asia/Tokyo"},
+		{share.BoardRange{From: "2025-08-01"}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{To: "yesterday"}, "still", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{From: "-1d", To: "today"}, "still", "2025-08-31 2025-09-01 Pacific/Auckland", "2025-08-31 2025-09-01 Pacific/Auckland", "2025-08-31 2025-09-01 Pacific/Honolulu"},
+	} {
+		b.set(t, c.board, b.questions...)
+		_, secret := b.share(t, `{"dates": "`+c.dates+`"}`)
+		_, err := a.pool.Exec(t.Context(), `UPDATE analytics.shares SET as_of = $1`, at)
+		require.NoError(t, err)
+		dates := func(of any) string {
+			r := of.(map[string]any)
+			return fmt.Sprint(r["from"], " ", r["to"], " ", r["timezone"])
+		}
+		shown := b.open(t, secret, "").ok(t)
+		require.Equal(t, c.shown, dates(shown["range"]), "%+v", c.board)
+		for i, want := range []string{c.first, c.next} {
+			answer := b.open(t, secret, fmt.Sprint("/tiles/t", i)).ok(t)
+			require.Equal(t, want, dates(answer["query"]), "tile %d of %+v", i, c.board)
+			params := shown["tiles"].([]any)[i+1].(map[string]any)["question"].(map[string]any)["params"].(map[string]any)
+			require.Equal(t, answer["query"].(map[string]any)["timezone"], params["timezone"], "tile %d of %+v says which it is asked in", i, c.board)
+		}
+	}
+}
+
 // TestWhoMayShare: editors and owners, and nobody who asks about another board.
 func TestWhoMayShare(t *testing.T) {
 	t.Parallel()

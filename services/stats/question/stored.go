@@ -103,7 +103,8 @@ func setDefaults(params reflect.Value) error {
 
 // Asked is what those who ask a stored question say.
 type Asked struct {
-	// From, To and Timezone take the place of the question's own, where they are not empty.
+	// From and To take the place of the question's own where neither is empty, Timezone where
+	// it is not.
 	From, To, Timezone string
 	// At, where it is not zero, is the instant that relative days are relative to.
 	At              time.Time
@@ -113,7 +114,7 @@ type Asked struct {
 
 // Ask puts into parameters what is said by those who ask.
 func (a Asked) Ask(p Params) {
-	if dated, ok := p.(interface{ between(from, to string) }); ok {
+	if dated, ok := p.(interface{ between(from, to string) }); ok && a.From != "" && a.To != "" {
 		dated.between(a.From, a.To)
 	}
 	o := p.Output()
@@ -125,21 +126,11 @@ func (a Asked) Ask(p Params) {
 }
 
 func (p *DayParams) between(from, to string) {
-	if from != "" {
-		p.From, p.FromDate = from, ""
-	}
-	if to != "" {
-		p.To, p.ToDate = to, ""
-	}
+	p.From, p.FromDate, p.To, p.ToDate = from, "", to, ""
 }
 
 func (p *RetentionParams) between(from, to string) {
-	if from != "" {
-		p.StartDate = from
-	}
-	if to != "" {
-		p.EndDate = to
-	}
+	p.StartDate, p.EndDate = from, to
 }
 
 // FixedDay is the date of a day that may be relative to the date of an instant. What is no
@@ -160,6 +151,9 @@ func FixedDay(day, timezone string, at time.Time) string {
 // condition, or as what its rows are told apart by; "" for none. What is counted, its unit,
 // tells nobody's id.
 func NamesUsers(q Question) string { return namesUsers("", reflect.ValueOf(q)) }
+
+// FilterNamesUsers is NamesUsers for a filter.
+func FilterNamesUsers(f syntax.Filter) bool { return namesUsers("filter", reflect.ValueOf(f)) != "" }
 
 func namesUsers(path string, v reflect.Value) string {
 	switch {
