@@ -14,10 +14,10 @@ import (
 // Config of everything that opens the warehouse folder.
 type Config struct {
 	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read)"`
-	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Maximum memory of each DuckDB, one in a sync worker and one in a stats replica. By default five twelfths of what the process may take, its cgroup's limit or else the machine's memory, and at most 2 GiB; GOMEMLIMIT, unless it is set too, is what is left without a sixth of the whole"`
+	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Maximum memory of each DuckDB, one in a sync worker and one in a stats replica. By default, of what the process may take, its cgroup's limit or else the machine's memory: five twelfths, half of that in standalone, and at most 2 GiB; in a sync worker, where it reads single files, a twelfth, and at most 256 MiB. GOMEMLIMIT, unless it is set too, is what is left without a sixth of the whole"`
 	RollUpBytes  int64         `env:"WAREHOUSE_ROLLUP_BYTES" envDefault:"1073741824" doc:"Maximum memory of roll-ups in a stats replica, in addition to DuckDB's. By default half of GOMEMLIMIT, and at most 1 GiB. Projects that do not fit are answered from their events, more slowly"`
 	UsersBytes   int64         `env:"WAREHOUSE_USERS_BYTES" envDefault:"67108864" doc:"Maximum memory of a stats replica for events by user that it makes again because their files are damaged, or of an older version. Questions that need more of them are refused until the files are back"`
-	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads that DuckDB uses; 0: one per CPU for queries, and one for each segment that is written"`
+	Threads      int           `env:"WAREHOUSE_THREADS" envDefault:"0" doc:"Threads that DuckDB uses; 0: one per CPU for queries, and one in a sync worker"`
 	MaxQueries   int           `env:"WAREHOUSE_MAX_QUERIES" envDefault:"2" doc:"Maximum queries at a time; others wait. Two raw queries saturate two CPUs"`
 	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Maximum time a query may wait, and then run"`
 	PollInterval time.Duration `env:"WAREHOUSE_POLL_INTERVAL" envDefault:"1s" doc:"How often a replica polls the manifest if no notification arrives"`

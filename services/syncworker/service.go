@@ -41,12 +41,12 @@ type Config struct {
 	LoadInterval    time.Duration `env:"WORKER_LOAD_INTERVAL" envDefault:"250ms" doc:"Minimum interval between loads when there is no backlog. Less frequent loads make larger segments"`
 	LoadRows        int           `env:"WORKER_LOAD_ROWS" envDefault:"5000" doc:"Maximum outbox rows per load"`
 	LoadEvents      int           `env:"WORKER_LOAD_EVENTS" envDefault:"200000" doc:"Maximum events per load"`
-	LoadBytes       int64         `env:"WORKER_LOAD_BYTES" envDefault:"67108864" doc:"Maximum bytes of events per load, as they are in the outbox. By default a twentieth of GOMEMLIMIT, and at most 64 MiB: a load takes about fifteen times as much, half of it in DuckDB"`
+	LoadBytes       int64         `env:"WORKER_LOAD_BYTES" envDefault:"67108864" doc:"Maximum bytes of events per load, as they are in the outbox. By default a 36th of GOMEMLIMIT, and at most 64 MiB: a load takes about eight times as much"`
 	UserCache       int           `env:"WORKER_USER_CACHE" envDefault:"1000000" doc:"Number of users whose keys the worker caches; a million take about 100 MiB. Each 64 bytes of an id count as one more"`
 	CompactSegments int           `env:"WORKER_COMPACT_SEGMENTS" envDefault:"8" doc:"How many segments of one project and level accumulate before they are merged"`
 	SegmentEvents   int64         `env:"WORKER_SEGMENT_EVENTS" envDefault:"1000000" doc:"Maximum events in a merged segment, unless a single day has more"`
-	MergeBytes      int64         `env:"WORKER_MERGE_BYTES" envDefault:"268435456" doc:"Maximum bytes of events, as they are in memory, that one merge reads; segments of more than a quarter stay as they are. By default a fifth of WAREHOUSE_MEMORY_LIMIT, and at most 256 MiB: DuckDB takes up to four times as much"`
-	MergeRollUps    int64         `env:"WORKER_MERGE_ROLLUP_BYTES" envDefault:"33554432" doc:"Maximum bytes of roll-ups that one merge reads; segments of more than a quarter stay as they are. By default a fortieth of GOMEMLIMIT, and at most 32 MiB: a merge takes up to twenty times as much"`
+	MergeBytes      int64         `env:"WORKER_MERGE_BYTES" envDefault:"268435456" doc:"Maximum bytes of events, as they are in memory, that one merge reads; segments of more than a quarter stay as they are. By default a ninth of GOMEMLIMIT, and at most 256 MiB: a merge takes up to three times as much"`
+	MergeRollUps    int64         `env:"WORKER_MERGE_ROLLUP_BYTES" envDefault:"33554432" doc:"Maximum bytes of roll-ups that one merge reads; segments of more than a quarter stay as they are. By default a 72nd of GOMEMLIMIT, and at most 32 MiB: a merge takes up to 25 times as much"`
 	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files replaced more than WAREHOUSE_GRACE_PERIOD ago are deleted"`
 	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; they are dropped by whole UTC days"`
 }

@@ -104,13 +104,16 @@ func Serve[C any, S Service](ctx context.Context, name string, makeService New[C
 
 // Load reads the settings of a process, of those that follow from the memory it may
 // take too, and gives Go its part of that. Each struct in T with the settings of the
-// warehouse stands for a DuckDB. postgres says that a private Postgres shares the
+// warehouse stands for a DuckDB, and those of the worker for a worker. postgres says that a private Postgres shares the
 // memory. fallback is as for config.Load.
 func Load[T any](postgres bool, fallback ...map[string]string) (T, memory.Plan, error) {
 	needs := memory.Needs{Postgres: postgres}
 	for _, o := range config.Options[T]() {
-		if o.Name == memory.DuckDBSetting {
+		switch o.Name {
+		case memory.DuckDBSetting:
 			needs.DuckDBs++
+		case memory.WorkerSetting:
+			needs.Worker = true
 		}
 	}
 	plan, known := memory.Apply(needs)

@@ -18,7 +18,7 @@ const (
 	DuckDBSetting       = "WAREHOUSE_MEMORY_LIMIT"
 	rollUpsSetting      = "WAREHOUSE_ROLLUP_BYTES"
 	loadSetting         = "WORKER_LOAD_BYTES"
-	mergeSetting        = "WORKER_MERGE_BYTES"
+	WorkerSetting       = "WORKER_MERGE_BYTES"
 	mergeRollUpsSetting = "WORKER_MERGE_ROLLUP_BYTES"
 	goSetting           = "GOMEMLIMIT"
 )
@@ -31,17 +31,21 @@ const (
 	maxRollUps = 1024 * mib
 	// least is what each of them gets however little there is.
 	least = 64 * mib
-	// What the worker reads at a time, as a share of what it is held in, and at most:
+	// workerShare and maxWorker are what the worker's DuckDB gets, which reads single files.
+	workerShare, maxWorker = 12, 256 * mib
+	// What the worker reads at a time, as a share of Go's part, and at most:
 	// docs/adr/0022 has what each takes.
-	loadShare, maxLoad                 = 20, 64 * mib // of Go's
-	mergeShare, maxMerge               = 5, 256 * mib // of DuckDB's
-	mergeRollUpsShare, maxMergeRollUps = 40, 32 * mib // of Go's
+	loadShare, maxLoad                 = 36, 64 * mib
+	mergeShare, maxMerge               = 9, 256 * mib
+	mergeRollUpsShare, maxMergeRollUps = 72, 32 * mib
 )
 
 // Needs is what lives in a process beside Go's heap.
 type Needs struct {
 	// DuckDBs is how many DuckDBs the process opens.
 	DuckDBs int
+	// Worker says that one of them is the worker's.
+	Worker bool
 	// Postgres says that a private Postgres lives under the same limit.
 	Postgres bool
 }
@@ -61,7 +65,8 @@ type Plan struct {
 // code, DuckDB's buffers outside its limit, what Go takes beyond its aim while it
 // collects. A private Postgres gets another sixth, the DuckDBs share up to five
 // twelfths, and Go has the rest. In a container of 3 GiB with one DuckDB that is
-// 1280 MiB each. What the environment gives to one is taken from the other.
+// 1280 MiB each. The worker's DuckDB takes a twelfth at most: 256 MiB of these 3 GiB, and
+// Go has 2304. What the environment gives to one is taken from the other.
 func Divide(limit int64, needs Needs, given Given) Plan {
 	p := Plan{Limit: limit}
 	if needs.DuckDBs == 0 {
@@ -74,6 +79,11 @@ func Divide(limit int64, needs Needs, given Given) Plan {
 	}
 	n := int64(needs.DuckDBs)
 	p.DuckDB = min(limit*5/12/n, maxDuckDB)
+	if worker := min(limit/workerShare, maxWorker); needs.Worker && n == 1 {
+		p.DuckDB = worker
+	} else if needs.Worker {
+		free, n = free-worker, n-1
+	}
 	if given.Go > 0 {
 		p.DuckDB = min(p.DuckDB, (free-given.Go)/n)
 	}
@@ -98,7 +108,7 @@ func (p Plan) Settings() map[string]string {
 		DuckDBSetting:       strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
 		rollUpsSetting:      strconv.FormatInt(p.RollUps, 10),
 		loadSetting:         strconv.FormatInt(min(p.Go/loadShare, maxLoad), 10),
-		mergeSetting:        strconv.FormatInt(min(p.DuckDB/mergeShare, maxMerge), 10),
+		WorkerSetting:       strconv.FormatInt(min(p.Go/mergeShare, maxMerge), 10),
 		mergeRollUpsSetting: strconv.FormatInt(min(p.Go/mergeRollUpsShare, maxMergeRollUps), 10),
 	}
 }

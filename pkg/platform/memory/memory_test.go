@@ -18,12 +18,15 @@ func TestDivide(t *testing.T) {
 		want  Plan
 	}{
 		"ingest":                   {1 * gib, Needs{}, Given{}, Plan{Go: gib - gib/10}},
-		"worker and stats":         {3 * gib, Needs{DuckDBs: 1}, Given{}, Plan{Go: 1280 * mib, DuckDB: 1280 * mib, RollUps: 640 * mib}},
+		"worker":                   {3 * gib, Needs{DuckDBs: 1, Worker: true}, Given{}, Plan{Go: 2304 * mib, DuckDB: 256 * mib, RollUps: 1024 * mib}},
+		"worker, small":            {768 * mib, Needs{DuckDBs: 1, Worker: true}, Given{}, Plan{Go: 576 * mib, DuckDB: 64 * mib, RollUps: 288 * mib}},
+		"worker, DuckDB given":     {3 * gib, Needs{DuckDBs: 1, Worker: true}, Given{DuckDB: 512 * mib}, Plan{Go: 2048 * mib, DuckDB: 512 * mib, RollUps: 1024 * mib}},
+		"stats":                    {3 * gib, Needs{DuckDBs: 1}, Given{}, Plan{Go: 1280 * mib, DuckDB: 1280 * mib, RollUps: 640 * mib}},
 		"DuckDB given":             {3 * gib, Needs{DuckDBs: 1}, Given{DuckDB: 512 * mib}, Plan{Go: 2048 * mib, DuckDB: 512 * mib, RollUps: 1024 * mib}},
 		"Go given":                 {3 * gib, Needs{DuckDBs: 1}, Given{Go: 2048 * mib}, Plan{Go: 2048 * mib, DuckDB: 512 * mib, RollUps: 1024 * mib}},
 		"both given, too much":     {1 * gib, Needs{DuckDBs: 1}, Given{Go: gib, DuckDB: gib}, Plan{Go: gib, DuckDB: gib, RollUps: 512 * mib}},
-		"standalone":               {12 * gib, Needs{DuckDBs: 2, Postgres: true}, Given{}, Plan{Go: 4096 * mib, DuckDB: 2048 * mib, RollUps: 1024 * mib}},
-		"standalone, small":        {3 * gib, Needs{DuckDBs: 2, Postgres: true}, Given{}, Plan{Go: 768 * mib, DuckDB: 640 * mib, RollUps: 384 * mib}},
+		"standalone":               {12 * gib, Needs{DuckDBs: 2, Worker: true, Postgres: true}, Given{}, Plan{Go: 5888 * mib, DuckDB: 2048 * mib, RollUps: 1024 * mib}},
+		"standalone, small":        {3 * gib, Needs{DuckDBs: 2, Worker: true, Postgres: true}, Given{}, Plan{Go: 1152 * mib, DuckDB: 640 * mib, RollUps: 576 * mib}},
 		"a machine with a lot":     {96 * gib, Needs{DuckDBs: 1}, Given{}, Plan{Go: 78 * gib, DuckDB: 2048 * mib, RollUps: 1024 * mib}},
 		"more given than there is": {1 * gib, Needs{DuckDBs: 1}, Given{DuckDB: 2 * gib}, Plan{Go: least, DuckDB: 2 * gib, RollUps: least / 2}},
 	} {
@@ -35,9 +38,13 @@ func TestDivide(t *testing.T) {
 // Unless an operator gives more than there is, the parts fit with a tenth to spare.
 func TestPartsFit(t *testing.T) {
 	for limit := int64(512 * mib); limit < 200*gib; limit += limit / 3 {
-		for _, needs := range []Needs{{}, {DuckDBs: 1}, {DuckDBs: 2, Postgres: true}} {
+		for _, needs := range []Needs{{}, {DuckDBs: 1}, {DuckDBs: 1, Worker: true}, {DuckDBs: 2, Worker: true, Postgres: true}} {
 			p := Divide(limit, needs, Given{})
-			require.LessOrEqual(t, p.Go+int64(needs.DuckDBs)*p.DuckDB, limit-limit/10)
+			taken := p.Go + p.DuckDB
+			if needs.DuckDBs == 2 {
+				taken += min(limit/workerShare, maxWorker)
+			}
+			require.LessOrEqual(t, taken, limit-limit/10)
 			require.LessOrEqual(t, p.RollUps, p.Go/2)
 		}
 	}
@@ -47,12 +54,12 @@ func TestPartsFit(t *testing.T) {
 func TestSettings(t *testing.T) {
 	require.Empty(t, Divide(gib, Needs{}, Given{}).Settings())
 	require.Equal(t, map[string]string{
-		DuckDBSetting: "1280MiB", rollUpsSetting: "671088640", loadSetting: "67108864", mergeSetting: "268435456", mergeRollUpsSetting: "33554432",
-	}, Divide(3*gib, Needs{DuckDBs: 1}, Given{}).Settings())
+		DuckDBSetting: "256MiB", rollUpsSetting: "1073741824", loadSetting: "67108864", WorkerSetting: "268435456", mergeRollUpsSetting: "33554432",
+	}, Divide(3*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings())
 	require.Equal(t, map[string]string{
-		DuckDBSetting: "320MiB", rollUpsSetting: "167772160", loadSetting: "16777216", mergeSetting: "67108864", mergeRollUpsSetting: "8388608",
-	}, Divide(768*mib, Needs{DuckDBs: 1}, Given{}).Settings())
-	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1}, Given{}).Settings()[mergeSetting], "268435456")
+		DuckDBSetting: "64MiB", rollUpsSetting: "301989888", loadSetting: "16777216", WorkerSetting: "67108864", mergeRollUpsSetting: "8388608",
+	}, Divide(768*mib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings())
+	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings()[WorkerSetting], "268435456")
 }
 
 func TestBytes(t *testing.T) {

@@ -70,9 +70,9 @@ func BenchmarkMergeAtTheBound(b *testing.B) {
 		},
 	} {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
-			before := debug.SetMemoryLimit(1280 << 20)
-			defer debug.SetMemoryLimit(before)
-			builder, err := NewBuilder(warehouse.Config{Dir: b.TempDir(), MemoryLimit: "1280MiB", Threads: 2})
+			limit := debug.SetMemoryLimit(2304 << 20)
+			defer debug.SetMemoryLimit(limit)
+			builder, err := NewBuilder(warehouse.Config{Dir: b.TempDir(), MemoryLimit: "256MiB"})
 			require.NoError(b, err)
 			defer builder.Close()
 			var in []segment.Segment
@@ -96,11 +96,13 @@ func BenchmarkMergeAtTheBound(b *testing.B) {
 			runtime.GC()
 			debug.FreeOSMemory()
 			peak(b) // of what made the segments
-			base := peak(b)
+			base, before := peak(b), cpu(b)
 			for b.Loop() {
 				_, err := builder.Merge(b.Context(), in, events/2, 1)
 				require.NoError(b, err)
 			}
+			used := cpu(b) - before
+			b.ReportMetric(float64(used.Nanoseconds())/float64(int64(b.N)*segment.EventsOf(in)), "cpu-ns/event")
 			var raw, rollUp int64
 			for _, s := range in {
 				raw, rollUp = raw+s.RawBytes, rollUp+s.RollUp.Bytes
@@ -152,7 +154,10 @@ func BenchmarkWrite(b *testing.B) {
 			builder := newBuilder(b, testConfig(b))
 			events, keys := ordinary(rand.New(rand.NewPCG(1, 1)), n, 20_000, n/100_000)
 			var s segment.Segment
-			before := cpu(b)
+			runtime.GC()
+			debug.FreeOSMemory()
+			peak(b) // of what made the events
+			base, before := peak(b), cpu(b)
 			for b.Loop() {
 				var err error
 				s, err = builder.Write(b.Context(), 1, events, keys, 1)
@@ -160,6 +165,8 @@ func BenchmarkWrite(b *testing.B) {
 			}
 			per := func(bytes int64) float64 { return float64(bytes) / float64(n) }
 			b.ReportMetric(float64((cpu(b)-before).Nanoseconds())/float64(b.N*n), "cpu-ns/event")
+			b.ReportMetric(float64((peak(b)-base)>>20), "more-MiB")
+			b.ReportMetric(float64(s.RawBytes>>20), "raw-MiB")
 			b.ReportMetric(per(s.Bytes), "parquet-B/event")
 			b.ReportMetric(per(s.RollUp.Bytes), "rollup-B/event")
 			b.ReportMetric(per(s.Users.Bytes), "users-B/event")

@@ -8,8 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-
-	driver "github.com/duckdb/duckdb-go/v2"
+	"time"
 
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/warehouse"
@@ -19,10 +18,6 @@ import (
 	"eventanalytics/pkg/warehouse/walk"
 )
 
-// order of the events in a segment. A query over some days, one event type or
-// one user then reads few row groups, and equal values compress well.
-const order = "ORDER BY occurred_at::DATE, event_type, user_key, occurred_at"
-
 // Builder writes segments. Its methods may be called at the same time.
 type Builder struct {
 	// ShredFrom is the minimum number of events of a segment whose common properties
@@ -30,7 +25,6 @@ type Builder struct {
 	ShredFrom int64
 
 	db    *sql.DB
-	holds functions
 	dir   string
 	spill string
 	files *segment.Publisher
@@ -51,21 +45,14 @@ func NewBuilder(cfg warehouse.Config) (*Builder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a temporary folder: %w", err)
 	}
-	// With a second thread the first one waits in a loop for what that one has to do last:
-	// 18 to 24 s of CPU for a million events against 14, on two busy CPUs. Several segments
-	// are written at once anyway.
 	if cfg.Threads == 0 {
-		cfg.Threads = 1
+		cfg.Threads = 1 // nobody waits for what the worker reads, but for its loads
 	}
 	db, err := open(cfg, dir, spill)
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spill))
 	}
-	b := &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}
-	if err := b.holds.register(context.Background(), db); err != nil {
-		return nil, errors.Join(err, b.Close())
-	}
-	return b, nil
+	return &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}, nil
 }
 
 // Spill is the name of the folder, in segment.TemporaryFolder, that the builder
@@ -98,29 +85,47 @@ func (b *Builder) Write(ctx context.Context, project int64, events []event.Event
 	for i, e := range events {
 		rollUp.Add(e.OccurredAt, e.Type, keys[i], e.Properties)
 	}
-	var columns []chosen
+	t := newTable(project, events, keys)
+	var properties []chosen
 	if s.Events >= b.ShredFrom {
-		columns = choose(events, rollUp.Properties())
+		properties = choose(t, rollUp.Properties())
 	}
-	conn, err := b.db.Conn(ctx)
-	if err != nil {
-		return segment.Segment{}, fmt.Errorf("connecting to DuckDB: %w", err)
+	return b.publish(ctx, s, t, properties, func() ([]byte, error) { return rollUp.Bytes(project) })
+}
+
+// checkAll returns what a segment has of events: their number, size and time.
+func checkAll(project int64, events []event.Event) (segment.Segment, error) {
+	s := segment.Segment{ProjectID: project, Events: int64(len(events))}
+	first, last := events[0].OccurredAt, events[0].OccurredAt
+	for i, e := range events {
+		if err := segment.Check(e); err != nil {
+			return segment.Segment{}, err
+		}
+		s.RawBytes += segment.RawBytesOf(&events[i])
+		first, last = min(first, e.OccurredAt), max(last, e.OccurredAt)
 	}
-	defer release(ctx, conn)
-	names, drop, err := stage(ctx, conn, project, events, keys, columns)
-	if err != nil {
-		return segment.Segment{}, err
+	s.MinAt, s.MaxAt = time.UnixMicro(first).UTC(), time.UnixMicro(last).UTC()
+	return s, nil
+}
+
+// publish makes the files of s, whose events are in t: the roll-up that rollUp returns, the
+// Parquet file, with columns for some properties, and that file's events by user.
+func (b *Builder) publish(ctx context.Context, s segment.Segment, t *table, properties []chosen, rollUp func() ([]byte, error)) (segment.Segment, error) {
+	s.Shredded = []string{}
+	for _, c := range properties {
+		s.Shredded = append(s.Shredded, c.name())
 	}
-	defer drop()
-	s.Shredded = names
-	return b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, s, "staged", tmp)
+	return b.place(ctx, s, rollUp, func(tmp string) error {
+		if err := pages.Write(ctx, tmp, t.groups(rowGroup(s.Events, s.RawBytes), properties)); err != nil {
+			return fmt.Errorf("writing events of project %d: %w", s.ProjectID, err)
+		}
+		return nil
 	})
 }
 
-// publish makes the files of s: the roll-up that rollUp returns, the Parquet file that
-// events writes, and that file's events by user.
-func (b *Builder) publish(ctx context.Context, s segment.Segment, rollUp func() ([]byte, error), events func(tmp string) error) (segment.Segment, error) {
+// place makes the files of s: the roll-up that rollUp returns, the Parquet file that events
+// writes, and that file's events by user.
+func (b *Builder) place(ctx context.Context, s segment.Segment, rollUp func() ([]byte, error), events func(tmp string) error) (segment.Segment, error) {
 	rollUp = sync.OnceValues(rollUp)
 	return b.files.Publish(s, segment.Content{Events: events, RollUp: rollUp, Users: func(parquet, tmp string) error {
 		data, err := rollUp()
@@ -144,8 +149,8 @@ func users(ctx context.Context, s segment.Segment, rollUp []byte, parquet, tmp s
 	return nil
 }
 
-// DuckDB holds a row group in memory, as it is before compression, until it is full:
-// of events of 32 KiB the usual number of rows takes 4 GB.
+// A row group is in memory, as it is before compression, when it is written: of events of
+// 32 KiB the usual number of rows takes 4 GB.
 const (
 	maxRowGroup      = 122_880 // DuckDB's default
 	minRowGroup      = 2_048   // what it reads at a time
@@ -159,42 +164,4 @@ func rowGroup(events, rawBytes int64) int64 {
 	}
 	n := maxRowGroupBytes / (rawBytes/events + 1)
 	return min(max(n-n%minRowGroup, minRowGroup), maxRowGroup)
-}
-
-// copyTo writes the events of a relation, which are those of s, into a Parquet file of small
-// pages.
-func copyTo(ctx context.Context, conn *sql.Conn, s segment.Segment, relation, tmp string) error {
-	columns := "project_id, event_id, occurred_at, user_id, user_key, event_type, properties"
-	for _, name := range s.Shredded {
-		columns += ", " + identifier(name)
-	}
-	whole := tmp + ".whole"
-	defer os.Remove(whole)
-	result, err := conn.ExecContext(ctx, "COPY (SELECT "+columns+" FROM "+relation+" "+order+") TO "+quote(whole)+
-		fmt.Sprintf(" (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE %d)", rowGroup(s.Events, s.RawBytes)))
-	if err != nil {
-		return classify(ctx, fmt.Errorf("writing events of project %d: %w", s.ProjectID, err))
-	}
-	if n, err := result.RowsAffected(); err != nil || n != s.Events {
-		return errors.Join(fmt.Errorf("writing events of project %d: %d became %d", s.ProjectID, s.Events, n), err)
-	}
-	if err := pages.Split(ctx, whole, tmp); err != nil {
-		return fmt.Errorf("writing events of project %d in pages: %w", s.ProjectID, err)
-	}
-	return nil
-}
-
-// classify marks errors that come from the data itself as segment.ErrRefused. Any
-// other may pass, and an event that is refused for it would never be counted:
-// better to try again.
-func classify(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return err
-	}
-	switch kind(err) {
-	case driver.ErrorTypeOutOfRange, driver.ErrorTypeConversion, driver.ErrorTypeMismatchType, driver.ErrorTypeObjectSize,
-		driver.ErrorTypeInvalidType, driver.ErrorTypeConstraint, driver.ErrorTypeInvalidInput:
-		return fmt.Errorf("%w: %w", segment.ErrRefused, err)
-	}
-	return err
 }

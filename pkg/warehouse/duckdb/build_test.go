@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"database/sql"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -17,7 +16,6 @@ import (
 	"time"
 
 	"github.com/RoaringBitmap/roaring/v2"
-	driver "github.com/duckdb/duckdb-go/v2"
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
@@ -293,20 +291,7 @@ func TestOldSegmentsAreRead(t *testing.T) {
 	require.Error(t, err)
 }
 
-// What another attempt may get over must not make dead letters of events.
-func TestOnlyDataIsRefused(t *testing.T) {
-	t.Parallel()
-	for kind, refused := range map[driver.ErrorType]bool{
-		driver.ErrorTypeConversion: true, driver.ErrorTypeInvalidInput: true,
-		driver.ErrorTypeIO: false, driver.ErrorTypeOutOfMemory: false, driver.ErrorTypeConnection: false, driver.ErrorTypeTransaction: false,
-		driver.ErrorTypeCatalog: false, driver.ErrorTypeExecutor: false, driver.ErrorTypeInvalid: false,
-	} {
-		err := classify(t.Context(), &driver.Error{Type: kind})
-		require.Equal(t, refused, errors.Is(err, segment.ErrRefused), kind)
-	}
-}
-
-// DuckDB holds a row group in memory until it is written.
+// A row group is in memory when it is written.
 func TestRowGroupsAreBoundedInBytes(t *testing.T) {
 	t.Parallel()
 	require.EqualValues(t, maxRowGroup, rowGroup(1_000_000, 300_000_000))

@@ -9,9 +9,21 @@ import (
 	"strings"
 	"unicode"
 
-	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/warehouse/rollup"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+const (
+	// shredFrom is the minimum number of events of a segment whose properties are
+	// shredded: reading the JSON of fewer takes no time, and small loads should take
+	// none either.
+	shredFrom = 20_000
+	// shredShare is how many in a hundred events must have a key.
+	shredShare       = 5
+	maxShredded      = 16
+	maxShreddedBytes = 64 // of a key
 )
 
 // chosen is a property that gets a column.
@@ -19,14 +31,15 @@ type chosen struct{ key, kind string }
 
 func (c chosen) name() string { return c.kind + ":" + c.key }
 
-// choose returns the properties of events in memory that get a column, by the names of
-// these: what shred chooses of events in files. have says how many events have each.
-func choose(events []event.Event, have map[string]rollup.Kinds) (columns []chosen) {
+// choose returns the properties of events that get a column, by the names of these: keys that
+// many events have, whose values are of one kind, and not nearly all different, as ids are.
+// have says how many events have each.
+func choose(t *table, have map[string]rollup.Kinds) (columns []chosen) {
 	all := map[string]*looked{}
-	for _, key := range commonKeys(int64(len(events)), have) {
+	for _, key := range commonKeys(int64(len(t.order)), have) {
 		all[key] = look(have[key])
 	}
-	for _, e := range events {
+	for _, e := range t.each() {
 		for key, value := range property.Members(e.Properties) {
 			if l := all[key]; l != nil {
 				l.add(value)
@@ -39,6 +52,24 @@ func choose(events []event.Event, have map[string]rollup.Kinds) (columns []chose
 		}
 	}
 	slices.SortFunc(columns, func(a, b chosen) int { return strings.Compare(a.name(), b.name()) })
+	return columns
+}
+
+// columnsOfAll returns the properties with columns in segments that all have the same ones, nil
+// where they do not.
+func columnsOfAll(in []segment.Segment) (columns []chosen) {
+	for _, s := range in[1:] {
+		if !slices.Equal(s.Shredded, in[0].Shredded) {
+			return nil
+		}
+	}
+	for _, name := range in[0].Shredded {
+		kind, key, _ := strings.Cut(name, ":")
+		if kind == rounded {
+			return nil
+		}
+		columns = append(columns, chosen{key, kind})
+	}
 	return columns
 }
 
@@ -156,4 +187,11 @@ func (d distinct) count() float64 {
 	}
 	all := float64(64 * len(d))
 	return all * math.Log(all/max(1, float64(unset)))
+}
+
+// isShortest says whether a number is the shortest decimal of its float64.
+func isShortest(v property.Value) bool {
+	n, ok := decimal.Parse(v.JSON())
+	x := n.Float()
+	return ok && !math.IsInf(x, 0) && decimal.OfFloat(x) == n
 }

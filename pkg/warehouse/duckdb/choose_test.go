@@ -1,7 +1,6 @@
 package duckdb
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -73,13 +72,11 @@ func candidateEvents(r *rand.Rand, n int) (events []event.Event, keys []uint32) 
 	return events, keys
 }
 
-// Of events in memory and of those in files the same properties get columns, with the same
-// values.
-func TestColumnsOfALoadAreThoseOfAMerge(t *testing.T) {
+// A load and a merge choose the same properties, and their columns have what DuckDB finds in
+// the JSON.
+func TestColumnsOfProperties(t *testing.T) {
 	t.Parallel()
-	cfg := testConfig(t)
-	b := newBuilder(t, cfg)
-	b.ShredFrom = 1
+	b := newBuilder(t, testConfig(t))
 	events, keys := candidateEvents(rand.New(rand.NewPCG(1, 1)), 3000)
 	var want []string
 	for _, c := range candidates {
@@ -87,29 +84,33 @@ func TestColumnsOfALoadAreThoseOfAMerge(t *testing.T) {
 			want = append(want, c.kind+":"+c.key)
 		}
 	}
-	s, err := b.Write(t.Context(), 7, events, keys, 1)
-	require.NoError(t, err)
-	require.ElementsMatch(t, want, s.Shredded)
-
-	conn, err := b.db.Conn(t.Context())
-	require.NoError(t, err)
-	defer conn.Close()
-	file := readParquet(b.dir, []segment.Segment{s})
-	merged, err := b.shred(t.Context(), conn, "(SELECT project_id, event_id, occurred_at, user_id, user_key, event_type, properties FROM "+file+")", s.Events, nil)
-	require.NoError(t, err)
-	require.Equal(t, merged.columns, s.Shredded)
-	for _, name := range s.Shredded {
-		var n, differ int64
-		column := identifier(name)
-		err := conn.QueryRowContext(t.Context(), "SELECT count(a."+column+"), count(*) FILTER (a."+column+" IS DISTINCT FROM b."+column+") FROM "+file+" AS a JOIN "+
-			merged.relation+" AS b USING (event_id)").Scan(&n, &differ)
+	b.ShredFrom = 2000
+	var in []segment.Segment
+	for _, part := range [][2]int{{0, 1000}, {1000, 3000}} {
+		s, err := b.Write(t.Context(), 7, events[part[0]:part[1]], keys[part[0]:part[1]], 1)
 		require.NoError(t, err)
-		require.NotZero(t, n, name)
-		require.Zero(t, differ, name)
+		in = append(in, s)
 	}
-	var negative sql.NullInt64
-	require.NoError(t, conn.QueryRowContext(t.Context(), `SELECT count(*) FILTER ("decimal:zero"::VARCHAR LIKE '-%') FROM `+file).Scan(&negative))
-	require.Zero(t, negative.Int64, "no -0")
+	require.Empty(t, in[0].Shredded)
+	merged, err := b.Merge(t.Context(), in, 3000, 1)
+	require.NoError(t, err)
+	kept, err := b.Merge(t.Context(), merged, 3000, 1) // with the columns that there are
+	require.NoError(t, err)
+	sql := map[string]string{Text: "%s", Integer: "%s::BIGINT", Number: "%s::DOUBLE + 0"}
+	for _, s := range []segment.Segment{in[1], merged[0], kept[0]} {
+		require.ElementsMatch(t, want, s.Shredded)
+		for _, name := range s.Shredded {
+			kind, key, _ := strings.Cut(name, ":")
+			value := fmt.Sprintf(sql[kind], "json_extract_string(properties, "+quote("/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(key))+")")
+			var n, differ, negative int64
+			err := b.db.QueryRowContext(t.Context(), fmt.Sprintf(`SELECT count(%[1]s), count(*) FILTER (%[1]s IS DISTINCT FROM %[2]s), count(*) FILTER (%[1]s::VARCHAR = '-0.0') FROM %[3]s`,
+				identifier(name), value, readParquet(b.dir, []segment.Segment{s}))).Scan(&n, &differ, &negative)
+			require.NoError(t, err)
+			require.NotZero(t, n, name)
+			require.Zero(t, differ, name)
+			require.Zero(t, negative, "no -0")
+		}
+	}
 }
 
 // A property needs a column from one event in twenty, and at most sixteen get one: the most

@@ -25,11 +25,6 @@ type functions struct {
 	rows map[int64]RowFunction
 }
 
-// add makes a condition known and returns its number.
-func (f *functions) add(condition func(properties string) bool) int64 {
-	return f.addText(func(properties string) (string, bool) { return "", condition(properties) })
-}
-
 // addText makes a function known and returns its number.
 func (f *functions) addText(text Function) int64 {
 	f.mu.Lock()

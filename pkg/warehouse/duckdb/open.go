@@ -1,5 +1,5 @@
-// Package duckdb answers SQL over segments, and writes, merges, exports and
-// rebuilds them, with DuckDB. No other package of the services imports it.
+// Package duckdb answers SQL over segments with DuckDB, and writes, merges, exports and
+// rebuilds them. No other package of the services imports DuckDB.
 package duckdb
 
 import (

@@ -156,7 +156,7 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 // copy a roll-up and events by user.
 func (b *Builder) copy(ctx context.Context, s segment.Segment, rollUp []byte) (segment.Segment, error) {
 	from := filepath.Join(b.dir, s.Path)
-	return b.publish(ctx, s, func() ([]byte, error) { return rollUp, nil }, func(tmp string) (err error) {
+	return b.place(ctx, s, func() ([]byte, error) { return rollUp, nil }, func(tmp string) (err error) {
 		in, err := os.Open(from)
 		if err != nil {
 			return fmt.Errorf("copying a segment: %w", err)

@@ -31,7 +31,7 @@ var (
 	kinds = [columns]format.Type{format.FixedLenByteArray, format.Int64, format.ByteArray, format.ByteArray, format.ByteArray}
 )
 
-// File knows where in a Parquet file, which Split wrote, the pages of events are. It takes
+// File knows where in a Parquet file, which Write made, the pages of events are. It takes
 // about 50 bytes of memory for each thousand of them. It does not change, and does not
 // hold the file open: the readers are given that.
 type File struct {
@@ -151,7 +151,7 @@ func readColumn(r io.ReaderAt, size int64, chunk *format.ColumnChunk, rows int) 
 	return c, nil
 }
 
-// isOurs says whether a column is encoded and compressed in a way that Split does.
+// isOurs says whether a column is encoded and compressed in a way that Write does, or versions before it did.
 func isOurs(m *format.ColumnMetaData) bool {
 	known := []format.Encoding{format.Plain, format.DeltaBinaryPacked, dictionaryCodes, format.RLEDictionary, format.RLE} // the last of levels
 	other := func(e format.Encoding) bool { return !slices.Contains(known, e) }

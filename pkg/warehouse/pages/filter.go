@@ -13,7 +13,7 @@ import (
 const (
 	idColumn = "event_id"
 	idBytes  = 16
-	// filterBits for each id have a filter say of one in 200 ids that are not in a row
+	// filterBits for each value have a filter say of one in 200 ids that are not in a row
 	// group that they might be: of the 800 row groups of 100 million events, 4 are then
 	// searched for nothing.
 	filterBits = 12
@@ -25,22 +25,8 @@ type filterOf struct {
 	column *format.ColumnMetaData
 }
 
-// copyFilter keeps a filter that DuckDB made, as it does of columns with a dictionary.
-func (s *splitter) copyFilter(m *format.ColumnMetaData) error {
-	at, n := m.BloomFilterOffset, int64(m.BloomFilterLength)
-	m.BloomFilterOffset, m.BloomFilterLength = 0, 0
-	if at == 0 || n == 0 {
-		return nil
-	}
-	data, err := s.read(at, n)
-	if err == nil {
-		s.filters = append(s.filters, filterOf{data, m})
-	}
-	return err
-}
-
-// addFilter makes the Bloom filter of ids.
-func (s *splitter) addFilter(hashes []uint64, m *format.ColumnMetaData) error {
+// addFilter makes the Bloom filter of a column.
+func (o *output) addFilter(hashes []uint64, m *format.ColumnMetaData) error {
 	filter := bloom.MakeSplitBlockFilter(make([]byte, bloom.BlockSize*bloom.NumSplitBlocksOf(int64(len(hashes)), filterBits)))
 	filter.InsertBulk(hashes)
 	header := format.BloomFilterHeader{NumBytes: int32(len(filter.Bytes()))}
@@ -51,16 +37,8 @@ func (s *splitter) addFilter(hashes []uint64, m *format.ColumnMetaData) error {
 	if err != nil {
 		return fmt.Errorf("encoding the header of a filter: %w", err)
 	}
-	s.filters = append(s.filters, filterOf{append(data, filter.Bytes()...), m})
+	o.filters = append(o.filters, filterOf{append(data, filter.Bytes()...), m})
 	return nil
-}
-
-// appendHashes adds those of plain ids.
-func appendHashes(hashes []uint64, ids []byte) []uint64 {
-	for ; len(ids) >= idBytes; ids = ids[idBytes:] {
-		hashes = append(hashes, hashOf(ids[:idBytes]))
-	}
-	return hashes
 }
 
 func hashOf(id []byte) uint64 { return bloom.XXH64{}.Sum64(id) }

@@ -1,9 +1,6 @@
-// Package pages has the Parquet files of segments in small pages, so that single rows can
-// be read without the thousands around them. Split makes such a file of one that DuckDB
-// wrote; a File finds and reads rows of it. Any other reader of Parquet also reads it.
-//
-// DuckDB writes a column of a row group, of up to 122,880 rows, as one page: to read the
-// properties of one event, 12 MB have to be unpacked.
+// Package pages writes the Parquet files of segments, in small pages, so that single rows can
+// be read without the thousands around them: a File finds and reads these. Any other reader
+// of Parquet also reads the files.
 package pages
 
 import (
@@ -80,22 +77,28 @@ type leaf struct {
 
 // leavesOf returns the columns of a file, none of which may be within another.
 func leavesOf(meta *format.FileMetaData) ([]leaf, error) {
-	widths := map[format.Type]int{format.Int32: 4, format.Int64: 8, format.Float: 4, format.Double: 8, format.Int96: 12, format.ByteArray: 0}
 	var leaves []leaf
 	for i := 1; i < len(meta.Schema); i++ { // the first is the root
-		e := &meta.Schema[i]
-		l := leaf{name: e.Name, kind: e.Type.V, optional: e.RepetitionType.V == format.Optional}
-		width, known := widths[l.kind]
-		if l.kind == format.FixedLenByteArray {
-			width, known = int(e.TypeLength.V), e.TypeLength.V > 0
+		l, err := leafOf(&meta.Schema[i])
+		if err != nil {
+			return nil, err
 		}
-		if !e.Type.Valid || !known || e.RepetitionType.V == format.Repeated {
-			return nil, badIf(true, "the column %q is not flat", e.Name)
-		}
-		l.width = width
 		leaves = append(leaves, l)
 	}
 	return leaves, nil
+}
+
+// widths are those of values, 0 where each has its own length.
+var widths = map[format.Type]int{format.Int32: 4, format.Int64: 8, format.Float: 4, format.Double: 8, format.Int96: 12, format.ByteArray: 0}
+
+func leafOf(e *format.SchemaElement) (leaf, error) {
+	l := leaf{name: e.Name, kind: e.Type.V, optional: e.RepetitionType.V == format.Optional}
+	width, known := widths[l.kind]
+	if l.kind == format.FixedLenByteArray {
+		width, known = int(e.TypeLength.V), e.TypeLength.V > 0
+	}
+	l.width = width
+	return l, badIf(!e.Type.Valid || !known || e.RepetitionType.V == format.Repeated, "the column %q is not flat", e.Name)
 }
 
 // readPage reads the header at the beginning of data, and returns the bytes of the page

@@ -14,18 +14,20 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/stretchr/testify/require"
 )
 
-// row is an event as DuckDB writes it: all columns may lack values.
+// row is an event as other readers have it: all columns may lack values.
 type row struct {
-	Project    *int64   `parquet:"project_id,optional,dict"`
+	Project    *int64   `parquet:"project_id,optional"`
 	ID         [16]byte `parquet:"event_id,uuid"`
-	Us         *int64   `parquet:"occurred_at,optional,plain"`
-	User       *string  `parquet:"user_id,optional,dict"`
-	Key        *int32   `parquet:"user_key,optional,dict"`
-	Type       *string  `parquet:"event_type,optional,dict"`
-	Properties *string  `parquet:"properties,optional,plain"`
+	Us         *int64   `parquet:"occurred_at,optional"`
+	User       *string  `parquet:"user_id,optional"`
+	Key        *int32   `parquet:"user_key,optional"`
+	Type       *string  `parquet:"event_type,optional"`
+	Properties *string  `parquet:"properties,optional"`
 	Price      *float64 `parquet:"decimal:price,optional"`
 }
 
@@ -58,26 +60,37 @@ func random(r *rand.Rand, n int) (events []Event, rows []row) {
 	return events, rows
 }
 
-// write writes rows as DuckDB does: a column of a row group is one page.
+// write writes rows in row groups of so many.
 func write(t testing.TB, rows []row, group int) string {
-	path := filepath.Join(t.TempDir(), "whole.parquet")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	w := parquet.NewGenericWriter[row](f, parquet.DataPageVersion(1), parquet.PageBufferSize(8<<20), parquet.Compression(&parquet.Uncompressed))
-	for part := range slices.Chunk(rows, group) {
-		_, err := w.Write(part)
-		require.NoError(t, err)
-		require.NoError(t, w.Flush())
-	}
-	require.NoError(t, w.Close())
-	require.NoError(t, f.Close())
+	path := filepath.Join(t.TempDir(), "events.parquet")
+	require.NoError(t, Write(t.Context(), path, func(yield func([]Column) bool) {
+		for part := range slices.Chunk(rows, group) {
+			if !yield(columnsOf(part)) {
+				return
+			}
+		}
+	}))
 	return path
 }
 
-func split(t testing.TB, whole string) string {
-	path := filepath.Join(t.TempDir(), "split.parquet")
-	require.NoError(t, Split(t.Context(), whole, path))
-	return path
+func columnsOf(rows []row) []Column {
+	n := len(rows)
+	var projects, times []int64
+	var ids []uuid.UUID
+	var users, types []string
+	var keys []int32
+	texts, prices, none := make([]string, n), make([]float64, n), make([]bool, n)
+	for i, r := range rows {
+		projects, times, ids, users = append(projects, *r.Project), append(times, *r.Us), append(ids, r.ID), append(users, *r.User)
+		keys, types = append(keys, *r.Key), append(types, *r.Type)
+		if none[i] = r.Properties == nil; !none[i] {
+			texts[i], prices[i] = *r.Properties, *r.Price
+		}
+	}
+	return []Column{
+		Integers("project_id", projects, nil), IDs("event_id", ids), Times("occurred_at", times), Texts("user_id", users, nil),
+		Keys("user_key", keys), Texts("event_type", types, nil), Texts("properties", texts, none), Numbers("decimal:price", prices, none),
+	}
 }
 
 // opened opens a file.
@@ -92,14 +105,14 @@ func opened(t testing.TB, path string) (*File, *os.File) {
 	return f, r
 }
 
-// TestSplit: a file in small pages has the same rows as before, for other readers and for
-// a File, which finds each event by its id and none by another.
-func TestSplit(t *testing.T) {
+// TestWrite: a file has the rows that were written, for other readers and for a File, which
+// finds each event by its id and none by another.
+func TestWrite(t *testing.T) {
 	t.Parallel()
 	for seed, size := range []int{1, 2, 300, 9_000, 40_000} {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		events, rows := random(r, size)
-		path := split(t, write(t, rows, max(size/3, 1)))
+		path := write(t, rows, max(size/3, 1))
 
 		all, err := parquet.ReadFile[row](path)
 		require.NoError(t, err)
@@ -144,7 +157,7 @@ func TestSplit(t *testing.T) {
 func TestFilterMayBeWrong(t *testing.T) {
 	t.Parallel()
 	events, rows := random(rand.New(rand.NewPCG(3, 1)), 9_000)
-	path := split(t, write(t, rows, 2_000))
+	path := write(t, rows, 2_000)
 	f, _ := opened(t, path)
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -168,7 +181,7 @@ func TestFilterMayBeWrong(t *testing.T) {
 func TestFilterIsSharp(t *testing.T) {
 	t.Parallel()
 	_, rows := random(rand.New(rand.NewPCG(4, 1)), 20_000)
-	f, file := opened(t, split(t, write(t, rows, 20_000)))
+	f, file := opened(t, write(t, rows, 20_000))
 	wrong := 0
 	for range 20_000 {
 		id := uuid.New()
@@ -182,7 +195,42 @@ func TestFilterIsSharp(t *testing.T) {
 	require.LessOrEqual(t, f.groups[0].filter.length, int64(20_000*filterBits/8+32))
 }
 
-// TestWhole: a file that was not split is told apart, and a compressed one is not split.
+// TestEarlierVersions: in files that DuckDB wrote at first, places in dictionaries have another
+// name.
+func TestEarlierVersions(t *testing.T) {
+	t.Parallel()
+	events, rows := random(rand.New(rand.NewPCG(8, 1)), 3_000)
+	path := write(t, rows, 1_000)
+	f, _ := opened(t, path)
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	renamed := 0
+	for _, g := range f.groups {
+		for _, c := range g.columns {
+			for _, at := range c.places {
+				page := data[at.offset : at.offset+int64(at.length)]
+				header, body, _, err := readPage(page)
+				require.NoError(t, err)
+				if header.DataPageHeader.V.Encoding != format.RLEDictionary {
+					continue
+				}
+				header.DataPageHeader.V.Encoding = dictionaryCodes
+				again, err := thrift.Marshal(&protocol, &header)
+				require.NoError(t, err)
+				require.Len(t, again, len(page)-len(body))
+				copy(page, again)
+				renamed++
+			}
+		}
+	}
+	require.NotZero(t, renamed)
+	require.NoError(t, f.Events(t.Context(), bytes.NewReader(data), numbers(f.Rows()), All, func(row uint32, e Event) error {
+		require.True(t, events[row] == e, "row %d: %v", row, e)
+		return nil
+	}))
+}
+
+// TestWhole: a file without small pages is told apart.
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	_, rows := random(rand.New(rand.NewPCG(5, 1)), 100)
@@ -198,14 +246,13 @@ func TestWhole(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Read(bytes.NewReader(whole), int64(len(whole)))
 	require.ErrorIs(t, err, ErrWhole)
-	require.Error(t, Split(t.Context(), path, path+".split"))
 }
 
 // TestHangUp: reading ends with its context.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
 	events, rows := random(rand.New(rand.NewPCG(6, 1)), 100)
-	f, file := opened(t, split(t, write(t, rows, 100)))
+	f, file := opened(t, write(t, rows, 100))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, f.Events(ctx, file, []uint32{1}, All, func(uint32, Event) error { return nil }), context.Canceled)
@@ -218,7 +265,7 @@ func TestHangUp(t *testing.T) {
 // FuzzOpen: whatever a file has, nothing panics, and what can be read ends.
 func FuzzOpen(f *testing.F) {
 	events, rows := random(rand.New(rand.NewPCG(7, 1)), 60)
-	path := split(f, write(f, rows, 40))
+	path := write(f, rows, 40)
 	data, err := os.ReadFile(path)
 	require.NoError(f, err)
 	f.Add(data, 0, byte(0))

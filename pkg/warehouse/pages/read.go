@@ -296,7 +296,7 @@ func (w *window) read(c *column, at place, packed, unpacked *[]byte) (header for
 	return header, body, err
 }
 
-// Check reads the whole file and says whether it is what Split makes: whether each id is
+// Check reads the whole file and says whether it is what Write makes: whether each id is
 // found, and all pages have the rows that they should. r is the file.
 func (f *File) Check(ctx context.Context, r io.ReaderAt) error {
 	w := f.window(r, All)
@@ -315,8 +315,8 @@ func (f *File) Check(ctx context.Context, r io.ReaderAt) error {
 				if c != ids {
 					continue
 				}
-				for _, hash := range appendHashes(nil, p.values) {
-					if may, err := g.filter.may(r, hash); err != nil || !may {
+				for id := range slices.Chunk(p.values, idBytes) {
+					if may, err := g.filter.may(r, hashOf(id)); err != nil || !may {
 						return errors.Join(err, badIf(!may, "the filter lacks an id"))
 					}
 				}

@@ -12,10 +12,10 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
 
 	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/warehouse/columns"
 )
 
 // parseBelow is how many events a segment without columns of properties may have whose
@@ -58,45 +58,45 @@ func Make(ctx context.Context, path string, project int64, shredded, names []str
 // IDs returns a function for File.IDs that reads a Parquet file whenever it is called.
 func IDs(path string) func(rows []uint32) ([]uuid.UUID, error) {
 	return func(rows []uint32) (_ []uuid.UUID, err error) {
-		e, err := openEvents(path)
+		e, err := columns.Open(path)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, e.close()) }()
-		return e.idsOf(context.Background(), rows)
+		defer func() { err = errors.Join(err, e.Close()) }()
+		return e.IDs(context.Background(), rows)
 	}
 }
 
 func build(ctx context.Context, path string, project int64, shredded, names []string) (_ []byte, err error) {
-	e, err := openEvents(path)
+	e, err := columns.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	if e.rows == 0 || e.rows > math.MaxUint32 {
-		return nil, fmt.Errorf("ordering %d events by user", e.rows)
+	defer func() { err = errors.Join(err, e.Close()) }()
+	if e.Rows() == 0 || e.Rows() > math.MaxUint32 {
+		return nil, fmt.Errorf("ordering %d events by user", e.Rows())
 	}
 	t := table{project: project, names: names}
-	if t.us, err = fixed(ctx, e, "occurred_at", (*encoding.Values).Int64); err != nil {
+	if t.us, err = columns.Fixed(ctx, e, "occurred_at", (*encoding.Values).Int64); err != nil {
 		return nil, err
 	}
-	if t.users, err = fixed(ctx, e, "user_key", (*encoding.Values).Uint32); err != nil {
+	if t.users, err = columns.Fixed(ctx, e, "user_key", (*encoding.Values).Uint32); err != nil {
 		return nil, err
 	}
 	var types typeCoder
-	t.types = make([]uint32, e.rows)
-	if _, err := e.each(ctx, "event_type", types.code, func(row int, code uint32) { t.types[row] = code }); err != nil {
+	t.types = make([]uint32, e.Rows())
+	if _, err := e.Each(ctx, "event_type", types.code, func(row int, code uint32) { t.types[row] = code }); err != nil {
 		return nil, err
 	}
 	t.typeNames = types.sort(t.types)
-	t.ids = func() ([][16]byte, error) { return fixed(ctx, e, "event_id", (*encoding.Values).Uint128) }
-	if len(shredded) == 0 && e.rows < parseBelow {
-		if err := e.parse(ctx, &t); err != nil {
+	t.ids = func() ([][16]byte, error) { return columns.Fixed(ctx, e, "event_id", (*encoding.Values).Uint128) }
+	if len(shredded) == 0 && e.Rows() < parseBelow {
+		if err := parse(ctx, e, &t); err != nil {
 			return nil, err
 		}
 	}
 	for _, column := range shredded {
-		if err := e.addColumn(ctx, column, &t); err != nil {
+		if err := addColumn(ctx, e, column, &t); err != nil {
 			return nil, err
 		}
 	}
@@ -105,12 +105,11 @@ func build(ctx context.Context, path string, project int64, shredded, names []st
 }
 
 // parse adds the properties that are in the JSON of events.
-func (e *events) parse(ctx context.Context, t *table) error {
-	properties := newObjectCoder(e.rows)
-	err := e.pages(ctx, "properties", func(row int, p parquet.Page) error {
-		v := valuesOf(p)
-		for i, at := range v.rows() {
-			properties.add(row+i, string(v.bytes(at)))
+func parse(ctx context.Context, e *columns.File, t *table) error {
+	properties := newObjectCoder(e.Rows())
+	err := e.Pages(ctx, "properties", func(row int, p columns.Page) error {
+		for i, at := range p.Rows() {
+			properties.add(row+i, string(p.Bytes(at)))
 		}
 		return nil
 	})
@@ -121,18 +120,18 @@ func (e *events) parse(ctx context.Context, t *table) error {
 }
 
 // addColumn adds a property that has a column, if it is in bounds.
-func (e *events) addColumn(ctx context.Context, column string, t *table) error {
+func addColumn(ctx context.Context, e *columns.File, column string, t *table) error {
 	kind, key, _ := strings.Cut(column, ":")
 	json := jsonOf[kind]
 	if json == nil || len(key) > maxKeyBytes || len(t.columns) == maxColumns {
 		return nil
 	}
-	c := newCoder(e.rows, json)
+	c := newCoder(e.Rows(), json)
 	code := func(value []byte) (uint32, bool) {
 		code, ok := c.code(value)
 		return uint32(code), ok
 	}
-	whole, err := e.each(ctx, column, code, func(row int, code uint32) { c.codes[row] = uint16(code) })
+	whole, err := e.Each(ctx, column, code, func(row int, code uint32) { c.codes[row] = uint16(code) })
 	if err == nil && whole {
 		t.columns = append(t.columns, coded{key, c.codes, c.values})
 	}

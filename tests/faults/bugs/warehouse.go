@@ -78,14 +78,10 @@ func warehouse() []Bug {
 		}, {
 			File: "pkg/warehouse/duckdb/build.go",
 			Old: `
-	return b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, s, "staged", tmp)
-	})
+	return b.publish(ctx, s, t, properties, func() ([]byte, error) { return rollUp.Bytes(project) })
 `,
 			New: `
-	published, err := b.publish(ctx, s, func() ([]byte, error) { return rollUp.Bytes(project) }, func(tmp string) error {
-		return copyTo(ctx, conn, s, "staged", tmp)
-	})
+	published, err := b.publish(ctx, s, t, properties, func() ([]byte, error) { return rollUp.Bytes(project) })
 	if err == nil {
 		unpublished.Delete(project)
 	}
@@ -93,8 +89,8 @@ func warehouse() []Bug {
 `,
 		}, {
 			File: "pkg/warehouse/duckdb/build.go",
-			Old:  "// order of the events in a segment.",
-			New:  "var unpublished sync.Map // by project: how the last write added to its roll-up\n\n// order of the events in a segment.",
+			Old:  "// Builder writes segments.",
+			New:  "var unpublished sync.Map // by project: how the last write added to its roll-up\n\n// Builder writes segments.",
 		}, {
 			File: "pkg/warehouse/segment/rollup.go",
 			Old:  "(f.Project != s.ProjectID || f.Events != uint64(s.Events))",
