@@ -121,7 +121,8 @@ generate: go ## Regenerate the sample events, the OpenAPI document and the table
 	@GOWORK=off $(GO) run -C services/standalone ./cmd/docgen "$(CURDIR)"
 
 .PHONY: web
-web: web/ui/node_modules/.package-lock.json ## Build the dashboard into web/dist, which is committed
+web: web/ui/node_modules/.package-lock.json ## Build the dashboard into web/dist and the tracker into web/tracker/dist, which are committed
+	@npm --prefix web/node test
 	@npm --prefix web/ui test
 	@npm --prefix web/ui run build
 
@@ -131,9 +132,10 @@ web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
 	@touch $@
 
 .PHONY: web-test
-web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page of the dashboard in Chromium, on a service of its own with a sample
+web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page of the dashboard in Chromium, on a service of its own with a sample; try the tracker and the client for Node
 	@deployments/install chromium
 	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
+	@npm --prefix web/node run test:service
 	@npm --prefix web/ui run test:pages
 
 .PHONY: web-pictures

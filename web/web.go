@@ -4,6 +4,8 @@
 // The files have plain names, so that a rebuild changes few of them. In addresses they
 // are below the build's id, a hash of them all: what is at /assets/<id>/ never
 // changes, and browsers keep it.
+//
+// It also serves the script that other pages embed to send events, built from tracker.
 package web
 
 import (
@@ -25,6 +27,9 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
+//go:embed tracker/dist/tracker.js
+var tracker []byte
+
 // Pages are the paths of the dashboard's pages, as ui/src/lib/routes.ts has them; :id
 // is any number. Each is answered with the same document, whose router shows the page.
 var Pages = []string{
@@ -34,6 +39,10 @@ var Pages = []string{
 
 // AssetsPath is where scripts, styles and fonts are.
 const AssetsPath = "/assets/"
+
+// TrackerPath is the script for pages of other origins. Its address is written into them,
+// so it names no build.
+const TrackerPath = "/tracker.js"
 
 // policy is the content security policy of all pages: scripts and styles of this
 // service alone, requests to it alone, no page around it. Svelte makes its elements
@@ -53,6 +62,7 @@ type file struct {
 	kind           string
 	tag            string
 	forever        bool // the path names the build
+	embedded       bool // pages of other origins load it
 }
 
 // Load compresses the files, which takes some ten milliseconds.
@@ -80,6 +90,12 @@ func Load() (*Dashboard, error) {
 	for _, page := range Pages {
 		d.files[page] = index
 	}
+	script, err := newFile(TrackerPath, tracker)
+	if err != nil {
+		return nil, err
+	}
+	script.embedded = true
+	d.files[TrackerPath] = script
 	return d, nil
 }
 
@@ -178,8 +194,13 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 	h.Set("Vary", "Accept-Encoding")
 	h.Set("Cache-Control", "no-cache")
-	if f.forever {
+	switch {
+	case f.forever:
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	case f.embedded:
+		h.Set("Cache-Control", "public, max-age=3600, stale-while-revalidate=86400")
+		h.Set("Access-Control-Allow-Origin", "*") // for integrity and import
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
 	body, tag := f.plain, f.tag
 	if f.gzipped != nil && acceptsGzip(r.Header.Get("Accept-Encoding")) {

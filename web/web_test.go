@@ -167,6 +167,32 @@ func TestBuildID(t *testing.T) {
 	}
 }
 
+// Pages of other origins load the tracker, with integrity or by import, and keep it for an
+// hour: its address stays the same.
+func TestTrackerIsForOtherOrigins(t *testing.T) {
+	d := load(t)
+	r := get(t, d, TrackerPath, "Origin", "https://shop.example")
+	if r.StatusCode != http.StatusOK || body(t, r) != string(tracker) {
+		t.Fatalf("%s is answered %d", TrackerPath, r.StatusCode)
+	}
+	for name, want := range map[string]string{
+		"Content-Type": "text/javascript; charset=utf-8", "Access-Control-Allow-Origin": "*",
+		"Cross-Origin-Resource-Policy": "cross-origin", "Cache-Control": "public, max-age=3600, stale-while-revalidate=86400",
+	} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s is %q, not %q", name, got, want)
+		}
+	}
+	if r := get(t, d, TrackerPath, "If-None-Match", r.Header.Get("ETag")); r.StatusCode != http.StatusNotModified {
+		t.Errorf("asked again it is answered %d", r.StatusCode)
+	}
+	for path := range d.files {
+		if r := get(t, d, path); path != TrackerPath && r.Header.Get("Access-Control-Allow-Origin") != "" {
+			t.Errorf("%s is for other origins", path)
+		}
+	}
+}
+
 func TestAcceptsGzip(t *testing.T) {
 	for header, want := range map[string]bool{
 		"": false, "gzip": true, "br, gzip": true, "GZIP;q=1": true, "gzip;q=0": false, "gzip; q=0.000": false,
@@ -200,6 +226,9 @@ func TestBudget(t *testing.T) {
 	}
 	if js := gzipped(t, script); js > scripts {
 		t.Errorf("the shell's script is %d bytes, the budget is %d", js, scripts)
+	}
+	if js := gzipped(t, tracker); js > 3000 {
+		t.Errorf("the tracker is %d bytes, the budget is 3,000", js)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"eventanalytics/web"
 )
 
-// registerDashboard adds the dashboard's pages and files. Files of another build are
+// registerDashboard adds the dashboard's pages and files, and the tracker. Files of another build are
 // answered 404, so that the gateway asks a replica of that build.
 func registerDashboard(e *echo.Echo) error {
 	dashboard, err := web.Load()
@@ -25,5 +25,6 @@ func registerDashboard(e *echo.Echo) error {
 		e.Match(server.Get, page, serve)
 	}
 	e.Match(server.Get, web.AssetsPath+"*", serve)
+	e.Match(server.Get, web.TrackerPath, serve)
 	return nil
 }

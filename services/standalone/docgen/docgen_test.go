@@ -76,7 +76,7 @@ func TestRoutesAreDocumented(t *testing.T) {
 		return nil
 	}))
 	want := []string{
-		"GET /api/stats/users/me", "GET " + web.AssetsPath + "*", "GET /docs", "GET /docs/*", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
+		"GET /api/stats/users/me", "GET " + web.AssetsPath + "*", "GET " + web.TrackerPath, "GET /docs", "GET /docs/*", "GET /healthz", "GET /metrics", "GET /openapi.json", "GET /readyz",
 		"POST /api/stats/register", "POST /api/stats/token", "POST /register", "POST /token",
 		"GET /static/*", "POST /snowplow/events", // described as /static/{file} and as /{vendor}/{path}
 	}

@@ -26,9 +26,11 @@ func TestAnswersAreCompressed(t *testing.T) {
 			t.Cleanup(func() { response.Body.Close() })
 			return response
 		}
-		long := ask("/openapi.json")
-		require.Equal(t, "gzip", long.Header.Get("Content-Encoding"))
-		require.Contains(t, strings.Join(long.Header.Values("Vary"), ","), "Accept-Encoding")
+		for _, path := range []string{"/openapi.json", "/tracker.js"} {
+			long := ask(path)
+			require.Equal(t, "gzip", long.Header.Get("Content-Encoding"), path)
+			require.Contains(t, strings.Join(long.Header.Values("Vary"), ","), "Accept-Encoding", path)
+		}
 		for _, path := range []string{"/api/stats/event-types", "/api/projects", "/readyz"} {
 			require.Empty(t, ask(path).Header.Get("Content-Encoding"), path)
 		}

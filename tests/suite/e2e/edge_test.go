@@ -195,7 +195,7 @@ func TestHeadIsGetWithoutTheBody(t *testing.T) {
 		c.Visible(t, c.Upload(t, array(event(newID()))).Position, dau, days...)
 		period := "?from=2025-08-01&to=2025-08-31"
 		for _, path := range []string{
-			"/healthz", "/readyz", "/docs", "/docs/", "/openapi.json", "/", "/metrics", "/nowhere",
+			"/healthz", "/readyz", "/docs", "/docs/", "/openapi.json", "/", "/tracker.js", "/metrics", "/nowhere",
 			"/api/auth/me", "/api/projects", "/api/stats/users/me",
 			"/api/stats/dau" + period, "/api/stats/dau", "/api/stats/events" + period + "&interval=hour&fill=zero",
 			"/api/stats/event-types", "/api/stats/events/latest",
