@@ -1,11 +1,12 @@
 import type { Meta } from './api';
 import type { Series } from '../charts/scale';
 import type { Caption } from './picture';
-import { clock, dayLabel, dayOf, type Range } from './time';
+import { clock, dayLabel, dayOf, isDay, type Range } from './time';
 
 /** What a picture of a chart says of itself. */
 export function captionOf(title: string, range: Range, zone: string, meta: Meta | undefined, series: Series[]): Caption {
-  const dates = range.label.includes('–') || !range.label ? '' : ` (${dayLabel(range.from)} – ${dayLabel(range.to)})`;
+  const known = isDay(range.from) && isDay(range.to);
+  const dates = !known || range.label.includes('–') || !range.label ? '' : ` (${dayLabel(range.from)} – ${dayLabel(range.to)})`;
   const details = [`${range.label}${dates}`, zone];
   if (meta) {
     const until = meta.complete_until;

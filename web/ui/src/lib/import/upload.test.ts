@@ -49,13 +49,17 @@ test('another conflict is not', async () => {
   expect(fetched).toHaveBeenCalledTimes(1);
 });
 
-test('what is stopped stays so, whatever its last request becomes', async () => {
-  let fail = (_: Error) => {};
-  fetched.mockReturnValueOnce(new Promise((_, failed) => (fail = failed)));
+test.each([
+  ['is refused', Response.json({ detail: 'no' }, { status: 400 })],
+  ['fails', new TypeError('no network')],
+])('what is stopped stays so when its last request %s', async (_, answer) => {
+  let give = () => {};
+  const given = new Promise<void>((done) => (give = done));
+  fetched.mockImplementationOnce(() => given.then(() => (answer instanceof Error ? Promise.reject(answer) : answer)));
   const { upload, ended } = begun();
   await vi.waitFor(() => expect(fetched).toHaveBeenCalled());
   upload.stop();
-  fail(new TypeError('no network'));
+  give();
   await ended;
   upload.resume();
   expect([upload.state, upload.error]).toEqual(['stopped', undefined]);
