@@ -68,6 +68,11 @@ func TestCheckRefusesWhatChanged(t *testing.T) {
 	for _, other := range []checkpoint.Target{{URL: "http://localhost:5067", Username: "demo"}, {URL: target.URL}, {URL: target.URL, Username: "demo", Project: 2}} {
 		require.ErrorIs(t, s.Check(s.File, other, ""), checkpoint.ErrChanged)
 	}
-	_, err := checkpoint.Identify(filepath.Dir(path))
+	err := s.Check(s.File, target, `--preset "umami"`)
+	require.ErrorIs(t, err, checkpoint.ErrChanged)
+	mapped := checkpoint.New(s.File, target, `--preset "umami"`)
+	require.NoError(t, mapped.Check(s.File, target, `--preset "umami"`))
+	require.ErrorContains(t, mapped.Check(s.File, target, ""), "umami")
+	_, err = checkpoint.Identify(filepath.Dir(path))
 	require.ErrorContains(t, err, "not a regular file")
 }

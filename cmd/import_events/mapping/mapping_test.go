@@ -294,6 +294,13 @@ func TestIDs(t *testing.T) {
 	require.Equal(t, content, ids("content", strings.ReplaceAll(file, ",", ";")), "the form does not matter")
 	require.Equal(t, content[1:], ids("content", "a,user,t\n1,u,2025-08-01T10:00:00Z\n1,u,2025-08-01T10:00:00Z\n2,u,2025-08-01T10:00:00Z\n")[1:], "nor the order of columns")
 
+	f := mapping.Flags{IDFrom: "content", EventType: "x", Map: []string{"occurred_at=t,user_id=user"}, Rest: "properties"}
+	for skip := range content {
+		for i, r := range convert(t, f, int64(skip), write(t, "a.csv", file)) {
+			require.Equal(t, content[skip+i], id(t, r), "a resumed import counts the rows before")
+		}
+	}
+
 	row := ids("row", file)
 	require.Len(t, unique(row), 3)
 	require.Equal(t, row, ids("row", file))
@@ -305,7 +312,7 @@ func TestIDs(t *testing.T) {
 	require.NotEqual(t, columns, ids("a,user", file))
 	require.Equal(t, "a1b01d6d-70d3-56b2-850d-a564cc250f89", columns[0], "ids are permanent")
 
-	f := mapping.Flags{IDFrom: "a", EventType: "x", Map: []string{"occurred_at=t,user_id=user"}, Rest: "properties"}
+	f = mapping.Flags{IDFrom: "a", EventType: "x", Map: []string{"occurred_at=t,user_id=user"}, Rest: "properties"}
 	require.Equal(t, []result{{column: "a", code: "missing-field"}}, convert(t, f, 0, write(t, "a.csv", "t,user,a\n2025-08-01T10:00:00Z,u,\n")))
 }
 

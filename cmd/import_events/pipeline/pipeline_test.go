@@ -121,6 +121,49 @@ func TestLinesAreCheckedAsTheServiceDoes(t *testing.T) {
 	}
 }
 
+// mapped makes what a mapping makes of some records: one is no event, and what is wrong
+// with a field is told of the file's column.
+type mapped struct{ mapping.Native }
+
+func (m mapped) Convert(r *source.Record) {
+	m.Native.Convert(r)
+	r.Skipped = r.Number == 2
+}
+
+func TestWhatMappingsMake(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []bool{false, true} {
+		s := file(t, 4, func(i int) string {
+			if i == 2 {
+				return `{"event_id":"` + uuid.NewString() + `","occurred_at":"2025-08-01T00:00:00Z","user_id":"","event_type":"view"}`
+			}
+			return ""
+		})
+		s = mapping.Reader{Source: s.(mapping.Reader).Source, Converter: mapped{}}
+		cfg, confirmed := configure(t, s, func(w http.ResponseWriter, _ []byte) bool {
+			w.WriteHeader(http.StatusAccepted)
+			fmt.Fprint(w, `{"accepted": 1, "errors": [{"index": 1, "field": "event_id", "code": "conflict", "message": "is known"}]}`)
+			return true
+		})
+		cfg.Column, cfg.KeepStored, cfg.Sample = func(field string) string {
+			return map[string]string{"user_id": "uid", "event_id": "event_id"}[field]
+		}, keep, 1
+		require.NoError(t, pipeline.Run(t.Context(), cfg))
+		b := (*confirmed)[0]
+		require.Equal(t, [4]int{4, 2, 1, 1}, [4]int{b.Records, b.Sent, b.Accepted, b.Skipped})
+		require.Len(t, b.Sample, 1)
+		require.Equal(t, int64(1), b.Sample[0].Line)
+		require.Equal(t, [3]string{"uid", "invalid-field", "user_id: must have 1 to 200 characters"}, [3]string{b.Rejects[0].Column, b.Rejects[0].Code, b.Rejects[0].Reason})
+		if keep {
+			require.Len(t, b.Rejects, 1)
+			continue
+		}
+		require.Len(t, b.Rejects, 2)
+		require.Equal(t, [2]string{"event_id", "conflict"}, [2]string{b.Rejects[1].Column, b.Rejects[1].Code})
+		require.NotEmpty(t, b.Rejects[1].File)
+	}
+}
+
 func TestADryRunSendsNothing(t *testing.T) {
 	t.Parallel()
 	late := `{"event_id":"` + uuid.NewString() + `","occurred_at":"2026-08-01T00:00:00Z","user_id":1,"event_type":"view"}`

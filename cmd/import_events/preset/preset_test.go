@@ -109,6 +109,8 @@ func TestAmplitude(t *testing.T) {
 	lines := `{"$insert_id":"` + strings.ToUpper(uuidSent) + `","uuid":"11111111-1111-1111-1111-111111111111","event_type":"Order placed","user_id":"ann","device_id":"d1","event_time":"2025-08-01 10:00:00.123000","client_event_time":"2025-08-01 09:00:00","event_properties":{"price":9.50,"[Amplitude] Page URL":"https://a.example/x"},"user_properties":{"plan":"pro"},"groups":{"org":["acme"]},"session_id":1754000000000,"library":"amplitude-ts/2.0","ip_address":"192.0.2.1","country":"Ukraine","city":null,"app":1}
 {"$insert_id":"abc","event_type":"view","user_id":null,"device_id":"d1","event_time":"2025-08-01 10:00:01","event_properties":{}}
 {"$insert_id":null,"uuid":"22222222-2222-2222-2222-222222222222","event_type":"view","user_id":42,"event_time":"2025-08-01 10:00:02"}
+{"$insert_id":"abc","event_type":"view","user_id":"ann","device_id":"d2","event_time":"2025-08-01 10:00:02"}
+{"$insert_id":"abc","event_type":"view","user_id":"ann","event_time":"2025-08-01 10:00:02"}
 {"$insert_id":"x","event_type":"$identify","user_id":"ann","event_time":"2025-08-01 10:00:03"}
 {"$insert_id":"y","event_type":"view","event_time":"2025-08-01 10:00:03"}
 `
@@ -120,6 +122,8 @@ func TestAmplitude(t *testing.T) {
 		},
 		{id: sdk("amplitude", "d1", "abc"), at: "2025-08-01T10:00:01Z", user: "$device:d1", name: "view", properties: `{"$device_id":"d1"}`},
 		{id: "22222222-2222-2222-2222-222222222222", at: "2025-08-01T10:00:02Z", user: "42", name: "view"},
+		{id: sdk("amplitude", "d2", "abc"), at: "2025-08-01T10:00:02Z", user: "ann", name: "view", properties: `{"$device_id":"d2"}`},
+		{id: sdk("amplitude", "ann", "abc"), at: "2025-08-01T10:00:02Z", user: "ann", name: "view"},
 		{skipped: true},
 		{column: "user_id or device_id", code: "missing-field"},
 	}, read(t, "amplitude", "1_2025-08-01_10#1.json.gz", packed(t, lines), nil))
