@@ -78,12 +78,7 @@ func importFiles(ctx context.Context, o options, stdout io.Writer, stderr *os.Fi
 		cfg.Sample = sampleEvents
 	} else {
 		cfg.NotBefore, cfg.NotAfter = time.Time{}, time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) // the service knows
-		service := o.service()
-		service.OnRetry = func(err error, after time.Duration) {
-			shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
-		}
-		cfg.Uploader, err = upload.New(service, state.Import.String())
-		if err != nil {
+		if cfg.Uploader, err = uploader(o, state, shown); err != nil {
 			return false, err
 		}
 	}
@@ -102,6 +97,15 @@ func importFiles(ctx context.Context, o options, stdout io.Writer, stderr *os.Fi
 		fmt.Fprintf(stderr, "rejected rows are in %s\n", o.Rejects)
 	}
 	return state.Totals.Rejected > 0, nil
+}
+
+// uploader sends the events of an import, and tells when it has to wait.
+func uploader(o options, state checkpoint.State, shown *progress.Progress) (*upload.Uploader, error) {
+	service := o.service()
+	service.OnRetry = func(err error, after time.Duration) {
+		shown.Note("%v; retrying in %s", err, after.Round(time.Second/10))
+	}
+	return upload.New(service, state.Import.String())
 }
 
 func advice(o options) string {

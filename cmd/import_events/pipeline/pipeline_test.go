@@ -121,8 +121,7 @@ func TestLinesAreCheckedAsTheServiceDoes(t *testing.T) {
 	}
 }
 
-// mapped makes what a mapping makes of some records: one is no event, and what is wrong
-// with a field is told of the file's column.
+// mapped is a mapping to which the second record is no event.
 type mapped struct{ mapping.Native }
 
 func (m mapped) Convert(r *source.Record) {
