@@ -243,11 +243,10 @@ func TestUserNumbers(t *testing.T) {
 			got = convert(t, f, 0, write(t, "a.ndjson", `{"t":"2025-08-01T10:00:00Z","user":"`+c.cell+`"}`+"\n"))
 			checkUser(t, c.text, got[0], c.cell)
 			native := mapping.Native{Numbers: mode}
-			r := source.Record{}
 			path := write(t, "b.csv", "event_id,occurred_at,user_id,event_type\ni,t,\""+c.cell+"\",x\n")
 			s, err := source.Open([]string{path}, source.Options{Check: native.Check})
 			require.NoError(t, err)
-			r, err = s.Next()
+			r, err := s.Next()
 			require.NoError(t, err)
 			native.Convert(&r)
 			require.Equal(t, want == "", r.Fault != nil, c.cell)
