@@ -170,7 +170,7 @@ test('what was lost on the way is counted once', async ({ page, site }) => {
   const before = site.bodies.length;
   site.faults.push('answer', 'request', 503, 'answer', 429);
   await page.evaluate(() => window.tracker.track('bought'));
-  await expect.poll(() => site.bodies.length).toBeGreaterThan(before + 1); // by itself
+  await expect.poll(() => site.bodies.length).toBeGreaterThan(before + 1); // automatically
   await expect(async () => {
     await flush(page); // without the pauses
     expect(await kept(page)).toEqual([[], []]);
