@@ -93,6 +93,9 @@ func settings() []string {
 		"REDIS_TIMEOUT=10s",
 		"RATE_LIMIT_REGISTER=10000/s",
 		"RATE_LIMIT_LOGIN=10000/s",
+		// As by default, but none comes back while a slow machine is at it.
+		"RATE_LIMIT_LOGIN_FAILURES=5/h burst 5",
+		"RATE_LIMIT_LOGIN_FAILURES_ALL=10/h burst 30",
 		"RATE_LIMIT_ACCOUNT=10000/s",
 		"RATE_LIMIT_STATS=10000/s",
 		"RATE_LIMIT_INGEST=100000/s",
