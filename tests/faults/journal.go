@@ -126,7 +126,9 @@ func (s *story) send(e entry) {
 		s.refused[id] = true
 	}
 	for _, b := range e.beside() {
-		s.beside[b] = s.beside[b] // sent, at least
+		if _, known := s.beside[b]; !known {
+			s.beside[b] = false
+		}
 	}
 }
 

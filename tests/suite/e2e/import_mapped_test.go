@@ -34,7 +34,7 @@ func TestMappedImportGoesOn(t *testing.T) {
 			b.WriteString("when;who;what\n")
 			for n := range count / files {
 				at := begin.Add(time.Duration(f*count/files+n/2) * time.Minute) // each row twice
-				b.WriteString(fmt.Sprintf("%s;%d;view\n", at.Format("02.01.2006 15:04"), n/2%70))
+				fmt.Fprintf(&b, "%s;%d;view\n", at.Format("02.01.2006 15:04"), n/2%70)
 				expected = append(expected, oracle.Event{UserID: strconv.Itoa(n / 2 % 70), Type: "view", At: at})
 			}
 			paths = append(paths, filepath.Join(i.dir, fmt.Sprintf("part-%d.csv", f)))
