@@ -265,6 +265,10 @@ func TestAddressesAreText(t *testing.T) {
 							continue
 						}
 						a := askedFor(t, c, method, strings.NewReplacer("{id}", "1", "{user_id}", "1", "{key_id}", "1", "{event_id}", newID()).Replace(at))
+						if slices.Contains(operation.Tags, "SDKs") { // text of SDKs is repaired
+							require.Less(t, a.StatusCode, 500, "%s %s", method, at)
+							continue
+						}
 						if p.Value.In == "path" {
 							require.Contains(t, []int{400, 404, 422}, a.StatusCode, "%s %s", method, at)
 							continue
