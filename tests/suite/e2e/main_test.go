@@ -79,6 +79,7 @@ var settings = []string{
 	"RATE_LIMIT_LOGIN=1000/s",
 	"RATE_LIMIT_ACCOUNT=1000/s",
 	"RATE_LIMIT_STATS=1000/s",
+	"RATE_LIMIT_SHARE=1000/s", "RATE_LIMIT_SHARE_ADDRESS=1000/s",
 }
 
 func (x *target) stack(t *testing.T) *stack.Stack {
