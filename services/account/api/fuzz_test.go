@@ -1,10 +1,9 @@
 package api
 
 import (
-	"bytes"
-	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -18,7 +17,7 @@ import (
 func FuzzCohort(f *testing.F) {
 	for _, text := range []string{
 		`{"filter": {"did": "buy", "times": ">=2", "last": "30d"}, "description": "Ü"}`, `{"users": ["42", "ü", ""]}`, `{"filter": ["cohort:a", {"not": "user.plan=pro"}]}`,
-		`{"users": [], "users": ["a"]}`, `{"filter": []} x`, `{"filter": null}`, `[]`, `{"users": {"a": 1}}`, "user_id\n42\n\"a\"\"b\"\n", "\ufeffuser_id\r\na\r\n", "a,b", "\"",
+		`{"users": [], "users": ["a"]}`, `{"filter": []} x`, `{"filter": null}`, `[]`, `{"users": {"a": 1}}`, "user_id\n42\n\"a\"\"b\"\n", "\ufeffuser_id\r\na\r\n", "a,b", "\"", "0\n\"\"",
 		`{"filter": {"any": [{"any": [{"any": [{"any": [{"any": [{"any": [{"any": [{"any": []}]}]}]}]}]}]}]}}`,
 	} {
 		f.Add([]byte(text))
@@ -38,14 +37,12 @@ func FuzzCohort(f *testing.F) {
 			refused(t, err)
 			return
 		}
-		var b bytes.Buffer
-		w := csv.NewWriter(&b)
-		require.NoError(t, w.Write([]string{userColumn}))
-		for _, user := range users {
-			require.NoError(t, w.Write([]string{user}))
+		var b strings.Builder
+		b.WriteString(userColumn + "\n")
+		for _, user := range users { // csv.Writer writes a field that is empty as a line that is none
+			b.WriteString(`"` + strings.ReplaceAll(user, `"`, `""`) + "\"\n")
 		}
-		w.Flush()
-		again, err := readCSV(b.Bytes())
+		again, err := readCSV([]byte(b.String()))
 		require.NoError(t, err)
 		require.Equal(t, users, again)
 	})
