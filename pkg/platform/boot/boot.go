@@ -112,7 +112,7 @@ func Load[T any](postgres bool, fallback ...map[string]string) (T, memory.Plan, 
 		switch o.Name {
 		case memory.DuckDBSetting:
 			needs.DuckDBs++
-		case memory.WorkerSetting:
+		case memory.MergeSetting:
 			needs.Worker = true
 		}
 	}

@@ -18,7 +18,7 @@ const (
 	DuckDBSetting       = "WAREHOUSE_MEMORY_LIMIT"
 	rollUpsSetting      = "WAREHOUSE_ROLLUP_BYTES"
 	loadSetting         = "WORKER_LOAD_BYTES"
-	WorkerSetting       = "WORKER_MERGE_BYTES"
+	MergeSetting        = "WORKER_MERGE_BYTES"
 	mergeRollUpsSetting = "WORKER_MERGE_ROLLUP_BYTES"
 	goSetting           = "GOMEMLIMIT"
 )
@@ -108,7 +108,7 @@ func (p Plan) Settings() map[string]string {
 		DuckDBSetting:       strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
 		rollUpsSetting:      strconv.FormatInt(p.RollUps, 10),
 		loadSetting:         strconv.FormatInt(min(p.Go/loadShare, maxLoad), 10),
-		WorkerSetting:       strconv.FormatInt(min(p.Go/mergeShare, maxMerge), 10),
+		MergeSetting:        strconv.FormatInt(min(p.Go/mergeShare, maxMerge), 10),
 		mergeRollUpsSetting: strconv.FormatInt(min(p.Go/mergeRollUpsShare, maxMergeRollUps), 10),
 	}
 }

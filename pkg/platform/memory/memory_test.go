@@ -54,12 +54,12 @@ func TestPartsFit(t *testing.T) {
 func TestSettings(t *testing.T) {
 	require.Empty(t, Divide(gib, Needs{}, Given{}).Settings())
 	require.Equal(t, map[string]string{
-		DuckDBSetting: "256MiB", rollUpsSetting: "1073741824", loadSetting: "67108864", WorkerSetting: "268435456", mergeRollUpsSetting: "33554432",
+		DuckDBSetting: "256MiB", rollUpsSetting: "1073741824", loadSetting: "67108864", MergeSetting: "268435456", mergeRollUpsSetting: "33554432",
 	}, Divide(3*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings())
 	require.Equal(t, map[string]string{
-		DuckDBSetting: "64MiB", rollUpsSetting: "301989888", loadSetting: "16777216", WorkerSetting: "67108864", mergeRollUpsSetting: "8388608",
+		DuckDBSetting: "64MiB", rollUpsSetting: "301989888", loadSetting: "16777216", MergeSetting: "67108864", mergeRollUpsSetting: "8388608",
 	}, Divide(768*mib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings())
-	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings()[WorkerSetting], "268435456")
+	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings()[MergeSetting], "268435456")
 }
 
 func TestBytes(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 
 // Merge rewrites the events of one project's segments, sorted over all of them,
 // and returns segments of at most targetEvents each, cut at midnight UTC as
-// segment.Cut says. It holds all of the events. They have exactly the events of in; their level is one above
-// the highest.
+// segment.Cut says. They have exactly the events of in; their level is one above the
+// highest. It holds all of the events.
 //
 // The input is checked against its hashes first: a flipped bit must not get a
 // new hash. The error is segment.ErrQuarantined for a damaged input. When it

@@ -87,18 +87,18 @@ func ordered(events []event.Event, keys []uint32) []uint32 {
 	type row struct {
 		us    int64
 		day   int32
-		kind  uint32 // place of the type among all, sorted
+		typ   uint32 // its rank among all types
 		user  uint32
 		place uint32
 	}
-	kinds := kindsOf(events)
+	ranks := ranksOfTypes(events)
 	rows := make([]row, len(events))
 	for i := range events {
 		e := &events[i]
-		rows[i] = row{e.OccurredAt, dayOf(e), kinds[e.Type], keys[i], uint32(i)}
+		rows[i] = row{e.OccurredAt, dayOf(e), ranks[e.Type], keys[i], uint32(i)}
 	}
 	slices.SortFunc(rows, func(a, b row) int {
-		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.kind, b.kind), cmp.Compare(a.user, b.user), cmp.Compare(a.us, b.us), cmp.Compare(a.place, b.place))
+		return cmp.Or(cmp.Compare(a.day, b.day), cmp.Compare(a.typ, b.typ), cmp.Compare(a.user, b.user), cmp.Compare(a.us, b.us), cmp.Compare(a.place, b.place))
 	})
 	order := make([]uint32, len(rows))
 	for i := range rows {
@@ -109,8 +109,8 @@ func ordered(events []event.Event, keys []uint32) []uint32 {
 
 func dayOf(e *event.Event) int32 { return rollup.DayOf(time.UnixMicro(e.OccurredAt)) }
 
-// kindsOf returns the place of each type of events among all of them, sorted.
-func kindsOf(events []event.Event) map[string]uint32 {
+// ranksOfTypes returns the place of each type of events among all of them, sorted.
+func ranksOfTypes(events []event.Event) map[string]uint32 {
 	all := map[string]uint32{}
 	for i := range events {
 		all[events[i].Type] = 0
