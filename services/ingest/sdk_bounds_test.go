@@ -52,6 +52,24 @@ func TestStrangersMemory(t *testing.T) { //nolint:paralleltest // it looks at wh
 	}
 }
 
+// TestSharedMemory: what all records of a request share counts against the budget before it
+// is in each of them.
+func TestSharedMemory(t *testing.T) { //nolint:paralleltest // it looks at what the process allocates
+	limits := defaultLimits
+	limits.MaxBodyBytes, limits.MaxInFlight = 64<<20, 8<<20
+	a := newAPI(t, limits, func(cfg *Config) { cfg.SDK.Wait = 0 })
+	key := a.key(t, auth.ScopeIngest)
+	body := sharedLogs(60<<10, 1000)
+	require.Less(t, len(body), 256<<10)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := a.send(t, "POST", "/v1/logs", body, "X-API-Key", key)
+	runtime.ReadMemStats(&after)
+	require.Equal(t, 429, got.status, got.body)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(200<<20), "all 60 MB of items take 880")
+	require.Empty(t, a.stored(t))
+}
+
 // TestTooDeep: an event that is nested too deeply goes into the quarantine, alone, by each
 // protocol.
 func TestTooDeep(t *testing.T) {
@@ -82,22 +100,24 @@ func TestTooDeep(t *testing.T) {
 	require.Len(t, a.quarantine(t), n+1)
 }
 
+// sharedLogs are records with a resource of some bytes.
+func sharedLogs(shared, records int) string {
+	return `{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"` + strings.Repeat("x", shared) + `"}}]},"scopeLogs":[{"logRecords":[` +
+		strings.TrimSuffix(strings.Repeat(`{"eventName":"e","attributes":[{"key":"user.id","value":{"stringValue":"u"}}]},`, records), ",") + `]}]}]}`
+}
+
 // TestSharedAttributes: what all records of a request share is in each of them, and bounded
 // together.
 func TestSharedAttributes(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t, defaultLimits)
 	key := a.key(t, auth.ScopeIngest)
-	logs := func(shared, records int) string {
-		return `{"resourceLogs":[{"resource":{"attributes":[{"key":"a","value":{"stringValue":"` + strings.Repeat("x", shared) + `"}}]},"scopeLogs":[{"logRecords":[` +
-			strings.TrimSuffix(strings.Repeat(`{"eventName":"e","attributes":[{"key":"user.id","value":{"stringValue":"u"}}]},`, records), ",") + `]}]}]}`
-	}
-	got := a.send(t, "POST", "/v1/logs", logs(30<<10, 50), "X-API-Key", key)
+	got := a.send(t, "POST", "/v1/logs", sharedLogs(30<<10, 50), "X-API-Key", key)
 	require.Equal(t, 413, got.status, "50 events of 30 KiB, of a body of 35: %s", got.body)
-	got = a.send(t, "POST", "/v1/logs", logs(65<<10, 50), "X-API-Key", key)
+	got = a.send(t, "POST", "/v1/logs", sharedLogs(65<<10, 50), "X-API-Key", key)
 	require.Equal(t, 200, got.status, got.body)
 	require.Equal(t, strings.Fields(strings.Repeat("properties-too-large ", 50)), a.quarantine(t))
-	got = a.send(t, "POST", "/v1/logs", logs(30<<10, 20), "X-API-Key", key)
+	got = a.send(t, "POST", "/v1/logs", sharedLogs(30<<10, 20), "X-API-Key", key)
 	require.Equal(t, 200, got.status, got.body)
 	require.Len(t, a.stored(t), 20)
 }

@@ -59,6 +59,7 @@ type Body struct {
 	holder  Holder
 	paid    int64 // bytes taken from the budget for what was read
 	extra   int64 // and for what comes with it
+	held    int64 // of extra, for the events that were made of it
 	bulk    bool  // may not use what is kept for small bodies
 	read    int64
 	err     error // of Read
@@ -240,15 +241,20 @@ func (b *Body) take(n int64, bulk bool) error {
 	}
 }
 
-// Holds counts the events that were decoded from the body: many short ones cost more
-// than its length. So may bytes, what they have in all. It returns ErrOverloaded or ErrOwnShare when there is no room for
-// them.
+// Holds counts the events that were decoded from the body so far: many short ones cost
+// more than its length. So may bytes, what they have in all. It returns ErrOverloaded or
+// ErrOwnShare when there is no room for them. Those that were counted before cost nothing
+// again.
 func (b *Body) Holds(events int, bytes int64) error {
-	more := max(int64(events)*eventCost, bytes) - b.paid
+	more := max(int64(events)*eventCost, bytes) - b.paid - b.held
 	if more <= 0 {
 		return nil
 	}
-	return b.spend(more, b.bulk || more > smallBody)
+	if err := b.spend(more, b.bulk || b.held+more > smallBody); err != nil {
+		return err
+	}
+	b.held += more
+	return nil
 }
 
 // Move lets the body, and all that is read of it from now on, count for another holder. It
@@ -271,7 +277,7 @@ func (b *Body) Close() {
 		c()
 	}
 	b.budget.give(b.holder, b.paid+b.extra)
-	b.closers, b.paid, b.extra = nil, 0, 0
+	b.closers, b.paid, b.extra, b.held = nil, 0, 0, 0
 }
 
 // corrupt tells a broken encoding from a broken connection.

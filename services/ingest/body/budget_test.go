@@ -163,9 +163,28 @@ func TestWhatABodyCosts(t *testing.T) {
 	require.EqualValues(t, baseCost+1000, budget.used)
 	require.NoError(t, b.Holds(8, 0))
 	require.EqualValues(t, baseCost+8*eventCost, budget.used)
+	require.NoError(t, b.Holds(8, 2000), "counts what came since the last time")
+	require.NoError(t, b.Holds(9, 2000))
+	require.EqualValues(t, baseCost+2000, budget.used)
 	require.ErrorIs(t, b.Holds(100_000, 0), ErrOwnShare)
 	b.Close()
 	require.Zero(t, budget.used)
+}
+
+// What the events of a body are made into takes none of the room for small bodies once it is
+// long, however little comes at a time.
+func TestWhatGrowsIsBulk(t *testing.T) {
+	t.Parallel()
+	budget := NewBudget(8<<20, prometheus.NewRegistry())
+	b, err := Open(strings.NewReader("{}"), 2, nil, limits, budget, Holder{Project: 1})
+	require.NoError(t, err)
+	defer b.Close()
+	budget.used = 7<<20 - 2*smallBody
+	for held := int64(0); err == nil && held < 1<<20; held += 1 << 10 {
+		err = b.Holds(1, held)
+	}
+	require.Error(t, err)
+	require.Less(t, budget.used, int64(7<<20))
 }
 
 // What is read at once costs as much as in pieces.

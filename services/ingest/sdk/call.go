@@ -238,6 +238,8 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 			err = event.ErrTooManyEvents
 		case total > c.intake.MaxBodyBytes():
 			err = body.ErrTooLarge
+		default: // before more memory is taken for the next
+			err = c.open[len(c.open)-1].Holds(len(s.items)+1, total)
 		}
 		if err == nil {
 			err = s.add(raw)
@@ -245,9 +247,6 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 		if err != nil {
 			return nil, err
 		}
-	}
-	if err := c.holds(len(s.items), total); err != nil {
-		return nil, err
 	}
 	done := &Done{Request: r, Bytes: size}
 	err = c.patience.retry(ctx, func() (err error) {
@@ -260,15 +259,6 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 	done.Refused, done.IDs = s.out.Rejected, s.sentIDs
 	c.count(c.protocol.Name, done.Result)
 	return done, nil
-}
-
-// holds counts the events, and what they have more than the body, against the budget of
-// what is in flight.
-func (c *call) holds(events int, bytes int64) error {
-	if len(c.open) == 0 {
-		return nil
-	}
-	return c.open[len(c.open)-1].Holds(events, bytes)
 }
 
 // refuse writes why nothing was stored, in the protocol's form. What is no fault of the
