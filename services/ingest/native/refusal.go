@@ -1,7 +1,6 @@
 package native
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"time"
@@ -64,8 +63,6 @@ func asProblem(err error) error {
 		p := problem.New(http.StatusConflict, "in-progress", "a request with this Idempotency-Key is still being answered")
 		p.RetryAfter = keyInUseRetryAfter
 		return p
-	case errors.Is(err, context.Canceled): // only a request's context is cancelled
-		return problem.ClientGone()
 	case errors.Is(err, body.ErrOverloaded):
 		p := problem.Unavailable("overloaded", "too many uploads at once; send the events again", overloadRetryAfter, nil)
 		return p.WithHeader("Connection", "close")

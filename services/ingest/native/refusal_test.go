@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -13,12 +14,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/body"
 	"eventanalytics/services/ingest/intake"
 )
@@ -26,9 +31,19 @@ import (
 // A client that hangs up is no error of the service.
 func TestHangingUpIsNoServerError(t *testing.T) {
 	t.Parallel()
-	var p *problem.Error
-	require.ErrorAs(t, asProblem(fmt.Errorf("waiting: %w", context.Canceled)), &p)
-	require.Equal(t, 499, p.Status)
+	srv, err := server.New(server.Config{}, zap.NewNop(), prometheus.NewRegistry())
+	require.NoError(t, err)
+	var reason error
+	op := huma.Operation{Method: http.MethodPost, Path: "/events", OperationID: "events", Security: []map[string][]string{}}
+	srv.Handle(op, func(http.ResponseWriter, *http.Request) error { return asProblem(reason) })
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, cause := range []error{context.Canceled, &net.OpError{Op: "dial", Err: context.Canceled}} {
+		reason = fmt.Errorf("waiting: %w", cause)
+		w := httptest.NewRecorder()
+		srv.Handler().ServeHTTP(w, httptest.NewRequestWithContext(gone, http.MethodPost, "/events", nil))
+		require.Equal(t, 499, w.Code, "%T", cause)
+	}
 }
 
 // What is said about events may not take more memory than they do, and an answer

@@ -265,12 +265,11 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 // request and will not pass either is an error of ours.
 func (c *call) refuse(w http.ResponseWriter, err error) error {
 	r := c.refusal(err)
-	switch {
-	case r != nil:
-	case errors.Is(err, context.Canceled): // only a request's context is cancelled
-		return problem.ClientGone()
-	default:
+	if r == nil {
 		return err
+	}
+	if errors.Is(c.http.Context().Err(), context.Canceled) { // what failed may look like Postgres being away
+		return problem.ClientGone()
 	}
 	r.Request = c.request
 	h := w.Header()
