@@ -81,7 +81,7 @@ func TestOldEngage(t *testing.T) {
 	const change = `{"$distinct_id":"u","$set":{"a":1}}`
 	for _, c := range [][2]string{
 		{"/engage?api_key=" + key, change}, {"/engage/?api_key=wrong", change}, {"/engage", "api_key=" + key + "&data=" + escaped(change)},
-		{"/engage", `{"api_key":"` + key + `","$distinct_id":"u"}`},
+		{"/engage", `{"api_key":"` + key + `","$distinct_id":"u"}`}, {"/engage", "api_key=" + key + "&data=" + escaped("["+change+"]")},
 	} {
 		got := a.send(t, "POST", c[0], c[1])
 		require.Equal(t, 404, got.status, "%s: %s", c[0], got.body)

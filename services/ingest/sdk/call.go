@@ -83,7 +83,7 @@ func (c *call) choose() (found int) {
 func (c *call) chosen() error {
 	found := c.choose()
 	if found == 0 && len(c.all) == 1 { // it would be of a protocol that is not served
-		if _, err := loose.Fields(c.request.Body); err != nil {
+		if _, err := loose.First(c.request.Body); err != nil {
 			return err
 		}
 		return problem.NotFound("Not Found.")
