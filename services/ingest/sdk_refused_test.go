@@ -91,6 +91,21 @@ func TestOldEngage(t *testing.T) {
 	require.Len(t, a.operations(t), 1)
 }
 
+// TestNoData: a request without a body is of no protocol.
+func TestNoData(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits)
+	key := a.key(t, auth.ScopeIngest)
+	for _, c := range []string{
+		"POST /v1/batch", "POST /v1/track", "POST /api/s/track", "POST /e", "POST /batch", "POST /2/httpapi", "POST /track", "GET /track", "POST /import",
+		"POST /engage", "POST /groups", "POST /com.acme/tp2", "GET /i", "POST /api/send", "POST /api/event", "POST /cloudevents", "POST /v1/logs",
+	} {
+		method, path, _ := strings.Cut(c, " ")
+		got := a.send(t, method, path, "", "X-API-Key", key)
+		require.Equal(t, 400, got.status, "%s: %s", c, got.body)
+	}
+}
+
 // TestNilUUIDOfCloudEvents is an id as any other: with its source it identifies the event.
 func TestNilUUIDOfCloudEvents(t *testing.T) {
 	t.Parallel()

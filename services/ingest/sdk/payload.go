@@ -3,6 +3,7 @@ package sdk
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/hex"
 	"io"
 	"net/url"
 )
@@ -88,30 +89,16 @@ func unescape(b []byte) ([]byte, error) {
 			if i+2 >= len(b) {
 				return nil, errForm
 			}
-			high, low := unhex(b[i+1]), unhex(b[i+2])
-			if high > 15 || low > 15 {
+			if _, err := hex.Decode(b[n:n+1], b[i+1:i+3]); err != nil {
 				return nil, errForm
 			}
-			c = high<<4 | low
+			c = b[n]
 			i += 2
 		}
 		b[n] = c
 		n++
 	}
 	return b[:n], nil
-}
-
-// unhex is the value of a hexadecimal digit, or more than 15.
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
 }
 
 // undo reads JSON, or base64 of it or of gzip of it.

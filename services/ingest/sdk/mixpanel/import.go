@@ -6,9 +6,6 @@ import (
 	"eventanalytics/services/ingest/sdk"
 )
 
-// readImport finds the events of an import, which may hold none.
-func readImport(r *sdk.Request) error { return read(r) }
-
 type failedRecord struct {
 	Index    int32  `json:"index"`
 	InsertID string `json:"insert_id"`

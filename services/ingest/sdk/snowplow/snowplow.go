@@ -84,8 +84,7 @@ func readQuery(r *sdk.Request) error {
 	if !item.First("e").Is() {
 		return sdk.Unread("e is missing: the type of the event")
 	}
-	raw := item.Canonical(nil)
-	r.Items = func(yield func([]byte, error) bool) { yield(raw, nil) }
+	r.Items = sdk.One(item.Canonical(nil))
 	return nil
 }
 
