@@ -98,6 +98,10 @@ func TestTooDeep(t *testing.T) {
 	got := a.send(t, "POST", "/track", `{"type":"track","payload":`+deep+`}`, "openpanel-client-id", key)
 	require.Equal(t, 200, got.status, got.body)
 	require.Len(t, a.quarantine(t), n+1)
+	got = a.send(t, "POST", "/cloudevents", deep, "X-API-Key", key, "ce-id", "2", "ce-source", "s", "ce-type", "e", "ce-specversion", "1.0",
+		"ce-data", "x", "ce-data_base64", "eA==") // which are no attributes
+	require.Equal(t, 202, got.status, got.body)
+	require.Len(t, a.quarantine(t), n+2)
 }
 
 // sharedLogs are records with a resource of some bytes.

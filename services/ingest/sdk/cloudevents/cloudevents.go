@@ -81,7 +81,8 @@ func binary(r *sdk.Request, media string) []byte {
 	}
 	slices.Sort(headers)
 	for _, name := range headers {
-		if attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-"); ok {
+		attribute, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
+		if ok && attribute != "data" && attribute != "data_base64" { // which the body is
 			value := r.HTTP.Header.Get(name)
 			if plain, err := url.PathUnescape(value); err == nil {
 				value = plain
