@@ -117,7 +117,7 @@ func (c *call) do(ctx context.Context) (*Done, error) {
 		if err != nil {
 			return nil, err
 		}
-		keys.Strong, keys.Weak = append(keys.Strong, more.Strong...), append(keys.Weak, more.Weak...)
+		keys.join(more)
 	}
 	if ctx, err = c.identify(ctx, keys); err != nil {
 		return nil, err

@@ -57,19 +57,12 @@ func (k *Keys) AddWeak(text []byte) {
 	}
 }
 
-// agree says whether there is no other key than one among these. Empty places have none.
-func (k *Keys) agree(key string) bool {
-	for _, strong := range k.Strong {
-		if strong != "" && strong != key && !strings.HasSuffix(strong, "***") {
-			return false
-		}
+// join adds the places of others, of which empty ones name no key.
+func (k *Keys) join(others Keys) {
+	for _, key := range others.Strong {
+		k.strong(key)
 	}
-	for _, weak := range k.Weak {
-		if auth.IsKey(weak) && weak != key {
-			return false
-		}
-	}
-	return true
+	k.Weak = append(k.Weak, others.Weak...)
 }
 
 // Named returns the texts of those members of an item that are places for a key.

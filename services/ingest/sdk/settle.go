@@ -103,8 +103,10 @@ func (s *settler) add(raw []byte) error {
 		return nil
 	}
 	if s.key != "" && s.protocol.ItemKeys != nil {
-		if named := s.protocol.ItemKeys(item); !named.agree(s.key) {
-			return errTwoKeys
+		keys := Keys{Strong: []string{s.key}}
+		keys.join(s.protocol.ItemKeys(item))
+		if _, err := keys.one(); err != nil {
+			return err
 		}
 	}
 	s.settle(index, raw, item)
