@@ -21,6 +21,8 @@ func TestSDKItemKeys(t *testing.T) {
 		path, body string // with OTHER in the last of two events
 		name       bool   // a place that may also hold what is no key
 	}{
+		{"/v1/batch", `{"writeKey":"KEY","batch":[{"type":"track","event":"e","userId":"u"},{"type":"track","event":"e","userId":"u","writeKey":"OTHER"}]}`, false},
+		{"/api/s/batch?writeKey=KEY", `{"batch":[{"type":"track","event":"e","userId":"u"},{"type":"track","event":"e","userId":"u","writeKey":"OTHER"}]}`, false},
 		{"/track", `[{"event":"e","properties":{"token":"KEY","distinct_id":"u"}},{"event":"e","properties":{"token":"OTHER","distinct_id":"u"}}]`, false},
 		{"/import?api_key=KEY", `{"event":"e","properties":{"distinct_id":"u"}}` + "\n" + `{"event":"e","properties":{"token":"OTHER","distinct_id":"u"}}`, false},
 		{"/engage", `[{"$token":"KEY","$distinct_id":"u","$set":{"a":1}},{"$token":"OTHER","$distinct_id":"u","$set":{"a":1}}]`, false},

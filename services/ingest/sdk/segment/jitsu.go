@@ -23,7 +23,7 @@ func NewJitsu() *sdk.Protocol {
 		}
 	}
 	return &sdk.Protocol{
-		Name: "jitsu", Decode: decode,
+		Name: "jitsu", Decode: decode, ItemKeys: itemKeys,
 		Routes: []sdk.Route{route("jitsu-call", "/api/s/{call}", 2), route("jitsu-server-call", "/api/s/s2s/{call}", 3)},
 	}
 }

@@ -28,7 +28,7 @@ func ownCalls(parameter int) func(*http.Request) bool {
 // New is the protocol of Segment and RudderStack.
 func New() *sdk.Protocol {
 	return &sdk.Protocol{
-		Name: "segment", Decode: decode,
+		Name: "segment", Decode: decode, ItemKeys: itemKeys,
 		Routes: []sdk.Route{
 			{
 				ID: "segment-call", Method: http.MethodPost, Path: "/v1/{call}", Own: ownCalls(1),
@@ -80,6 +80,9 @@ func read(r *sdk.Request) error {
 	r.Items = loose.Split(batch)
 	return nil
 }
+
+// itemKeys are those of any message.
+func itemKeys(m loose.Value) sdk.Keys { return sdk.Keys{Strong: []string{m.Get("writeKey").Text()}} }
 
 // decode makes a draft of a message.
 func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
