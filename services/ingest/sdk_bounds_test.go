@@ -121,6 +121,8 @@ func TestSharedAttributes(t *testing.T) {
 	got = a.send(t, "POST", "/v1/logs", sharedLogs(65<<10, 50), "X-API-Key", key)
 	require.Equal(t, 200, got.status, got.body)
 	require.Equal(t, strings.Fields(strings.Repeat("properties-too-large ", 50)), a.quarantine(t))
+	rejected := a.send(t, "GET", "/api/events/rejected", "", "Authorization", "Bearer "+a.token).body
+	require.Equal(t, []int{50, 0}, []int{strings.Count(rejected, `"whole":false`), strings.Count(rejected, `"whole":true`)}, "the resource is missing")
 	got = a.send(t, "POST", "/v1/logs", sharedLogs(30<<10, 20), "X-API-Key", key)
 	require.Equal(t, 200, got.status, got.body)
 	require.Len(t, a.stored(t), 20)

@@ -127,7 +127,10 @@ type Draft struct {
 }
 
 // Bad is why an event goes into the quarantine.
-type Bad struct{ Reason, Message string }
+type Bad struct {
+	Reason, Message string
+	Cut             bool // the item is not all that was sent
+}
 
 // Done is a request that was stored.
 type Done struct {

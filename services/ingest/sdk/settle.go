@@ -120,7 +120,8 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 		s.sentIDs = append(s.sentIDs, d.ID)
 	}
 	if d.Bad != nil {
-		s.reject(id, index, raw, d.Bad.Reason, d.Bad.Message)
+		r := s.reject(id, index, raw, d.Bad.Reason, d.Bad.Message)
+		r.Whole = r.Whole && !d.Bad.Cut
 		return
 	}
 	user := d.Known
@@ -169,9 +170,9 @@ func printable(name string) string {
 func (s *settler) check(e *event.Event) *Bad {
 	switch {
 	case e.UserID == "":
-		return &Bad{reasonNoUser, "the event names neither a user nor a device"}
+		return &Bad{Reason: reasonNoUser, Message: "the event names neither a user nor a device"}
 	case e.Type == "":
-		return &Bad{reasonNoType, "the event has no name"}
+		return &Bad{Reason: reasonNoType, Message: "the event has no name"}
 	}
 	m := event.Validate(e, s.limits)
 	if m == nil {
@@ -185,7 +186,7 @@ func (s *settler) check(e *event.Event) *Bad {
 	if reason == "" {
 		reason = m.Code
 	}
-	return &Bad{reason, m.Field + " " + m.Message}
+	return &Bad{Reason: reason, Message: m.Field + " " + m.Message}
 }
 
 func (s *settler) operation(id uuid.UUID, index int32, raw []byte, item loose.Value, o intake.Operation) {
@@ -202,10 +203,12 @@ func (s *settler) operation(id uuid.UUID, index int32, raw []byte, item loose.Va
 	}
 }
 
-func (s *settler) reject(id uuid.UUID, index int32, raw []byte, reason, message string) {
+// reject puts an item into the quarantine, and returns it as it is there.
+func (s *settler) reject(id uuid.UUID, index int32, raw []byte, reason, message string) *intake.Rejected {
 	r := s.rejected(id, raw, reason, message)
 	r.Index = index
 	s.out.Rejected = append(s.out.Rejected, r)
+	return &s.out.Rejected[len(s.out.Rejected)-1]
 }
 
 func (s *settler) rejected(id uuid.UUID, raw []byte, reason, message string) intake.Rejected {

@@ -121,7 +121,7 @@ const (
 )
 
 var whyUnread = map[string]string{
-	tooLarge:   "a record may have at most 256 KiB, its resource and scope 64 KiB each",
+	tooLarge:   "a record with its resource and scope may have at most 256 KiB, each of these 64 KiB",
 	unreadable: "the record, its resource or its scope is not of the protocol",
 }
 
@@ -161,7 +161,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		d.Type = text("event.name")
 	}
 	if reason := m.Get("unread").Text(); reason != "" {
-		d.Bad = &sdk.Bad{Reason: reason, Message: whyUnread[reason]}
+		d.Bad = &sdk.Bad{Reason: reason, Message: whyUnread[reason], Cut: true}
 	} else if record.Kind() != loose.Object {
 		d.Bad = &sdk.Bad{Reason: "not-an-object", Message: "a log record must be an object"}
 	}

@@ -87,7 +87,9 @@ func TestUnreadableProtobuf(t *testing.T) {
 	require.NoError(t, err)
 	for raw, err := range records(body) {
 		require.NoError(t, err)
-		require.Equal(t, tooLarge, decode(parsed(t, raw), &sdk.Envelope{}).Bad.Reason)
+		bad := decode(parsed(t, raw), &sdk.Envelope{}).Bad
+		require.Equal(t, tooLarge, bad.Reason)
+		require.True(t, bad.Cut, "it is not the record as it was sent")
 		require.Less(t, len(raw), 64<<10)
 	}
 }
