@@ -31,7 +31,8 @@ type Route struct {
 	Summary, Description string
 	// Keys finds the keys in a request's body, and in places of its query that only this
 	// protocol has. Nobody knows yet who sends it: it may neither parse nor keep more than
-	// a key is long. An error refuses the request. Nil when the key is in a header or a common place of the query.
+	// a key is long. An error refuses the request. Nil when the key is in a header or a
+	// common place of the query.
 	Keys func(r *Request) (Keys, error)
 	// Read finds the items of a request, and what is said of all of them. It is called
 	// once the caller is known.

@@ -130,11 +130,8 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	}
 	at, changed := occurred(&d, s.env, s.limits.NotAfter)
 	if d.Operation != "" {
-		if user == "" && !d.OfGroup {
-			s.reject(id, index, raw, reasonNoUser, "the operation names neither a user nor a device")
-			return
-		}
-		s.operation(id, index, raw, item, intake.Operation{OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user, Place: index})
+		o := intake.Operation{ID: id, OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user, Place: index}
+		s.operation(o, d.OfGroup, raw, item)
 		return
 	}
 	e := event.Event{ID: id, OccurredAt: at.UnixMicro(), UserID: user, Type: printable(d.Type), Sent: content}
@@ -189,15 +186,18 @@ func (s *settler) check(e *event.Event) *Bad {
 	return &Bad{Reason: reason, Message: m.Field + " " + m.Message}
 }
 
-func (s *settler) operation(id uuid.UUID, index int32, raw []byte, item loose.Value, o intake.Operation) {
-	o.ID, o.Protocol, o.Payload = id, s.protocol.Name, string(item.Append(nil))
+// operation applies the rules of operations. One of a group need not name a user.
+func (s *settler) operation(o intake.Operation, ofGroup bool, raw []byte, item loose.Value) {
+	o.Protocol, o.Payload = s.protocol.Name, string(item.Append(nil))
 	switch {
+	case o.UserID == "" && !ofGroup:
+		s.reject(o.ID, o.Place, raw, reasonNoUser, "the operation names neither a user nor a device")
 	case len(o.Payload) > maxKept:
-		s.reject(id, index, raw, reasonTooLarge, "an operation may have at most 64 KiB")
+		s.reject(o.ID, o.Place, raw, reasonTooLarge, "an operation may have at most 64 KiB")
 	case utf8.RuneCountInString(o.UserID) > 200:
-		s.reject(id, index, raw, reasonLongUser, "user_id must have 1 to 200 characters")
+		s.reject(o.ID, o.Place, raw, reasonLongUser, "user_id must have 1 to 200 characters")
 	case o.OccurredAt < s.limits.NotBefore.UnixMicro():
-		s.reject(id, index, raw, reasonTooEarly, "occurred_at is too early")
+		s.reject(o.ID, o.Place, raw, reasonTooEarly, "occurred_at is too early")
 	default:
 		s.out.Operations = append(s.out.Operations, o)
 	}
