@@ -35,7 +35,7 @@ func TestPatience(t *testing.T) {
 				return body.ErrOverloaded
 			})
 			require.ErrorIs(t, err, body.ErrOverloaded, name)
-			require.InDelta(t, c.held, time.Since(begun), float64(c.try), name)
+			require.InDelta(t, c.held, time.Since(begun), float64(awayPause), name)
 			require.False(t, p.pause(t.Context(), time.Second), "%s: it was held for as long as it may be", name)
 			require.Empty(t, s.held.of, name)
 		})
