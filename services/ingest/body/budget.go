@@ -12,8 +12,8 @@ import (
 var (
 	// ErrOverloaded is returned when the bodies in flight leave no room for another.
 	ErrOverloaded = errors.New("too many uploads at once")
-	// ErrOwnShare is returned when most of them are its own caller's.
-	ErrOwnShare = errors.New("too many uploads of this project at once")
+	// ErrOwnShare is returned when most of them are its own holder's.
+	ErrOwnShare = errors.New("too many uploads of this project or network at once")
 )
 
 // Holder is whom a body counts for: a project or, as long as that is not known, the
@@ -66,7 +66,7 @@ func LeastBudget(length int64) int64 {
 func NewBudget(max int64, registry prometheus.Registerer) *Budget {
 	f := promauto.With(registry)
 	b := &Budget{max: max, holders: map[Holder]int64{}, refused: f.NewCounterVec(prometheus.CounterOpts{
-		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers (503), or of their own project (429).",
+		Name: "analytics_ingest_overloaded_total", Help: "Uploads refused because too many bytes were in flight: of all callers (503), or of their own project, or network while the key is not known (429; 503 for some SDKs).",
 	}, []string{"whose"})}
 	for _, whose := range []string{"all", "own"} {
 		b.refused.WithLabelValues(whose)
