@@ -19,6 +19,14 @@ type BoardRange struct {
 	Timezone string `json:"timezone,omitempty" maxLength:"64" doc:"IANA time zone" example:"Europe/Kyiv"`
 }
 
+// Dates are the dates that take the place of the tiles' own: both, or none.
+func (r BoardRange) Dates() (from, to string) {
+	if r.From == "" || r.To == "" {
+		return "", ""
+	}
+	return r.From, r.To
+}
+
 // Tile is a question with the form of its answer, or a text.
 type Tile struct {
 	ID       string        `json:"id" pattern:"^[A-Za-z0-9_-]{1,36}$" doc:"Identity of the tile in its board" example:"t1"`

@@ -115,9 +115,7 @@ func showShare(ctx context.Context, _ *sharedQuery) (*sharedOutput, error) {
 		}
 	}
 	board.Range.Timezone = cmp.Or(board.Range.Timezone, o.Timezone)
-	if board.Range.From == "" || board.Range.To == "" {
-		board.Range.From, board.Range.To = "", ""
-	}
+	board.Range.From, board.Range.To = board.Range.Dates()
 	if board.Dates == share.Still {
 		board.Range.From = question.FixedDay(board.Range.From, board.Range.Timezone, board.AsOf)
 		board.Range.To = question.FixedDay(board.Range.To, board.Range.Timezone, board.AsOf)

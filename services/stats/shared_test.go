@@ -124,8 +124,8 @@ func TestShareStays(t *testing.T) {
 func TestZonesOfShares(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t).run(t)
-	// In Auckland the new day has begun, in Honolulu the old one has not ended.
-	at := time.Date(2025, 9, 1, 11, 0, 0, 0, time.UTC)
+	// In Auckland the new day has begun, elsewhere it has not.
+	at := time.Date(2025, 9, 1, 13, 0, 0, 0, time.UTC)
 	a.mu.Lock()
 	a.clock = at
 	a.mu.Unlock()
@@ -138,11 +138,11 @@ func TestZonesOfShares(t *testing.T) {
 		dates              string
 		shown, first, next string
 	}{
-		{share.BoardRange{}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-26 2025-09-02 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
 		{share.BoardRange{Timezone: "Asia/Tokyo"}, "moving", "<nil> <nil> Asia/Tokyo", "2025-08-25 2025-09-01 Asia/Tokyo", "2025-08-25 2025-09-01 Asia/Tokyo"},
-		{share.BoardRange{From: "2025-08-01"}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
-		{share.BoardRange{To: "yesterday"}, "still", "<nil> <nil> Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
-		{share.BoardRange{From: "-1d", To: "today"}, "still", "2025-08-31 2025-09-01 Pacific/Auckland", "2025-08-31 2025-09-01 Pacific/Auckland", "2025-08-31 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{From: "2025-08-01"}, "moving", "<nil> <nil> Pacific/Auckland", "2025-08-26 2025-09-02 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{To: "yesterday"}, "still", "<nil> <nil> Pacific/Auckland", "2025-08-26 2025-09-02 Pacific/Auckland", "2025-08-25 2025-09-01 Pacific/Honolulu"},
+		{share.BoardRange{From: "-1d", To: "today"}, "still", "2025-09-01 2025-09-02 Pacific/Auckland", "2025-09-01 2025-09-02 Pacific/Auckland", "2025-08-31 2025-09-01 Pacific/Honolulu"},
 	} {
 		b.set(t, c.board, b.questions...)
 		_, secret := b.share(t, `{"dates": "`+c.dates+`"}`)

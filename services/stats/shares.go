@@ -187,7 +187,8 @@ func (s *Service) ask(dates share.BoardRange, timezone string, tile share.TileQu
 	if q.Private {
 		return q, errPrivate
 	}
-	asked.From, asked.To, asked.Timezone = dates.From, dates.To, zoneOf(dates, tile, timezone)
+	asked.From, asked.To = dates.Dates()
+	asked.Timezone = zoneOf(dates, tile, timezone)
 	asked.Ask(q.params)
 	resolved, err := q.params.Question(q.params.Output().Now(now))
 	if err != nil {

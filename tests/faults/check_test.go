@@ -42,7 +42,7 @@ func TestStory(t *testing.T) {
 		[]entry{
 			{Upload: 1, Events: []event{a, b}, Invalid: []uuid.UUID{bad}},
 			{Upload: 1},
-			{Upload: 1, Status: 202, Stored: true, Accepted: 1, Position: "p"},
+			{Upload: 1, Status: 202, Accepted: 1, Position: "p"},
 		},
 		[]entry{{Upload: 1, Events: []event{a, c}}, {Upload: 1, Status: 503}})
 	require.Equal(t, map[uuid.UUID]bool{a.ID: true, b.ID: true}, s.acknowledged)
@@ -61,7 +61,7 @@ func TestChecksFail(t *testing.T) {
 	refused := newEvent(rng, 0)
 	s := tell(t, []entry{
 		{Upload: 1, Events: []event{acknowledged}, Invalid: []uuid.UUID{refused.ID}},
-		{Upload: 1, Status: 202, Stored: true, Accepted: 1},
+		{Upload: 1, Status: 202, Accepted: 1},
 		{Upload: 2, Events: []event{unknown}},
 		{Upload: 2},
 	})
@@ -106,11 +106,11 @@ func TestChecksBeside(t *testing.T) {
 	s := tell(t, []entry{
 		{Upload: 1, Events: []event{newEvent(rng, 0)}, Operations: []uuid.UUID{acknowledged}, Invalid: []uuid.UUID{bad}, SDK: true},
 		{Upload: 1, Status: 503},
-		{Upload: 1, Status: 200, Stored: true},
+		{Upload: 1, Status: 200},
 		{Upload: 2, Events: []event{newEvent(rng, 0)}, Operations: []uuid.UUID{unknown}, SDK: true},
 		{Upload: 2},
 		{Upload: 3, Events: []event{newEvent(rng, 0)}, Invalid: []uuid.UUID{refused}},
-		{Upload: 3, Status: 202, Stored: true},
+		{Upload: 3, Status: 202},
 	})
 	whole := []beside{{operation, acknowledged}, {rejected, bad}}
 	for name, x := range map[string]struct {

@@ -110,7 +110,7 @@ func accountsAway(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error)
 		if err != nil {
 			return false, err
 		}
-		if !e.Stored {
+		if e.Status != u.form.stored {
 			return false, failed("answers", "an upload while accounts are away is answered %d", e.Status)
 		}
 		var totals []struct{ Events int }

@@ -30,7 +30,6 @@ type entry struct {
 	SDK        bool        `json:",omitempty"` // sent as an SDK does: what is invalid is kept
 
 	Status   int    `json:",omitempty"` // 0: no answer came
-	Stored   bool   `json:",omitempty"` // says the answer
 	Accepted int    `json:",omitempty"`
 	Position string `json:",omitempty"`
 }
@@ -132,6 +131,14 @@ func (s *story) send(e entry) {
 	}
 }
 
+// form is the one that an upload was sent in.
+func (e entry) form() *form {
+	if e.SDK {
+		return segmentSDK
+	}
+	return native
+}
+
 // beside is what is to be stored beside the outbox of an upload.
 func (e entry) beside() (all []beside) {
 	for _, id := range e.Operations {
@@ -146,7 +153,7 @@ func (e entry) beside() (all []beside) {
 }
 
 func (s *story) answer(upload, e entry) {
-	if !e.Stored {
+	if e.Status != upload.form().stored {
 		s.unknown++
 		return
 	}

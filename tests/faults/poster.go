@@ -106,7 +106,7 @@ func (c *poster) upload(ctx context.Context, over <-chan struct{}) error {
 		if err := c.journal.write(e); err != nil {
 			return err
 		}
-		if e.Stored {
+		if e.Status == u.form.stored {
 			for _, x := range u.events {
 				c.own[x.ID] = true
 			}
@@ -194,7 +194,6 @@ func (c *poster) post(ctx context.Context, u upload) (entry, error) {
 	e := entry{Status: response.Status}
 	switch {
 	case e.Status == u.form.stored:
-		e.Stored = true
 		return e, u.form.read(&e, response, &u)
 	case e.Status >= 500 || e.Status == http.StatusConflict && u.key != "" || e.Status == http.StatusRequestTimeout:
 		return e, nil

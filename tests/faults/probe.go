@@ -105,7 +105,7 @@ func crossing(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 			}
 			g.Go(func() error {
 				e, err := (&poster{project: c.spare}).post(ctx, u)
-				if err == nil && !e.Stored {
+				if err == nil && e.Status != u.form.stored {
 					err = failed("answers", "uploads that cross: %s answers %d", replica, e.Status)
 				}
 				accepted[i] = e.Accepted

@@ -27,8 +27,8 @@ const (
         JOIN analytics.users AS v ON v.id = o.user_id AND NOT v.disabled
         WHERE o.project_id = i.project_id AND o.user_id = i.invited_by AND o.role = 'owner')`
 
-	lifetimeSQL   = `interval '30 days'`
-	openInviteSQL = `
+	lifetimeSQL       = `interval '30 days'`
+	openInvitationSQL = `
     i.created_at > now() - ` + lifetimeSQL + ` AND ` + byOwnerSQL
 )
 
@@ -58,7 +58,7 @@ const (
 	lockUserSQL = `SELECT FROM analytics.users WHERE id = $1 FOR NO KEY UPDATE`
 
 	forgetInvitationsSQL = `
-DELETE FROM analytics.invitations AS i WHERE i.project_id = $1 AND NOT (` + openInviteSQL + `)`
+DELETE FROM analytics.invitations AS i WHERE i.project_id = $1 AND NOT (` + openInvitationSQL + `)`
 
 	countInvitationsSQL = `
 SELECT
@@ -67,7 +67,7 @@ SELECT
     count(*) FILTER (WHERE i.user_id = $2 AND i.invited_by = $3),
     (SELECT count(*) FROM analytics.members WHERE project_id = $1)
 FROM analytics.invitations AS i
-WHERE (i.project_id = $1 OR i.user_id = $2) AND NOT (i.project_id = $1 AND i.user_id = $2) AND ` + openInviteSQL
+WHERE (i.project_id = $1 OR i.user_id = $2) AND NOT (i.project_id = $1 AND i.user_id = $2) AND ` + openInvitationSQL
 
 	inviteSQL = `
 WITH i AS (
@@ -111,7 +111,7 @@ SELECT i.user_id, u.username, i.role, b.username, i.created_at, i.created_at + `
 FROM analytics.invitations AS i
 JOIN analytics.users AS u ON u.id = i.user_id
 JOIN analytics.users AS b ON b.id = i.invited_by
-WHERE i.project_id = $1 AND ` + openInviteSQL + `
+WHERE i.project_id = $1 AND ` + openInvitationSQL + `
 ORDER BY i.created_at, i.user_id`
 
 // Invitations lists those to a project that are open, on behalf of owner.
@@ -129,7 +129,7 @@ SELECT i.project_id, p.name, i.role, b.username, i.created_at, i.created_at + ` 
 FROM analytics.invitations AS i
 JOIN analytics.projects AS p ON p.id = i.project_id
 JOIN analytics.users AS b ON b.id = i.invited_by
-WHERE i.user_id = $1 AND ` + openInviteSQL + `
+WHERE i.user_id = $1 AND ` + openInvitationSQL + `
 ORDER BY i.created_at, i.project_id`
 
 // ReceivedInvitations lists those that a user can accept.
@@ -145,7 +145,7 @@ func (s *Store) ReceivedInvitations(ctx context.Context, user int64) ([]Received
 const (
 	takeInvitationSQL = `
 DELETE FROM analytics.invitations AS i
-WHERE i.project_id = $1 AND i.user_id = $2 AND ` + openInviteSQL + `
+WHERE i.project_id = $1 AND i.user_id = $2 AND ` + openInvitationSQL + `
 RETURNING i.role`
 
 	addMemberSQL = `
@@ -170,7 +170,7 @@ func (s *Store) AcceptInvitation(ctx context.Context, project, user int64) (p Pr
 		if err := tx.QueryRow(ctx, takeInvitationSQL, project, user).Scan(&role); err != nil {
 			return err
 		}
-		// The user may have become a member in another way.
+		// A service of an earlier version left the invitation of a user who joined by a link.
 		if _, err := tx.Exec(ctx, addMemberSQL, project, user, role); err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ var errNoInvitation = refusal.New(refusal.NotFound, "not-found", "there is no su
 
 const endInvitationSQL = `
 DELETE FROM analytics.invitations AS i
-WHERE i.project_id = $1 AND i.user_id = $2 AND ` + openInviteSQL
+WHERE i.project_id = $1 AND i.user_id = $2 AND ` + openInvitationSQL
 
 // DeclineInvitation refuses an invitation, on behalf of the user who was invited.
 func (s *Store) DeclineInvitation(ctx context.Context, project, user int64) error {

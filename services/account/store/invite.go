@@ -32,9 +32,9 @@ type NewInvite struct {
 const maxInvites = 100
 
 const (
-	openLinkSQL = `i.expires_at > now() AND ` + byOwnerSQL
+	openInviteSQL = `i.expires_at > now() AND ` + byOwnerSQL
 
-	forgetInvitesSQL = `DELETE FROM analytics.invites AS i WHERE i.project_id = $1 AND NOT (` + openLinkSQL + `)`
+	forgetInvitesSQL = `DELETE FROM analytics.invites AS i WHERE i.project_id = $1 AND NOT (` + openInviteSQL + `)`
 
 	countInvitesSQL = `SELECT count(*) FROM analytics.invites WHERE project_id = $1`
 
@@ -49,10 +49,10 @@ SELECT i.id, i.role, u.username, i.created_at, i.expires_at FROM i JOIN analytic
 	invitesSQL = `
 SELECT i.id, i.role, u.username, i.created_at, i.expires_at
 FROM analytics.invites AS i JOIN analytics.users AS u ON u.id = i.invited_by
-WHERE i.project_id = $1 AND ` + openLinkSQL + `
+WHERE i.project_id = $1 AND ` + openInviteSQL + `
 ORDER BY i.id`
 
-	revokeInviteSQL = `DELETE FROM analytics.invites AS i WHERE i.project_id = $1 AND i.id = $2 AND ` + openLinkSQL
+	revokeInviteSQL = `DELETE FROM analytics.invites AS i WHERE i.project_id = $1 AND i.id = $2 AND ` + openInviteSQL
 )
 
 // CreateInvite makes an invite for so many days, on behalf of owner.
@@ -102,10 +102,10 @@ func (s *Store) RevokeInvite(ctx context.Context, project, owner, id int64) erro
 }
 
 const (
-	inviteProjectSQL = `SELECT i.project_id FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openLinkSQL
+	inviteProjectSQL = `SELECT i.project_id FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openInviteSQL
 
 	takeInviteSQL = `
-DELETE FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openLinkSQL + `
+DELETE FROM analytics.invites AS i WHERE i.hash = $1 AND ` + openInviteSQL + `
 RETURNING i.role`
 
 	forgetInvitationSQL = `DELETE FROM analytics.invitations WHERE project_id = $1 AND user_id = $2`
@@ -113,7 +113,7 @@ RETURNING i.role`
 	// Whoever has an open invitation was promised a place.
 	countPlacesSQL = `
 SELECT (SELECT count(*) FROM analytics.members WHERE project_id = $1)
-    + (SELECT count(*) FROM analytics.invitations AS i WHERE i.project_id = $1 AND ` + openInviteSQL + `)`
+    + (SELECT count(*) FROM analytics.invitations AS i WHERE i.project_id = $1 AND ` + openInvitationSQL + `)`
 )
 
 // errNoInvite refuses every secret that is worth nothing in the same words.
@@ -135,11 +135,7 @@ func (s *Store) AcceptInvite(ctx context.Context, user int64, secret string) (p 
 		p, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
 		return err
 	})
-	var refused *refusal.Error
-	if err == nil || errors.As(err, &refused) {
-		return p, err
-	}
-	return Project{}, wrap("accepting an invite", err)
+	return p, wrap("accepting an invite", err)
 }
 
 // querier is a transaction, or a pool where none is needed.
@@ -202,12 +198,7 @@ func join(ctx context.Context, tx pgx.Tx, project, user int64, role auth.Role) e
 // taken, nor has a password hashed.
 func (s *Store) CreateInvitedUser(ctx context.Context, n NewUser, secret string) (User, error) {
 	const field = "invite"
-	_, err := invitedTo(ctx, s.pool, secret, field)
-	var refused *refusal.Error
-	if errors.As(err, &refused) {
-		return User{}, err
-	}
-	if err != nil {
+	if _, err := invitedTo(ctx, s.pool, secret, field); err != nil {
 		return User{}, wrap("looking for an invite", err)
 	}
 	var project int64

@@ -4,6 +4,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -29,6 +30,10 @@ func New(pool *pgxpool.Pool, hasher *password.Hasher) *Store {
 
 // wrap says what failed. While Postgres is away, the caller is asked to come back.
 func wrap(doing string, err error) error {
+	var refused *refusal.Error
+	if err == nil || errors.As(err, &refused) {
+		return err
+	}
 	err = fmt.Errorf("%s: %w", doing, err)
 	if postgres.Unavailable(err) {
 		return refusal.Later("unavailable", "accounts cannot be reached now; try again", 2*time.Second, err)

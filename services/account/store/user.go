@@ -76,11 +76,8 @@ func (s *Store) createUser(ctx context.Context, n NewUser, before func(pgx.Tx) e
 		}
 		return after(tx, u)
 	})
-	var refused *refusal.Error
 	var conflict *pgconn.PgError
 	switch {
-	case errors.As(err, &refused):
-		return User{}, err
 	case errors.As(err, &conflict) && conflict.Code == uniqueViolation:
 		return User{}, refusal.New(refusal.Conflict, "username-taken", "username: is taken")
 	case err != nil:

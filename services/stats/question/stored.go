@@ -103,8 +103,8 @@ func setDefaults(params reflect.Value) error {
 
 // Asked is what those who ask a stored question say.
 type Asked struct {
-	// From and To take the place of the question's own where neither is empty, Timezone where
-	// it is not.
+	// From and To, both or none, take the place of the question's own, and so does Timezone
+	// where it is not empty.
 	From, To, Timezone string
 	// At, where it is not zero, is the instant that relative days are relative to.
 	At              time.Time
@@ -114,7 +114,7 @@ type Asked struct {
 
 // Ask puts into parameters what is said by those who ask.
 func (a Asked) Ask(p Params) {
-	if dated, ok := p.(interface{ between(from, to string) }); ok && a.From != "" && a.To != "" {
+	if dated, ok := p.(interface{ between(from, to string) }); ok && a.From != "" {
 		dated.between(a.From, a.To)
 	}
 	o := p.Output()

@@ -96,7 +96,10 @@ type values struct {
 func (v *values) bytes() (n int) {
 	for i := range v.columns {
 		if rows := v.columns[i].rows; rows != nil {
-			n += 4*len(rows.Rows) + groupBytes*len(rows.Values)
+			n += 4 * len(rows.Rows)
+			for _, v := range rows.Values {
+				n += groupBytes + len(v.JSON())
+			}
 		}
 	}
 	return n

@@ -51,9 +51,11 @@ func (p *plan) knownOf(ctx context.Context, f syntax.Field) (*known, error) {
 	if err != nil {
 		return nil, err
 	}
-	kept := engine.NewKeptBudget(ctx)
-	if err := kept.Spend(8*int(p.view.Users()) + k.bytes()); err != nil {
-		return nil, unsupported(err)
+	for _, bytes := range []int{8 * int(p.view.Users()), k.bytes()} { // each was within its own bounds
+		kept := engine.NewKeptBudget(ctx)
+		if err := kept.Spend(bytes); err != nil {
+			return nil, unsupported(err)
+		}
 	}
 	if p.engine.known == nil {
 		p.engine.known = map[string]*known{}

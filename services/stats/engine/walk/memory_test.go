@@ -3,6 +3,7 @@ package walk
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/calendar"
+	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/pkg/warehouse/walk/walktest"
@@ -142,4 +144,29 @@ func TestTooManyInstants(t *testing.T) {
 		Groups:    []engine.Group{{{Value: engine.TextOfInstant(maxInstants + 1)}}},
 	})
 	require.ErrorIs(t, err, engine.ErrUnsupported)
+}
+
+// TestKnownIsKept: what is known of each user counts as long as the question is there, beyond
+// the scan that found it.
+func TestKnownIsKept(t *testing.T) {
+	t.Parallel()
+	const users = 50_000
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	var events []walk.Source
+	for user := range users {
+		events = append(events, walk.Source{User: uint32(user), Us: 1, Type: "a", ID: uuid.New()})
+	}
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	m := &meter{room: engine.MaxBytes}
+	_, err = engine.NewSource(time.Time{}, time.Time{}, e).Tally(engine.WithMeter(t.Context(), m), engine.Tally{
+		Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: 1}, Interval: calendar.Day, Part: engine.CountUsers,
+		Breakdown: []syntax.Breakdown{{Field: syntax.Field{Source: syntax.FirstSeen}}}, Groups: []engine.Group{{{}}},
+	})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, m.bytes, int64(8*users-stepBytes))
+
+	long := property.Find(`{"a":"`+strings.Repeat("x", 1000)+`"}`, []string{"a"})
+	v := values{columns: []column{{}, {rows: &engine.Codes{Rows: make([]uint32, 10), Values: []property.Value{long}}}}}
+	require.Equal(t, 4*10+groupBytes+1002, v.bytes(), "a text is as long as it is")
 }
