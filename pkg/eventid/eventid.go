@@ -3,8 +3,10 @@
 package eventid
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -36,6 +38,16 @@ func Of(project int64) Space {
 // of a protocol.
 func (s Space) Derive(protocol, kind, text string) uuid.UUID {
 	return uuid.NewSHA1(uuid.UUID(s), []byte(strings.Join([]string{version, protocol, kind, text}, "\x00")))
+}
+
+// Seconds writes a time that identifies an event with others: SDKs and exports of the same
+// vendor have the same time in seconds here, in milliseconds there.
+func Seconds(at time.Time) string {
+	micros, sign := at.UnixMicro(), ""
+	if micros < 0 {
+		micros, sign = -micros, "-"
+	}
+	return strings.TrimRight(strings.TrimRight(fmt.Sprintf("%s%d.%06d", sign, micros/1e6, micros%1e6), "0"), ".")
 }
 
 // Nil is the nil UUID as text.

@@ -2,6 +2,7 @@ package eventid_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
@@ -31,5 +32,15 @@ func TestSent(t *testing.T) {
 	for _, text := range []string{"", eventid.Nil, "25a4b866040b466f945c148e4720f511", "{25a4b866-040b-466f-945c-148e4720f51}", "25a4b866-040b-466f-945c-148e4720f51x"} {
 		_, ok := eventid.Sent(text)
 		require.False(t, ok, text)
+	}
+}
+
+func TestSeconds(t *testing.T) {
+	t.Parallel()
+	for micros, want := range map[int64]string{
+		0: "0", 1: "0.000001", 10_000_000: "10", 1_754_042_400_533_000: "1754042400.533", 1_754_042_400_000_000: "1754042400",
+		-1: "-0.000001", -1_500_000: "-1.5",
+	} {
+		require.Equal(t, want, eventid.Seconds(time.UnixMicro(micros)))
 	}
 }

@@ -1,13 +1,14 @@
 package preset
 
 import (
-	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"eventanalytics/cmd/import_events/mapping"
 	"eventanalytics/cmd/import_events/row"
 	"eventanalytics/cmd/import_events/source"
+	"eventanalytics/pkg/eventid"
 )
 
 var mixpanel = Preset{
@@ -41,15 +42,14 @@ var mixpanel = Preset{
 	},
 }
 
-// mixpanelID is unique together with the event's name, user and time, as the SDK sent
-// them: the export has another user if identities were merged since, and may have the time
-// in milliseconds of what was seconds with a fraction.
+// mixpanelID is unique together with the event's name, user and time. The user is the one
+// that the SDK sent: the export has another if identities were merged since.
 func mixpanelID(clock mapping.Clock) func(in *row.Row, id string) string {
 	return func(in *row.Row, id string) string {
 		user := in.First("properties.$distinct_id_before_identity", "properties.distinct_id").Text
 		sent := in.Get("properties.time").Text
 		if at, err := clock.Read(in.Get("properties.time")); err == nil {
-			sent = strings.TrimRight(strings.TrimRight(fmt.Sprintf("%d.%06d", at/1e6, at%1e6), "0"), ".")
+			sent = eventid.Seconds(time.UnixMicro(at))
 		}
 		return strings.Join([]string{in.Get("event").Text, user, sent, id}, "\x00")
 	}

@@ -107,7 +107,7 @@ func TestExportsOfVendorsAreKnown(t *testing.T) {
 			},
 			{
 				"mixpanel", "/import", `[{"event":"a","properties":{"token":"KEY","time":1754042400.533,"distinct_id":"$device:d","$insert_id":"c50ofa1b6yjo94f2"}},
-					{"event":"$mp_web_page_view","properties":{"token":"KEY","time":1754042400,"distinct_id":"ann","$insert_id":"c50ofa1b6yjo94f3"}}]`,
+					{"event":"$mp_web_page_view","properties":{"token":"KEY","time":1754042400000,"distinct_id":"ann","$insert_id":"c50ofa1b6yjo94f3"}}]`,
 				`{"event":"a","properties":{"time":1754042400533,"distinct_id":"ann","$distinct_id_before_identity":"$device:d","$insert_id":"c50ofa1b6yjo94f2"}}` + "\n" +
 					`{"event":"$mp_web_page_view","properties":{"time":1754042400000,"distinct_id":"ann","$insert_id":"c50ofa1b6yjo94f3"}}`,
 			},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/eventid"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -99,7 +100,12 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	if device := p.First("$device_id").ID(); device != "" {
 		d.Anonymous = "$device:" + device
 	}
-	d.IDText = strings.Join([]string{d.Type, id, p.Get("time").ID(), d.ID}, "\x00")
+	// The SDK for Node has milliseconds where others have seconds, and so may the export.
+	sent := d.Time.ID()
+	if at, ok := sdk.ReadTime(d.Time); ok {
+		sent = eventid.Seconds(at)
+	}
+	d.IDText = strings.Join([]string{d.Type, id, sent, d.ID}, "\x00")
 	switch d.Type {
 	case "$identify", "$create_alias", "$merge":
 		d.Operation = d.Type
