@@ -228,7 +228,16 @@ func TestUserNumbers(t *testing.T) {
 		{"42.0", "", "42", "42.0"},
 		{"42,0", "", "42", "42,0"},
 		{"42.", "", "42", "42."},
+		{"42.00", "", "42", "42.00"},
 		{"42.5", "", "", "42.5"},
+		{"12,000", "", "", "12,000"},
+		{"1.000", "", "", "1.000"},
+		{"1234.000", "", "", "1234.000"},
+		{"-1.000.000", "", "", "-1.000.000"},
+		{"12 345 678", "", "", "12 345 678"},
+		{"1,234,567", "", "", "1,234,567"},
+		{"1,23,456", "1,23,456", "1,23,456", "1,23,456"},
+		{"-0", "-0", "-0", "-0"},
 		{"1.23E+11", "", "", "1.23E+11"},
 		{"1,23E+11", "", "", "1,23E+11"},
 		{"1e5", "", "", "1e5"},
@@ -251,6 +260,10 @@ func TestUserNumbers(t *testing.T) {
 			native.Convert(&r)
 			require.Equal(t, want == "", r.Fault != nil, c.cell)
 		}
+	}
+	for number, want := range map[string]string{"12.000": "12", "-0": "0", "-0.0": "0", "7": "7"} {
+		f := mapping.Flags{IDFrom: "content", EventType: "x", Map: []string{"occurred_at=t,user_id=user"}, Numbers: mapping.WholeNumbers}
+		checkUser(t, want, convert(t, f, 0, write(t, "a.ndjson", `{"t":"2025-08-01T10:00:00Z","user":`+number+"}\n"))[0], number)
 	}
 	for value, want := range map[float64]string{42: "42", 123456789012: "123456789012", 42.5: "", 1 << 60: ""} {
 		var b bytes.Buffer

@@ -21,8 +21,13 @@ const (
 	NumbersAsText Numbers = "text"  // 42.0 is the user "42.0"
 )
 
-// broken is a number with a fraction or an exponent, in the writing of any country.
-var broken = regexp.MustCompile(`^([+-]?[0-9]+)(?:[.,]([0-9]*))?([eE][+-]?[0-9]+)?$`)
+// numeral is a number, which may have a fraction or an exponent, in the writing of any
+// country. It is grouped if it may have groups of three digits: 12,000 is twelve thousand
+// to some, and 12 to others.
+var (
+	numeral = regexp.MustCompile(`^([+-]?[0-9]+)(?:[.,]([0-9]*))?([eE][+-]?[0-9]+)?$`)
+	grouped = regexp.MustCompile(`^[+-]?(?:[0-9]{1,3}(?:[., ][0-9]{3})+|[0-9]+[.,][0-9]{3})$`)
+)
 
 var errNotAnID = errors.New("a user id is a string or a whole number")
 
@@ -35,17 +40,21 @@ func (n Numbers) id(v row.Value) (string, error) {
 	if v.Kind == row.Text || v.Kind == row.Time || n == NumbersAsText {
 		return v.Text, nil
 	}
-	parts := broken.FindStringSubmatch(v.Text)
-	if parts == nil || parts[1] == v.Text {
+	parts := numeral.FindStringSubmatch(v.Text)
+	inGroups := v.Kind == row.Bare && grouped.MatchString(v.Text)
+	if parts == nil && !inGroups {
 		return v.Text, nil
 	}
-	whole := parts[3] == "" && strings.Trim(parts[2], "0") == ""
-	if whole && n == WholeNumbers {
-		return parts[1], nil
-	}
 	advice := "write ids as text"
-	if whole {
-		advice = "if it means " + parts[1] + ", say --user-numbers whole"
+	if !inGroups && parts[3] == "" && strings.Trim(parts[2], "0") == "" {
+		whole := parts[1]
+		if v.Kind == row.Number && whole == "-0" {
+			whole = "0" // as the API reads it
+		}
+		if n == WholeNumbers || parts[1] == v.Text {
+			return whole, nil
+		}
+		advice = "if it means " + whole + ", say --user-numbers whole"
 	}
 	return "", fmt.Errorf("%s may be a user id that a spreadsheet has changed: %s; --user-numbers text takes it as it is", clip(v.Text), advice)
 }

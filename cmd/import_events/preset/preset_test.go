@@ -39,12 +39,18 @@ func sdk(protocol string, parts ...string) string {
 // read reads a file by a preset, through the decoder of the service.
 func read(t *testing.T, name, file, content string, zone *calendar.Zone) []stored {
 	t.Helper()
+	return readAs(t, name, "", file, content, zone)
+}
+
+// readAs gives all events one type, unless that is empty.
+func readAs(t *testing.T, name, always, file, content string, zone *calendar.Zone) []stored {
+	t.Helper()
 	p, err := preset.Find(name)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), file)
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	m := p.Mapping(preset.Import{Space: eventid.Of(project), Zone: zone})
-	m.Numbers = mapping.RefuseNumbers
+	m.Numbers, m.Always = mapping.RefuseNumbers, always
 	s, err := source.Open([]string{path}, source.Options{Fallback: p.Format, Columns: p.Columns, Dialect: p.Dialect, Check: m.Check})
 	require.NoError(t, err)
 	in := mapping.Reader{Source: s, Converter: m}
@@ -312,6 +318,21 @@ func TestUmami(t *testing.T) {
 			properties: `{"$url":"a.example/x","$session_id":"v1","$context":{"hostname":"a.example","browser":"firefox","url_path":"/x"}}`,
 		},
 	}, read(t, "umami", "website_event.csv", file, nil))
+}
+
+// TestOneTypeForAll: what is no event does not become one by the type of all.
+func TestOneTypeForAll(t *testing.T) {
+	t.Parallel()
+	line := func(name string) string {
+		return `{"event":"` + name + `","distinct_id":"u","uuid":"` + uuidSent + `","timestamp":"2025-08-01T10:00:00Z"}` + "\n"
+	}
+	view := stored{id: uuidSent, at: "2025-08-01T10:00:00Z", user: "u", name: "view"}
+	same(t, []stored{view, {skipped: true}}, readAs(t, "posthog", "view", "events.json", line("other")+line("$identify"), nil))
+
+	// A table of RudderStack's warehouse says by its name alone what its rows are.
+	pages := "id,user_id,timestamp\n" + uuidSent + ",u,2025-08-01 10:00:00\n"
+	view.name = "$pageview"
+	same(t, []stored{view}, readAs(t, "rudderstack", "$pageview", "pages.csv", pages, nil))
 }
 
 // TestPresetsAreWhole: every preset says what it is of.
