@@ -21,7 +21,7 @@ type Mapping struct {
 	User    []User
 	Numbers Numbers // as user ids
 	Type    []string
-	Always  string            // the type of all events, instead of Type
+	Always  string            // the type of all events, instead of what Type has
 	Rename  map[string]string // of event types
 	Skip    []string          // event types that are no events
 
@@ -72,6 +72,9 @@ func (m *Mapping) Check(columns []source.Column) error {
 	}
 	for _, need := range append(m.needs(), m.named...) {
 		need.columns = m.inFile(need.columns)
+		if need.field == "event_type" && m.Always != "" {
+			continue
+		}
 		if len(need.columns) > 0 && !slices.ContainsFunc(need.columns, has) {
 			return fmt.Errorf("there is no column %s for %s (columns: %s)", quoted(need.columns), need.field, strings.Join(names, ", "))
 		}
@@ -187,17 +190,17 @@ func (m *Mapping) Convert(r *source.Record) {
 
 func (m *Mapping) event(r *source.Record, in *row.Row) (event []byte, skipped bool, fault *reject.Fault) {
 	kind := in.First(m.Type...)
-	if m.Always != "" {
-		kind = text(m.Always)
-	}
-	if slices.Contains(m.Skip, kind.Text) && kind.Is() {
+	if slices.Contains(m.Skip, kind.Text) && kind.Is() { // by its own type, whatever all events are called
 		return nil, true, nil
-	}
-	if kind.IsEmpty() {
-		return nil, false, m.missing("event_type")
 	}
 	if name, ok := m.Rename[kind.Text]; ok {
 		kind.Text = name
+	}
+	if m.Always != "" {
+		kind = text(m.Always)
+	}
+	if kind.IsEmpty() {
+		return nil, false, m.missing("event_type")
 	}
 	at, fault := m.moment(in)
 	if fault != nil {
