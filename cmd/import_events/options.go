@@ -120,6 +120,9 @@ func (o *options) validateMapping() error {
 		if o.clock, err = mapping.NewClock("", o.Zone); err != nil {
 			errs = append(errs, err)
 		}
+		if o.preset != nil && o.preset.UTC && o.Zone != "" {
+			errs = append(errs, fmt.Errorf("--zone: times of the preset %s are UTC", o.Preset))
+		}
 	case f.Any():
 		if o.mapped, err = f.Mapping(); err != nil {
 			errs = append(errs, err)

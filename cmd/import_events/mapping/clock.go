@@ -22,6 +22,7 @@ type Clock struct {
 	zoned  bool          // layout has an offset
 	zone   *calendar.Zone
 	any    bool // numbers are told by their size from one another and from ISO 8601
+	shown  bool // numbers are what a clock of the zone showed, counted as if it were UTC
 }
 
 var units = map[string]time.Duration{"s": time.Second, "ms": time.Millisecond, "us": time.Microsecond, "µs": time.Microsecond, "ns": time.Nanosecond}
@@ -52,10 +53,13 @@ func NewClock(format, zone string) (c Clock, err error) {
 }
 
 // AnyClock reads what exports of vendors have: ISO 8601, or numbers since 1970, whose size
-// tells seconds, milliseconds and microseconds from one another. Times without an offset
-// are of the zone, and so are numbers: of what a clock there showed, counted as if it were
-// UTC.
+// tells seconds, milliseconds and microseconds from one another. Date-times without an
+// offset are of the zone; numbers are instants.
 func AnyClock(zone *calendar.Zone) Clock { return Clock{any: true, zone: zone} }
+
+// ShownClock reads the same, but numbers are of the zone too: of what a clock there showed,
+// counted as if it were UTC.
+func ShownClock(zone *calendar.Zone) Clock { return Clock{any: true, shown: true, zone: zone} }
 
 // Unix reads numbers since 1970.
 func Unix(unit time.Duration) Clock { return Clock{unit: unit} }
@@ -99,8 +103,8 @@ func (c Clock) Read(v row.Value) (int64, error) {
 		return count(t, c.unit)
 	case c.any && (v.Kind == row.Number || isNumber(t)):
 		at, err := count(t, unitOf(t))
-		if err != nil {
-			return 0, err
+		if err != nil || !c.shown {
+			return at, err
 		}
 		return c.local(at)
 	case c.layout != "":

@@ -8,6 +8,7 @@ import (
 
 	"eventanalytics/cmd/import_events/mapping"
 	"eventanalytics/cmd/import_events/row"
+	"eventanalytics/pkg/calendar"
 )
 
 func TestClock(t *testing.T) {
@@ -68,4 +69,28 @@ func TestClockTakesInstants(t *testing.T) {
 	at, err := clock.Read(row.Value{Kind: row.Time, Text: "2025-08-01T10:00:00.000001Z"})
 	require.NoError(t, err)
 	require.Equal(t, int64(1754042400000001), at)
+}
+
+// A zone is for date-times without an offset: numbers are instants, unless they are known
+// to count what a clock showed.
+func TestClocksOfExports(t *testing.T) {
+	t.Parallel()
+	kyiv, err := calendar.Load("Europe/Kyiv")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		kind             row.Kind
+		text, any, shown string
+	}{
+		{row.Number, "1754042400", "10:00:00", "07:00:00"},
+		{row.Bare, "1754042400123", "10:00:00.123", "07:00:00.123"},
+		{row.Text, "1754042400123456", "10:00:00.123456", "07:00:00.123456"},
+		{row.Text, "2025-08-01 10:00:00", "07:00:00", "07:00:00"},
+		{row.Text, "2025-08-01T10:00:00Z", "10:00:00", "10:00:00"},
+	} {
+		for clock, want := range map[mapping.Clock]string{mapping.AnyClock(kyiv): c.any, mapping.ShownClock(kyiv): c.shown, mapping.AnyClock(nil): "10:00:00"} {
+			at, err := clock.Read(row.Value{Kind: c.kind, Text: c.text})
+			require.NoError(t, err)
+			require.Contains(t, time.UnixMicro(at).UTC().Format(time.RFC3339Nano), want, c.text)
+		}
+	}
 }

@@ -14,6 +14,7 @@ var ga4 = Preset{
 	Export: "a daily table events_YYYYMMDD of Google Analytics 4 in BigQuery, extracted as JSON lines or Parquet",
 	Source: "https://support.google.com/analytics/answer/7029846",
 	Format: source.NDJSON,
+	UTC:    true,
 	Mapping: func(Import) *mapping.Mapping {
 		return &mapping.Mapping{
 			// Events have no id. Those of one upload have the same time; their place in it,

@@ -18,7 +18,7 @@ var mixpanel = Preset{
 	Format: source.NDJSON,
 	Mapping: func(i Import) *mapping.Mapping {
 		// Projects from before 2023 count time in their own zone.
-		clock := mapping.AnyClock(i.Zone)
+		clock := mapping.ShownClock(i.Zone)
 		return &mapping.Mapping{
 			ID: mapping.ID{Scope: "mixpanel", Vendor: &mapping.Vendor{
 				Protocol: "mixpanel", Column: []string{"properties.$insert_id"}, Text: mixpanelID(clock), Space: i.Space,

@@ -22,6 +22,7 @@ type Preset struct {
 	Format  source.Format
 	Dialect source.Dialect
 	Columns []string // of CSV without a header
+	UTC     bool     // all its times are
 	// Mapping makes the mapping for one import.
 	Mapping func(Import) *mapping.Mapping
 }
