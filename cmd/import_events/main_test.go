@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"eventanalytics/cmd/import_events/preset"
 )
 
 // command runs the program in a folder of its own, with these files in it.
@@ -74,6 +77,7 @@ func TestCommandLineIsRefused(t *testing.T) {
 		{"a.csv --preset heap", []string{"--preset", `"heap"`, "amplitude"}},
 		{"a.csv --preset umami --map user_id=a --rest drop", []string{"--map", "--rest"}},
 		{"a.csv --preset umami --api-key k", []string{"--project"}},
+		{"a.csv --preset ga4 --zone Europe/Kyiv", []string{"--zone", "ga4"}},
 		{"a.csv --map user_id", []string{"--map"}},
 		{"a.csv --format xml", []string{"--format", "xml"}},
 		{"a.csv --delimiter x", []string{"--delimiter"}},
@@ -91,4 +95,22 @@ func TestCommandLineIsRefused(t *testing.T) {
 	exit, _, said := command(t, files, "a.csv", "--dry-run", "--map", "user_id=a", "--id-from", "content", "--event-type", "x")
 	require.Equal(t, exitFailed, exit)
 	require.Contains(t, said, `"occurred_at"`)
+}
+
+// TestPresetKeepsItsDialect: another separator does not make quotes special in a file that
+// quotes nothing.
+func TestPresetKeepsItsDialect(t *testing.T) {
+	p, err := preset.Find("snowplow")
+	require.NoError(t, err)
+	for delimiter, comma := range map[string]string{"auto": "\t", "tab": "\t", "bar": "|"} {
+		cells := make([]string, len(p.Columns))
+		for column, value := range map[string]string{
+			"event_id": "25a4b866-040b-466f-945c-148e4720f511", "event": "page_view", "user_id": "ann", "derived_tstamp": "2025-08-01 10:00:00.123", "page_title": `"Home`,
+		} {
+			cells[slices.Index(p.Columns, column)] = value
+		}
+		exit, out, said := command(t, map[string]string{"part-0": strings.Join(cells, comma) + "\n"}, "part-0", "--dry-run", "--preset", "snowplow", "--delimiter", delimiter)
+		require.Equal(t, exitStored, exit, "%s: %s", delimiter, said)
+		require.Contains(t, out, `"page_title": "\"Home"`, delimiter)
+	}
 }

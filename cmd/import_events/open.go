@@ -35,9 +35,11 @@ func open(ctx context.Context, o options, stderr io.Writer) (mapping.Converter, 
 		m.Numbers, m.Always = mapping.Numbers(o.UserNumbers), o.EventType
 		converter = m
 		how.Fallback, how.Columns = o.preset.Format, o.preset.Columns
-		if how.Dialect.Comma == 0 {
-			how.Dialect = o.preset.Dialect
+		dialect := o.preset.Dialect
+		if how.Dialect.Comma != 0 {
+			dialect.Comma = how.Dialect.Comma
 		}
+		how.Dialect = dialect
 	case o.mapped != nil:
 		converter = o.mapped
 		how.Hash = o.mapped.ID.Row
