@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -256,6 +257,22 @@ func TestParquetNumbersThatJSONHasNot(t *testing.T) {
 	zero := 0.0
 	all, _ := cells(t, source.Options{}, write(t, "a.parquet", asParquet(t, []one{{zero / zero}, {1 / zero}, {-1 / zero}})))
 	require.Equal(t, []string{"a.parquet:1: n=-", "a.parquet:2: n=tInf", "a.parquet:3: n=t-Inf"}, all)
+}
+
+// A number has an exponent only if its digits would be too many, or are not all known.
+func TestParquetNumbers(t *testing.T) {
+	t.Parallel()
+	type one struct {
+		Double float64 `parquet:"d"`
+		Single float32 `parquet:"s"`
+	}
+	all, _ := cells(t, source.Options{}, write(t, "a.parquet", asParquet(t, []one{
+		{1754042400.25, 1234567.5}, {-12345678.125, -0.00001}, {0.000001, 1 << 24}, {1.5e-7, 1<<24 + 2}, {1 << 53, 1e-7}, {1<<53 + 2, 1e30}, {math.Copysign(0, -1), 0.1},
+	})))
+	require.Equal(t, []string{
+		"a.parquet:1: d=n1754042400.25 s=n1234567.5", "a.parquet:2: d=n-12345678.125 s=n-0.00001", "a.parquet:3: d=n0.000001 s=n16777216",
+		"a.parquet:4: d=n1.5e-07 s=n1.6777218e+07", "a.parquet:5: d=n9007199254740992 s=n1e-07", "a.parquet:6: d=n9.007199254740994e+15 s=n1e+30", "a.parquet:7: d=n0 s=n0.1",
+	}, all)
 }
 
 func TestRowGet(t *testing.T) {

@@ -107,26 +107,25 @@ func jsonValue(v parquet.Value) row.Value {
 
 // float writes a number so that reading it gives the same one. NaN is what pandas has for
 // nothing; JSON has no infinity, which becomes a string.
-func float(f float64) row.Value {
+func float(f float64) row.Value { return floatOf(f, 64, 1<<53) }
+
+func float32Value(f float32) row.Value { return floatOf(float64(f), 32, 1<<24) }
+
+// floatOf writes a number of some bits. Whole numbers up to exact are one integer each;
+// beyond it the exponent stays, which tells that digits are lost.
+func floatOf(f float64, bits int, exact float64) row.Value {
+	size := math.Abs(f)
 	switch {
 	case math.IsNaN(f):
 		return row.Value{}
 	case math.IsInf(f, 0):
 		return row.Value{Kind: row.Text, Text: strings.TrimPrefix(strconv.FormatFloat(f, 'g', -1, 64), "+")}
-	case f == math.Trunc(f) && math.Abs(f) <= 1<<53: // each such number is one integer
+	case f == math.Trunc(f) && size <= exact:
 		return number(strconv.FormatInt(int64(f), 10))
+	case f != math.Trunc(f) && size >= 1e-6: // as JSON and CSV have it, so that times and ids are the same
+		return number(strconv.FormatFloat(f, 'f', -1, bits))
 	}
-	return number(strconv.FormatFloat(f, 'g', -1, 64))
-}
-
-func float32Value(f float32) row.Value {
-	wide := float64(f)
-	if wide == math.Trunc(wide) && math.Abs(wide) > 1<<24 || wide != math.Trunc(wide) {
-		if !math.IsNaN(wide) && !math.IsInf(wide, 0) {
-			return number(strconv.FormatFloat(wide, 'g', -1, 32))
-		}
-	}
-	return float(wide)
+	return number(strconv.FormatFloat(f, 'g', -1, bits))
 }
 
 func float16(b []byte) float64 {
