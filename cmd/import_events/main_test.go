@@ -70,6 +70,7 @@ func TestCommandLineIsRefused(t *testing.T) {
 		{"none*.csv", []string{"none*.csv"}},
 		{"a.csv a.csv", []string{"a.csv is named twice"}},
 		{"a.csv ?.csv", []string{"a.csv is named twice"}},
+		{"a.csv ./a.csv", []string{"./a.csv is named twice"}},
 		{".", []string{"is a folder"}},
 		{"a.csv -", []string{"standard input"}},
 		{"- --checkpoint c --api-key k", []string{"--checkpoint"}},

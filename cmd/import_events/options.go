@@ -180,16 +180,28 @@ func (o *options) expand() error {
 		}
 		files = append(files, found...)
 	}
-	for i, path := range files {
-		if slices.Contains(files[:i], path) {
-			errs = append(errs, fmt.Errorf("%s is named twice", path))
-		}
-	}
+	errs = append(errs, distinct(files)...)
 	if len(files) > 1 && slices.Contains(files, source.Stdin) {
 		errs = append(errs, errors.New("the standard input (-) is read alone"))
 	}
 	o.Files = files
 	return errors.Join(errs...)
+}
+
+// distinct refuses a file that is named twice, whatever its names are.
+func distinct(paths []string) (errs []error) {
+	var seen []os.FileInfo
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil { // the standard input, or what is reported already
+			continue
+		}
+		if slices.ContainsFunc(seen, func(other os.FileInfo) bool { return os.SameFile(info, other) }) {
+			errs = append(errs, fmt.Errorf("%s is named twice", path))
+		}
+		seen = append(seen, info)
+	}
+	return errs
 }
 
 // stdin says whether the standard input is read: there is no checkpoint then.

@@ -21,13 +21,14 @@ type ID struct {
 	Columns []string // with UUIDs
 	From    []string // whose values identify a row together
 	Row     bool     // the row's number in its file, of which every byte counts
-	Content bool     // all the row has, and how many equal rows are before it
+	Content bool     // all the row has, and how many equal rows of its file are before it
 	Vendor  *Vendor  // as the service's routes for the vendor's SDKs do
 
 	// Scope separates the ids of From and Content from those of other files.
 	Scope string
 
 	equal equalRows
+	file  *source.File // whose rows equal has
 }
 
 // Vendor derives ids as services/ingest/sdk does, so that an event that came from an SDK
@@ -132,6 +133,9 @@ func (i *ID) content(scope string, r *source.Record) string {
 		if !c.IsEmpty() {
 			appendKey(&b, c.Name, c.Value)
 		}
+	}
+	if i.file != r.File { // ids may not depend on which files are imported together
+		i.file, i.equal = r.File, equalRows{}
 	}
 	nth := i.equal.add(xxhash.Sum64String(b.String()))
 	return derive(scope, eventid.KindContent, b.String()+"\x00"+strconv.Itoa(nth))

@@ -313,6 +313,13 @@ func TestIDs(t *testing.T) {
 		}
 	}
 
+	var together []string
+	for _, r := range convert(t, f, 0, write(t, "a.csv", file), write(t, "b.csv", file)) {
+		together = append(together, id(t, r))
+	}
+	require.Equal(t, append(content, content...), together, "files that overlap count once, together as well")
+	require.Equal(t, together[4], id(t, convert(t, f, 4, write(t, "a.csv", file), write(t, "b.csv", file))[0]), "also resumed")
+
 	row := ids("row", file)
 	require.Len(t, unique(row), 3)
 	require.Equal(t, row, ids("row", file))
