@@ -57,7 +57,7 @@ func (i *ID) of(m *Mapping, r *source.Record, in *row.Row) (string, *reject.Faul
 		text := hex.EncodeToString(r.File.SHA256[:]) + "\x00" + strconv.FormatInt(r.Number, 10)
 		return derive(anyFile, eventid.KindRow, text), nil
 	case len(i.From) > 0:
-		return fromColumns(scope, &r.Row, i.From)
+		return fromColumns(scope, in, i.From)
 	case i.Content:
 		return i.content(scope, r), nil
 	case i.Vendor != nil:
@@ -89,7 +89,7 @@ func (i *ID) vendor(scope string, r *source.Record, in *row.Row) (string, *rejec
 		return v.Space.Derive(v.Protocol, eventid.KindID, text).String(), nil
 	}
 	if len(v.Else) > 0 {
-		return fromColumns(scope, &r.Row, v.Else)
+		return fromColumns(scope, in, v.Else)
 	}
 	return i.content(scope, r), nil
 }

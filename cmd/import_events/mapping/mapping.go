@@ -180,7 +180,7 @@ func (m *Mapping) Convert(r *source.Record) {
 	}
 	in := r.Row
 	if m.Prepare != nil {
-		in.Cells = slices.Clone(in.Cells) // ids are derived of what the file has
+		in.Cells = slices.Clone(in.Cells) // ids of content are derived of what the file has
 		if r.Skipped = m.Prepare(&in); r.Skipped {
 			return
 		}

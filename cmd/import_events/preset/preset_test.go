@@ -246,6 +246,42 @@ func TestGA4(t *testing.T) {
 	same(t, []stored{one, one, one}, got)
 	require.NotEqual(t, got[0].id, got[1].id)
 	require.Equal(t, got[0].id, got[2].id, "a table that is exported again has the same events")
+
+	// In Parquet each value has all types, and lists are columns.
+	type value struct {
+		String *string  `parquet:"string_value,optional"`
+		Int    *int64   `parquet:"int_value,optional"`
+		Double *float64 `parquet:"double_value,optional"`
+	}
+	type pair struct {
+		Key   string `parquet:"key"`
+		Value value  `parquet:"value"`
+	}
+	type table struct {
+		Date   string `parquet:"event_date"`
+		At     int64  `parquet:"event_timestamp"`
+		Name   string `parquet:"event_name"`
+		User   string `parquet:"user_pseudo_id"`
+		Bundle int64  `parquet:"event_bundle_sequence_id"`
+		Index  int64  `parquet:"batch_event_index"`
+		Params []pair `parquet:"event_params,list"`
+		About  []pair `parquet:"user_properties,list"`
+		Device struct {
+			Category string `parquet:"category"`
+		} `parquet:"device"`
+	}
+	page, plan, session, half := "https://a.example/", "pro", int64(1754000000), 1.5
+	row := table{
+		Date: "20250801", At: 1754042400123456, Name: "page_view", User: "123.456", Bundle: 9, Index: 1,
+		Params: []pair{{"page_location", value{String: &page}}, {"ga_session_id", value{Int: &session}}, {"value", value{Double: &half}}},
+		About:  []pair{{"plan", value{String: &plan}}},
+	}
+	row.Device.Category = "mobile"
+	var file bytes.Buffer
+	require.NoError(t, parquet.Write(&file, []table{row}))
+	again := read(t, "ga4", "events.parquet", file.String(), nil)
+	one.id = got[0].id
+	same(t, []stored{one}, again)
 }
 
 func TestSnowplow(t *testing.T) {
