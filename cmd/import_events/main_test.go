@@ -115,3 +115,16 @@ func TestPresetKeepsItsDialect(t *testing.T) {
 		require.Contains(t, out, `"page_title": "\"Home"`, delimiter)
 	}
 }
+
+// TestIdentity: an import may go on with another rule for conflicts, which changes no event,
+// but not with another mapping.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	o := options{Preset: "ga4", Conflicts: "reject"}
+	kept := o
+	kept.Conflicts = "keep"
+	require.Equal(t, o.identity(), kept.identity())
+	other := o
+	other.EventType = "x"
+	require.NotEqual(t, o.identity(), other.identity())
+}

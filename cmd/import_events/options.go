@@ -152,7 +152,6 @@ func (o *options) identity() string {
 	add("user-numbers", o.UserNumbers, "refuse")
 	add("format", o.Format, "")
 	add("delimiter", o.Delimiter, "auto")
-	add("conflicts", o.Conflicts, "reject")
 	return strings.Join(parts, " ")
 }
 
