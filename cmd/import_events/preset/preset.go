@@ -1,6 +1,8 @@
 // Package preset knows the exports of other products: which fields of theirs are which of
-// an event. Users, names and ids are as those of the same product's SDK are through the
-// service's routes, so that history and what arrives now fit together.
+// an event. Users and names are as those of the same product's SDK are through the
+// service's routes, so that history and what arrives now fit together. Ids are, too, where
+// the SDK's id of an event is in the export: of Amplitude, Mixpanel, PostHog, RudderStack,
+// Segment and Snowplow. An event of the others that was also sent here would count twice.
 package preset
 
 import (
