@@ -35,11 +35,9 @@ type ID struct {
 // is known when it comes again in the vendor's export.
 type Vendor struct {
 	Protocol string
-	Column   []string // with the id that the SDK gave the event
+	Column   []string // with the id that the SDK gave the event; without one its content counts
 	// Text is what identifies an event if its id is no UUID. Nil for the id alone.
 	Text func(in *row.Row, id string) string
-	// Else are columns that identify an event without an id; empty for its content.
-	Else []string
 	// Space of the project that is imported into.
 	Space eventid.Space
 }
@@ -88,9 +86,6 @@ func (i *ID) vendor(scope string, r *source.Record, in *row.Row) (string, *rejec
 		}
 		return v.Space.Derive(v.Protocol, eventid.KindID, text).String(), nil
 	}
-	if len(v.Else) > 0 {
-		return fromColumns(scope, in, v.Else)
-	}
 	return i.content(scope, r), nil
 }
 
@@ -121,7 +116,7 @@ func appendKey(b *strings.Builder, column string, v row.Value) {
 }
 
 // counts says whether ids depend on the rows before.
-func (i *ID) counts() bool { return i.Content || i.Vendor != nil && len(i.Vendor.Else) == 0 }
+func (i *ID) counts() bool { return i.Content || i.Vendor != nil }
 
 // content derives an id of all that the file has in a row, in the order of the columns'
 // names.

@@ -172,6 +172,7 @@ func (m *Mapping) Convert(r *source.Record) {
 		return
 	}
 	if len(r.JSON) > 0 {
+		defer func() { r.Row = row.Row{} }() // a record that waits to be sent need not keep it
 		var err error
 		if r.Row, err = row.OfObject(r.JSON); err != nil {
 			r.Fault = &reject.Fault{Code: "malformed-json", Reason: err.Error()}

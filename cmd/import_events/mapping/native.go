@@ -92,7 +92,7 @@ func (n Native) event(cells []row.Cell) ([]byte, *reject.Fault) {
 		b = append(append(append(b, '"'), c.Name...), '"', ':')
 		if c.Name == propertiesColumn {
 			// Checked on its own, lest it end the event and begin another.
-			if !isJSON(c.Text) {
+			if !row.IsJSON([]byte(c.Text)) {
 				return nil, &reject.Fault{Column: c.Name, Code: "malformed-json", Reason: "must be one valid JSON value"}
 			}
 			b = append(b, c.Text...)
@@ -111,10 +111,4 @@ func (n Native) event(cells []row.Cell) ([]byte, *reject.Fault) {
 		}
 	}
 	return append(b, '}'), nil
-}
-
-// isJSON accepts one JSON value. What else is wrong with it, the rules of the API say when
-// they are applied to the event.
-func isJSON(text string) bool {
-	return jsontext.Value(text).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }

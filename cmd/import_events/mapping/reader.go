@@ -1,10 +1,6 @@
 package mapping
 
-import (
-	"fmt"
-
-	"eventanalytics/cmd/import_events/source"
-)
+import "eventanalytics/cmd/import_events/source"
 
 // Converter makes events of records: those of the API's own form, or of another.
 type Converter interface {
@@ -37,10 +33,5 @@ func (r Reader) Skip(n int64) error {
 	if m, ok := r.Converter.(*Mapping); !ok || !m.ID.counts() {
 		return r.Source.Skip(n)
 	}
-	for range n {
-		if _, err := r.Next(); err != nil {
-			return fmt.Errorf("skipping what is already imported: %w", err)
-		}
-	}
-	return nil
+	return source.Skip(r, n)
 }

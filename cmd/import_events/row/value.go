@@ -68,10 +68,13 @@ var invalidUTF8 = jsontext.AllowInvalidUTF8(true)
 // ErrNotJSON is returned for text that is no JSON value.
 var ErrNotJSON = errors.New("is not valid JSON")
 
+// IsJSON accepts one JSON value.
+func IsJSON(text []byte) bool { return jsontext.Value(text).IsValid(lenient, invalidUTF8) }
+
 // Parse reads a JSON value.
 func Parse(text []byte) (Value, error) {
 	text = bytes.TrimSpace(text)
-	if !jsontext.Value(text).IsValid(lenient, invalidUTF8) {
+	if !IsJSON(text) {
 		return Value{}, ErrNotJSON
 	}
 	return ofJSON(text), nil
@@ -131,7 +134,7 @@ func members(text []byte) ([]Cell, error) {
 	if len(text) == 0 || text[0] != '{' {
 		return nil, ErrNotAnObject
 	}
-	if !jsontext.Value(text).IsValid(lenient, invalidUTF8) {
+	if !IsJSON(text) {
 		return nil, ErrNotJSON
 	}
 	var all []Cell

@@ -76,7 +76,7 @@ func (t *table) header(o Options) ([]string, error) {
 	return names, nil
 }
 
-func (t *table) Skip(n int64) error { return skip(t, n) }
+func (t *table) Skip(n int64) error { return Skip(t, n) }
 
 func (t *table) Next() (Record, error) {
 	line, err := t.read()

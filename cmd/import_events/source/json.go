@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"eventanalytics/cmd/import_events/reject"
+	"eventanalytics/cmd/import_events/row"
 )
 
 // values is a file of JSON: an array of events, or one after the other over as many lines
@@ -45,13 +46,13 @@ func openJSON(in *text) (Source, error) {
 		return &values{text: in, array: true, line: 1}, nil
 	}
 	line, _, ended := bytes.Cut(head, []byte("\n"))
-	if (ended || whole) && isValue(line) {
+	if (ended || whole) && row.IsJSON(bytes.TrimSpace(line)) {
 		return &ndjson{text: in}, nil
 	}
 	return &values{text: in, line: 1}, nil
 }
 
-func (s *values) Skip(n int64) error { return skip(s, n) }
+func (s *values) Skip(n int64) error { return Skip(s, n) }
 
 func (s *values) Next() (Record, error) {
 	if s.array {

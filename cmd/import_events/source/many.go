@@ -81,7 +81,7 @@ func (m *many) Next() (Record, error) {
 	}
 }
 
-func (m *many) Skip(n int64) error { return skip(m, n) }
+func (m *many) Skip(n int64) error { return Skip(m, n) }
 
 func (m *many) Progress() (done, of int64) {
 	if m.now == nil {

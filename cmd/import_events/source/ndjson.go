@@ -22,7 +22,7 @@ type ndjson struct {
 // maxLine is far above what the API accepts as one event.
 const maxLine = 1 << 20
 
-func (s *ndjson) Skip(n int64) error { return skip(s, n) }
+func (s *ndjson) Skip(n int64) error { return Skip(s, n) }
 
 func (s *ndjson) Next() (Record, error) {
 	for len(s.rest) == 0 {
@@ -63,11 +63,6 @@ func firstValue(line []byte) int {
 		return len(line)
 	}
 	return end
-}
-
-// isValue says whether a line is one JSON value.
-func isValue(line []byte) bool {
-	return jsontext.Value(bytes.TrimSpace(line)).IsValid(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
 // readLine reads a line of any length and returns what fits.

@@ -132,10 +132,10 @@ func (s *columnar) Next() (_ Record, err error) {
 func (s *columnar) Skip(n int64) (err error) {
 	defer caught(&err, "skipping what is already imported")
 	if n > s.count {
-		return fmt.Errorf("skipping what is already imported: %w", io.EOF)
+		return skipping(io.EOF)
 	}
 	if err := s.rows.SeekToRow(n); err != nil {
-		return fmt.Errorf("skipping what is already imported: %w", err)
+		return skipping(err)
 	}
 	s.next = n
 	return nil

@@ -164,8 +164,9 @@ func (o *Options) format(extension string) Format {
 	return o.Fallback
 }
 
-// skip discards n records: only reading shows where a record ends.
-func skip(s Source, n int64) error {
+// Skip discards n records by reading them: of most files only that shows where a record
+// ends.
+func Skip(s Source, n int64) error {
 	for range n {
 		if _, err := s.Next(); err != nil {
 			return skipping(err)
