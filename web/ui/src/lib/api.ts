@@ -30,6 +30,7 @@ export class Problem extends Error {
     message: string,
     readonly instance = '',
     readonly retryAfter = 0,
+    /** Stable, such as in-progress; empty when the answer was not in the service's form. */
     readonly code = '',
   ) {
     super(message);
@@ -47,8 +48,11 @@ export function isTemporary(cause: unknown): boolean {
 /** What to do when a session has ended. */
 export const expiry = { onExpired: () => {} };
 
+/** Before the code in the type of a problem. */
+const typePrefix = '/problems/';
+
 interface ProblemBody {
-  code?: string;
+  type?: string;
   detail?: string;
   instance?: string;
   errors?: { field?: string; message: string }[];
@@ -57,7 +61,8 @@ interface ProblemBody {
 /** What a response that is none of success says. */
 export async function problemOf(response: Response): Promise<Problem> {
   const body: unknown = await response.json().catch(() => undefined);
-  const { code, detail, instance, errors } = (body ?? {}) as ProblemBody;
+  const { type, detail, instance, errors } = (body ?? {}) as ProblemBody;
+  const code = type?.startsWith(typePrefix) ? type.slice(typePrefix.length) : '';
   const first = errors?.[0];
   let message = detail ?? `The service answered ${response.status}.`;
   if (first) message = first.field ? `${first.field}: ${first.message}` : first.message;

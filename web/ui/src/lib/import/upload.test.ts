@@ -16,7 +16,8 @@ const file = new File(['user,time\n1,2025-08-21\n2,2025-08-21\n'], 'a.csv');
 const good = { accepted: 2, duplicates: 0, rejected: 0, errors: null, errors_omitted: 0, position: 'p' };
 const fetched = vi.fn<() => Promise<Response>>();
 vi.stubGlobal('fetch', fetched);
-const refuses = (status: number, code = '') => fetched.mockResolvedValueOnce(Response.json({ code, detail: code }, { status, headers: { 'Retry-After': '0.01' } }));
+const refuses = (status: number, code = '') =>
+  fetched.mockResolvedValueOnce(Response.json({ type: `/problems/${code}`, detail: code }, { status, headers: { 'Retry-After': '0.01' } }));
 const logIn = (id: number) => (login.user = { id, username: `user ${id}` } as typeof login.user);
 const begun = () => {
   const upload = new Upload(file, mapping, { id: 1, name: 'P' });
