@@ -8,7 +8,7 @@ export interface Options {
   key: string;
   /** How long an event waits for others to share its request, in ms; 1,000 by default. */
   interval?: number;
-  /** Events of a request, at most; 500 by default. */
+  /** Events of a request, at most; 500 by default. It also has at most 1,000,000 bytes. */
   batchSize?: number;
   /** Events that wait, at most; 10,000 by default. A further one is dropped. */
   maxEvents?: number;
@@ -18,11 +18,15 @@ export interface Options {
   timeout?: number;
   /** The pause after a failure, in ms, by chance half of it or more; 500 by default. It doubles with each, up to 30 s. */
   pause?: number;
-  /** How long close, and a process that has nothing else to do, wait for events; 5,000 ms by default. */
+  /**
+   * How long close, and a process that has nothing else to do, wait for events; 5,000 ms by
+   * default. Such a process first waits for a request that is under way, at most timeout.
+   */
   exitTimeout?: number;
   /**
    * Is told of events that are given up, and why: count of them, which are all in events
-   * unless the service refused more of a batch than it names. By default the console is
+   * unless the service refused more of a batch than it names. It does not say what it
+   * refused of identify: that is in the quarantine. By default the console is
    * warned of the 1st, the 10th, the 100th and so on.
    */
   onDrop?: (reason: string, events: unknown[], count: number) => void;

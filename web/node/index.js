@@ -5,8 +5,10 @@
 const events = '/api/events';
 const operations = '/v1/batch'; // the native route has none: identify goes to Segment's
 
-/** Characters of a request, at most, and of an event: the service takes 64 MiB and 1 MiB. */
-const maxRequest = 1 << 20;
+/** Bytes of the events of a request, at most: many proxies take 1 MiB. */
+const maxRequest = 1_000_000;
+
+/** Characters of an event, at most, each of 3 bytes or less: the service takes 1 MiB. */
 const maxEvent = 1 << 18;
 
 /** The longest pauses after a failure: any, and one that the service asks for, in ms. */
@@ -111,7 +113,7 @@ export class Analytics {
     let end = 0;
     let length = 0;
     for (const event of this.#queue) {
-      length += event.json.length;
+      length += Buffer.byteLength(event.json) + 1; // with its comma
       if (event.path !== path || end === this.#options.batchSize || (end && length > maxRequest)) break;
       end++;
     }
@@ -120,12 +122,26 @@ export class Analytics {
 
   /** Sends a batch. Returns nothing when it is settled, and else how long to pause. */
   async #send(batch) {
+    const answer = await this.#post(batch);
+    if (answer && (answer.ok ? isTaken(batch[0].path, answer.body) : final.includes(answer.status))) {
+      this.#failures = 0;
+      this.#failure = '';
+      this.#settle(batch.length);
+      this.#report(batch, answer);
+      return undefined;
+    }
+    if (answer) this.#failure = `${answer.status} ${answer.statusText}` + (answer.ok ? ', which is not of the service' : '');
+    const most = Math.min(this.#options.pause * 2 ** this.#failures++, longestPause);
+    return Math.max(Math.min(answer?.asked ?? 0, longestAsked), most / 2 + (Math.random() * most) / 2);
+  }
+
+  /** Posts a batch. Returns what is answered, or nothing when nothing is. */
+  async #post(batch) {
     const { host, key, timeout } = this.#options;
     const { path } = batch[0];
     const all = `[${batch.map(({ json }) => json).join()}]`;
     const abort = (this.#request = new AbortController());
     const late = setTimeout(() => abort.abort(new Error(`no answer in ${timeout} ms`)), timeout);
-    let asked = 0;
     try {
       const answer = await fetch(host + path, {
         method: 'POST',
@@ -135,35 +151,27 @@ export class Analytics {
         signal: abort.signal,
       });
       const text = await answer.text();
-      if (answer.ok || final.includes(answer.status)) {
-        this.#failures = 0;
-        this.#failure = '';
-        this.#settle(batch.length);
-        this.#report(batch, answer, text);
-        return undefined;
-      }
-      this.#failure = `${answer.status} ${answer.statusText}`;
-      asked = retryAfter(answer.headers.get('Retry-After'));
+      const { ok, status, statusText, headers } = answer;
+      return { ok, status, statusText, text, body: parse(text), asked: retryAfter(headers.get('Retry-After')) };
     } catch (error) {
       if (!this.#ending) this.#failure = String(error.cause ?? error);
+      return undefined;
     } finally {
       clearTimeout(late);
       this.#request = undefined;
     }
-    const most = Math.min(this.#options.pause * 2 ** this.#failures++, longestPause);
-    return Math.max(Math.min(asked, longestAsked), most / 2 + (Math.random() * most) / 2);
   }
 
   /** Tells of those events of a batch that were refused. */
-  #report(batch, answer, text) {
-    const body = parse(text);
-    const refused = (body?.errors ?? []).filter(({ index, code }) => batch[index] && code !== 'conflict');
+  #report(batch, { ok, status, text, body }) {
+    const errors = Array.isArray(body?.errors) ? body.errors : []; // a refusal may be of a proxy
+    const refused = errors.filter((error) => batch[error?.index]?.json && error.code !== 'conflict');
     for (const { index, field, message } of refused) this.#drop(`${field} ${message}`, [JSON.parse(batch[index].json)]);
     // The service names the first hundred. Where it took some, it is not known which others it refused.
     const named = new Set(refused.map(({ index }) => index));
-    const others = answer.ok ? [] : batch.filter((_, i) => !named.has(i)).map(({ json }) => JSON.parse(json));
-    const count = answer.ok ? (body?.rejected ?? 0) - named.size : others.length;
-    if (count > 0) this.#drop(`${answer.status} ${body?.detail ?? body?.message ?? text.slice(0, 200)}`, others, count);
+    const others = ok ? [] : batch.filter((_, i) => !named.has(i)).map(({ json }) => JSON.parse(json));
+    const count = ok ? (body.rejected ?? 0) - named.size : others.length;
+    if (count > 0) this.#drop(`${status} ${body?.detail ?? body?.message ?? text.slice(0, 200)}`, others, count);
   }
 
   #settle(n) {
@@ -223,6 +231,9 @@ function retryAfter(text) {
   const wait = text && (Number(text) * 1_000 || Date.parse(text) - Date.now());
   return wait > 0 ? wait : 0;
 }
+
+/** Whether a success is of the service, and not of what else may answer at its address. */
+const isTaken = (path, body) => (path === events ? Number.isInteger(body?.rejected) : body?.success === true);
 
 function parse(text) {
   try {

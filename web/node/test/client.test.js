@@ -5,6 +5,9 @@ import { createServer } from 'node:http';
 import { afterEach, test } from 'node:test';
 import { Analytics, uuidv7 } from '../index.js';
 
+/** What the service says when it took a request. */
+const taken = { '/api/events': { errors: [], rejected: 0 }, '/v1/batch': { success: true } };
+
 const open = [];
 afterEach(() => Promise.all(open.splice(0).map((close) => close())));
 
@@ -19,8 +22,8 @@ async function serverOf(...answers) {
     const answer = answers.length > 1 ? answers.shift() : answers[0];
     if (answer === 'lost') return incoming.socket.destroy();
     if (answer === 'silent') return;
-    const { status = 202, headers, body = { errors: [], rejected: 0 } } = answer;
-    outgoing.writeHead(status, headers?.()).end(JSON.stringify(body));
+    const { status = 202, headers, body = taken[incoming.url] } = answer;
+    outgoing.writeHead(status, headers?.()).end(typeof body === 'string' ? body : JSON.stringify(body));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -81,6 +84,26 @@ test('what was not answered, or put off, is sent again as it was', async () => {
   assert.deepEqual(dropped, []);
 });
 
+test('a success of something else than the service settles nothing', async () => {
+  const others = ['<html>Log in</html>', '', null, [], { success: 'yes' }, { rejected: 'none' }];
+  for (const record of ['track', 'identify']) {
+    const { host, requests } = await serverOf(...others.map((body) => ({ status: 200, body })), accepted);
+    const { client, dropped } = clientOf(host, { pause: 1 });
+    client[record]('ann', 'bought');
+    await client.flush();
+    assert.equal(requests.length, others.length + 1);
+    assert.deepEqual(dropped, []);
+  }
+});
+
+test('what is given up after such an answer says so', async () => {
+  const { host } = await serverOf({ status: 200, body: '<html>Log in</html>' });
+  const { client, dropped } = clientOf(host, { pause: 1_000 });
+  client.track('ann', 'bought');
+  await client.close(100);
+  assert.deepEqual(dropped.map(({ reason }) => reason), ['time is up, after 200 OK, which is not of the service']);
+});
+
 test('Retry-After is the least pause, in seconds or as a date', async () => {
   const inTwo = () => new Date(Date.now() + 2_000).toUTCString(); // to the second: in one at least
   for (const value of [() => '1', inTwo]) {
@@ -127,6 +150,24 @@ test('a refused request is dropped, and the next one sent', async () => {
   ['a', 'b', 'c'].forEach((type) => client.track('ann', type));
   await client.flush();
   assert.deepEqual(dropped.map(({ reason, events }) => [reason, events.map((event) => event.event_type)]), [['401 Invalid API key.', ['a', 'b']]]);
+});
+
+test('a request has at most a million bytes, whatever its characters', async () => {
+  const { host, requests } = await serverOf(accepted);
+  const { client } = clientOf(host);
+  for (let n = 0; n < 4; n++) client.track('ann', 'a', { text: '\u4e2d'.repeat(150_000) }); // 450 kB each
+  await client.flush();
+  assert.deepEqual(requests.map(({ body }) => body.length), [2, 2]);
+});
+
+test('a refusal of something else than the service is told whole', async () => {
+  for (const errors of ['no', [null, 'no', { index: 'length' }]]) {
+    const { host } = await serverOf({ status: 403, body: { errors, message: 'Blocked.' } }, accepted);
+    const { client, dropped } = clientOf(host, { batchSize: 2 });
+    ['a', 'b', 'c'].forEach((type) => client.track('ann', type));
+    await client.flush();
+    assert.deepEqual(dropped.map(({ reason, events }) => [reason, events.map((event) => event.event_type)]), [['403 Blocked.', ['a', 'b']]]);
+  }
 });
 
 test('the queue is bounded in events and characters, and says what it drops', async () => {
