@@ -86,9 +86,12 @@ export function differences(here: Tile[], there: Tile[]): { tile: Tile; differen
   return here.map((tile) => {
     const other = there.find((one) => one.id === tile.id);
     if (!other) return { tile, difference: 'only here' };
-    return { tile, difference: JSON.stringify(sorted(tile)) === JSON.stringify(sorted(other)) ? 'same' : 'changed' };
+    return { tile, difference: isSame(tile, other) ? 'same' : 'changed' };
   });
 }
+
+/** Whether two values are the same JSON. */
+export const isSame = (one: unknown, other: unknown): boolean => JSON.stringify(sorted(one)) === JSON.stringify(sorted(other));
 
 // Keys of objects come back in another order than they were sent in.
 function sorted(value: unknown): unknown {

@@ -2,7 +2,7 @@
 // change; a version that someone else saved first is for the person to choose between.
 import { createQuery } from '@tanstack/svelte-query';
 import { isTemporary, Problem, send, type Schemas } from './api';
-import { contentOf, restored, type Board, type Content, type Tile } from './board';
+import { contentOf, isSame, restored, type Board, type Content, type Tile } from './board';
 import { scope } from './scope.svelte';
 import { login } from './session.svelte';
 
@@ -27,6 +27,7 @@ type State = 'saved' | 'unsaved' | 'saving' | 'refused' | 'conflict';
 
 const pause = 500; // ms from the last change until it is saved
 const again = 10_000; // ms until what the service could not take is sent again
+const lost = [403, 404]; // answers by which the board is no longer this login's to save
 
 /** A board that is open. */
 export class OpenBoard {
@@ -42,20 +43,25 @@ export class OpenBoard {
   mayWrite = $state(false);
   #timer: ReturnType<typeof setTimeout> | undefined;
   #changes = 0;
+  #isLeft = false;
+  /** What was sent since the board had its version: each may be stored, its answer lost. */
+  #sent: Content[] = [];
 
   constructor(
     readonly path: string,
     /** Whose changes these are: no other login sends them. */
-    readonly user: number | undefined,
+    readonly userId: number | undefined,
   ) {}
 
   /** Begins to show it: as it is stored, or with what is not saved yet. */
   show(): void {
+    this.#isLeft = false;
     void (this.state === 'saved' ? this.read() : this.save());
   }
 
   /** No longer shows it. */
   leave(): void {
+    this.#isLeft = true;
     this.edited = this.deleted = undefined;
     void this.save();
   }
@@ -100,22 +106,17 @@ export class OpenBoard {
   async save(): Promise<void> {
     clearTimeout(this.#timer);
     if (!this.board || this.state === 'saved' || this.state === 'saving' || this.state === 'conflict') return;
-    if (login.user?.id !== this.user) return;
+    if (login.user?.id !== this.userId) return;
     const changes = this.#changes;
+    const content = contentOf(this.board);
+    this.#sent.push(content);
     this.state = 'saving';
     this.error = undefined;
     try {
-      const saved = await putBoard(this.path, this.board.version, contentOf(this.board));
-      if (changes === this.#changes) {
-        this.#adopt(saved);
-        this.state = 'saved';
-      } else {
-        this.board = { ...saved, ...contentOf(this.board) };
-        this.state = 'unsaved';
-        this.#later();
-      }
+      this.#stored(await putBoard(this.path, this.board.version, content), changes);
     } catch (cause) {
-      await this.#refused(cause as Error);
+      if (cause instanceof Problem && cause.status === 412) await this.#compare(content, changes);
+      else this.#refused(cause as Error);
     }
   }
 
@@ -123,6 +124,7 @@ export class OpenBoard {
   keepMine(): void {
     if (!this.board || !this.theirs) return;
     this.board = { ...this.board, version: this.theirs.version };
+    this.#sent = [];
     this.theirs = undefined;
     this.state = 'unsaved';
     void this.save();
@@ -132,6 +134,7 @@ export class OpenBoard {
   takeTheirs(): void {
     if (!this.theirs) return;
     this.board = this.theirs;
+    this.#sent = [];
     this.theirs = undefined;
     this.deleted = undefined;
     this.state = 'saved';
@@ -147,34 +150,58 @@ export class OpenBoard {
     this.#timer = setTimeout(() => void this.save(), wait);
   }
 
-  async #refused(cause: Error): Promise<void> {
-    if (!(cause instanceof Problem) || cause.status !== 412) {
-      this.error = cause;
-      this.state = 'refused';
-      if (isTemporary(cause)) this.#later(again);
-      return;
+  /** The board is stored as it was sent when there had been so many changes. */
+  #stored(stored: Board, changes: number): void {
+    this.#sent = [];
+    if (changes === this.#changes) {
+      this.#adopt(stored);
+      this.state = 'saved';
+    } else {
+      this.board = { ...stored, ...contentOf(this.board!) };
+      this.state = 'unsaved';
+      this.#later();
     }
+  }
+
+  /** Another version is stored: someone else's, or one of ours whose answer was lost. */
+  async #compare(content: Content, changes: number): Promise<void> {
     try {
-      this.theirs = await send<Board>('GET', this.path);
+      const stored = await send<Board>('GET', this.path);
+      const there = contentOf(stored);
+      if (isSame(there, content)) return this.#stored(stored, changes);
+      if (this.#sent.some((sent) => isSame(there, sent))) return this.#stored(stored, -1);
+      this.theirs = stored;
       this.state = 'conflict';
-    } catch (other) {
-      this.error = other as Error;
-      this.state = 'refused';
+    } catch (cause) {
+      this.#refused(cause as Error);
     }
+  }
+
+  #refused(cause: Error): void {
+    this.error = cause;
+    this.state = 'refused';
+    if (isTemporary(cause)) this.#later(again);
+    else if (this.#isLeft && cause instanceof Problem && lost.includes(cause.status)) forget(this);
   }
 }
 
 // A page may be left before all is saved, and saving may fail after that: such boards
 // stay until they are opened again.
 const kept = new Map<string, OpenBoard>();
-const unsaved = () => [...kept.values()].filter((open) => open.state !== 'saved' && open.user === login.user?.id);
+const keyOf = (userId: number | undefined, path: string) => `${userId} ${path}`;
+const unsaved = () => [...kept.values()].filter((open) => open.state !== 'saved' && open.userId === login.user?.id);
+
+function forget(open: OpenBoard): void {
+  const key = keyOf(open.userId, open.path);
+  if (kept.get(key) === open) kept.delete(key);
+}
 
 /** The board at a path, with what this login has not saved of it. */
 export function openBoard(path: string, mayWrite: boolean): OpenBoard {
-  const user = login.user?.id;
-  const key = `${user} ${path}`;
+  const userId = login.user?.id;
+  const key = keyOf(userId, path);
   let open = kept.get(key);
-  if (!open || open.state === 'saved') open = new OpenBoard(path, user);
+  if (!open || open.state === 'saved') open = new OpenBoard(path, userId);
   open.mayWrite = mayWrite;
   kept.set(key, open);
   return open;

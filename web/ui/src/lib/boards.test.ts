@@ -111,3 +111,77 @@ test('while the editor of a tile is open the board does not change below it', as
   await open.read();
   expect(open.board!.tiles[0].text).toBe('theirs');
 });
+
+test.each([403, 404])('what is refused for good, with %i, is given up when the page is left', async (status) => {
+  const open = await changed();
+  answers({ detail: 'no' }, status);
+  await vi.advanceTimersByTimeAsync(500);
+  expect(open.state).toBe('refused');
+  expect(openBoard(path, true)).toBe(open); // the page still says so
+  answers({ detail: 'no' }, status); // of what asking sends again
+  expect(asksBeforeUnload()).toBe(true);
+  await ended();
+  answers({ detail: 'no' }, status);
+  open.leave();
+  await ended();
+  expect(asksBeforeUnload()).toBe(false);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(methods()).toEqual(['GET', 'PUT', 'PUT', 'PUT']);
+  expect(openBoard(path, true)).not.toBe(open);
+});
+
+test('it is given up as well when the refusal comes after the page was left, but not on a page that is back', async () => {
+  let open = await changed();
+  fetched.mockRejectedValueOnce(new TypeError('no network'));
+  open.leave();
+  await ended();
+  answers({ detail: 'gone' }, 404); // of what asking sends again
+  expect(asksBeforeUnload()).toBe(true);
+  await ended();
+  expect(asksBeforeUnload()).toBe(false);
+
+  open = await changed();
+  answers({ detail: 'gone' }, 404);
+  open.leave();
+  open.show();
+  await ended();
+  expect([open.state, open.error?.message]).toEqual(['refused', 'gone']);
+  expect(openBoard(path, true)).toBe(open);
+});
+
+test('a save whose answer was lost is no conflict', async () => {
+  const open = await changed();
+  fetched.mockRejectedValueOnce(new TypeError('no network'));
+  await vi.advanceTimersByTimeAsync(500);
+  expect(open.state).toBe('refused');
+  answers({ detail: 'another version' }, 412);
+  answers(board(2, 'two'));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([open.state, open.theirs, open.board!.version]).toEqual(['saved', undefined, 2]);
+  expect(methods()).toEqual(['GET', 'PUT', 'PUT', 'GET']);
+});
+
+test('nor is it when the board was changed further', async () => {
+  const open = await changed();
+  fetched.mockRejectedValueOnce(new TypeError('no network'));
+  await vi.advanceTimersByTimeAsync(500);
+  open.change({ tiles: [{ ...tile, text: 'three' }] });
+  answers({ detail: 'another version' }, 412);
+  answers(board(2, 'two'));
+  answers(board(3, 'three'));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect([open.state, open.theirs, open.board!.version, open.board!.tiles[0].text]).toEqual(['saved', undefined, 3, 'three']);
+  const { headers } = fetched.mock.calls.at(-1)![1];
+  expect((headers as Record<string, string>)['If-Match']).toBe('"2"');
+});
+
+test("another's save is one, also after an answer was lost", async () => {
+  const open = await changed();
+  fetched.mockRejectedValueOnce(new TypeError('no network'));
+  await vi.advanceTimersByTimeAsync(500);
+  answers({ detail: 'another version' }, 412);
+  answers(board(2, 'theirs'));
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect([open.state, open.theirs!.tiles[0].text]).toEqual(['conflict', 'theirs']);
+  open.takeTheirs();
+});
