@@ -39,7 +39,7 @@ export class Upload {
   error = $state.raw<Error>();
   position = $state('');
   /** Whose it is: it does not go on with another login. */
-  readonly user = login.user;
+  readonly userId = login.user?.id;
   #run = uuid();
   #batches = 0;
   #wake = () => {};
@@ -116,7 +116,7 @@ export class Upload {
     for (let attempt = 0; ; attempt++) {
       await this.#whilePaused();
       if (this.#isStopped()) return;
-      if (login.user?.id !== this.user?.id) {
+      if (login.user?.id !== this.userId) {
         this.state = 'interrupted';
         continue;
       }
@@ -178,7 +178,7 @@ class Current {
 
   /** Nothing where it is another login's. */
   get upload(): Upload | undefined {
-    return this.#upload?.user?.id === login.user?.id ? this.#upload : undefined;
+    return this.#upload?.userId === login.user?.id ? this.#upload : undefined;
   }
 
   set upload(upload: Upload | undefined) {
