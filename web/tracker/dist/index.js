@@ -122,7 +122,7 @@ function createSender(host, key, queue, onDrop) {
 					credentials: "omit",
 					signal: AbortSignal.timeout?.(3e4)
 				});
-				if (answer.ok || final.includes(answer.status)) {
+				if (answer.ok ? (await answer.json()).success === true : final.includes(answer.status)) {
 					const refusal = answer.ok ? "" : `${answer.status} ${await answer.text()}`;
 					const events = refusal ? ids.map((id) => JSON.parse(queue.json(id))) : [];
 					queue.remove(ids);
@@ -135,6 +135,8 @@ function createSender(host, key, queue, onDrop) {
 			} catch {
 				pause = 0;
 			}
+			clearTimeout(timer);
+			timer = void 0;
 			const most = Math.min(firstPause * 2 ** failures++, longestPause);
 			schedule(Math.max(pause, most / 2 + Math.random() * most / 2));
 			return;
@@ -180,11 +182,15 @@ function createTracker(options) {
 	const prefix = key + ":";
 	const item = prefix + "visitor";
 	const local = storage("localStorage");
-	const kept = remember === "visitor" ? local : remember === "session" ? storage("sessionStorage") : void 0;
-	if (kept !== local) local?.removeItem(item);
+	const session = storage("sessionStorage");
+	const kept = remember === "visitor" ? local : remember === "session" ? session : void 0;
+	for (const other of [local, session]) if (other !== kept) other?.removeItem(item);
+	if (remember === "nothing") {
+		for (const name of Object.keys(local ?? {})) if (name.startsWith(prefix)) local.removeItem(name);
+	}
 	const queue = createQueue(remember === "nothing" ? void 0 : local, prefix);
 	const sender = createSender(options.host.replace(/\/+$/, ""), key, queue, onDrop);
-	let visitor = recall();
+	let visitor = recall() ?? keep(fresh());
 	let referrer = withoutQuery(document.referrer);
 	function recall() {
 		try {
@@ -194,10 +200,6 @@ function createTracker(options) {
 				userId
 			};
 		} catch {}
-		return renew();
-	}
-	function renew() {
-		return keep({ anonymousId: uuidv7() });
 	}
 	function keep(now) {
 		try {
@@ -264,13 +266,19 @@ function createTracker(options) {
 			});
 		},
 		reset() {
-			visitor = renew();
+			visitor = keep(fresh());
 		},
 		flush: sender.flush
 	};
+	if (kept) {
+		const again = () => visitor = recall() ?? fresh();
+		addEventListener("storage", (event) => (event.key === item || event.key === null) && again());
+		addEventListener("pageshow", (event) => event.persisted && again());
+	}
 	if (options.pages !== false) queueMicrotask(() => watchPages(path, () => page()));
 	return tracker;
 }
+var fresh = () => ({ anonymousId: uuidv7() });
 /** A storage, unless the page may not use it. */
 function storage(name) {
 	try {

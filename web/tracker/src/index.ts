@@ -60,26 +60,25 @@ export function createTracker(options: Options): Tracker {
   const prefix = key + ':';
   const item = prefix + 'visitor';
   const local = storage('localStorage');
-  const kept = remember === 'visitor' ? local : remember === 'session' ? storage('sessionStorage') : undefined;
-  if (kept !== local) local?.removeItem(item); // a consent that was taken back
+  const session = storage('sessionStorage');
+  const kept = remember === 'visitor' ? local : remember === 'session' ? session : undefined;
+  // A consent that was taken back.
+  for (const other of [local, session]) if (other !== kept) other?.removeItem(item);
+  if (remember === 'nothing') for (const name of Object.keys(local ?? {})) if (name.startsWith(prefix)) local!.removeItem(name);
   const queue = createQueue(remember === 'nothing' ? undefined : local, prefix);
   const sender = createSender(options.host.replace(/\/+$/, ''), key, queue, onDrop);
 
-  let visitor = recall();
+  let visitor = recall() ?? keep(fresh());
   let referrer: string | undefined = withoutQuery(document.referrer);
 
-  function recall(): Visitor {
+  function recall(): Visitor | undefined {
     try {
       const { anonymousId, userId } = JSON.parse(kept!.getItem(item)!);
       if (anonymousId) return { anonymousId, userId };
     } catch {
       // Nothing is kept, or not what we wrote.
     }
-    return renew();
-  }
-
-  function renew(): Visitor {
-    return keep({ anonymousId: uuidv7() });
+    return undefined;
   }
 
   function keep(now: Visitor): Visitor {
@@ -124,14 +123,23 @@ export function createTracker(options: Options): Tracker {
       return add({ type: 'identify', traits });
     },
     reset() {
-      visitor = renew();
+      visitor = keep(fresh());
     },
     flush: sender.flush,
   };
+  if (kept) {
+    // Somebody logged in or out in another tab. What was cleared is not stored again by this.
+    const again = () => (visitor = recall() ?? fresh());
+    addEventListener('storage', (event) => (event.key === item || event.key === null) && again());
+    // Pages in the browser's cache are not told. This is before the view that watchPages records.
+    addEventListener('pageshow', (event) => event.persisted && again());
+  }
   // A page that identifies its visitor at once has its first view by that user.
   if (options.pages !== false) queueMicrotask(() => watchPages(path, () => page()));
   return tracker;
 }
+
+const fresh = (): Visitor => ({ anonymousId: uuidv7() });
 
 /** A storage, unless the page may not use it. */
 function storage(name: 'localStorage' | 'sessionStorage'): Storage | undefined {

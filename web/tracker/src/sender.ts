@@ -49,7 +49,7 @@ export function createSender(host: string, key: string, queue: Queue, onDrop: (r
       let pause: number;
       try {
         const answer = await fetch(url, { method: 'POST', body: body(ids), credentials: 'omit', signal: AbortSignal.timeout?.(30_000) });
-        if (answer.ok || final.includes(answer.status)) {
+        if (answer.ok ? (await answer.json()).success === true : final.includes(answer.status)) {
           const refusal = answer.ok ? '' : `${answer.status} ${await answer.text()}`;
           const events = refusal ? ids.map((id) => JSON.parse(queue.json(id))) : [];
           queue.remove(ids);
@@ -60,8 +60,10 @@ export function createSender(host: string, key: string, queue: Queue, onDrop: (r
         }
         pause = Number(answer.headers.get('Retry-After')) * 1_000 || 0;
       } catch {
-        pause = 0; // no answer: offline, most often, whatever navigator.onLine says
+        pause = 0; // no answer, or none of the service: offline, most often, whatever navigator.onLine says
       }
+      clearTimeout(timer); // of an event that was recorded meanwhile: it waits as well
+      timer = undefined;
       const most = Math.min(firstPause * 2 ** failures++, longestPause);
       schedule(Math.max(pause, most / 2 + (Math.random() * most) / 2));
       return;

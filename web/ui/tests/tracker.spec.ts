@@ -1,21 +1,16 @@
 // The tracker in pages of another origin, through a network that fails.
 import { createServer } from 'node:http';
-import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
-import { expect, test as base, type BrowserContext, type Page } from '@playwright/test';
+import { expect, test as base, type BrowserContext, type Page, type Route } from '@playwright/test';
 import type { Tracker } from '../../tracker/src/index';
 import { ask, register, send, upload, type Caller } from './client';
-import { lossy } from './lossy.js';
+import { lossy, type Fault } from './lossy.js';
 
 declare global {
   interface Window {
     tracker: Tracker;
   }
 }
-
-type Fault = '' | 'request' | 'answer' | number;
 
 interface Site {
   /** Who asks, in a project of their own. */
@@ -83,12 +78,15 @@ const flush = (page: Page) => page.evaluate(() => window.tracker.flush());
 const kept = (page: Page) =>
   page.evaluate(() => [localStorage, sessionStorage].map((storage) => Object.keys(storage).map((key) => key.split(':')[1])));
 
-const cookies = (context: BrowserContext) => context.cookies();
+/** Who the visitor is: what an event that is recorded now says. */
+async function visitor(page: Page, { bodies }: Site): Promise<{ anonymousId: string; userId?: string }> {
+  await page.evaluate(() => window.tracker.track('seen'));
+  await flush(page);
+  const { anonymousId, userId } = JSON.parse(bodies.at(-1)!).batch.at(-1);
+  return { anonymousId, userId };
+}
 
-test('the script is at most 3 kB', () => {
-  const script = readFileSync(join(import.meta.dirname, '../../tracker/dist/tracker.js'));
-  expect(gzipSync(script, { level: 9 }).length).toBeLessThanOrEqual(3_000);
-});
+const cookies = (context: BrowserContext) => context.cookies();
 
 test('pages, events and users are counted, and nothing is kept', async ({ page, context, site }) => {
   await site.visit(page, '/start?secret=1&utm_source=letter');
@@ -164,6 +162,68 @@ test('a visitor is remembered as long as the site says', async ({ context, site 
   expect(new Set(await ids('data-remember="visitor"')).size).toBe(1);
 });
 
+test('tabs and pages that come back know who logged in or out in another tab', async ({ context, site }) => {
+  const [one, other] = [await context.newPage(), await context.newPage()];
+  for (const page of [one, other]) await site.visit(page, '/', 'data-remember="visitor"');
+  const before = await visitor(one, site);
+  await other.evaluate(() => window.tracker.identify('ann'));
+  await expect.poll(() => visitor(one, site)).toEqual({ ...before, userId: 'ann' });
+  await other.evaluate(() => window.tracker.reset());
+  await expect.poll(() => visitor(one, site)).toEqual(await visitor(other, site));
+  const after = await visitor(one, site);
+  expect(after.userId).toBeUndefined();
+  expect(after.anonymousId).not.toBe(before.anonymousId);
+  await other.evaluate(() => localStorage.clear());
+  await expect.poll(async () => (await visitor(one, site)).anonymousId).not.toBe(after.anonymousId);
+  expect(await kept(one)).toEqual([[], []]); // what was cleared stays so
+  // A page in the browser's cache hears nothing of a storage, as the tab that writes to it.
+  await one.evaluate(() => window.tracker.identify('bob'));
+  const cached = await one.evaluate(() => {
+    const item = Object.keys(localStorage).find((name) => name.endsWith(':visitor'))!;
+    localStorage.setItem(item, JSON.stringify({ anonymousId: 'meanwhile' }));
+    dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }));
+    return window.tracker.flush();
+  });
+  expect(cached).toBeUndefined();
+  expect(JSON.parse(site.bodies.at(-1)!).batch).toMatchObject([{ type: 'identify' }, { type: 'page', anonymousId: 'meanwhile' }]);
+  expect(JSON.parse(site.bodies.at(-1)!).batch.at(-1).userId).toBeUndefined();
+});
+
+test('what a consent allowed is removed when it is taken back', async ({ page, site }) => {
+  const visit = async (attributes: string) => {
+    await site.visit(page, '/', attributes);
+    await flush(page);
+    return kept(page);
+  };
+  expect(await visit('data-remember="visitor"')).toEqual([['visitor'], []]);
+  expect(await visit('data-remember="session"')).toEqual([[], ['visitor']]);
+  expect(await visit('')).toEqual([[], []]);
+  await visit('data-remember="session"');
+  expect(await visit('data-remember="visitor"')).toEqual([['visitor'], []]);
+  await page.evaluate(() => localStorage.setItem('other', 'of the site'));
+  await page.route('**/v1/batch', (route) => route.abort());
+  expect((await visit('data-remember="visitor"'))[0]).toHaveLength(4); // with two events
+  await visit('data-remember="nothing"');
+  expect(await page.evaluate(() => [Object.keys(localStorage), Object.keys(sessionStorage)])).toEqual([['other'], []]);
+});
+
+test('a page that has the script twice counts once', async ({ page, site }) => {
+  await site.visit(page, '/');
+  await page.evaluate(async () => {
+    const { src, dataset } = document.querySelector<HTMLScriptElement>('script[src]')!;
+    const again = Object.assign(document.createElement('script'), { src });
+    again.dataset.key = dataset.key;
+    await new Promise((loaded) => {
+      again.onload = loaded;
+      document.head.append(again);
+    });
+  });
+  await flush(page);
+  await page.evaluate(() => history.pushState(null, '', '/list'));
+  await flush(page);
+  expect(await counted(site)).toEqual({ $pageview: [2, 1], early: [1, 1] });
+});
+
 test('what was lost on the way is counted once', async ({ page, site }) => {
   await site.visit(page, '/');
   await flush(page);
@@ -179,6 +239,41 @@ test('what was lost on the way is counted once', async ({ page, site }) => {
   const ids = site.bodies.slice(before).map((body) => JSON.parse(body).batch[0].messageId);
   expect(new Set(ids).size).toBe(1);
   expect(await counted(site)).toEqual({ $pageview: [1, 1], bought: [1, 1], early: [1, 1] });
+});
+
+test('an answer that is not of the service confirms nothing', async ({ page, site }) => {
+  await site.visit(page, '/');
+  await flush(page);
+  for (const body of ['<html>Log in</html>', '{"success":false}', 'null']) {
+    await page.route('**/v1/batch', (route) => route.fulfill({ headers: { 'Access-Control-Allow-Origin': '*' }, body }), { times: 1 });
+    await page.evaluate(() => window.tracker.track('bought'));
+    await flush(page);
+    expect((await kept(page))[0]).not.toEqual([]);
+  }
+  await flush(page);
+  expect(await kept(page)).toEqual([[], []]);
+  expect((await counted(site)).bought).toEqual([3, 1]);
+});
+
+test('the pause that the service asks for holds for events that are recorded meanwhile', async ({ page, site }) => {
+  await page.clock.install();
+  await site.visit(page, '/');
+  await flush(page);
+  const requests: Route[] = [];
+  await page.route('**/v1/batch', (route) => void requests.push(route));
+  const ended = page.evaluate(() => {
+    window.tracker.track('one');
+    return window.tracker.flush();
+  });
+  await expect.poll(() => requests.length).toBe(1);
+  await page.evaluate(() => window.tracker.track('two'));
+  const headers = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Retry-After', 'Retry-After': '30' };
+  await requests[0].fulfill({ status: 503, headers });
+  await ended;
+  await page.clock.runFor(31_000);
+  await expect.poll(() => requests.length).toBe(2);
+  const [first, second] = requests.map((route) => Date.parse(JSON.parse(route.request().postData()!).sentAt));
+  expect(second - first).toBeGreaterThanOrEqual(30_000);
 });
 
 test('events of the time without a network are sent afterwards, also by the next page', async ({ page, context, site }) => {
