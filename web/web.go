@@ -199,7 +199,7 @@ func (d *Dashboard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	case f.embedded:
 		h.Set("Cache-Control", "public, max-age=3600, stale-while-revalidate=86400")
-		h.Set("Access-Control-Allow-Origin", "*") // for integrity and import
+		h.Set("Access-Control-Allow-Origin", "*") // for integrity
 		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 	}
 	body, tag := f.plain, f.tag

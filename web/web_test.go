@@ -167,8 +167,8 @@ func TestBuildID(t *testing.T) {
 	}
 }
 
-// Pages of other origins load the tracker, with integrity or by import, and keep it for an
-// hour: its address stays the same.
+// Pages of other origins load the tracker, with integrity, and keep it for an hour: its
+// address stays the same.
 func TestTrackerIsForOtherOrigins(t *testing.T) {
 	d := load(t)
 	r := get(t, d, TrackerPath, "Origin", "https://shop.example")
