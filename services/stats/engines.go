@@ -69,16 +69,19 @@ func (w *lastWalk) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitm
 	return last(ctx, w, func(e engine.Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
 }
 
-// last has a scan served by what w opens. No engine comes behind it: what is damaged there
-// keeps the scan from being answered.
+// last has a scan served by what w opens: again where a file turns out to be damaged, which
+// is made in memory then. No engine comes behind it, so what is damaged still keeps the
+// scan from being answered.
 func last[T any](ctx context.Context, w *lastWalk, scan func(engine.Engine) (T, error)) (result T, err error) {
-	e, err := w.open(ctx)
-	if err != nil {
-		return result, err
+	for range 2 {
+		var e engine.Engine
+		if e, err = w.open(ctx); err != nil {
+			return result, err
+		}
+		if result, err = scan(e); !errors.Is(err, files.ErrFormat) {
+			return result, err
+		}
 	}
-	result, err = scan(e)
-	if errors.Is(err, files.ErrFormat) {
-		err = fmt.Errorf("%w: %w", segment.ErrQuarantined, err)
-	}
-	return result, err
+	// Not wrapped: to engines the error also means that another one may serve the scan.
+	return result, fmt.Errorf("%w: %s", segment.ErrQuarantined, err.Error())
 }

@@ -117,6 +117,20 @@ func TestDamagedUsersAreMadeAgain(t *testing.T) {
 	require.Zero(t, r.MadeBytes())
 	require.Zero(t, r.Quarantined())
 
+	// One that is written to while it is mapped, as walks of that view would not tell. Others
+	// in its place, and none, are not: the view still has what was there.
+	view := s.Walk(1)
+	require.NoError(t, view.Unchanged())
+	path := filepath.Join(cfg.Dir, bad.UsersPath())
+	require.NoError(t, os.Rename(path, path+".old"))
+	require.NoError(t, view.Unchanged())
+	require.NoError(t, os.Rename(path+".old", path))
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	require.ErrorIs(t, view.Unchanged(), walk.ErrFormat)
+	require.NoError(t, s.Walk(1).Unchanged(), "it is the same, and was opened again")
+
 	// One that is cut short while it is mapped.
 	require.NoError(t, os.Truncate(filepath.Join(cfg.Dir, bad.UsersPath()), 10))
 	require.Nil(t, s.Walk(1))

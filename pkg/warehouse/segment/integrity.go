@@ -63,6 +63,13 @@ func unchanged(before, now os.FileInfo) bool {
 	return os.SameFile(before, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
 }
 
+// written says whether a file was written to. One that is gone or has another in its place
+// was not: whoever has it open still reads what it was.
+func written(path string, before os.FileInfo) bool {
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(before, now) && !unchanged(before, now)
+}
+
 // unread says that a file was not read to its end: for lack of descriptors, or
 // because its disk did not answer. That says nothing about the file.
 func unread(reason error) bool {

@@ -50,6 +50,7 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 		return nil, fmt.Errorf("%w: %s changes while it is opened", ErrQuarantined, file.Path)
 	}
 	opened.IDs = i.eventIDs(s)
+	opened.Changed = func() bool { return written(path, info) }
 	return &Users{opened, info}, nil
 }
 

@@ -21,6 +21,9 @@ type File struct {
 	// opens the file sets it before the first walk: only events of several files that are
 	// of one user, time and type need it.
 	IDs func(rows []uint32) ([]uuid.UUID, error)
+	// Changed says whether the bytes were written to since they were checked; nil for bytes
+	// that nobody else has. Whoever opens the file sets it.
+	Changed func() bool
 
 	project     int64
 	events      int

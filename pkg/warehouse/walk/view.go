@@ -2,6 +2,7 @@ package walk
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -56,6 +57,17 @@ func NewView(files []*File) *View {
 
 // Files are those of the project's segments, in the order in which NewView got them.
 func (v *View) Files() []*File { return v.files }
+
+// Unchanged returns ErrFormat when a file was written to since it was checked: what was read
+// of it may be wrong. It is asked after a walk, which cannot tell.
+func (v *View) Unchanged() error {
+	for _, f := range v.files {
+		if f.Changed != nil && f.Changed() {
+			return fmt.Errorf("%w: it was written to while it was open", ErrFormat)
+		}
+	}
+	return nil
+}
 
 // Types are the event types of all files, by code points.
 func (v *View) Types() []string { return v.types }

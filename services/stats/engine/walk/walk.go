@@ -60,9 +60,14 @@ func New(limits Limits, project int64, view *walk.View, rows Rows) *Engine {
 // Name returns "walk".
 func (*Engine) Name() string { return "walk" }
 
-// do runs a scan under the limits.
+// do runs a scan under the limits. What it finds counts only when no file was written to
+// by its end.
 func (e *Engine) do(ctx context.Context, scan func(context.Context) error) error {
-	return damaged(e.limits.Do(ctx, e.project, scan))
+	err := e.limits.Do(ctx, e.project, scan)
+	if changed := e.view.Unchanged(); changed != nil && ctx.Err() == nil {
+		err = changed
+	}
+	return damaged(err)
 }
 
 // unsupported leaves what takes too much memory here to an engine that needs less.

@@ -3,6 +3,7 @@ package walk_test
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -271,4 +272,49 @@ func TestWalksEnd(t *testing.T) {
 	e := walk.New(unlimited{}, 1, viewOf(t, history(t)), nil)
 	_, err = e.Tally(ctx, engine.Tally{Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20385, To: 20390}, Interval: calendar.Day})
 	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestFilesWrittenToDuringAScan: whatever was found in them does not count.
+func TestFilesWrittenToDuringAScan(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	written := false
+	view := viewOf(t, history(t))
+	view.Files()[1].Changed = func() bool { return written }
+	step := syntax.Series{Events: []string{"a"}}
+	funnel := engine.Funnel{
+		Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20385, To: 20390}, Steps: []syntax.Series{step, step}, Window: time.Hour, Order: engine.InOrder,
+	}
+	for name, scan := range map[string]func(*walk.Engine) error{
+		"funnel": func(e *walk.Engine) error { return second(e.Funnel(t.Context(), funnel)) },
+		"reached": func(e *walk.Engine) error {
+			reached := *parse(t, `{"funnel":{"steps":["a","a"]}}`).Reached
+			return second(e.Reached(t.Context(), engine.Reached{Scope: funnel.Scope, Period: engine.Always(), Reached: reached}))
+		},
+		"doers": func(e *walk.Engine) error {
+			return second(e.Doers(t.Context(), engine.Doers{Scope: funnel.Scope, Since: math.MinInt64, Until: math.MaxInt64, Times: 2}))
+		},
+		"sessions": func(e *walk.Engine) error {
+			return second(e.Sessions(t.Context(), engine.Sessions{Scope: funnel.Scope, Range: funnel.Range, Interval: calendar.Day, Gap: time.Minute}))
+		},
+		"paths": func(e *walk.Engine) error {
+			return second(e.Paths(t.Context(), engine.Paths{Scope: funnel.Scope, Range: funnel.Range, Node: syntax.Field{Source: syntax.EventType}, Steps: 2, Gap: time.Minute, Top: 1}))
+		},
+		"tally": func(e *walk.Engine) error {
+			return second(e.Tally(t.Context(), engine.Tally{Scope: funnel.Scope, Range: funnel.Range, Interval: calendar.Day}))
+		},
+	} {
+		written = false
+		require.NoError(t, scan(walk.New(unlimited{}, 1, view, nil)), name)
+		require.ErrorIs(t, scan(walk.New(then{func() { written = true }}, 1, view, nil)), engine.ErrUnsupported, name)
+	}
+}
+
+// then runs scans at once, and something after each.
+type then struct{ do func() }
+
+func (t then) Do(ctx context.Context, _ int64, scan func(context.Context) error) error {
+	defer t.do()
+	return scan(ctx)
 }
