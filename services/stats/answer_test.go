@@ -144,6 +144,9 @@ func TestOthersSeeNothing(t *testing.T) {
 	}
 	require.Contains(t, string(a.get(t, 2, "/api/stats/events/"+id(1).String()).body), "spy")
 	require.Equal(t, http.StatusNotFound, a.get(t, 3, "/api/stats/events/"+id(1).String()).StatusCode)
+	require.Len(t, a.get(t, 1, "/api/stats/events/latest?before="+id(2).String()).ok(t)["data"], 1)
+	require.Equal(t, "422 /problems/invalid-parameter before", a.get(t, 2, "/api/stats/events/latest?before="+id(2).String()).refused(t))
+	require.Equal(t, "422 /problems/invalid-parameter after", a.get(t, 2, "/api/stats/profiles/eve/events?after="+id(2).String()).refused(t))
 	require.Equal(t, "404 /problems/not-found ", a.get(t, 2, "/api/stats/event-types", "X-Project", "1").refused(t))
 	require.Equal(t, "404 /problems/not-found ", a.get(t, 2, "/api/stats/event-types?project=1").refused(t))
 	require.Equal(t, "422 /problems/invalid-parameter project", a.get(t, 2, "/api/stats/event-types?project=1", "X-Project", "2").refused(t))
