@@ -35,7 +35,7 @@ type PoolConfig struct {
 // Pool is encoded events, complete except for their ids. It is immutable and safe for
 // concurrent use.
 type Pool struct {
-	events [][]byte
+	native form
 }
 
 // Sent is an event as it is sent: one of the pool's with an id.
@@ -44,11 +44,10 @@ type Sent struct {
 	Event int32 // index in the pool
 }
 
-// placeholder is the id in the pool's events, at idAt.
+// placeholder is the id in the pool's events, behind the prefix.
 const (
 	prefix      = `{"event_id":"`
 	placeholder = "00000000-0000-0000-0000-000000000000"
-	idAt        = len(prefix)
 )
 
 const (
@@ -76,7 +75,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 	}
 	made := sample.Generate(sample.Config{Seed: cfg.Seed, Events: cfg.Events, Users: cfg.Users, From: cfg.Until, Days: 1})
 	r := newRand(cfg.Seed, sessionStream)
-	p := &Pool{events: make([][]byte, len(made))}
+	p := &Pool{native: form{events: make([][]byte, len(made)), idAt: len(prefix), begin: "[", end: "]"}}
 	var session sample.Event
 	var country, id string
 	late := share{rate: cfg.Late}
@@ -101,7 +100,7 @@ func NewPool(cfg PoolConfig) (*Pool, error) {
 		if !bytes.HasPrefix(text, []byte(prefix+placeholder)) {
 			return nil, fmt.Errorf("encoding an event: its id is not where it should be: %.60s", text)
 		}
-		p.events[i] = text
+		p.native.events[i] = text
 		// Seconds pass between two clicks, and none is in the future.
 		session.OccurredAt = session.OccurredAt.Add(time.Duration(r.Int64N(int64(20 * time.Second))))
 		if session.OccurredAt.After(cfg.Until) {
@@ -120,20 +119,10 @@ func same(text []byte, key string, length int, value string) string {
 }
 
 // Len is the number of distinct events.
-func (p *Pool) Len() int { return len(p.events) }
+func (p *Pool) Len() int { return len(p.native.events) }
 
 // Append adds the events to dst as a JSON array.
-func (p *Pool) Append(dst []byte, events []Sent) []byte {
-	open := byte('[')
-	for _, e := range events {
-		dst = append(dst, open)
-		at := len(dst) + idAt
-		dst = append(dst, p.events[e.Event]...)
-		putID(dst[at:at+len(placeholder)], e.ID)
-		open = ','
-	}
-	return append(dst, ']')
-}
+func (p *Pool) Append(dst []byte, events []Sent) []byte { return p.native.append(dst, events) }
 
 func putID(dst []byte, id uuid.UUID) {
 	hex.Encode(dst, id[:4])

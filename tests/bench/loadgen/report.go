@@ -20,8 +20,8 @@ import (
 // Report is the outcome of a run's requests.
 type Report struct {
 	Elapsed time.Duration
-	// Sent are the events of requests that were answered with 202; what the
-	// answers said of them is next.
+	// Sent are the events of requests that were taken, with 202 or, by an SDK's route,
+	// 200; what the answers said of them is next. Those of SDKs' routes do not say.
 	Sent, Accepted, Duplicates, Rejected int64
 	// Statuses counts all requests; 0 is for those without an answer.
 	Statuses map[int]int64
@@ -29,7 +29,7 @@ type Report struct {
 	// connection before the run ended. Latency leaves them out, and would be worse
 	// with them.
 	Unsent int64
-	// Latency of the requests that were answered with 202, in microseconds.
+	// Latency of the requests that were taken, in microseconds.
 	Latency *hdrhistogram.Histogram
 	// CPU that this process used during the run.
 	CPU time.Duration
@@ -41,7 +41,7 @@ func newReport() *Report {
 
 func (r *Report) record(status int, events int64, a client.Receipt, took time.Duration) {
 	r.Statuses[status]++
-	if status != http.StatusAccepted {
+	if !taken(status) {
 		return
 	}
 	r.Sent += events
@@ -50,6 +50,9 @@ func (r *Report) record(status int, events int64, a client.Receipt, took time.Du
 	r.Rejected += int64(a.Rejected)
 	_ = r.Latency.RecordValue(min(took, maxLatency).Microseconds()) // in its bounds
 }
+
+// taken says whether a status means that the events of a request are stored.
+func taken(status int) bool { return status == http.StatusAccepted || status == http.StatusOK }
 
 func (r *Report) add(other *Report) {
 	r.Sent += other.Sent
@@ -81,10 +84,10 @@ func (r *Report) Requests() (n int64) {
 	return n
 }
 
-// EventsPerSecond counts the events of answers of 202.
+// EventsPerSecond counts the events that were taken.
 func (r *Report) EventsPerSecond() float64 { return float64(r.Sent) / r.Elapsed.Seconds() }
 
-// Quantile of the latency of answers of 202; q is in percent.
+// Quantile of the latency of the requests that were taken; q is in percent.
 func (r *Report) Quantile(q float64) time.Duration {
 	return time.Duration(r.Latency.ValueAtQuantile(q)) * time.Microsecond
 }

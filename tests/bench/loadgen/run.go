@@ -20,6 +20,8 @@ type Config struct {
 	// Client posts the events over its Connections. Its Transport defaults to one of
 	// bench/transport.
 	Client client.Config
+	// Route is the protocol by which they are posted. Defaults to Native.
+	Route  Route
 	Stream StreamConfig
 	Batch  int // events in a request
 	// Rate is in requests a second over all connections, sent on schedule whether or
@@ -45,10 +47,11 @@ func (c *Config) validate() error {
 	return nil
 }
 
-// ErrLost is returned when answers of 202 do not account for all their events.
+// ErrLost is returned when the answers to requests that were taken do not account for all their
+// events.
 var ErrLost = errors.New("events are unaccounted for")
 
-// ErrNothing is returned when no request was answered with 202.
+// ErrNothing is returned when no request was taken.
 var ErrNothing = errors.New("no events were accepted")
 
 // Run posts events and reports the outcome. The report is also returned with ErrLost
@@ -74,7 +77,11 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &load{pool: pool, cfg: cfg, client: poster, stream: stream, total: newReport()}
+	form, err := pool.form(cfg.Route, cfg.Client.APIKey, cfg.Batch)
+	if err != nil {
+		return nil, err
+	}
+	l := &load{form: form, cfg: cfg, client: poster, stream: stream, total: newReport()}
 	cpu := ownCPU()
 	l.begin = time.Now()
 	var g errgroup.Group
@@ -90,7 +97,7 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 
 // load is what the connections of a run share.
 type load struct {
-	pool   *Pool
+	form   *form
 	cfg    Config
 	client *client.Client
 	begin  time.Time
@@ -150,7 +157,7 @@ func (l *load) connection(ctx context.Context) error {
 			return nil
 		}
 		// The body is ready before its time has come.
-		body = l.pool.Append(body[:0], events)
+		body = l.form.append(body[:0], events)
 		start := time.Now()
 		if l.cfg.Rate > 0 {
 			// A request's latency counts from when it was due, even if it was sent
@@ -160,12 +167,12 @@ func (l *load) connection(ctx context.Context) error {
 		if !waitUntil(ctx, start) {
 			return nil
 		}
-		status, receipt, err := l.post(ctx, body)
+		status, receipt, err := l.post(ctx, body, len(events))
 		if err != nil {
 			return err
 		}
 		report.record(status, int64(len(events)), receipt, time.Since(start))
-		if status != http.StatusAccepted {
+		if !taken(status) {
 			body = nil // it may still be on its way
 		}
 		if status == 0 && !waitUntil(ctx, time.Now().Add(lostPause)) {
@@ -176,7 +183,11 @@ func (l *load) connection(ctx context.Context) error {
 
 // post sends a body, even when ctx has ended in between. Any status is an answer, 0
 // is none; the error is of a 202 that is not what the API promises.
-func (l *load) post(ctx context.Context, body []byte) (status int, r client.Receipt, err error) {
+func (l *load) post(ctx context.Context, body []byte, events int) (status int, r client.Receipt, err error) {
+	if l.form.path != "" {
+		status = l.form.post(context.WithoutCancel(ctx), l.client, body)
+		return status, client.Receipt{Accepted: events}, nil // it does not say how many
+	}
 	receipt, err := l.client.PostEvents(context.WithoutCancel(ctx), client.Upload{Body: body})
 	var refused *client.Problem
 	switch {

@@ -23,7 +23,7 @@ type options struct {
 	Ledger    int64          `default:"20000000" help:"Ids of another project that the ledger holds in the section \"ledger\"; 0 skips it."`
 	Steady    float64        `default:"100" help:"Requests a second, of 100 events, of the steady load in the section \"freshness\"."`
 	Soak      time.Duration  `help:"How long the section \"soak\" keeps up full load, such as 10m; without it the section is skipped."`
-	Only      *regexp.Regexp `help:"Run only the sections that match: upload, rows, requests, ledger, freshness, soak."`
+	Only      *regexp.Regexp `help:"Run only the sections that match: upload, rows, requests, routes, ledger, freshness, soak."`
 	MaxWAL    string         `name:"max-wal-size" help:"max_wal_size of Postgres, such as 8GB. Defaults to Postgres' own: a large ledger then goes from checkpoint to checkpoint."`
 	Seed      uint64         `default:"1" help:"Seed of the events."`
 	Images    string         `type:"path" help:"Folder for the charts; without it none are drawn."`
@@ -39,6 +39,7 @@ var sections = []struct {
 	{"upload", uploads},
 	{"rows", rowByRow},
 	{"requests", manyRequests},
+	{"routes", routes},
 	{"ledger", largeLedger},
 	{"freshness", freshness},
 	{"soak", soak},

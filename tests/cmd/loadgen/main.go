@@ -24,6 +24,7 @@ type cli struct {
 	Username string `xor:"caller" help:"User to log in as; the token lasts 15 minutes."`
 	Password string `env:"PASSWORD" help:"Password of the user."`
 
+	Route       string        `default:"native" enum:"native,segment,posthog" help:"Protocol by which the events are posted: native, segment or posthog."`
 	Connections int           `default:"16" help:"Connections, one request at a time on each."`
 	Batch       int           `default:"100" help:"Events in a request."`
 	Rate        float64       `help:"Requests a second, sent at their times whether the service keeps up or not; latency runs from when a request was due. 0: each connection sends when it was answered."`
@@ -70,7 +71,7 @@ func (c *cli) run(ctx context.Context) error {
 	}
 	fmt.Printf("posting to %s, %d events a request on %d connections, seed %d\n", c.URL, c.Batch, c.Connections, c.Seed)
 	report, err := loadgen.Run(ctx, pool, loadgen.Config{
-		Client: cfg,
+		Client: cfg, Route: loadgen.Route(c.Route),
 		Stream: loadgen.StreamConfig{Seed: c.Seed, UUID: c.UUID, Duplicates: c.Duplicates},
 		Batch:  c.Batch, Rate: c.Rate, Events: c.Events, Duration: c.Duration,
 	})
