@@ -62,8 +62,8 @@ func New(t testing.TB) *pgxpool.Pool {
 	return pool
 }
 
-// URL returns the superuser's URL of a fresh, migrated database, dropped when
-// the test ends.
+// URL returns the superuser's URL of a fresh, migrated database. On the server at
+// TEST_DATABASE_URL it is dropped when the test ends.
 func URL(t testing.TB) string {
 	t.Helper()
 	return create(t, func() string { return shared.template })
@@ -87,13 +87,15 @@ func create(t testing.TB, template func() string) string {
 	if err := shared.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+template()); err != nil {
 		t.Fatalf("pgtest: creating a database: %v", err)
 	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), timeout)
-		defer cancel()
-		if err := shared.exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("pgtest: dropping a database: %v", err)
-		}
-	})
+	if shared.server == nil { // Dropping is a checkpoint: what is removed anyway is left to stop.
+		t.Cleanup(func() {
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), timeout)
+			defer cancel()
+			if err := shared.exec(ctx, "DROP DATABASE "+name+" WITH (FORCE)"); err != nil {
+				t.Errorf("pgtest: dropping a database: %v", err)
+			}
+		})
+	}
 	u, err := withDatabase(shared.url, name)
 	if err != nil {
 		t.Fatalf("pgtest: %v", err)
@@ -188,7 +190,7 @@ func (c *cluster) stop() error {
 	defer cancel()
 	switch {
 	case c.server != nil:
-		return errors.Join(c.server.Stop(), os.RemoveAll(c.dir))
+		return errors.Join(c.server.Abandon(), os.RemoveAll(c.dir))
 	case c.dir != "": // the start failed
 		return os.RemoveAll(c.dir)
 	case c.template != "":

@@ -154,10 +154,16 @@ func (s *Server) PID() int { return s.process.cmd.Process.Pid }
 
 // Stop shuts the server down fast (open transactions are rolled back) and waits
 // for it. It is safe to call twice.
-func (s *Server) Stop() error {
+func (s *Server) Stop() error { return s.end(shutdown) }
+
+// Abandon is Stop without a checkpoint, for data that nobody will read: the next
+// Start would have to recover it.
+func (s *Server) Abandon() error { return s.end(shutdown[1:]) }
+
+func (s *Server) end(steps []shutdownStep) error {
 	s.stop.Do(func() {
 		if s.process != nil {
-			s.stopErr = s.process.end(s.cfg.Log)
+			s.stopErr = s.process.end(steps, s.cfg.Log)
 		}
 		if s.tempDir != "" {
 			s.stopErr = errors.Join(s.stopErr, os.RemoveAll(s.tempDir))

@@ -90,6 +90,12 @@ func TestServerKeepsDataAndSettings(t *testing.T) {
 	require.Equal(t, 42, query[int](t, s.URL(), "SELECT answer FROM public.kept"))
 	require.Contains(t, readLog(t, dir), "database system was shut down at", "the first Stop was not a clean one")
 	require.NotContains(t, readLog(t, dir), "interrupted")
+
+	require.NoError(t, s.Abandon())
+	<-s.Done()
+	s = start(t, Config{Dir: dir})
+	require.Equal(t, 42, query[int](t, s.URL(), "SELECT answer FROM public.kept"))
+	require.Contains(t, readLog(t, dir), "not properly shut down", "Abandon wrote a checkpoint")
 }
 
 func readLog(t *testing.T, dir string) string {

@@ -57,9 +57,9 @@ func (p *process) signal(s syscall.Signal) error {
 	return nil
 }
 
-// end stops a server: first fast, then immediately.
-func (p *process) end(log *zap.Logger) error {
-	for _, step := range shutdown {
+// end stops a server by the steps, until one has an effect.
+func (p *process) end(steps []shutdownStep, log *zap.Logger) error {
+	for _, step := range steps {
 		if err := p.signal(step.signal); err != nil {
 			return err
 		}
@@ -74,11 +74,14 @@ func (p *process) end(log *zap.Logger) error {
 	return nil
 }
 
-// shutdown lists how a server is told to stop, with increasing force.
-var shutdown = []struct {
+type shutdownStep struct {
 	signal  syscall.Signal
 	timeout time.Duration
-}{
+}
+
+// shutdown lists how a server is told to stop, with increasing force: fast,
+// immediately, killed.
+var shutdown = []shutdownStep{
 	{syscall.SIGINT, fastTimeout},
 	{syscall.SIGQUIT, immediateTimeout},
 	{syscall.SIGKILL, time.Second},
