@@ -38,13 +38,18 @@ services: install-test ## Run the services as separate processes behind nginx, a
 	@GO=$(GO) deployments/build tests ./cmd/services
 	@exec bin/services
 
+# What compares times runs alone, since others would disturb it.
+ALONE := ^(TestWhoExists|TestLoginFlood)$$
+TEST_FLAGS ?=
+
 .PHONY: test
-test: install-test ## Run all tests, against a real Postgres, redis-server and nginx
-	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race ./...; done
-	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module -timeout 20m ./...; done
-	@GOWORK=off $(GO) test -C tests -race $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /security)
-	@GOWORK=off $(GO) test -C tests -count=1 -timeout 20m -p 1 ./suite/security/... # alone: it compares times, and would disturb the others
+test: install-test build ## Run all tests, against a real Postgres, redis-server and nginx (TEST_FLAGS=-vet=off)
+	@for module in $(RACE_MODULES); do GOWORK=off $(GO) test -C $$module -race $(TEST_FLAGS) ./...; done
+	@for module in $(DUCKDB_MODULES); do GOWORK=off $(GO) test -C $$module -timeout 20m $(TEST_FLAGS) ./...; done
+	@BUILT=1 GOWORK=off $(GO) test -C tests -race $(TEST_FLAGS) $$(GOWORK=off $(GO) list -C tests ./... | grep -v /suite/)
+	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m -p 3 $(TEST_FLAGS) -skip '$(ALONE)' $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /noisy$$)
+	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ALONE)' ./suite/security
+	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) ./suite/security/noisy
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
