@@ -38,8 +38,8 @@ services: install-test ## Run the services as separate processes behind nginx, a
 	@GO=$(GO) deployments/build tests ./cmd/services
 	@exec bin/services
 
-# What compares times runs alone, since others would disturb it.
-ALONE := ^(TestWhoExists|TestLoginFlood)$$
+# What compares times, or must be quicker than a time-out, runs alone: others would disturb it.
+ALONE := ^(TestWhoExists|TestLoginFlood|TestSlowRequests)$$
 TEST_FLAGS ?=
 
 .PHONY: test
