@@ -69,7 +69,7 @@ func (b *batch) each(ctx context.Context, first, end uint32, do func(from, to, e
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		b.runs[i] = b.parts[i].runsOf(b.runs[i][:0], first, end)
+		b.runs[i] = b.parts[i].runsOf(b.runs[i][:0], first, end, b.only)
 		total += len(b.runs[i])
 	}
 	slots := b.number(int(end-first), total)
@@ -134,10 +134,13 @@ func (b *batch) keyOf(slot int) uint32 {
 // not: to find out which are takes longer than to read the others.
 const shortRun = 64
 
-// runsOf appends the events that users [from, to) have. Of long runs these are in the
-// period.
-func (c *chosen) runsOf(runs []run, from, to uint32) []run {
+// runsOf appends the events that users [from, to) have, of these only some unless only is
+// nil. Of long runs these are in the period.
+func (c *chosen) runsOf(runs []run, from, to uint32, only func(user uint32) bool) []run {
 	runs = c.appendRuns(runs, from, to)
+	if only != nil {
+		runs = slices.DeleteFunc(runs, func(r run) bool { return !only(from + r.slot) })
+	}
 	if c.whole {
 		return runs
 	}

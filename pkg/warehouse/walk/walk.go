@@ -55,6 +55,7 @@ type Option func(*options)
 
 type options struct {
 	from, to  uint32 // users
+	only      func(user uint32) bool
 	types     []bool
 	maxEvents int
 	grow      func(bytes int) error
@@ -72,6 +73,12 @@ func optionsOf(change []Option) options {
 // OfUsers leaves out all users but those with keys in [from, to).
 func OfUsers(from, to uint32) Option {
 	return func(o *options) { o.from, o.to = from, to }
+}
+
+// Only leaves out all users but those that has is true for. It is called in any goroutine. A
+// walk over few users takes a fraction of one over all.
+func Only(has func(user uint32) bool) Option {
+	return func(o *options) { o.only = has }
 }
 
 // OfTypes leaves out all events but those of some types: wanted is by index in View.Types.

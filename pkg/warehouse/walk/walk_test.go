@@ -171,6 +171,10 @@ func TestWalkIsASort(t *testing.T) {
 			return e.Us >= p.From && e.Us < p.To && e.User >= from && e.User < to && wanted[number]
 		})
 		require.Equal(t, want, walked(t, v, p, walk.OfUsers(from, to), walk.OfTypes(wanted)), "seed %d", seed)
+
+		some := func(user uint32) bool { return user%uint32(2+seed%5) == 1 }
+		want = naive(segments, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To && some(e.User) })
+		require.Equal(t, want, walked(t, v, p, walk.Only(some)), "seed %d", seed)
 	}
 }
 

@@ -63,13 +63,17 @@ func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begi
 		if err != nil {
 			return err
 		}
+		var options []walk.Option
+		if open != nil {
+			options = append(options, walk.Only(open.Contains))
+		}
 		var left []*roaring.Bitmap // by goroutine
 		err = e.do(ctx, func(ctx context.Context) error {
 			return p.walk(ctx, func(r *reader) visitor {
 				more := roaring.New()
 				left = append(left, more)
-				return watching(begin(r), open, more, until)
-			})
+				return watching(begin(r), more, until)
+			}, options...)
 		})
 		if err != nil {
 			return err
@@ -80,12 +84,9 @@ func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begi
 	}
 }
 
-// watching visits those users that are open, and adds those who still are to more.
-func watching(watch watcher, open, more *roaring.Bitmap, until int64) visitor {
+// watching visits users, and adds those of whom more has to be seen to more.
+func watching(watch watcher, more *roaring.Bitmap, until int64) visitor {
 	return func(user uint32, events []walk.Event) error {
-		if open != nil && !open.Contains(user) {
-			return nil
-		}
 		enough, err := watch(user, events, until)
 		if !enough {
 			more.Add(user)
