@@ -18,18 +18,20 @@ type cohort struct {
 	model      *oracle.Cohort
 }
 
-// someCohorts has one by what users did, one by a list of them, and one made of these.
+// someCohorts has one by what users did, one by how far they got in a funnel, one by a list
+// of them, and one made of these.
 func someCohorts() []cohort {
 	buyers := &oracle.Cohort{Filter: oracle.Did{Series: oracle.Series{Types: []string{"buy"}}, Op: ">=", Times: 2}}
+	movers := &oracle.Cohort{Filter: &oracle.Reached{Funnel: oracle.Funnel{Steps: []oracle.Series{{Types: []string{"view"}}, {Types: []string{"buy"}}}, Window: 6 * time.Hour, Order: "ordered"}, Step: 2}}
 	chosen := &oracle.Cohort{Users: []string{"user-0", "user-1", "user-5", "user-17", "nobody"}}
-	others := &oracle.Cohort{Filter: oracle.Any{
-		oracle.Condition{Field: cohortField(buyers), Op: "=", Values: []string{"false"}},
-		oracle.Condition{Field: cohortField(chosen), Op: "=", Values: []string{"true"}},
-	}}
+	is := func(c *oracle.Cohort, in string) oracle.Filter {
+		return oracle.Condition{Field: cohortField(c), Op: "=", Values: []string{in}}
+	}
 	return []cohort{
 		{"buyers", `{"filter": {"did": "buy", "times": 2}}`, buyers},
+		{"movers", `{"filter": {"funnel": {"steps": ["view", "buy"], "window": "6h"}}}`, movers},
 		{"chosen", `{"users": ["user-0", "user-1", "user-5", "user-17", "nobody"]}`, chosen},
-		{"others", `{"filter": {"any": ["cohort:buyers=false", "cohort:chosen"]}}`, others},
+		{"others", `{"filter": {"any": ["cohort:buyers=false", "cohort:movers", "cohort:chosen"]}}`, &oracle.Cohort{Filter: oracle.Any{is(buyers, "false"), is(movers, "true"), is(chosen, "true")}}},
 	}
 }
 
@@ -45,12 +47,12 @@ func (p *project) putCohorts(t *testing.T) {
 	}
 }
 
-// ofUsers makes a filter on what users did, or on the cohorts they are in.
+// ofUsers makes a filter on what users did, how far they got, or the cohorts they are in.
 func (e *equal) ofUsers() (any, oracle.Filter) {
-	if e.rng.IntN(2) == 0 {
-		c := pickOne(e, someCohorts())
-		return "cohort:" + c.name, oracle.Condition{Field: cohortField(c.model), Op: "=", Values: []string{"true"}}
-	}
+	return pickOne(e, []func() (any, oracle.Filter){e.did, e.reached, e.inCohort})()
+}
+
+func (e *equal) did() (any, oracle.Filter) {
 	d := oracle.Did{Series: oracle.Series{Types: []string{pickOne(e, equalTypes)}}, Op: pickOne(e, []string{">=", "=", "<"}), Times: e.rng.IntN(4)}
 	text := map[string]any{"did": d.Series.Types[0], "times": fmt.Sprint(d.Op, d.Times)}
 	if e.rng.IntN(2) == 0 {
@@ -58,6 +60,20 @@ func (e *equal) ofUsers() (any, oracle.Filter) {
 		text["last"] = "30d"
 	}
 	return text, d
+}
+
+func (e *equal) reached() (any, oracle.Filter) {
+	first, second := pickOne(e, equalTypes), pickOne(e, equalTypes)
+	r := &oracle.Reached{
+		Funnel: oracle.Funnel{Steps: []oracle.Series{{Types: []string{first}}, {Types: []string{second}}}, Window: 6 * time.Hour, Order: pickOne(e, []string{"ordered", "strict", "any"})},
+		Step:   1 + e.rng.IntN(2), Dropped: e.rng.IntN(2) == 0,
+	}
+	return map[string]any{"funnel": map[string]any{"steps": []string{first, second}, "window": "6h", "order": r.Funnel.Order}, "reached": r.Step, "dropped": r.Dropped}, r
+}
+
+func (e *equal) inCohort() (any, oracle.Filter) {
+	c := pickOne(e, someCohorts())
+	return "cohort:" + c.name, oracle.Condition{Field: cohortField(c.model), Op: "=", Values: []string{"true"}}
 }
 
 // narrow makes a scope of a few days that are over: the model tries every way through

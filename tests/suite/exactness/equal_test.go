@@ -20,7 +20,7 @@ import (
 // and from the events themselves, on two replicas, the rows must be the same, and
 // those of a naive model. Events come late, twice and at the bounds of days, while
 // segments are merged, replaced ones deleted, replicas and the worker killed, and
-// roll-ups damaged and rebuilt. ROUNDS says how many rounds there are.
+// roll-ups and events by user damaged and rebuilt. ROUNDS says how many rounds there are.
 func TestAnswersAreEqual(t *testing.T) {
 	rounds := 10
 	if text := os.Getenv("ROUNDS"); text != "" {
@@ -33,7 +33,7 @@ func TestAnswersAreEqual(t *testing.T) {
 	var turns []func(*testing.T)
 	for range rounds {
 		if len(turns) == 0 {
-			turns = []func(*testing.T){e.killReplica, e.killWorker, e.collectGarbage, e.damage, e.killIngest}
+			turns = []func(*testing.T){e.killReplica, e.killWorker, e.collectGarbage, e.damage, e.damageUsers, e.killIngest}
 			e.rng.Shuffle(len(turns), func(i, j int) { turns[i], turns[j] = turns[j], turns[i] })
 		}
 		e.post(t, 4+e.rng.IntN(4))
@@ -61,7 +61,7 @@ func TestAnswersAreEqual(t *testing.T) {
 		for _, metric := range analyses {
 			require.Positive(t, e.asked[metric], metric)
 		}
-		require.Len(t, e.done, 5, "what happened between rounds")
+		require.Len(t, e.done, 5+len(harms), "what happened between rounds")
 		require.Greater(t, e.deleted, 4, "segments whose files were deleted")
 	}
 }
