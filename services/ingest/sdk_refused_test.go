@@ -98,7 +98,7 @@ func TestNoData(t *testing.T) {
 	key := a.key(t, auth.ScopeIngest)
 	for _, c := range []string{
 		"POST /v1/batch", "POST /v1/track", "POST /api/s/track", "POST /e", "POST /batch", "POST /2/httpapi", "POST /track", "GET /track", "POST /import",
-		"POST /engage", "POST /groups", "POST /com.acme/tp2", "GET /i", "POST /api/send", "POST /api/event", "POST /cloudevents", "POST /v1/logs",
+		"POST /engage", "GET /engage", "POST /groups", "GET /groups", "POST /com.acme/tp2", "GET /i", "POST /api/send", "POST /api/event", "POST /cloudevents", "POST /v1/logs",
 	} {
 		method, path, _ := strings.Cut(c, " ")
 		got := a.send(t, method, path, "", "X-API-Key", key)

@@ -168,7 +168,7 @@ func TestRecordedSDKs(t *testing.T) {
 		if strings.Contains(name, "umami") || strings.Contains(name, "plausible") { // neither id nor time
 			events *= 2
 		}
-		if strings.Contains(name, "mixpanel_browser") { // nor have changes of profiles
+		if strings.Contains(name, "mixpanel_browser") || strings.Contains(name, "mixpanel_people") { // nor have changes of profiles
 			operations *= 2
 		}
 		_, again, operationsAgain := send()
@@ -203,6 +203,7 @@ var recordedEvents = map[string]string{
 	"browser_snowplow_browser_tracker_get":       "1 0 anon_click",
 	"cloudevents":                                "4 0 t7724_order",
 	"mixpanel_import_batch":                      "10 0 t7718_order",
+	"mixpanel_people":                            "0 2",
 	"mixpanel_track":                             "1 0 t7717_order",
 	"openpanel_sdk":                              "1 0 t7722_order",
 	"opentelemetry_exporter_logs_otlp_http":      "2 0 t7725_order",

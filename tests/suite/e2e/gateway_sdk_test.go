@@ -42,13 +42,15 @@ func before(replicas ...string) stack.Gateway {
 	return stack.Gateway{Account: replicas, Ingest: replicas, Stats: replicas}
 }
 
-// A GET that stores an event has no id to know it by, so no second replica gets it.
+// A GET that stores something may have no id to know it by, so no second replica gets it.
 func TestGatewayRepeatsNoEventOfAnAddress(t *testing.T) {
 	t.Parallel()
 	for path, times := range map[string]int32{
 		"GET /track?data=e30":          1,
 		"GET /track/?data=e30&ip=1":    1,
 		"GET /%74rack?data=e30":        1,
+		"GET /engage?data=e30":         1,
+		"GET /groups/?data=e30":        1,
 		"GET /i?e=pv":                  1,
 		"GET /i/?e=pv":                 1,
 		"POST /track":                  1,
@@ -70,7 +72,7 @@ func TestGatewayRepeatsNoEventOfAnAddress(t *testing.T) {
 var sdkRequests = []string{
 	"POST /v1/batch?writeKey=KEY", "POST /v1/import?api_key=KEY", "POST /v1/t?token=KEY", "POST /beacon/v1/batch?writeKey=KEY", "POST /api/s/track?writeKey=KEY",
 	"POST /api/s/s2s/batch?token=KEY", "POST /batch/?api_key=KEY", "POST /e/?api_key=KEY", "POST /i/v0/e?token=KEY", "POST /i/v1/analytics/events?api_key=KEY",
-	"POST /capture?api_key=KEY", "POST /track?token=KEY", "GET /track/?api_key=KEY", "POST /engage?token=KEY", "POST /groups?token=KEY", "POST /import?api_key=KEY",
+	"POST /capture?api_key=KEY", "POST /track?token=KEY", "GET /track/?api_key=KEY", "POST /engage?token=KEY", "GET /engage?token=KEY", "POST /groups?token=KEY", "GET /groups?token=KEY", "POST /import?api_key=KEY",
 	"POST /2/httpapi?api_key=KEY", "POST /com.snowplowanalytics.snowplow/tp2?aid=KEY", "GET /i?e=pv&aid=KEY", "POST /api/send?website=KEY", "POST /api/event?d=KEY",
 	"POST /cloudevents?api_key=KEY", "POST /v1/logs?api_key=KEY", "GET /v1/projects/KEY/settings", "GET /sourceConfig/?writeKey=KEY", "GET /array/KEY/config.js",
 	"GET /array/KEY/config", "GET /static/surveys.js?token=KEY", "POST /flags/?v=2&token=KEY", "POST /decide?token=KEY",

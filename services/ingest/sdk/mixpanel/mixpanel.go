@@ -19,6 +19,7 @@ func New() *sdk.Protocol {
 			Keys:        keys, Read: read, Answer: answer, Refuse: refuse,
 		}
 	}
+	// The SDK for Node sends single events and changes of profiles in the address.
 	get, post := route("mixpanel-track-get", http.MethodGet, "/track", "send an event in the address"), route("mixpanel-track", http.MethodPost, "/track", "send events")
 	post.Description += " A request with the header openpanel-client-id is OpenPanel's."
 	post.Claims = func(r *sdk.Request) bool { return r.HTTP.Header.Get("openpanel-client-id") == "" }
@@ -37,7 +38,9 @@ func New() *sdk.Protocol {
 		Routes: []sdk.Route{
 			post, get, imported,
 			engage,
+			route("mixpanel-engage-get", http.MethodGet, "/engage", "change a user's properties in the address"),
 			route("mixpanel-groups", http.MethodPost, "/groups", "change groups' properties"),
+			route("mixpanel-groups-get", http.MethodGet, "/groups", "change a group's properties in the address"),
 		},
 	}
 }
