@@ -1,6 +1,8 @@
 package ingest
 
 import (
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,6 +26,47 @@ func TestEqualRefusals(t *testing.T) {
 		require.Equal(t, []string{"too-many-event-types", "too-many-event-types", "too-deep", "too-deep", "not-an-object", "not-an-object"}, a.quarantine(t))
 	}
 	require.Len(t, a.stored(t), 1)
+}
+
+// TestQuarantinePages: page by page, from either end, each refused event is listed once,
+// also those that arrived at the same instant.
+func TestQuarantinePages(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t, defaultLimits)
+	key := a.key(t, auth.ScopeIngest)
+	for _, batch := range []string{"1,2,3,4,5", "6,7", "8"} {
+		got := a.send(t, "POST", "/v1/batch", `{"batch":[`+batch+`]}`, "X-API-Key", key)
+		require.Equal(t, 200, got.status, got.body)
+	}
+	read := func(order string) (pages []int, all []string) {
+		for path := "/api/events/rejected?limit=2&order=" + order; len(pages) < 10; {
+			var page struct {
+				Data []struct{ JSON string }
+				Next string
+			}
+			require.Equal(t, 200, a.request(t, "GET", path, "", &page))
+			for _, event := range page.Data {
+				all = append(all, event.JSON)
+			}
+			pages = append(pages, len(page.Data))
+			if page.Next == "" {
+				break
+			}
+			path = "/api/events/rejected?limit=2&order=" + order + "&after=" + url.QueryEscape(page.Next)
+		}
+		return pages, all
+	}
+	pages, oldest := read("oldest")
+	require.Equal(t, []int{2, 2, 2, 2}, pages)
+	require.ElementsMatch(t, []string{"1", "2", "3", "4", "5"}, oldest[:5])
+	require.ElementsMatch(t, []string{"6", "7"}, oldest[5:7])
+	require.Equal(t, "8", oldest[7])
+	_, newest := read("newest")
+	slices.Reverse(newest)
+	require.Equal(t, oldest, newest)
+	for _, bad := range []string{"order=last", "after=x", "after=2025-08-01T10:00:00Z", "after=2025-08-01T10:00:00Z,x"} {
+		require.Equal(t, 422, a.request(t, "GET", "/api/events/rejected?"+bad, "", nil), bad)
+	}
 }
 
 // TestOperationsOfOneRequest keep their order, which is not that of their ids, and name a

@@ -22,20 +22,42 @@ type Quarantined struct {
 	ReceivedAt time.Time
 }
 
-const quarantinedSQL = `
+// Place is where an event is in the quarantine, which is in the order of places.
+type Place struct {
+	At time.Time
+	ID uuid.UUID
+}
+
+// Place of an event.
+func (q *Quarantined) Place() Place { return Place{q.ReceivedAt, q.ID} }
+
+// Stretch is a part of the quarantine: what arrived from one instant to before another.
+type Stretch struct {
+	From, To time.Time
+	Newest   bool   // comes first, instead of the oldest
+	After    *Place // only what comes after it in that order; nil for all
+}
+
+const (
+	quarantinedColumns = `
 SELECT event_id, request_index, protocol, reason, message, payload, whole, envelope, key_id, received_at
 FROM analytics.rejected_events
-WHERE project_id = $1 AND received_at >= $2 AND received_at < $3 AND (received_at, event_id) > ($4, $5)
-ORDER BY received_at, event_id LIMIT $6`
+WHERE project_id = $1 AND received_at >= $2 AND received_at < $3 AND `
 
-// Quarantined lists a project's rejected events that arrived from one instant to before
-// another, oldest first, at most n of them: those after the given one, if it is not nil.
-func (in *Intake) Quarantined(ctx context.Context, project int64, from, to time.Time, after *Quarantined, n int) ([]Quarantined, error) {
-	at, id := time.Unix(0, 0), uuid.Nil
-	if after != nil {
-		at, id = after.ReceivedAt, after.ID
+	oldestSQL = quarantinedColumns + `(received_at, event_id) > ($4, $5) ORDER BY received_at, event_id LIMIT $6`
+	newestSQL = quarantinedColumns + `(received_at, event_id) < ($4, $5) ORDER BY received_at DESC, event_id DESC LIMIT $6`
+)
+
+// Quarantined lists a project's rejected events of a stretch, at most n of them.
+func (in *Intake) Quarantined(ctx context.Context, project int64, s Stretch, n int) ([]Quarantined, error) {
+	sql, after := oldestSQL, Place{At: time.Unix(0, 0)}
+	if s.Newest {
+		sql, after = newestSQL, Place{s.To, uuid.Max}
 	}
-	rows, _ := in.pool.Query(ctx, quarantinedSQL, project, from, to, at, id, n)
+	if s.After != nil {
+		after = *s.After
+	}
+	rows, _ := in.pool.Query(ctx, sql, project, s.From, s.To, after.At, after.ID, n)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (q Quarantined, err error) {
 		err = row.Scan(&q.ID, &q.Index, &q.Protocol, &q.Reason, &q.Message, &q.Payload, &q.Whole, &q.Envelope, &q.KeyID, &q.ReceivedAt)
 		return q, err

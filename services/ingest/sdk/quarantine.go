@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
@@ -34,7 +36,9 @@ type rejectedInput struct {
 	authhttp.ProjectParam
 	From  string `query:"from" doc:"Earliest arrival, a date or a date-time; 30 days before to by default" example:"2025-08-01"`
 	To    string `query:"to" doc:"Latest arrival: to the end of the date, or before the date-time; now by default" example:"2025-08-31"`
-	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum events, the oldest first"`
+	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"Maximum events"`
+	Order string `query:"order" enum:"oldest,newest" default:"oldest" doc:"Which arrivals come first"`
+	After string `query:"after" doc:"Only events after those of a page: its next"`
 }
 
 // Resolve checks what huma accepts.
@@ -48,6 +52,7 @@ func (*rejectedInput) Resolve(ctx huma.Context) []error {
 type rejectedOutput struct {
 	Body struct {
 		Data []Rejected `json:"data" doc:"The events, by arrival"`
+		Next string     `json:"next,omitempty" doc:"Pass it as after for the next page; absent when this was the last"`
 	}
 }
 
@@ -96,11 +101,20 @@ func (s *Service) listRejected(ctx context.Context, in *rejectedInput) (*rejecte
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.intake.Quarantined(ctx, auth.From(ctx).ProjectID, from, to, nil, in.Limit)
+	after, err := readPlace(in.After)
+	if err != nil {
+		return nil, err
+	}
+	stretch := intake.Stretch{From: from, To: to, Newest: in.Order == "newest", After: after}
+	all, err := s.intake.Quarantined(ctx, auth.From(ctx).ProjectID, stretch, in.Limit+1)
 	if err != nil {
 		return nil, asProblem(err)
 	}
 	out := &rejectedOutput{}
+	if len(all) > in.Limit {
+		all = all[:in.Limit]
+		out.Body.Next = writePlace(all[in.Limit-1].Place())
+	}
 	out.Body.Data = make([]Rejected, len(all))
 	for i, q := range all {
 		out.Body.Data[i] = Rejected{
@@ -109,6 +123,26 @@ func (s *Service) listRejected(ctx context.Context, in *rejectedInput) (*rejecte
 		}
 	}
 	return out, nil
+}
+
+// writePlace writes the place of an event for readPlace.
+func writePlace(p intake.Place) string {
+	return p.At.UTC().Format(time.RFC3339Nano) + "," + p.ID.String()
+}
+
+// readPlace reads what writePlace wrote; nothing is nil.
+func readPlace(text string) (*intake.Place, error) {
+	if text == "" {
+		return nil, nil
+	}
+	at, id, _ := strings.Cut(text, ",")
+	received, err := readInstant("after", at, 0)
+	if err == nil {
+		if parsed, bad := uuid.Parse(id); bad == nil {
+			return &intake.Place{At: received, ID: parsed}, nil
+		}
+	}
+	return nil, problem.Invalid("invalid-parameter", "after", "must be the next of a page")
 }
 
 // arrivals reads a range of arrivals.
@@ -150,16 +184,17 @@ func (s *Service) replay(ctx context.Context, in *replayInput) (*replayOutput, e
 	}
 	caller := auth.From(ctx)
 	out := &replayOutput{}
-	var last *intake.Quarantined
+	stretch := intake.Stretch{From: from, To: to}
 	for {
-		some, err := s.intake.Quarantined(ctx, caller.ProjectID, from, to, last, replayAtOnce)
+		some, err := s.intake.Quarantined(ctx, caller.ProjectID, stretch, replayAtOnce)
 		if err != nil {
 			return nil, asProblem(err)
 		}
 		if len(some) == 0 {
 			return out, nil
 		}
-		last = &some[len(some)-1]
+		last := some[len(some)-1].Place()
+		stretch.After = &last
 		for protocol, rows := range byProtocol(some) {
 			result, err := s.replayOf(ctx, caller, protocol, rows)
 			if err != nil {
