@@ -228,6 +228,30 @@ test('members: a role is changed, an invitation withdrawn, the project handed ov
   expect(await members()).toEqual({ kim: 'editor', lee: 'owner' });
 });
 
+test('a dialog closes when another project is shown: it asked about the one before', async ({ page }) => {
+  await page.clock.setFixedTime(pictureDay);
+  await logIn(page);
+  const one = await projectId(page, 'Pictures');
+  const other = await projectId(page, 'Clocks');
+  const asked: string[] = [];
+  page.on('request', (request) => request.method() === 'POST' && asked.push(request.url()));
+  const dialogs = [
+    ['/explore?e=purchase', 'Save to board'],
+    ['/explore?e=purchase', 'Add a note'],
+    ['/boards', 'New board'],
+    ['/users?f=properties.os%3DiOS', 'Save as cohort'],
+  ];
+  for (const [path, button] of dialogs) {
+    const at = (project: number) => `${path}${path.includes('?') ? '&' : '?'}project=${project}`;
+    await open(page, at(one));
+    await page.getByRole('button', { name: button }).click();
+    await expect(page.getByRole('dialog'), button).toBeVisible();
+    await follow(page, at(other));
+    await expect(page.getByRole('dialog'), button).toBeHidden();
+  }
+  expect(asked).toEqual([]);
+});
+
 test('all logins end once the name is typed', async ({ page }) => {
   await register(origin(), 'ida');
   await logIn(page, 'ida');

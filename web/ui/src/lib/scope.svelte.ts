@@ -10,6 +10,7 @@ class Scope {
     const named = address.get('project');
     return named ? login.projects.find((project) => String(project.id) === named) : login.projects[0];
   });
+  readonly projectId = $derived(this.project?.id);
   /** The project's zone where it has chosen one, else the browser's. */
   readonly usualZone = $derived.by(() => {
     const chosen = this.project?.timezone;
@@ -22,6 +23,14 @@ class Scope {
     return range(address.get('r', from ? 'custom' : defaultRange), this.today, from, address.get('to'));
   });
   readonly mayWrite = $derived(this.project !== undefined && this.project.role !== 'viewer');
+  /** Keys, members and the project itself are for owners. */
+  readonly mayManage = $derived(this.project?.role === 'owner');
 }
 
 export const scope = new Scope();
+
+/** Closes a dialog when another project is shown: it asks about something of the one before. */
+export function ofProject(dialog: HTMLDialogElement): () => void {
+  void scope.projectId;
+  return () => dialog.close();
+}
