@@ -337,8 +337,11 @@ test('a link shows the board without a login, until it is revoked', async ({ pag
   }
   await expect(guest.getByRole('alert')).toHaveCount(0);
   await expect(guest.getByRole('navigation')).toHaveCount(0);
-  const [download] = await Promise.all([guest.waitForEvent('download'), guest.getByRole('button', { name: 'CSV of Purchases by week' }).click()]);
-  expect(download.suggestedFilename()).toBe('Purchases-by-week.csv');
+  for (const [item, ending] of [['CSV', 'csv'], ['PNG of the chart', 'png']]) {
+    await guest.getByRole('button', { name: 'Download Purchases by week' }).click();
+    const [download] = await Promise.all([guest.waitForEvent('download'), guest.getByRole('button', { name: item, exact: true }).click()]);
+    expect(download.suggestedFilename()).toBe(`Purchases-by-week.${ending}`);
+  }
   for (const width of [1440, 390]) {
     await guest.setViewportSize({ width, height: 900 });
     expect(await violations(guest)).toEqual([]);

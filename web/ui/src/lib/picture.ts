@@ -1,7 +1,9 @@
 // A chart as a file, with what it shows written above it. Its colours come from the
 // page's styles, so they are written into a copy.
+import { boxes } from './boxes';
 import { saveFile } from './file';
 import { paint } from './paint';
+import { element, namespace, type Drawing } from './shape';
 
 /** What a picture says of itself. */
 export interface Caption {
@@ -11,23 +13,15 @@ export interface Caption {
   legend: { name: string; color: string }[];
 }
 
-const namespace = 'http://www.w3.org/2000/svg';
 const written = [
   'fill', 'stroke', 'stroke-width', 'stroke-dasharray', 'stroke-linejoin', 'stroke-linecap', 'opacity', 'stop-color', 'stop-opacity',
-  'font-size', 'font-family', 'font-weight', 'text-anchor',
+  'font-size', 'font-family', 'font-weight', 'text-anchor', 'paint-order',
 ];
 
 const margin = 20;
 const titleSize = 16;
 const textSize = 12;
 const row = 20; // of the legend
-
-function element(name: string, attributes: Record<string, string | number>, text = ''): SVGElement {
-  const made = document.createElementNS(namespace, name) as SVGElement;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, String(value));
-  made.textContent = text;
-  return made;
-}
 
 /** A color of the styles as it is on the page. */
 function resolved(color: string, on: Element): string {
@@ -46,7 +40,7 @@ function measured(text: string, font: string): number {
   return context.measureText(text).width;
 }
 
-function copyWithStyles(svg: SVGSVGElement): SVGGElement {
+function copyWithStyles(svg: SVGSVGElement): Drawing {
   const copy = svg.cloneNode(true) as SVGSVGElement;
   const originals = svg.querySelectorAll('*');
   copy.querySelectorAll('*').forEach((one, k) => {
@@ -54,18 +48,19 @@ function copyWithStyles(svg: SVGSVGElement): SVGGElement {
     for (const name of written) one.setAttribute(name, style.getPropertyValue(name));
     one.removeAttribute('class');
   });
-  const group = element('g', {}) as SVGGElement;
-  group.append(...copy.childNodes);
-  return group;
+  const shapes = element('g', {});
+  shapes.append(...copy.childNodes);
+  return { shapes, width: Number(svg.getAttribute('width')), height: Number(svg.getAttribute('height')) };
 }
 
 /** The chart's copy below its caption. */
-export function captioned(svg: SVGSVGElement, { title, details, legend }: Caption): SVGSVGElement {
-  const card = svg.closest('.card') ?? document.body;
+function captioned(chart: SVGSVGElement | HTMLElement, { title, details, legend }: Caption): SVGSVGElement {
+  const drawing = chart instanceof SVGSVGElement ? copyWithStyles(chart) : boxes(chart);
+  const card = chart.closest('.card') ?? document.body;
   const ink = getComputedStyle(card).color;
   const pale = resolved('var(--ink-3)', card);
   const { fontFamily: family } = getComputedStyle(card);
-  const width = Number(svg.getAttribute('width')) + 2 * margin;
+  const width = drawing.width + 2 * margin;
   const whole = element('svg', { xmlns: namespace, width }) as SVGSVGElement;
   whole.append(element('rect', { width: '100%', height: '100%', fill: getComputedStyle(card).backgroundColor }));
   const write = (text: string, x: number, y: number, more: Record<string, string | number>) =>
@@ -87,23 +82,29 @@ export function captioned(svg: SVGSVGElement, { title, details, legend }: Captio
     }
   }
   y += 14;
-  const chart = copyWithStyles(svg);
-  chart.setAttribute('transform', `translate(${margin} ${y})`);
-  whole.append(chart);
-  whole.setAttribute('height', String(y + Number(svg.getAttribute('height')) + margin));
+  drawing.shapes.setAttribute('transform', `translate(${margin} ${y})`);
+  whole.append(drawing.shapes);
+  whole.setAttribute('height', String(y + drawing.height + margin));
   return whole;
 }
 
-export function saveSVG(svg: SVGSVGElement, name: string, caption: Caption): void {
-  const text = new XMLSerializer().serializeToString(captioned(svg, caption));
+function saveSVG(svg: SVGSVGElement, name: string): void {
+  const text = new XMLSerializer().serializeToString(svg);
   saveFile(new Blob([text], { type: 'image/svg+xml' }), `${name}.svg`);
 }
 
 const density = 2; // pixels of the file for each of the page
 
-export async function savePNG(svg: SVGSVGElement, name: string, caption: Caption): Promise<void> {
-  const canvas = paint(captioned(svg, caption), density);
+async function savePNG(svg: SVGSVGElement, name: string): Promise<void> {
+  const canvas = paint(svg, density);
   const file = await new Promise<Blob | null>((made) => canvas.toBlob(made, 'image/png'));
   if (!file) throw new Error('This browser makes no picture of that size.');
   saveFile(file, `${name}.png`);
+}
+
+const formats = { PNG: savePNG, SVG: saveSVG };
+
+/** Saves a chart under a name. */
+export async function savePicture(chart: SVGSVGElement | HTMLElement, caption: Caption, name: string, format: keyof typeof formats): Promise<void> {
+  await formats[format](captioned(chart, caption), name);
 }
