@@ -34,7 +34,7 @@ var tracker []byte
 // is any number. Each is answered with the same document, whose router shows the page.
 var Pages = []string{
 	"/", "/explore", "/funnels", "/retention", "/paths", "/lifecycle", "/stickiness", "/sessions",
-	"/boards", "/boards/:id", "/users", "/cohorts", "/live", "/events", "/share", "/start", "/settings",
+	"/boards", "/boards/:id", "/users", "/cohorts", "/live", "/events", "/share", "/invite", "/start", "/settings",
 }
 
 // AssetsPath is where scripts, styles and fonts are.

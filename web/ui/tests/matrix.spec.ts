@@ -29,9 +29,12 @@ const pages = [
   '/settings',
   '/settings?tab=keys',
   '/settings?tab=members',
+  '/settings?tab=usage',
+  '/settings?tab=refused',
   '/settings?tab=import',
   '/settings?tab=logins',
   '/settings?tab=danger',
+  '/invite',
 ];
 
 /** Where the same page with answers looks different. */
@@ -97,7 +100,7 @@ async function walk(page: Page, { username, project = 'Pictures', paths = pages,
 }
 
 /** Answers questions of pages, but not those of the frame around them. */
-const questions = /\/api\/(stats|projects|invitations|auth\/sessions)\b/;
+const questions = /\/api\/(stats|projects|invitations|events\/rejected|auth\/sessions)\b/;
 
 test('with answers @pictures', async ({ page, browser }) => {
   await walk(page, { pictured: comparable(browser) });
@@ -135,7 +138,7 @@ test.describe('while the service is busy', () => {
     await page.route(questions, (route) => route.fulfill({ status: 503, headers, body }));
     await walk(page, {
       shows: async (page, path) => {
-        if (!['/start', '/settings', '/settings?tab=import'].includes(path)) await expect(page.getByRole('alert').first()).toContainText('not ready');
+        if (!['/start', '/settings', '/settings?tab=import', '/invite'].includes(path)) await expect(page.getByRole('alert').first()).toContainText('not ready');
       },
     });
   });

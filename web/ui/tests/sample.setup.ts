@@ -3,8 +3,8 @@
 // events; eve may only look.
 import { test } from '@playwright/test';
 import { origin } from './browser';
-import { register, send, upload } from './client';
-import { pictureDay, sample, sampleBoard, ticks } from './sample';
+import { refuse, register, send, upload } from './client';
+import { hostileText, longName, pictureDay, sample, sampleBoard, ticks } from './sample';
 
 test('the sample', async () => {
   const ann = await register(origin(), 'ann');
@@ -19,6 +19,7 @@ test('the sample', async () => {
     description: 'Bought twice',
     filter: [{ did: 'purchase', times: '>=2' }],
   });
+  await refuse({ ...ann, project }, [{ event: 'opened' }, { event: longName, properties: { [hostileText]: hostileText } }]);
   for (const id of [project, empty]) await send(ann, 'POST', `/api/projects/${id}/boards`, sampleBoard);
   await send(ann, 'POST', `/api/projects/${project}/members`, { username: 'eve', role: 'viewer' });
   await send(eve, 'POST', `/api/invitations/${project}/accept`);

@@ -32,10 +32,15 @@ export class Problem extends Error {
     readonly retryAfter = 0,
     /** Stable, such as in-progress; empty when the answer was not in the service's form. */
     readonly code = '',
+    /** What of the request is wrong, where one field is. */
+    readonly field = '',
   ) {
     super(message);
   }
 }
+
+/** Whether a field of a form was refused. */
+export const isWrong = (cause: Error | undefined, field: string) => cause instanceof Problem && cause.field.startsWith(field);
 
 const temporaryStatus = [408, 429];
 
@@ -66,7 +71,7 @@ export async function problemOf(response: Response): Promise<Problem> {
   const first = errors?.[0];
   let message = detail ?? `The service answered ${response.status}.`;
   if (first) message = first.field ? `${first.field}: ${first.message}` : first.message;
-  return new Problem(response.status, message, instance, Number(response.headers.get('Retry-After')) || 0, code);
+  return new Problem(response.status, message, instance, Number(response.headers.get('Retry-After')) || 0, code, first?.field);
 }
 
 async function result<T>(response: Response): Promise<T> {

@@ -7,6 +7,14 @@ export const int = (n: number) => whole.format(Math.round(n));
 /** A measured value: exact up to two decimals. */
 export const value = (n: number | null | undefined) => (n === null || n === undefined ? '–' : precise.format(n));
 
+const sizes = ['bytes', 'kB', 'MB', 'GB', 'TB'];
+
+/** A size on disk: three digits say enough. */
+export function bytes(n: number): string {
+  const k = n < 1000 ? 0 : Math.min(sizes.length - 1, Math.floor(Math.log10(n) / 3));
+  return `${Number((n / 1000 ** k).toPrecision(3))} ${sizes[k]}`;
+}
+
 /** For axes: at most five characters. */
 export const short = (n: number) => (Math.abs(n) < 10_000 ? precise.format(n) : compact.format(n));
 

@@ -3,10 +3,10 @@ import { createQuery, useQueryClient } from '@tanstack/svelte-query';
 import { send } from './api';
 
 /** The list at a path, which is not asked for where the user may not see it. */
-export function list<Row>(path: () => string, allowed = () => true) {
+export function list<Row, Page extends { data: Row[] } = { data: Row[] }>(path: () => string, allowed = () => true) {
   return createQuery(() => ({
     queryKey: ['list', path()],
-    queryFn: () => send<{ data: Row[] }>('GET', path()),
+    queryFn: () => send<Page>('GET', path()),
     staleTime: 10_000,
     enabled: allowed(),
   }));

@@ -30,6 +30,7 @@ export const routes: Route[] = [
   { path: '/live', name: 'Live', icon: 'live', key: 'l', menu: 'pages', load: () => import('../pages/Live.svelte') },
   { path: '/events', name: 'Events', icon: 'events', key: 'v', menu: 'pages', load: () => import('../pages/Events.svelte') },
   { path: '/share', name: 'A shared board', icon: 'boards', menu: 'public', load: () => import('../pages/Share.svelte') },
+  { path: '/invite', name: 'An invite', icon: 'users', menu: 'within', load: () => import('../pages/Invite.svelte') },
   { path: '/start', name: 'Send events', icon: 'plus', key: 's', menu: 'foot', load: () => import('../pages/Start.svelte') },
   { path: '/settings', name: 'Settings', icon: 'settings', key: 't', menu: 'foot', load: () => import('../pages/Settings.svelte') },
 ];

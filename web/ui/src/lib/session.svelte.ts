@@ -54,8 +54,9 @@ class Login {
     await this.load();
   }
 
-  async register(username: string, password: string, token: string): Promise<void> {
-    await send('POST', '/api/auth/register', { username, password, setup_token: token || undefined });
+  /** Makes an account: with a setup token or the secret of an invite where one is needed. */
+  async register(username: string, password: string, token = '', invite = ''): Promise<void> {
+    await send('POST', '/api/auth/register', { username, password, setup_token: token || undefined, invite: invite || undefined });
     await this.enter(username, password);
   }
 
