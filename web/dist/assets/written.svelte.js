@@ -1,1 +1,1 @@
-import{Yt as e}from"./index.js";var t=e({});export{t};
+import{$t as e}from"./index.js";var t=e({});export{t};
