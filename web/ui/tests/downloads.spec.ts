@@ -19,7 +19,7 @@ const charts = [
   { path: '/sessions', file: 'sessions', title: 'Sessions: sessions by day', words: [] },
   { path: '/users?id=1007', file: 'user', title: 'Events by day of 1007', words: [] },
   { path: '/live', file: 'live', title: 'Events a minute, last hour', words: [] },
-  { path: '/settings?tab=usage', file: 'usage', title: 'Events by month', words: ['Mar 2025'] },
+  { path: '/settings?tab=usage', file: 'usage', title: 'Events by month', words: ['Apr 2025'] },
 ];
 
 /** Saves the chart whose files have a name. */
