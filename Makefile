@@ -16,6 +16,7 @@ MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
 SEED ?= 0
 BUG ?= .
+SDK ?= .
 FUZZ_TIME ?= 30s
 # ClickHouse, which bench-stats compares with: a library of 560 MB, from npm, and the only
 # binary that loads it. There is one for this kind of machine alone.
@@ -65,6 +66,12 @@ fault-test: install-test ## Break the service in every way while clients post, t
 seeded-bugs: install-test ## Run the same rounds against deliberate bugs: each must be found (BUG=regular expression)
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@bin/fault-test --bug='$(BUG)' --seed=$(SEED) --quiet $(FAULT)
+
+.PHONY: sdk-test
+sdk-test: install-test ## Run vendors' SDKs, unmodified, against the service over a network that fails (SDK=regular expression, FAULT="--fault=…"); about 15 minutes
+	@deployments/install npm
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/sdk-test
+	@bin/sdk-test --sdk='$(SDK)' $(FAULT)
 
 .PHONY: fuzz
 fuzz: go ## Fuzz everything that parses outside input, each target for FUZZ_TIME (30s)

@@ -1,0 +1,13 @@
+import { newTracker, setUserId, trackSelfDescribingEvent } from '@snowplow/browser-tracker';
+import { record } from '../page.js';
+
+record(({ url, key, variant, before, after }) => {
+  newTracker('sp', url, { appId: key, eventMethod: variant ?? 'post' });
+  const track = ({ name, time, properties }) => trackSelfDescribingEvent({
+    event: { schema: `iglu:com.acme/${name}/jsonschema/1-0-0`, data: properties },
+    timestamp: time && { type: 'ttm', value: time.getTime() },
+  });
+  before.forEach(track);
+  setUserId('ann');
+  after.forEach(track);
+});
