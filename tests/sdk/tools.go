@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -69,14 +70,21 @@ func startTools(ctx context.Context, all []*SDK) (_ *tools, err error) {
 // install installs the packages of a place as its lock file says, unless they are.
 func (t *tools) install(ctx context.Context, where place) error {
 	dir := filepath.Join(t.dir, string(where))
-	lock, err := os.Stat(filepath.Join(dir, "package-lock.json"))
+	lock, err := os.ReadFile(filepath.Join(dir, "package-lock.json"))
 	if err != nil {
 		return fmt.Errorf("installing SDKs: %w", err)
 	}
-	if done, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil && done.ModTime().After(lock.ModTime()) {
+	installed := filepath.Join(dir, "node_modules", ".installed.json") // a copy of the lock file
+	if done, err := os.ReadFile(installed); err == nil && bytes.Equal(done, lock) {
 		return nil
 	}
-	return command(ctx, dir, "npm", "ci", "--no-audit", "--no-fund")
+	if err := command(ctx, dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"); err != nil {
+		return err
+	}
+	if err := os.WriteFile(installed, lock, 0o600); err != nil {
+		return fmt.Errorf("installing SDKs: %w", err)
+	}
+	return nil
 }
 
 // command runs a program to its end.
