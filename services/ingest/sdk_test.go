@@ -108,6 +108,7 @@ type recorded struct {
 	Headers map[string]string `json:"h"`
 	Gzip    bool              `json:"gz"`
 	Body    string            `json:"b"`
+	Bytes   []byte            `json:"b64"` // in place of a body that is no text
 }
 
 // records reads requests that were recorded, one a line.
@@ -202,15 +203,20 @@ var recordedEvents = map[string]string{
 	"browser_snowplow_browser_tracker":           "2 0 anon_click",
 	"browser_snowplow_browser_tracker_get":       "1 0 anon_click",
 	"cloudevents":                                "4 0 t7724_order",
+	"cloudevents_go":                             "2 0 order_0",
 	"mixpanel_import_batch":                      "10 0 t7718_order",
 	"mixpanel_people":                            "0 2",
 	"mixpanel_track":                             "1 0 t7717_order",
 	"openpanel_sdk":                              "1 0 t7722_order",
 	"opentelemetry_exporter_logs_otlp_http":      "2 0 t7725_order",
+	"opentelemetry_go":                           "5 0 order_2",
+	"opentelemetry_js_protobuf":                  "5 0 order_2",
+	"posthog_go":                                 "5 1 order_2",
 	"posthog_node_v0":                            "2 0 t7715_order",
 	"posthog_node_v1":                            "2 0 t7716_order",
 	"rudderstack_rudder_sdk_node":                "1 0 t7714_order",
 	"segment_analytics_node":                     "2 0 t7711_order",
+	"segment_go":                                 "5 1 order_2",
 	"snowplow_node_tracker":                      "2 0 t7721_order",
 	"umami_node":                                 "1 0 t7723_order",
 }
@@ -221,6 +227,9 @@ func (r recorded) send(t *testing.T, a *api, key string) {
 	basic := basicOf(key)
 	fill := func(s string) string { return strings.NewReplacer(wasKey, key, wasBasic, basic).Replace(s) }
 	body := withKey(t, r.Body, wasKey, key)
+	if len(r.Bytes) > 0 {
+		body = string(r.Bytes)
+	}
 	if r.Gzip {
 		body = gzipped(t, body)
 	}
