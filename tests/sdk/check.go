@@ -75,7 +75,7 @@ func (r *run) check(rows []event) (wrong []string) {
 	var lost []int
 	for n := range events {
 		least, most := t.stored[n], t.stored[n]+t.unclear[n]
-		if r.sdk.inexact == "" {
+		if r.sdk.inexact == "" || !r.sdk.timeless && !knownEvent(n, r.base).at.IsZero() {
 			least, most = min(least, 1), min(most, 1)
 		}
 		switch count := r.counts[n]; {

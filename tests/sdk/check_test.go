@@ -50,6 +50,7 @@ func TestCheck(t *testing.T) {
 		{"one was sent twice", "segment-node", none, func(r *run, rows []event) []event { r.traffic.stored[7]++; return rows }, ""},
 		{"one without an id was sent twice, and one is lost", "umami-node", none, func(r *run, rows []event) []event { r.traffic.stored[7]++; return rows }, "event 7 is stored 1 times"},
 		{"one without an id was sent twice", "umami-node", none, func(r *run, rows []event) []event { r.traffic.stored[7]++; return append(rows, rows[7]) }, ""},
+		{"one with a time was sent twice", "openpanel-node", none, func(r *run, rows []event) []event { r.traffic.stored[8]++; return rows }, ""},
 		{"given up, as the SDK does", "umami-node", before, func(r *run, rows []event) []event {
 			delete(r.traffic.stored, 3)
 			r.traffic.lost[3]++

@@ -21,7 +21,8 @@ type SDK struct {
 	variant string
 	// loses are the faults at which the SDK gives up what was in the request.
 	loses []string
-	// inexact says why it may count twice what is sent twice: it gives events no id.
+	// inexact says why it may count twice what is sent twice: it gives events no id. Those
+	// that the application gives a time are known by it.
 	inexact string
 	// absent are the properties of the known set that the SDK cannot carry as they are.
 	absent []string
@@ -85,5 +86,5 @@ var sdks = []SDK{
 	{Name: "posthog-go", Module: "github.com/posthog/posthog-go", place: golang, script: "posthog"},
 	{Name: "segment-go", Module: "gopkg.in/segmentio/analytics-go.v3", place: golang, script: "segment"},
 	{Name: "cloudevents-go", Module: "github.com/cloudevents/sdk-go/v2", place: golang, script: "cloudevents"},
-	{Name: "opentelemetry-go", Module: "go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp", place: golang, script: "opentelemetry"},
+	{Name: "opentelemetry-go", Module: "go.opentelemetry.io/otel/exporters/otlp/otlplog/otlploghttp", place: golang, script: "opentelemetry", loses: dies},
 }

@@ -1,4 +1,4 @@
-import { newTracker, setUserId, trackSelfDescribingEvent } from '@snowplow/browser-tracker';
+import { flushBuffer, newTracker, setUserId, trackSelfDescribingEvent } from '@snowplow/browser-tracker';
 import { record } from '../page.js';
 
 record(({ url, key, variant, before, after }) => {
@@ -10,4 +10,5 @@ record(({ url, key, variant, before, after }) => {
   before.forEach(track);
   setUserId('ann');
   after.forEach(track);
+  setInterval(flushBuffer, 500); // what failed is sent with the next
 });
