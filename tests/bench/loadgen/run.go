@@ -68,16 +68,16 @@ func Run(ctx context.Context, pool *Pool, cfg Config) (*Report, error) {
 		return nil, fmt.Errorf("starting the load: %w", err)
 	}
 	defer poster.Close()
+	form, err := pool.form(cfg.Route, cfg.Client.APIKey, cfg.Batch)
+	if err != nil {
+		return nil, err
+	}
 	if cfg.Duration > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, cfg.Duration)
 		defer cancel()
 	}
 	stream, err := NewStream(pool, cfg.Stream)
-	if err != nil {
-		return nil, err
-	}
-	form, err := pool.form(cfg.Route, cfg.Client.APIKey, cfg.Batch)
 	if err != nil {
 		return nil, err
 	}
