@@ -179,8 +179,9 @@ func (p *proxy) during(x *exchange) {
 	x.note(x.marks, x.unclear)
 }
 
-// slowness is far above what a network takes and below what SDKs wait for.
-const slowness = 1500 * time.Millisecond
+// slowness, three times in a request, is far above what a network takes, and below what
+// SDKs wait for: Snowplow's in pages waits for 5 s.
+const slowness = time.Second
 
 func (p *proxy) slow(x *exchange) {
 	pause(x.r.Context(), slowness)
