@@ -101,8 +101,11 @@ func smallProperty(key string) oracle.Field {
 func (g generator) smallScope(b body, seen map[string]int) oracle.Scope {
 	until := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := oracle.Scope{From: smallDay, To: smallDay, Zone: time.UTC, Now: until, CompleteUntil: until}
-	if g.maybe(4) {
+	switch g.IntN(5) {
+	case 0:
 		s.To = "2025-08-05"
+	case 1: // most events are before it
+		s.From, s.To = "2025-08-05", "2025-08-05"
 	}
 	b["from"], b["to"], b["timezone"] = s.From, s.To, "UTC"
 	if g.maybe(3) {
