@@ -155,6 +155,12 @@ web-pictures: ## Take the pictures of the dashboard's pages again, after a chang
 	@$(RM) -r web/ui/tests/pictures
 	@npm --prefix web/ui run test:pages -- --update-snapshots=all --grep '@pictures'
 
+.PHONY: web-screens
+web-screens: install-run web/ui/node_modules/.package-lock.json ## Take the pictures of the documentation again, of a made-up shop
+	@deployments/install chromium
+	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
+	@SCREENS=1 npm --prefix web/ui run test:pages
+
 .PHONY: fmt
 fmt: go ## Format the code
 	@$(GO)fmt -w $(SOURCES)

@@ -11,7 +11,7 @@ export default defineConfig({
   timeout: 240_000,
   expect: { timeout: 20_000, toHaveScreenshot: { maxDiffPixelRatio: 0.001 } },
   reporter: 'line',
-  projects: [
+  projects: process.env.SCREENS ? [{ name: 'screens', testMatch: 'screens.ts' }] : [
     { name: 'empty', testMatch: 'empty.spec.ts' },
     { name: 'sample', testMatch: 'sample.setup.ts', dependencies: ['empty'] },
     { name: 'pages', testMatch: '*.spec.ts', testIgnore: 'empty.spec.ts', dependencies: ['sample'] },
