@@ -204,7 +204,7 @@ func (p *proxy) slow(x *exchange) {
 // away passes the request to a service whose Postgres cannot be reached.
 func (p *proxy) away(x *exchange) { p.refused(x, p.lane.away) }
 
-// limited passes the request to a service that takes one a second, and has taken that.
+// limited passes the request to a service that takes one in three seconds, and has taken it.
 func (p *proxy) limited(x *exchange) {
 	for range 100 {
 		r, err := http.NewRequestWithContext(x.r.Context(), http.MethodPost, "/api/events", nil)

@@ -63,8 +63,8 @@ func startService(ctx context.Context, dir string) (_ *service, err error) {
 	return s, err
 }
 
-// startRefusing starts a service that loses its Postgres, and one that takes a request a
-// second. Neither holds requests until it can take them.
+// startRefusing starts a service that loses its Postgres, and one that takes a request every
+// three seconds. Neither holds requests until it can take them.
 func (s *service) startRefusing(ctx context.Context) error {
 	way, err := newWay(s.stack.DatabaseURL)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *service) startRefusing(ctx context.Context) error {
 	}{
 		{&s.away, "away", []string{"SDK_WAIT=0s", "DATABASE_URL=" + way.url}},
 		// Limits are kept in Redis by key: in another database.
-		{&s.limited, "limited", []string{"SDK_WAIT=0s", "RATE_LIMIT_INGEST=1/s burst 1", "REDIS_URL=" + s.stack.RedisURL[:len(s.stack.RedisURL)-1] + "1"}},
+		{&s.limited, "limited", []string{"SDK_WAIT=0s", "RATE_LIMIT_INGEST=20/m burst 1", "REDIS_URL=" + s.stack.RedisURL[:len(s.stack.RedisURL)-1] + "1"}},
 	} {
 		dir := filepath.Join(s.dir, one.name)
 		if err := os.MkdirAll(dir, 0o755); err != nil {

@@ -18,7 +18,7 @@ page.on('console', (message) => {
   if (message.type() === 'error' && (run.strict || !expected.test(message.text()))) errors.push(message.text());
 });
 await page.goto(`${run.pages}/${run.sdk}.html#${encodeURIComponent(JSON.stringify(run))}`);
-await page.waitForFunction(() => window.recorded, undefined, { timeout: 60_000 });
+await page.waitForFunction(() => window.recorded, undefined, { timeout: 120_000 });
 console.log('recorded');
 for await (const _ of process.stdin);
 await page.close({ runBeforeUnload: false });
