@@ -144,11 +144,11 @@ web/ui/node_modules/.package-lock.json: web/ui/package-lock.json
 	@touch $@
 
 .PHONY: web-test
-web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page of the dashboard in Chromium, on a service of its own with a sample; try the tracker and the client for Node
+web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page of the dashboard in Chromium, on a service of its own with a sample; try the tracker and the client for Node (PAGES="--grep @short": what CI does)
 	@deployments/install chromium
 	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
 	@npm --prefix web/node run test:service
-	@npm --prefix web/ui run test:pages
+	@npm --prefix web/ui run test:pages -- $(PAGES)
 
 .PHONY: web-pictures
 web-pictures: ## Take the pictures of the dashboard's pages again, after a change of their looks (make web-test first)

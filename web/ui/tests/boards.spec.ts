@@ -310,7 +310,7 @@ test.describe('every kind', () => {
   }
 });
 
-test('a link shows the board without a login, until it is revoked', async ({ page, browser }) => {
+test('a link shows the board without a login, until it is revoked', { tag: '@short' }, async ({ page, browser }) => {
   await logIn(page);
   const tiles = [...three(), every.find(({ id }) => id === 'retention')!];
   await open(page, await make(page, 'For the investors', tiles));

@@ -106,6 +106,11 @@ test('with answers @pictures', async ({ page, browser }) => {
   await walk(page, { pictured: comparable(browser) });
 });
 
+// What CI looks at each time, with the first minute and a shared board.
+test('the overview and Explore', { tag: '@short' }, async ({ page }) => {
+  await walk(page, { paths: ['/', variants[0]] });
+});
+
 test('with answers, in other views', async ({ page }) => {
   await walk(page, { paths: variants });
 });
