@@ -2,7 +2,7 @@ import { flushBuffer, newTracker, setUserId, trackSelfDescribingEvent } from '@s
 import { record } from '../page.js';
 
 record(({ url, key, variant, before, after }) => {
-  newTracker('sp', url, { appId: key, eventMethod: variant ?? 'post' });
+  newTracker('sp', url, { appId: key, eventMethod: variant ?? 'post', connectionTimeout: 20_000 });
   const track = ({ name, time, properties }) => trackSelfDescribingEvent({
     event: { schema: `iglu:com.acme/${name}/jsonschema/1-0-0`, data: properties },
     timestamp: time && { type: 'ttm', value: time.getTime() },
