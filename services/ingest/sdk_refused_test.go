@@ -38,6 +38,8 @@ func TestQuarantinePages(t *testing.T) {
 		got := a.send(t, "POST", "/v1/batch", `{"batch":[`+batch+`]}`, "X-API-Key", key)
 		require.Equal(t, 200, got.status, got.body)
 	}
+	_, err := a.pool.Exec(t.Context(), `UPDATE analytics.rejected_events SET received_at = now() - interval '1 hour' WHERE payload < '6'`)
+	require.NoError(t, err)
 	read := func(order string) (pages []int, all []string) {
 		for path := "/api/events/rejected?limit=2&order=" + order; len(pages) < 10; {
 			var page struct {
