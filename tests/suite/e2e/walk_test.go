@@ -310,6 +310,8 @@ func (w *walker) values(t *testing.T) object {
 		w.c.Post(t, "/api/projects", object{"name": "Shop"}).Is(t, 201, "").Decode(t, &shop)
 		join(t, w.c, shop.ID, w.other)
 		v["id"], v["username"] = float64(shop.ID), w.other.Username
+	case "rejected-events":
+		v["after"] = "2025-08-01T10:00:00Z," + newID()
 	case "revoke-key":
 		_, id := w.c.Key(t, "read")
 		v["key_id"] = float64(id)
