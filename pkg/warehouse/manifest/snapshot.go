@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -23,6 +24,7 @@ type Snapshot struct {
 
 	segments map[int64][]segment.Segment // live ones by project, in the order of their ids
 	versions map[int64]int64             // by project
+	persons  map[int64]*persons.Map      // by project
 }
 
 // NewSnapshot makes a snapshot of live segments. projectVersions has the
@@ -45,6 +47,18 @@ func (s *Snapshot) Projects() iter.Seq[int64] { return maps.Keys(s.segments) }
 // for a project without events. Answers over all of a project's events change
 // only with it.
 func (s *Snapshot) ProjectVersion(project int64) int64 { return s.versions[project] }
+
+// Persons returns which user keys of a project belong to the person of another key, nil
+// where each is a person of its own.
+func (s *Snapshot) Persons(project int64) *persons.Map { return s.persons[project] }
+
+// WithPersons returns the same segments with other persons, by project, in place of those
+// that it has of all projects. The caller must not change them later.
+func (s *Snapshot) WithPersons(of map[int64]*persons.Map) *Snapshot {
+	other := *s
+	other.persons = of
+	return &other
+}
 
 // Segments returns the project's segments that may hold events in [from, to), in
 // the order of their ids; a zero from or to does not bound. The caller must not

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/pkg/warehouse/walk"
@@ -41,6 +42,14 @@ func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[i
 		full.projects++
 	}
 	return full
+}
+
+// WithPersons returns the same events with other persons, by project, in place of those
+// that it has of all projects.
+func (s *Snapshot) WithPersons(of map[int64]*persons.Map) *Snapshot {
+	other := *s
+	other.Snapshot = s.Snapshot.WithPersons(of)
+	return &other
 }
 
 // RollUp returns the roll-up of a project's events, or nil when it is not
