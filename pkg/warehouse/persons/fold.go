@@ -14,9 +14,8 @@ func (m *Map) Fold(keys *roaring.Bitmap) *roaring.Bitmap {
 	if m == nil || !keys.Intersects(m.moved) {
 		return keys
 	}
-	roots := m.rootsOf(keys)
 	folded := roaring.AndNot(keys, m.moved)
-	folded.AddMany(roots)
+	folded.Or(roaring.BitmapOf(m.rootsOf(keys)...))
 	return folded
 }
 

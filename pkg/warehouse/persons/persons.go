@@ -145,6 +145,14 @@ func (m *Map) All() iter.Seq2[uint32, uint32] {
 	}
 }
 
+// MovedKeys are the moved keys. They must not be changed.
+func (m *Map) MovedKeys() *roaring.Bitmap {
+	if m == nil {
+		return roaring.New()
+	}
+	return m.moved
+}
+
 // Members returns the keys that moved to a root, ascending; none for a key that is no root
 // of others. They must not be changed.
 func (m *Map) Members(root uint32) []uint32 {

@@ -228,6 +228,9 @@ func (s *Scan) gather(ctx context.Context, pieces []piece) (sets []*roaring.Bitm
 			return nil, false, err
 		}
 	}
+	if marked {
+		s.view.persons.FoldBits(s.set)
+	}
 	return sets, marked, nil
 }
 
@@ -243,7 +246,7 @@ func (s *Scan) clear() {
 func (s *Scan) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
 	for _, r := range d.refs {
 		if s.everything(r.file) {
-			users, err := r.file.bitmap(r.all())
+			users, err := d.usersOf(r.file, r.all(), s.view.persons)
 			if err != nil {
 				return nil, err
 			}
@@ -252,7 +255,7 @@ func (s *Scan) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
 		}
 		types := s.types(r)
 		for i := range types {
-			users, err := r.file.bitmap(&types[i])
+			users, err := d.usersOf(r.file, &types[i], s.view.persons)
 			if err != nil {
 				return nil, err
 			}

@@ -6,6 +6,10 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/RoaringBitmap/roaring/v2"
+
+	"eventanalytics/pkg/warehouse/persons"
 )
 
 // View is the roll-up of a project: of all its live segments together. It does
@@ -14,6 +18,9 @@ type View struct {
 	days  []*day // in order
 	users uint64 // one more than the highest user key
 	memo  *memo
+
+	persons *persons.Map
+	sent    *View // without persons; nil when it is this one
 }
 
 // day is a day (UTC) of a view.
@@ -23,8 +30,9 @@ type day struct {
 	refs []ref
 
 	mu     sync.Mutex
-	counts map[counted]count // once they were asked for
-	kept   *kept             // how many
+	counts map[counted]count          // once they were asked for
+	folded map[ofType]*roaring.Bitmap // users, of a view with persons: those that differ
+	kept   *kept                      // how many
 }
 
 // counted is what users were counted of: an event type, or all of them under "",
@@ -71,10 +79,14 @@ func (m *memo) give(n int64) {
 // kept is how much one day remembers. It is given back when the day is no longer used.
 type kept struct {
 	*memo
-	n atomic.Int64
+	n      atomic.Int64
+	folded atomic.Int64 // bytes
 }
 
-func (k *kept) giveAll() { k.give(k.n.Load()) }
+func (k *kept) giveAll() {
+	k.give(k.n.Load())
+	allFolded.Add(-k.folded.Load())
+}
 
 func newDay(at int32, refs []ref, m *memo) *day {
 	d := &day{id: dayIDs.Add(1), day: at, refs: refs, kept: &kept{memo: m}}
