@@ -28,6 +28,7 @@ type Map struct {
 	roots   []uint32 // of the moved keys, in their order
 	// members are the moved keys by root: those of persons[i] are from begins[i] on.
 	persons []uint32 // roots, ascending
+	isRoot  []uint64 // a bit for each key up to the highest root
 	begins  []uint32
 	members []uint32
 }
@@ -83,6 +84,10 @@ func (m *Map) addMembers(pairs []uint64) {
 		}
 	}
 	m.begins = append(m.begins, uint32(len(pairs)))
+	m.isRoot = make([]uint64, m.persons[len(m.persons)-1]/64+1)
+	for _, root := range m.persons {
+		m.isRoot[root/64] |= 1 << (root % 64)
+	}
 }
 
 // Version tells maps apart, on all replicas alike: two of one version have the same keys
@@ -108,7 +113,7 @@ func (m *Map) Bytes() int64 {
 	if m == nil {
 		return 0
 	}
-	words := 8*len(m.isMoved) + 4*len(m.before)
+	words := 8*(len(m.isMoved)+len(m.isRoot)) + 4*len(m.before)
 	keys := 4 * (len(m.roots) + len(m.persons) + len(m.begins) + len(m.members))
 	return int64(words+keys) + int64(m.moved.GetSizeInBytes())
 }
@@ -128,6 +133,11 @@ func (m *Map) Root(key uint32) uint32 {
 // Moved says whether a key has a root other than itself.
 func (m *Map) Moved(key uint32) bool {
 	return m != nil && int(key/64) < len(m.isMoved) && m.isMoved[key/64]>>(key%64)&1 != 0
+}
+
+// IsRoot says whether other keys moved to a key.
+func (m *Map) IsRoot(key uint32) bool {
+	return m != nil && int(key/64) < len(m.isRoot) && m.isRoot[key/64]>>(key%64)&1 != 0
 }
 
 // All are the moved keys, ascending, with their roots.

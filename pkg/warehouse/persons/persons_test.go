@@ -56,6 +56,7 @@ func TestMapIsTheRootsItWasMadeOf(t *testing.T) {
 		}
 		for key := range uint32(n) {
 			require.Equal(t, members[key], m.Members(key))
+			require.Equal(t, len(members[key]) > 0, m.IsRoot(key))
 		}
 		require.Equal(t, highest, m.Keys())
 		require.Equal(t, slices.Sorted(maps.Keys(members)), m.Roots())

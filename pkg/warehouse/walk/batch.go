@@ -14,6 +14,7 @@ import (
 type batch struct {
 	*scan
 	runs   [][]run  // of parts, in the order of users
+	first  uint32   // key that slots are counted from
 	keys   []uint32 // less the first, by slot; nil when they are the slots
 	counts []int    // events, by slot
 	filled []int    // runs of each part that were read
@@ -25,6 +26,7 @@ type batch struct {
 	taken        int     // of the room
 	places       [shortRun]uint32
 	tied         []uint32 // slots with events of several files that their ids must order
+	mixed        []uint32 // slots with events of several keys that must be sorted
 }
 
 // batches keeps the memory of walks for the next ones.
@@ -36,7 +38,7 @@ func newBatch(s *scan) *batch {
 		b = &batch{}
 	}
 	n := len(s.parts)
-	b.scan, b.room, b.tied = s, s.room, b.tied[:0]
+	b.scan, b.room, b.tied, b.mixed = s, s.room, b.tied[:0], b.mixed[:0]
 	b.runs, b.filled = slices.Grow(b.runs[:0], n)[:n], slices.Grow(b.filled[:0], n)[:n]
 	return b
 }
@@ -65,6 +67,7 @@ func (b *batch) run(ctx context.Context, first, end uint32, do func(from, to int
 // a time as have so many events that the buffer holds, but at least one.
 func (b *batch) each(ctx context.Context, first, end uint32, do func(from, to, events int) error) error {
 	total := 0
+	b.first = first
 	for i := range b.parts {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -138,6 +141,9 @@ const shortRun = 64
 // nil. Of long runs these are in the period.
 func (c *chosen) runsOf(runs []run, from, to uint32, only func(user uint32) bool) []run {
 	runs = c.appendRuns(runs, from, to)
+	if c.moved != nil {
+		runs = c.join(runs, from, to)
+	}
 	if only != nil {
 		runs = slices.DeleteFunc(runs, func(r run) bool { return !only(from + r.slot) })
 	}
@@ -205,13 +211,11 @@ func (b *batch) place(from, slots int) (to, total int, err error) {
 // countOf returns how many events of a slot are wanted, those of short runs included.
 func (b *batch) countOf(slot uint32) (n int) {
 	for i, runs := range b.runs {
-		at := sort.Search(len(runs), func(i int) bool { return runs[i].slot >= slot })
-		if at == len(runs) || runs[at].slot != slot {
-			continue
-		}
 		c := &b.parts[i]
-		for at, end := runs[at].at, runs[at].at+runs[at].n; at < end; at++ {
-			n += oneIf(c.typeAt(at) != unwanted) & oneIf(c.times.at(int(at))-c.from < c.to-c.from)
+		for _, r := range between(runs, slot, slot+1) {
+			for at, end := r.at, r.at+r.n; at < end; at++ {
+				n += oneIf(c.typeAt(at) != unwanted) & oneIf(c.times.at(int(at))-c.from < c.to-c.from)
+			}
 		}
 	}
 	return n
@@ -236,6 +240,7 @@ func (b *batch) fill(ctx context.Context, to, total int) error {
 		}
 		b.read(&b.parts[i], b.take(i, to))
 	}
+	b.sortMixed()
 	return nil
 }
 
@@ -279,6 +284,12 @@ func (b *batch) read(p *chosen, runs []run) {
 			}
 		}
 		b.ends[r.slot] = end + n
+		if b.isMixed(r.slot) {
+			if n > 0 && end == begin {
+				b.mixed = append(b.mixed, r.slot)
+			}
+			continue
+		}
 		if n > 0 && end > begin && b.events[end-1].Us >= b.events[end].Us {
 			b.mergeInto(r.slot, end, end+n)
 		}

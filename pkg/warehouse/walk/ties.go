@@ -61,7 +61,7 @@ func (v *View) OrderByID(ties [][]Event, change ...Option) error {
 }
 
 // settle orders events by event_id that are of the same user, time and type, and in
-// several files.
+// several files or of several keys.
 func (b *batch) settle(ctx context.Context) error {
 	if len(b.tied) == 0 {
 		return nil
@@ -77,7 +77,8 @@ func (b *batch) settle(ctx context.Context) error {
 	return b.view.orderBy(ties, ids)
 }
 
-// ties returns the events that are of the same user, time and type and in several files.
+// ties returns the events that are of the same user, time and type and in several files,
+// or of several keys.
 // It forgets which slots have any.
 func (b *batch) ties() (ties [][]Event) {
 	slices.Sort(b.tied)
@@ -86,7 +87,7 @@ func (b *batch) ties() (ties [][]Event) {
 		for i := 0; i < len(events); {
 			end, several := i+1, false
 			for end < len(events) && compareEvents(&events[i], &events[end]) == 0 {
-				several = several || events[end].File != events[i].File
+				several = several || b.apart(slot, &events[end-1], &events[end])
 				end++
 			}
 			if several {

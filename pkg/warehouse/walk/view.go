@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"eventanalytics/pkg/warehouse/persons"
 )
 
 // View is the events of one project: of all its live segments together. It does not
@@ -17,6 +19,9 @@ type View struct {
 	parts []part
 	// cuts are the keys that begin blocks of any file, in their order.
 	cuts []uint32
+
+	persons *persons.Map
+	sent    *View // without persons; nil when it is this one
 }
 
 // part is a file in a view.
@@ -26,6 +31,7 @@ type part struct {
 	// types are the view's numbers of the file's types. Their length is a power of two: of
 	// a damaged file, too, each code is one when cut to that.
 	types []uint32
+	moved *moved // nil in a view without persons
 }
 
 // NewView makes the view of the files of a project.
@@ -72,5 +78,5 @@ func (v *View) Unchanged() error {
 // Types are the event types of all files, by code points.
 func (v *View) Types() []string { return v.types }
 
-// Users is one more than the highest user key.
+// Users is one more than the highest user key, those of roots without events included.
 func (v *View) Users() uint32 { return v.users }
