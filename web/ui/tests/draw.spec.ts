@@ -1,6 +1,7 @@
 // How long a chart takes from its answer's last byte until it is seen: two frames after
-// it is in the document. Times depend on the machine, so they are printed and not asserted.
-import type { Page } from '@playwright/test';
+// it is in the document; and whether frames stay short while it is used. Times depend on the
+// machine, so they are printed and not asserted.
+import type { Locator, Page } from '@playwright/test';
 import { expect, logIn, origin, projectId, test } from './browser';
 
 interface Row {
@@ -23,21 +24,21 @@ function made(hours: number, series: number, peak: number): Row[] {
   return rows;
 }
 
-async function milliseconds(page: Page, project: number, hours: number, series: number): Promise<number> {
+async function milliseconds(page: Page, project: number, hours: number, series: number, view = 'line'): Promise<number> {
   await page.route(/\/api\/stats\/trends\?.*interval=hour/, async (route) => {
     const meta = { complete_until: new Date().toISOString(), stale: false, source: 'rollup' };
     await route.fulfill({ json: { data: made(hours, series, hours >> 1), meta, response_time_sec: 0.001 } });
   });
   const events = Array.from({ length: series }, (_, k) => `e=e${k}`).join('&');
   const to = new Date(Date.UTC(2025, 0, 1, hours - 1)).toISOString().slice(0, 10);
-  await page.goto(`${origin()}/explore?${events}&i=hour&tz=UTC&from=2025-01-01&to=${to}&project=${project}`);
+  await page.goto(`${origin()}/explore?${events}&i=hour&v=${view}&tz=UTC&from=2025-01-01&to=${to}&project=${project}`);
   const took = await page.waitForFunction(() => (window as unknown as { drawn?: number }).drawn);
   await page.unroute(/\/api\/stats\/trends\?.*interval=hour/);
   return (await took.jsonValue())!;
 }
 
-test('2,160 hours of 8 series are drawn with two points in a column of pixels', async ({ page }) => {
-  await page.addInitScript(() => {
+test.beforeEach(({ page }) =>
+  page.addInitScript(() => {
     const seen = new MutationObserver(() => {
       if (!document.querySelector('[role=application] svg path')) return;
       seen.disconnect();
@@ -50,7 +51,10 @@ test('2,160 hours of 8 series are drawn with two points in a column of pixels', 
       );
     });
     seen.observe(document, { childList: true, subtree: true });
-  });
+  }),
+);
+
+test('2,160 hours of 8 series are drawn with two points in a column of pixels', async ({ page }) => {
   await logIn(page);
   const project = await projectId(page, 'Empty');
   await page.setViewportSize({ width: 1440, height: 900 });
@@ -75,3 +79,60 @@ test('2,160 hours of 8 series are drawn with two points in a column of pixels', 
   await expect.poll(async () => Math.max(...(await lines()).map(({ points }) => points))).toBeLessThanOrEqual(2 * width);
   expect(Math.min(...(await lines()).map(({ top }) => top))).toBeLessThan(40);
 });
+
+/** What must stay quick on a chart: pointing along it, reading it by keys, fading series. */
+const interactions: [name: string, act: (page: Page, chart: Locator) => Promise<void>][] = [
+  [
+    'pointing at buckets',
+    async (page, chart) => {
+      const { x, y, width } = (await chart.boundingBox())!;
+      for (let k = 1; k <= 40; k++) await page.mouse.move(x + (width * k) / 41, y + 100);
+    },
+  ],
+  [
+    'reading by keys',
+    async (page, chart) => {
+      await chart.focus();
+      for (let k = 0; k < 20; k++) await page.keyboard.press('ArrowRight');
+    },
+  ],
+  [
+    'fading series',
+    async (page) => {
+      const rows = page.getByRole('region', { name: 'Series' }).locator('tbody tr');
+      for (let k = 0; k < 8; k++) await rows.nth(k).hover();
+    },
+  ],
+];
+
+for (const view of ['line', 'bar']) {
+  test(`2,160 hours of 8 series are not drawn again by pointing at them: ${view}`, async ({ page }) => {
+    // Frames that took longer than 50 ms, as the browser counts them.
+    await page.addInitScript(() => {
+      const seen = window as unknown as { long: number[] };
+      seen.long = [];
+      new PerformanceObserver((list) => seen.long.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'long-animation-frame' });
+    });
+    await logIn(page);
+    await page.setViewportSize({ width: 1440, height: 900 });
+    await milliseconds(page, await projectId(page, 'Empty'), 2160, 8, view);
+    const chart = page.getByRole('application');
+    // What the chart changes: attributes that make the browser draw thousands of points again.
+    await chart.evaluate((element) => {
+      const counted = window as unknown as { changed: number };
+      counted.changed = 0;
+      const large = (node: Node) => (node as Element).localName === 'path' && (node as Element).getAttribute('d')!.length > 1000;
+      new MutationObserver((all) => {
+        for (const { type, target, addedNodes } of all) counted.changed += Number(type === 'attributes' ? large(target) : [...addedNodes].some(large));
+      }).observe(element, { subtree: true, childList: true, attributeFilter: ['d', 'x', 'y', 'height', 'opacity'] });
+    });
+    expect(await chart.locator('svg *').count(), 'elements of the chart').toBeLessThan(200);
+    for (const [name, act] of interactions) {
+      await page.evaluate(() => ((window as unknown as { long: number[] }).long = []));
+      await act(page, chart);
+      const long = await page.evaluate(() => (window as unknown as { long: number[] }).long);
+      console.log(`${view}, ${name}: ${long.length} frames over 50 ms${long.length ? `, the longest ${Math.max(...long).toFixed(0)} ms` : ''}`);
+      expect(await page.evaluate(() => (window as unknown as { changed: number }).changed), name).toBe(0);
+    }
+  });
+}
