@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -204,9 +205,10 @@ func TestAcceptsGzip(t *testing.T) {
 	}
 }
 
-// What every visit costs: the shell's script, and styles. Playwright measures whole visits.
+// What visits cost: styles, the scripts of the first page, and those that each further
+// page adds. Playwright measures a whole visit, with headers.
 func TestBudget(t *testing.T) {
-	const scripts, styles = 80 << 10, 15 << 10
+	const scripts, page, styles = 80 << 10, 15 << 10, 15 << 10
 	contents, _, err := read(dist)
 	if err != nil {
 		t.Fatal(err)
@@ -220,16 +222,54 @@ func TestBudget(t *testing.T) {
 	if css > styles {
 		t.Errorf("all styles are %d bytes, the budget is %d", css, styles)
 	}
-	script, ok := contents["assets/index.js"]
-	if !ok {
-		t.Fatal("there is no assets/index.js")
+	shell := contents["assets/index.js"]
+	pages := regexp.MustCompile("import\\(`\\./(\\w+\\.js)`\\)").FindAllSubmatch(shell, -1)
+	if len(pages) < 15 {
+		t.Fatalf("assets/index.js loads %d pages", len(pages))
 	}
-	if js := gzipped(t, script); js > scripts {
-		t.Errorf("the shell's script is %d bytes, the budget is %d", js, scripts)
+	first := maps.Clone(needed(contents, "index.js"))
+	maps.Copy(first, needed(contents, string(pages[0][1])))
+	cost := func(files map[string]bool) (bytes int) {
+		for name := range files {
+			bytes += gzipped(t, contents["assets/"+name])
+		}
+		return bytes
+	}
+	t.Logf("styles %d bytes, the first page's scripts %d", css, cost(first))
+	for _, match := range pages {
+		name := string(match[1])
+		alone := maps.Clone(needed(contents, "index.js"))
+		added := needed(contents, name)
+		maps.Copy(alone, added)
+		maps.DeleteFunc(added, func(file string, _ bool) bool { return first[file] })
+		t.Logf("%s %d bytes, after the first page %d", name, cost(alone), cost(added))
+		if js := cost(alone); js > scripts {
+			t.Errorf("the scripts of a visit of %s are %d bytes, the budget is %d", name, js, scripts)
+		}
+		if js := cost(added); js > page {
+			t.Errorf("%s adds %d bytes to the first page, the budget is %d", name, js, page)
+		}
 	}
 	if js := gzipped(t, tracker); js > 3000 {
 		t.Errorf("the tracker is %d bytes, the budget is 3,000", js)
 	}
+}
+
+var imported = regexp.MustCompile("(?:from|import)[\"'`]\\./(\\w[\\w.-]*\\.js)[\"'`]")
+
+// needed returns a script and all that it imports.
+func needed(contents map[string][]byte, script string) map[string]bool {
+	files := map[string]bool{}
+	for next := []string{script}; len(next) > 0; next = next[1:] {
+		if files[next[0]] {
+			continue
+		}
+		files[next[0]] = true
+		for _, match := range imported.FindAllSubmatch(contents["assets/"+next[0]], -1) {
+			next = append(next, string(match[1]))
+		}
+	}
+	return files
 }
 
 func gzipped(t *testing.T, content []byte) int {

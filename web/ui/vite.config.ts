@@ -16,6 +16,8 @@ export default defineConfig({
     cssCodeSplit: false,
     rollupOptions: {
       output: {
+        // What most pages need is one file, too: a visit of any page asks for few.
+        codeSplitting: { groups: [{ name: 'shared', minShareCount: 8 }] },
         entryFileNames: 'assets/[name].js',
         chunkFileNames: 'assets/[name].js',
         assetFileNames: 'assets/[name][extname]',
