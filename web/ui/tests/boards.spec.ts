@@ -85,6 +85,20 @@ test('a question of Explore becomes a tile of a new board, and another one its s
   await expect(page).toHaveURL(/\/funnels\?.*e=app_opened&e=purchase/);
 });
 
+test('the tile is of the question for which the dialog was opened', async ({ page }) => {
+  await logIn(page);
+  await open(page, '/explore?e=purchase&v=bar');
+  await page.getByRole('button', { name: 'Table' }).click();
+  await page.getByRole('button', { name: 'Save to board' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Save to board as table' });
+  await dialog.getByLabel('Name of the new board').fill('As it was');
+  await page.goBack();
+  await expect(page).toHaveURL(/v=bar/);
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+  await page.getByRole('link', { name: 'Open the board' }).click();
+  await expect(page.locator('[data-tile]').getByRole('table')).toBeVisible();
+});
+
 test('tiles are moved and resized by keyboard, deleted and brought back, and stay so', async ({ page }) => {
   await logIn(page);
   await open(page, await make(page, 'By keyboard', three()));
