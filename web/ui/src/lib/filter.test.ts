@@ -28,7 +28,7 @@ describe('say', () => {
     ['cohort:payers=false', 'not in cohort payers'],
     ['{"funnel":{"steps":["a","b"]},"reached":1,"dropped":true}', 'left after step 1 of 2'],
     ['properties.a:matches(x.*)', 'properties.a:matches(x.*)'],
-    ['{"did":"purchase","times":">=3","last":"30d"}', 'did purchase >=3 times in the last 30d'],
+    ['{"did":"purchase","times":">=3","last":"30d"}', 'did purchase at least 3 times in the last 30d'],
     ['{"any":["properties.os=iOS",["user.plan=pro","cohort:payers=true"]]}', 'any of (os is iOS, all of (user’s plan is pro, in cohort payers))'],
     ['{"not":"properties.os=iOS"}', 'none of (os is iOS)'],
   ])('%s', (text, words) => {

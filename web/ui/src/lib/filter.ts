@@ -116,6 +116,11 @@ interface Elsewhere {
   last?: string;
 }
 
+const comparisons: Record<string, string> = { '>=': 'at least ', '<=': 'at most ', '>': 'more than ', '<': 'fewer than ', '!=': 'not ' };
+
+/** A number of times with its sign, such as ">=2". */
+const inWords = (times: unknown): string => String(times).replace(/^[<>!]=?/, (sign) => comparisons[sign] ?? sign);
+
 /** A filter in words. What pickers cannot build is shown as it is. */
 export function say(text: string): string {
   const tree = treeOf(text);
@@ -125,7 +130,7 @@ export function say(text: string): string {
   }
   const { funnel, reached, dropped, did, times, last } = (asFilter(text) ?? {}) as Elsewhere;
   if (funnel) return `${dropped ? 'left after' : 'reached'} step ${reached ?? funnel.steps?.length} of ${funnel.steps?.length}`;
-  if (typeof did === 'string') return [`did ${did}`, times && `${times} times`, last && `in the last ${last}`].filter(Boolean).join(' ');
+  if (typeof did === 'string') return [`did ${did}`, times && `${inWords(times)} times`, last && `in the last ${last}`].filter(Boolean).join(' ');
   const parts = parse(text);
   if (!parts) return text;
   if (parts.field.startsWith('cohort:')) return `${parts.value === 'false' ? 'not in' : 'in'} ${fieldLabel(parts.field)}`;

@@ -86,7 +86,7 @@ test('ranges move with today where the API has a word for it', () => {
   }
   expect(boundsOf(range('mtd', today))).toEqual({ from: '2026-11-01', to: today });
   expect(rangeOf({ from: '2026-11-01', to: today }, today).key).toBe('custom');
-  expect(rangeOf({ from: '-2w', to: 'today' }, today).label).toBe('-2w to today');
+  expect(rangeOf({ from: '-2w', to: 'today' }, today).label).toBe('2 weeks ago to today');
 });
 
 test('series are event types, objects or texts of JSON, and keep their places', () => {

@@ -46,13 +46,21 @@ export function boundsOf({ key, from, to }: Range): { from: string; to: string }
 /** The ranges that move. */
 export const movingPresets = presets.filter(([key]) => key in relative);
 
+const units: Record<string, string> = { d: 'day', w: 'week', mo: 'month', y: 'year' };
+
+/** A day relative to today in words; others as they are. */
+function distance(day: string): string {
+  const [, count, unit] = /^-(\d+)(d|w|mo|y)$/.exec(day) ?? [];
+  return unit ? `${count} ${units[unit]}${count === '1' ? '' : 's'} ago` : day;
+}
+
 /** The range of stored dates on a day. Dates of other forms are shown as they are. */
 export function rangeOf(bounds: { from?: string; to?: string }, today: string): Range {
   const { from = '', to = '' } = bounds;
   const key = Object.keys(relative).find((name) => relative[name].from === from && relative[name].to === to);
   if (key) return datesOf(key, today);
   const custom = datesOf('custom', today, from, to);
-  return custom.key === 'custom' ? custom : { key: 'custom', from, to, label: `${from} to ${to}` };
+  return custom.key === 'custom' ? custom : { key: 'custom', from, to, label: `${distance(from)} to ${distance(to)}` };
 }
 
 // What has no range of dates, or means something else by it.

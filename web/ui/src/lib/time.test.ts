@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { addDays, addMonths, autoInterval, before, bucketLabel, dayLabel, dayOf, length, monday, presets, range, today } from './time';
+import { addDays, addMonths, autoInterval, before, bucketLabel, dayLabel, dayOf, duration, during, length, monday, presets, range, today } from './time';
 
 const now = '2026-11-29'; // a Sunday
 
@@ -72,4 +72,18 @@ it('labels of what is no date are what it is', () => {
     expect(dayLabel(text)).toBe(text);
     expect(bucketLabel(text, 'week', true)).toBe(text);
   }
+});
+
+it('ranges are part of a sentence', () => {
+  const now = '2026-11-29';
+  const said = (key: string, from = '', to = '') => during(range(key, now, from, to));
+  expect(['30d', '12m', 'yesterday', 'wtd'].map((key) => said(key))).toEqual([
+    'in the last 30 days', 'in the last 12 months', 'yesterday', 'this week',
+  ]);
+  expect(said('custom', '2026-03-01', '2026-04-02')).toBe('from 1 Mar to 2 Apr');
+  expect(said('custom', '2026-03-01', '2026-03-01')).toBe('on 1 Mar');
+});
+
+it('durations have no more digits than they need', () => {
+  expect([60, 300, 10_800, 12_960, 259_200].map(duration)).toEqual(['60 s', '5 min', '3 h', '3.6 h', '3 days']);
 });

@@ -86,6 +86,12 @@ export function range(key: string, now: string, from = '', to = ''): Range {
   return range(defaultRange, now);
 }
 
+/** When, in a sentence: "in the last 30 days". */
+export function during({ key, label, from, to }: Range): string {
+  if (key === 'custom') return from === to ? `on ${dayLabel(from)}` : `from ${dayLabel(from)} to ${dayLabel(to)}`;
+  return /^\d+[dm]$/.test(key) ? `in the ${label.toLowerCase()}` : label.toLowerCase();
+}
+
 export function isDay(text: string): boolean {
   return /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text));
 }
@@ -171,6 +177,7 @@ export function dayAndTime(instant: string, zone: string): string {
 export function duration(seconds: number): string {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
-  if (seconds < 36 * 3600) return `${(seconds / 3600).toFixed(1)} h`;
-  return `${(seconds / 86400).toFixed(1)} days`;
+  const tenths = (n: number) => Number(n.toFixed(1));
+  if (seconds < 36 * 3600) return `${tenths(seconds / 3600)} h`;
+  return `${tenths(seconds / 86400)} days`;
 }
