@@ -150,6 +150,13 @@ web-test: install-run web/ui/node_modules/.package-lock.json ## Open every page 
 	@npm --prefix web/node run test:service
 	@npm --prefix web/ui run test:pages -- $(PAGES)
 
+.PHONY: web-transcripts
+web-transcripts: install-run web/ui/node_modules/.package-lock.json ## Write again what web-test expects each page to say, after a change of it
+	@deployments/install chromium
+	@GO=$(GO) deployments/build services/standalone ./cmd/standalone
+	@$(RM) -r web/ui/tests/transcripts
+	@npm --prefix web/ui run test:pages -- matrix --update-snapshots=changed
+
 .PHONY: web-pictures
 web-pictures: ## Take the pictures of the dashboard's pages again, after a change of their looks (make web-test first)
 	@$(RM) -r web/ui/tests/pictures

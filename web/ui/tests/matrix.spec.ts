@@ -1,5 +1,6 @@
 // Each page in each state, wide and on a phone, light and dark: readable by everyone,
-// nothing beside the screen, nothing in the console; with answers, also as pictured.
+// nothing beside the screen, nothing in the console, and saying what it said before; with
+// answers, also as pictured.
 //
 // Pages follow one another in one document, and are seen in all four ways before the
 // next: loading a document takes longer than all of it.
@@ -7,6 +8,8 @@ import type { Page, Route } from '@playwright/test';
 import { boardId, expect, follow, logIn, origin, pendingQuestions, projectId, settled, test, violations, withAxe } from './browser';
 import { comparable, picture } from './pictures';
 import { pictureDay } from './sample';
+import { standStill, still } from './still';
+import { transcript, writing } from './transcripts';
 
 /** One of each page. */
 const pages = [
@@ -56,6 +59,9 @@ const variants = [
 const sizes = { wide: { width: 1440, height: 900 }, phone: { width: 390, height: 844 } };
 const schemes = ['light', 'dark'] as const;
 
+// Every test logs in anew, and some end logins.
+const untold = '/settings?tab=logins';
+
 /** Looks at the page as it is. Of axe's rules only contrast depends on the scheme. */
 async function look(page: Page, path: string, pictured: boolean): Promise<void> {
   for (const [size, viewport] of Object.entries(sizes)) {
@@ -72,6 +78,8 @@ async function look(page: Page, path: string, pictured: boolean): Promise<void> 
 }
 
 interface Walk {
+  /** The state of the pages, the folder of their transcripts. */
+  state: string;
   username?: string;
   project?: string;
   paths?: string[];
@@ -82,7 +90,7 @@ interface Walk {
   pictured?: boolean;
 }
 
-async function walk(page: Page, { username, project = 'Pictures', paths = pages, ready = settled, shows, pictured = false }: Walk) {
+async function walk(page: Page, { state, username, project = 'Pictures', paths = pages, ready = settled, shows, pictured = false }: Walk) {
   await page.clock.setFixedTime(pictureDay);
   await withAxe(page);
   await logIn(page, username);
@@ -95,30 +103,35 @@ async function walk(page: Page, { username, project = 'Pictures', paths = pages,
     await follow(page, `${path}${path.includes('?') ? '&' : '?'}project=${id}`);
     await ready(page, pending);
     await shows?.(page, path);
-    await look(page, path, pictured);
+    await page.setViewportSize(sizes.wide);
+    if (each !== untold) await transcript(page, state, each);
+    if (!writing()) await look(page, path, pictured);
   }
 }
+
+test.beforeEach(({ page }) => standStill(page));
+test.afterEach(({ page }) => page.unrouteAll({ behavior: 'ignoreErrors' })); // of questions that are asked every second
 
 /** Answers questions of pages, but not those of the frame around them. */
 const questions = /\/api\/(stats|projects|invitations|events\/rejected|auth\/sessions)\b/;
 
 test('with answers @pictures', async ({ page, browser }) => {
-  await walk(page, { pictured: comparable(browser) });
+  await walk(page, { state: 'answers', pictured: comparable(browser) });
 });
 
 // What CI looks at each time, with the first minute and a shared board.
 test('the overview and Explore', { tag: '@short' }, async ({ page }) => {
-  await walk(page, { paths: ['/', variants[0]] });
+  await walk(page, { state: 'answers', paths: ['/', variants[0]] });
 });
 
 test('with answers, in other views', async ({ page }) => {
-  await walk(page, { paths: variants });
+  await walk(page, { state: 'answers', paths: variants });
 });
 
 test.describe('in a project without events', () => {
   test.use({ expected: /the server responded with a status of 404/ }); // there is no user 1007
   test('pages say so', async ({ page }) => {
-    await walk(page, { project: 'Empty' });
+    await walk(page, { state: 'empty', project: 'Empty' });
   });
 });
 
@@ -130,7 +143,7 @@ test.describe('while answers are awaited', () => {
     const ready = async () => {
       await expect.poll(() => held.length).toBeGreaterThan(0);
     };
-    await walk(page, { ready });
+    await walk(page, { state: 'awaited', ready });
     await Promise.all(held.map((route) => route.abort()));
   });
 });
@@ -142,6 +155,7 @@ test.describe('while the service is busy', () => {
     const headers = { 'Content-Type': 'application/problem+json', 'Retry-After': '0.01' };
     await page.route(questions, (route) => route.fulfill({ status: 503, headers, body }));
     await walk(page, {
+      state: 'busy',
       shows: async (page, path) => {
         if (!['/start', '/settings', '/settings?tab=import', '/invite'].includes(path)) await expect(page.getByRole('alert').first()).toContainText('not ready');
       },
@@ -153,11 +167,12 @@ test('while events are behind', async ({ page }) => {
   await page.route(/\/api\/stats\/(?!events\/stream)/, async (route) => {
     const response = await route.fetch().catch(() => undefined);
     if (!response) return; // the page asked for something else by now
-    const answer = (await response.json()) as { meta?: { stale: boolean } };
+    const answer = JSON.parse(still(await response.text())) as { meta?: { stale: boolean } };
     if (answer.meta) answer.meta.stale = true;
     await route.fulfill({ response, json: answer });
   });
   await walk(page, {
+    state: 'behind',
     shows: async (page) => {
       if (await page.locator('.seal').count()) await expect(page.locator('.seal').first()).toContainText(/still being counted|are awaited/);
     },
@@ -165,7 +180,7 @@ test('while events are behind', async ({ page }) => {
 });
 
 test('without the right to write', async ({ page }) => {
-  await walk(page, { username: 'eve' });
+  await walk(page, { state: 'viewer', username: 'eve' });
 });
 
 test('login', async ({ page }) => {
