@@ -116,6 +116,25 @@ func Last(ctx context.Context, db Querier) (Position, error) {
 	return p, nil
 }
 
+const ownSQL = `
+SELECT incarnation, pg_current_xact_id()::text::bigint FROM analytics.sync_state
+WHERE system_identifier = (pg_control_system()).system_identifier`
+
+// Own returns the position before the rows of a transaction, whether it appends any or
+// not. It returns ErrRestored as AppendRows does.
+func Own(ctx context.Context, tx pgx.Tx) (p Position, err error) {
+	var xid int64
+	err = tx.QueryRow(ctx, ownSQL).Scan(&p.Incarnation, &xid)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, ErrRestored
+	}
+	if err != nil {
+		return p, fmt.Errorf("reading the position of a transaction: %w", err)
+	}
+	p.XID = uint64(xid)
+	return p, nil
+}
+
 // Notify wakes the worker. Call it after the commit, not inside the transaction:
 // NOTIFY takes a lock at commit that makes all committers in the database queue
 // behind each other's fsync.

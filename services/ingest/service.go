@@ -19,6 +19,7 @@ import (
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/services/ingest/intake"
 	"eventanalytics/services/ingest/native"
+	"eventanalytics/services/ingest/people"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/amplitude"
 	"eventanalytics/services/ingest/sdk/cloudevents"
@@ -75,6 +76,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(authhttp.Middleware(who), ratelimit.Middleware(limiter))
 	native.Register(srv, in)
+	people.Register(srv, in)
 	sdk.New(cfg.SDK, sdk.Deps{Intake: in, Who: who, Limiter: limiter, Now: clock.Now, Registry: deps.Registry},
 		segment.New(), segment.NewJitsu(), posthog.New(), amplitude.New(), mixpanel.New(), otlp.New(),
 		cloudevents.New(), snowplow.New(), openpanel.New(), umami.New(), plausible.New(),

@@ -43,6 +43,7 @@ type Intake struct {
 	now      func() time.Time
 	log      *zap.Logger
 	kept     *kept
+	claims   *remembered
 	metrics  metrics
 	appended chan struct{} // holds a token while the worker should be woken
 }
@@ -55,6 +56,7 @@ func New(cfg Config, deps Deps) *Intake {
 		budget: body.NewBudget(cfg.Limits.MaxInFlight, deps.Registry),
 		tokens: deps.Tokens, now: deps.Now, log: deps.Log,
 		kept:    &kept{cfg: cfg.Kept, added: map[int64]volume{}},
+		claims:  newRemembered(),
 		metrics: newMetrics(deps.Registry), appended: make(chan struct{}, 1),
 	}
 }
@@ -193,10 +195,15 @@ func (in *Intake) stored(batch *event.Batch, out store.Outcome) {
 	in.metrics.accepted.Add(float64(out.Accepted))
 	in.metrics.duplicates.Add(float64(out.Duplicates))
 	in.metrics.batchEvents.Observe(float64(batch.Len()))
-	if out.Accepted > 0 {
-		select {
-		case in.appended <- struct{}{}:
-		default: // a wake-up is already on its way
-		}
+	if out.Accepted+out.Claims > 0 {
+		in.wake()
+	}
+}
+
+// wake has the sync worker woken.
+func (in *Intake) wake() {
+	select {
+	case in.appended <- struct{}{}:
+	default: // a wake-up is already on its way
 	}
 }

@@ -2,9 +2,11 @@ package intake
 
 import (
 	"context"
+	"slices"
 
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -32,10 +34,13 @@ func (in *Intake) Receive(ctx context.Context, caller auth.Principal, r *Receive
 	if err := in.Admit(ctx, caller, r); err != nil {
 		return Result{}, err
 	}
-	out, err := in.store.AddBeside(ctx, caller.ProjectID, r.Batch, r.Beside)
+	beside := r.Beside
+	beside.Claims = in.claims.unknown(r.Claims)
+	out, err := in.store.AddBeside(ctx, caller.ProjectID, r.Batch, beside)
 	if err != nil {
 		return Result{}, err
 	}
+	in.claims.add(beside.Claims)
 	in.stored(r.Batch, out)
 	in.metrics.rejected.Add(float64(len(r.Rejected)))
 	return Result{
@@ -67,16 +72,19 @@ func (in *Intake) Admit(ctx context.Context, caller auth.Principal, r *Received)
 		why[v.Index] = v.Mistake
 	}
 	kept := r.Batch.Indexes
+	out := map[int32]bool{}
 	for _, index := range before {
 		if len(kept) > 0 && kept[0] == index {
 			kept = kept[1:]
 			continue
 		}
+		out[index] = true
 		m, known := why[int(index)]
 		if !known {
 			m = event.Mistake{Code: "too-many-names", Message: "the project has as many event types or property names as it may"}
 		}
 		r.Rejected = append(r.Rejected, r.Quarantine(index, m))
 	}
+	r.Claims = slices.DeleteFunc(r.Claims, func(c links.Claim) bool { return out[c.Place] })
 	return nil
 }

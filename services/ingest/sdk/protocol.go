@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"eventanalytics/pkg/identity"
 	"eventanalytics/services/ingest/intake"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -125,6 +126,9 @@ type Draft struct {
 
 	Properties loose.Value
 	Bad        *Bad // what the protocol itself found wrong
+
+	// Claims of which ids belong together; those with an id that none may have are ignored.
+	Claims []identity.Claim
 }
 
 // Bad is why an event goes into the quarantine.

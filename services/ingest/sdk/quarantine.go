@@ -246,6 +246,12 @@ func (s *Service) replayOf(ctx context.Context, caller auth.Principal, protocol 
 			e.ID = row.ID
 			all.out.Batch.Events, all.out.Batch.Indexes = append(all.out.Batch.Events, e), append(all.out.Batch.Indexes, int32(i))
 		}
+		for _, c := range one.out.Claims {
+			if c.Place = int32(i); c.Operation != uuid.Nil {
+				c.Operation = row.ID
+			}
+			all.out.Claims = append(all.out.Claims, c)
+		}
 		for _, o := range one.out.Operations {
 			o.ID, o.Place = row.ID, row.Index
 			all.out.Operations, all.out.Replayed = append(all.out.Operations, o), append(all.out.Replayed, row.ID)

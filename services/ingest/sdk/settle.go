@@ -131,7 +131,9 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	at, changed := occurred(&d, s.env, s.limits.NotAfter)
 	if d.Operation != "" {
 		o := intake.Operation{ID: id, OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user, Place: index}
-		s.operation(o, d.OfGroup, raw, item)
+		if s.operation(o, d.OfGroup, raw, item) {
+			s.claim(&d, index, id)
+		}
 		return
 	}
 	e := event.Event{ID: id, OccurredAt: at.UnixMicro(), UserID: user, Type: printable(d.Type), Sent: content}
@@ -151,6 +153,7 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	s.items[index] = passed{id, raw}
 	s.out.Batch.Events = append(s.out.Batch.Events, e)
 	s.out.Batch.Indexes = append(s.out.Batch.Indexes, index)
+	s.claim(&d, index, uuid.Nil)
 }
 
 // printable replaces what event types may not have: an SDK cannot mend its names.
@@ -186,8 +189,9 @@ func (s *settler) check(e *event.Event) *Bad {
 	return &Bad{Reason: reason, Message: m.Field + " " + m.Message}
 }
 
-// operation applies the rules of operations. One of a group need not name a user.
-func (s *settler) operation(o intake.Operation, ofGroup bool, raw []byte, item loose.Value) {
+// operation applies the rules of operations, and says whether o breaks none. One of a group
+// need not name a user.
+func (s *settler) operation(o intake.Operation, ofGroup bool, raw []byte, item loose.Value) bool {
 	o.Protocol, o.Payload = s.protocol.Name, string(item.Append(nil))
 	switch {
 	case o.UserID == "" && !ofGroup:
@@ -200,7 +204,9 @@ func (s *settler) operation(o intake.Operation, ofGroup bool, raw []byte, item l
 		s.reject(o.ID, o.Place, raw, reasonTooEarly, "occurred_at is too early")
 	default:
 		s.out.Operations = append(s.out.Operations, o)
+		return true
 	}
+	return false
 }
 
 // reject puts an item into the quarantine, and returns it as it is there.

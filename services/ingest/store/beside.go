@@ -9,19 +9,26 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+
+	"eventanalytics/pkg/identity/links"
 )
 
 // Beside is what a batch brings that is no event of it. It is stored in the batch's
 // transaction.
 type Beside struct {
 	Operations []Operation
-	Rejected   []Rejected
+	// Claims of which ids belong together, in the order of the log. One that names an
+	// operation is stored only if that is new.
+	Claims   []links.Claim
+	Rejected []Rejected
 	// Replayed are rows of the quarantine that the batch's events and operations come
 	// from: they leave it.
 	Replayed []uuid.UUID
 }
 
-func (b *Beside) rows() int { return len(b.Operations) + len(b.Rejected) + len(b.Replayed) }
+func (b *Beside) rows() int {
+	return len(b.Operations) + len(b.Claims) + len(b.Rejected) + len(b.Replayed)
+}
 
 // Operation says something of a user or group, such as identify, and is no activity.
 type Operation struct {
@@ -78,10 +85,14 @@ func writeBeside(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	}
 	slices.SortFunc(operations, byID)
 	slices.SortFunc(rejected, byID)
+	fresh := map[operationKey]bool{}
 	for rows := range slices.Chunk(operations, rowsAtOnce) {
-		if err := insertOperations(ctx, tx, uploads, rows); err != nil {
+		if err := insertOperations(ctx, tx, uploads, rows, fresh); err != nil {
 			return err
 		}
+	}
+	if err := appendClaims(ctx, tx, uploads, fresh); err != nil {
+		return err
 	}
 	for rows := range slices.Chunk(rejected, rowsAtOnce) {
 		if err := insertRejected(ctx, tx, uploads, rows); err != nil {
@@ -105,9 +116,14 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::tex
 ON CONFLICT DO NOTHING
 RETURNING operation_id, project_id`
 
-// insertOperations inserts those that are new. Of two with the same id, in whichever
-// uploads, one is.
-func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []keyed) error {
+type operationKey struct {
+	id      uuid.UUID
+	project int64
+}
+
+// insertOperations inserts those that are new, and adds them to fresh. Of two with the
+// same id, in whichever uploads, one is.
+func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []keyed, fresh map[operationKey]bool) error {
 	n := len(rows)
 	ids, projects, times := make([]uuid.UUID, n), make([]int64, n), make([]int64, n)
 	protocols, kinds, users, payloads := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -122,22 +138,33 @@ func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []
 	if err != nil {
 		return fmt.Errorf("inserting operations: %w", err)
 	}
-	type key struct {
-		id      uuid.UUID
-		project int64
-	}
-	fresh := map[key]bool{}
-	var k key
-	if _, err := pgx.ForEachRow(got, []any{&k.id, &k.project}, func() error { fresh[k] = true; return nil }); err != nil {
+	inserted := map[operationKey]bool{}
+	var k operationKey
+	if _, err := pgx.ForEachRow(got, []any{&k.id, &k.project}, func() error { inserted[k], fresh[k] = true, true; return nil }); err != nil {
 		return fmt.Errorf("inserting operations: %w", err)
 	}
 	for _, row := range rows {
-		if k := (key{row.id, row.project}); fresh[k] {
+		if k := (operationKey{row.id, row.project}); inserted[k] {
 			uploads[row.upload].out.Operations++
-			delete(fresh, k) // what repeats it is not new
+			delete(inserted, k) // what repeats it is not new
 		}
 	}
 	return nil
+}
+
+// appendClaims appends the claims of all uploads to the log, but for those of operations
+// that are known: they were claimed then.
+func appendClaims(ctx context.Context, tx pgx.Tx, uploads []*upload, fresh map[operationKey]bool) error {
+	var claims []links.Claim
+	for _, u := range uploads {
+		u.out.Claims = len(u.beside.Claims)
+		for _, c := range u.beside.Claims {
+			if c.Operation == uuid.Nil || fresh[operationKey{c.Operation, u.project}] {
+				claims = append(claims, c)
+			}
+		}
+	}
+	return links.Append(ctx, tx, claims)
 }
 
 const insertRejectedSQL = `

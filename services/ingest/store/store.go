@@ -24,6 +24,7 @@ type Outcome struct {
 	Duplicates int     // events that were known, conflicts included
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
 	Operations int     // operations that were new
+	Claims     int     // claims of identity, of known operations too
 	// Position is that of the batch's last row in the outbox; where events of it
 	// were known, it is not before theirs.
 	Position outbox.Position
@@ -232,6 +233,15 @@ func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error 
 	for _, u := range uploads {
 		if u.out.Duplicates == 0 && u.out.Accepted > 0 {
 			continue
+		}
+		if u.out.Claims > 0 { // they count from the begin of their transaction on
+			own, err := outbox.Own(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if own.Compare(u.out.Position) > 0 {
+				u.out.Position = own
+			}
 		}
 		// The insert may have waited for a known event, whose row is then behind the
 		// new ones.

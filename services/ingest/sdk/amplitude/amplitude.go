@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/identity"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -57,8 +58,9 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	}
 	device := m.Get("device_id").ID()
 	if device != "" {
-		d.Anonymous = "$device:" + device
+		d.Anonymous = identity.DevicePrefix + device
 	}
+	d.Identify(d.Anonymous, d.Known)
 	who := device
 	if who == "" {
 		who = d.Known

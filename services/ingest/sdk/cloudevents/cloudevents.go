@@ -155,6 +155,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		ID: m.Get("id").Text(), Scoped: true, IDText: m.Get("source").Text() + "\x00" + m.Get("id").Text(),
 		Time: m.First("time"), Uncorrected: true,
 	}
+	d.Identify("", m.First("userid").ID())
 	switch data := m.Get("data"); {
 	case data.Kind() == loose.Object:
 		d.Properties = data.Without()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"eventanalytics/pkg/eventid"
+	"eventanalytics/pkg/identity"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -97,11 +98,12 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 		ID: p.Get("$insert_id").ID(), Timed: p.First("time").Is(), Time: p.First("time"),
 		Properties: sdk.Own(p),
 	}
+	if device := p.First("$device_id").ID(); device != "" {
+		d.Anonymous = identity.DevicePrefix + device
+	}
+	d.Identify(d.Anonymous, d.Known)
 	if d.Known == "" {
 		d.Known = id
-	}
-	if device := p.First("$device_id").ID(); device != "" {
-		d.Anonymous = "$device:" + device
 	}
 	// The SDK for Node has milliseconds where others have seconds, and so may the export.
 	sent := d.Time.ID()
@@ -112,8 +114,18 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	switch d.Type {
 	case "$identify", "$create_alias", "$merge":
 		d.Operation = d.Type
-		if both := p.Get("$distinct_ids").Items(); d.Known == "" && len(both) > 0 { // of $merge: the first stays
+		both := p.Get("$distinct_ids").Items()
+		if d.Known == "" && len(both) > 0 { // of $merge: the first stays
 			d.Known = both[0].ID()
+		}
+		switch {
+		case d.Type == "$identify":
+			known := p.First("$identified_id", "distinct_id").ID()
+			d.Identify(p.First("$anon_distinct_id", "$anon_id").ID(), known)
+		case d.Type == "$create_alias":
+			d.Merge(p.First("alias").ID(), id)
+		case len(both) > 1:
+			d.Merge(both[1].ID(), both[0].ID())
 		}
 		return d
 	case "$mp_web_page_view":
@@ -134,7 +146,10 @@ func profile(m loose.Value, of string) sdk.Draft {
 		d.Known = m.Get("$group_id").ID()
 	}
 	if device := m.First("$device_id").ID(); device != "" {
-		d.Anonymous = "$device:" + device
+		d.Anonymous = identity.DevicePrefix + device
+	}
+	if of != "group" {
+		d.Identify(d.Anonymous, m.First("$user_id").ID())
 	}
 	for _, name := range profileOperations {
 		if m.Get(name).Is() {

@@ -47,6 +47,7 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	if d.Known == "" {
 		d.Known = own.At("__identify", "profileId").ID()
 	}
+	d.Identify("", d.Known)
 	if d.Anonymous == "" {
 		d.Anonymous = env.Visitor
 	}

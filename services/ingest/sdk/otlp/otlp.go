@@ -157,6 +157,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		Type: record.First("eventName", "event_name").ID(), Known: text("user.id", "enduser.id"), Anonymous: text("session.id"),
 		ID: text("event.id", "log.record.uid"), Timed: true, Uncorrected: true, Properties: attributes,
 	}
+	d.Identify("", d.Known)
 	if d.Type == "" {
 		d.Type = text("event.name")
 	}

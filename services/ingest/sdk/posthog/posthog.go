@@ -133,6 +133,14 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	}
 	if operations[d.Type] {
 		d.Operation = d.Type
+		switch d.Type { // elsewhere nothing says whether distinct_id is that of a known user
+		case "$identify":
+			d.Identify(p.First("$anon_distinct_id").ID(), user)
+		case "$create_alias":
+			d.Link(p.First("alias").ID(), user)
+		case "$merge_dangerously":
+			d.Merge(p.First("alias").ID(), user)
+		}
 		return d
 	}
 	d.Envelope(

@@ -98,6 +98,12 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 		Volatile:   []string{"sentAt", "_metadata", "request_metadata"},
 		Properties: sdk.Own(m.Get("properties")),
 	}
+	if kind == "alias" {
+		d.Identify("", d.Known)
+		d.Merge(m.Get("previousId").ID(), d.Known)
+	} else {
+		d.Identify(d.Anonymous, d.Known)
+	}
 	switch kind {
 	case "track":
 		d.Type = m.Get("event").ID()

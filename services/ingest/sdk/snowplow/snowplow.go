@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/identity"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -100,7 +101,11 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		Time: m.First("dtm"), Sent: m.First("stm"), Volatile: []string{"stm"}, Properties: loose.Empty(),
 	}
 	if device := m.First("duid", "nuid", "tnuid").ID(); device != "" {
-		d.Anonymous = "$device:" + device
+		d.Anonymous = identity.DevicePrefix + device
+	}
+	d.Identify("", d.Known)
+	if device := m.First("duid").ID(); device != "" && d.Known != "" {
+		d.Link(identity.DevicePrefix+device, d.Known)
 	}
 	if m.First("ttm").Is() {
 		d.Time, d.Uncorrected = m.First("ttm"), true

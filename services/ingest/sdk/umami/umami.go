@@ -50,6 +50,7 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 		Type: p.First("name").ID(), Known: p.First("id").ID(), Anonymous: env.Visitor,
 		Time: p.First("timestamp"), Properties: sdk.Own(p.Get("data")),
 	}
+	d.Identify("", d.Known)
 	if m.Get("type").Text() == "identify" {
 		d.Operation = "identify"
 		return d
