@@ -31,11 +31,24 @@ func Swap(ctx context.Context, tx pgx.Tx, from, to segment.Segment) (swapped boo
 	if err := Insert(ctx, tx, []segment.Segment{to}); err != nil {
 		return false, err
 	}
+	return true, raise(ctx, tx, to.ProjectID)
+}
+
+func raise(ctx context.Context, tx pgx.Tx, projects ...int64) error {
 	var version int64
 	if err := tx.QueryRow(ctx, raiseVersionSQL).Scan(&version); err != nil {
-		return false, fmt.Errorf("raising the version: %w", err)
+		return fmt.Errorf("raising the version: %w", err)
 	}
-	return true, raiseProjects(ctx, tx, []segment.Segment{to}, version)
+	return raiseProjects(ctx, tx, projects, version)
+}
+
+// Raise raises the versions of projects whose answers change for another reason than
+// their segments, without a lease.
+func Raise(ctx context.Context, tx pgx.Tx, projects ...int64) error {
+	if _, err := tx.Exec(ctx, lockStateSQL); err != nil {
+		return fmt.Errorf("locking the sync state: %w", err)
+	}
+	return raise(ctx, tx, projects...)
 }
 
 const identitySQL = `

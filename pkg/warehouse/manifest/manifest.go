@@ -112,17 +112,20 @@ INSERT INTO analytics.project_versions (project_id, version)
 SELECT DISTINCT unnest($1::bigint[]), $2::bigint
 ON CONFLICT (project_id) DO UPDATE SET version = excluded.version`
 
-// raiseProjects says that answers of the segments' projects may differ from
-// version on.
-func raiseProjects(ctx context.Context, db outbox.Querier, segments []segment.Segment, version int64) error {
-	projects := make([]int64, len(segments))
-	for i, s := range segments {
-		projects[i] = s.ProjectID
-	}
+// raiseProjects says that answers of projects may differ from version on.
+func raiseProjects(ctx context.Context, db outbox.Querier, projects []int64, version int64) error {
 	if _, err := db.Exec(ctx, raiseProjectsSQL, projects, version); err != nil {
 		return fmt.Errorf("raising project versions: %w", err)
 	}
 	return nil
+}
+
+func projectsOf(segments []segment.Segment) []int64 {
+	projects := make([]int64, len(segments))
+	for i, s := range segments {
+		projects[i] = s.ProjectID
+	}
+	return projects
 }
 
 const retireSQL = `

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/zap"
 
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/progress"
@@ -73,7 +74,7 @@ func restorable(ctx context.Context, db outbox.Querier) (version int64, err erro
 // An upload that was not stopped has locked the ledger since it got its
 // transaction id. With an id below that of the new position it could still append
 // rows that are refused now, but not once the identity is the new one.
-const awaitUploadsSQL = "LOCK TABLE analytics.event_ids, analytics.outbox IN SHARE ROW EXCLUSIVE MODE"
+const awaitUploadsSQL = "LOCK TABLE analytics.event_ids, analytics.outbox, analytics.identity_claims IN SHARE ROW EXCLUSIVE MODE"
 
 func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
 	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
@@ -84,6 +85,9 @@ func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
 	}
 	rows, incarnation, err := manifest.Reincarnate(ctx, tx)
 	if err != nil {
+		return err
+	}
+	if err := links.Restamp(ctx, tx); err != nil {
 		return err
 	}
 	log.Info("restored", zap.Int64("rows", rows), zap.Int32("incarnation", incarnation))

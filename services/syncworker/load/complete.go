@@ -34,8 +34,8 @@ type checkpoint struct {
 // maxCheckpoints bounds the memory of a long wait; the newest ones then merge.
 const maxCheckpoints = 64
 
-// loaded returns c after all rows of a look at the outbox are in the warehouse.
-func (c completeness) loaded(b outbox.Batch) completeness {
+// loaded returns c after what a look at the outbox found below a bound is in the warehouse.
+func (c completeness) loaded(b outbox.Batch, bound uint64) completeness {
 	next := checkpoint{b.At, b.XMax}
 	waiting := slices.Clone(c.waiting)
 	last := len(waiting) - 1
@@ -43,10 +43,6 @@ func (c completeness) loaded(b outbox.Batch) completeness {
 		waiting[last] = next
 	} else {
 		waiting = append(waiting, next)
-	}
-	bound := b.XMin
-	if !b.Drained {
-		bound = b.Rows[len(b.Rows)-1].XID
 	}
 	for len(waiting) > 0 && waiting[0].xmax <= bound {
 		c.until = waiting[0].at

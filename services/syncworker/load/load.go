@@ -140,7 +140,11 @@ func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if len(batch.Rows) == 0 {
+	claims, err := l.claims(ctx, &batch)
+	if err != nil {
+		return false, err
+	}
+	if len(batch.Rows) == 0 && claims.Len() == 0 {
 		return true, l.loadNothing(ctx, batch)
 	}
 	if err := failpoint.Hit(failpoint.LoadAfterTail); err != nil {
@@ -155,7 +159,7 @@ func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := l.publish(ctx, w, batch); err != nil {
+	if err := l.publish(ctx, w, batch, claims); err != nil {
 		return false, errors.Join(err, l.reposition(ctx))
 	}
 	span.SetAttributes(attribute.Int(tracing.Events, w.events), attribute.Int(tracing.Segments, len(w.segments)),
@@ -169,7 +173,7 @@ func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 
 // loadNothing moves complete_until on while there is nothing to load.
 func (l *Loader) loadNothing(ctx context.Context, batch outbox.Batch) error {
-	l.complete = l.complete.loaded(batch)
+	l.complete = l.complete.loaded(batch, batch.XMin)
 	until := l.complete.until
 	if until.Sub(l.complete.stored) < idleUpdate {
 		return nil

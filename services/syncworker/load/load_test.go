@@ -60,21 +60,21 @@ func TestCompletenessBounds(t *testing.T) {
 	at := func(n int) time.Time { return start.Add(time.Duration(n) * time.Second) }
 	row := func(xid uint64) []outbox.Row { return []outbox.Row{{Position: outbox.Position{XID: xid}}} }
 	var c completeness
-	c = c.loaded(outbox.Batch{At: at(1), XMin: 10, XMax: 20, Drained: true})
+	c = c.loaded(outbox.Batch{At: at(1), XMin: 10, XMax: 20, Drained: true}, 10)
 	require.Zero(t, c.until, "10 is running")
-	c = c.loaded(outbox.Batch{At: at(2), XMin: 25, XMax: 30, Rows: row(19)})
+	c = c.loaded(outbox.Batch{At: at(2), XMin: 25, XMax: 30, Rows: row(19)}, 19)
 	require.Zero(t, c.until, "rows of 19 may be left")
-	c = c.loaded(outbox.Batch{At: at(3), XMin: 25, XMax: 30, Rows: row(20)})
+	c = c.loaded(outbox.Batch{At: at(3), XMin: 25, XMax: 30, Rows: row(20)}, 20)
 	require.Equal(t, at(1), c.until)
-	c = c.loaded(outbox.Batch{At: at(4), XMin: 29, XMax: 30, Drained: true})
+	c = c.loaded(outbox.Batch{At: at(4), XMin: 29, XMax: 30, Drained: true}, 29)
 	require.Equal(t, at(1), c.until)
-	c = c.loaded(outbox.Batch{At: at(5), XMin: 30, XMax: 30, Drained: true})
+	c = c.loaded(outbox.Batch{At: at(5), XMin: 30, XMax: 30, Drained: true}, 30)
 	require.Equal(t, at(5), c.until)
 	require.Empty(t, c.waiting)
 	for i := range uint64(1000) {
-		c = c.loaded(outbox.Batch{At: at(int(10 + i)), XMin: 30, XMax: 40 + i, Drained: true})
+		c = c.loaded(outbox.Batch{At: at(int(10 + i)), XMin: 30, XMax: 40 + i, Drained: true}, 30)
 	}
 	require.Len(t, c.waiting, maxCheckpoints)
-	c = c.loaded(outbox.Batch{At: at(2000), XMin: 41, XMax: 2000, Drained: true})
+	c = c.loaded(outbox.Batch{At: at(2000), XMin: 41, XMax: 2000, Drained: true}, 41)
 	require.Equal(t, at(11), c.until)
 }

@@ -4,17 +4,22 @@ import (
 	"context"
 	"fmt"
 
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse/manifest"
 )
 
-// publish makes a written batch visible and moves the position past it, in one
-// transaction. It refuses when the stored position is not where the batch
-// begins: then these rows are already in the warehouse.
-func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch) error {
-	complete := l.complete.loaded(batch)
-	next := batch.Rows[len(batch.Rows)-1].Position
+// publish makes a written batch visible, applies claims of identity up to its end and
+// moves the position past both, in one transaction. It refuses when the stored position is
+// not where the batch begins: then these rows are already in the warehouse.
+func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch, claims *links.Batch) error {
+	next := l.end(batch, claims)
+	bound := next.XID
+	if batch.Drained {
+		bound = batch.XMin
+	}
+	complete := l.complete.loaded(batch, bound)
 	if err := failpoint.Hit(failpoint.LoadBeforeCommit); err != nil {
 		return err
 	}
@@ -22,7 +27,11 @@ func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch) err
 		if tx.Stored != l.position {
 			return ErrMoved
 		}
-		if err := tx.Advance(ctx, next, complete.until, w.segments); err != nil {
+		applied, err := claims.Apply(ctx, tx, next.Incarnation)
+		if err != nil {
+			return err
+		}
+		if err := tx.Advance(ctx, next, complete.until, w.segments, applied.Projects...); err != nil {
 			return err
 		}
 		if err := insertDeadLetters(ctx, tx, w.dead); err != nil {

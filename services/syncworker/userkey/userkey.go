@@ -100,6 +100,20 @@ func (k *Keys) Of(ctx context.Context, project int64, events []event.Event) ([]u
 	return keys, nil
 }
 
+// OfIDs returns the keys of users with these ids, which are sorted and distinct, in their
+// order, as Of does.
+func (k *Keys) OfIDs(ctx context.Context, project int64, ids []string) ([]uint32, error) {
+	keys := make([]uint32, 0, len(ids))
+	for some := range slices.Chunk(ids, maxUsers) {
+		found, err := k.get(ctx, project, some)
+		if err != nil {
+			return nil, fmt.Errorf("giving keys to users of project %d: %w", project, err)
+		}
+		keys = append(keys, found...)
+	}
+	return keys, nil
+}
+
 // get returns the keys of users, which are sorted and distinct, from Postgres.
 func (k *Keys) get(ctx context.Context, project int64, users []string) ([]uint32, error) {
 	// Read before the keys: as long as it stays the same, none is added to them.

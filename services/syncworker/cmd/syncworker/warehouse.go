@@ -111,6 +111,9 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	if err != nil && !errors.Is(err, segment.ErrQuarantined) {
 		return err
 	}
+	if r.Relinked {
+		say("note: links between ids were not those of the log of claims; they are now")
+	}
 	if r.Outdated > 0 {
 		say("note: %d segments are of an older version; the running worker rewrites them", r.Outdated)
 	}
