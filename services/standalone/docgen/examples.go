@@ -42,6 +42,7 @@ var bodies = map[string]any{
 	"patch /api/projects/{id}/boards/{board}/shares/{share}": object{"version": 2},
 	"post /api/projects/{id}/invites":                        object{"role": "viewer", "days": 7},
 	"post /api/invites/accept":                               object{"secret": toFillIn},
+	"post /api/identity/links":                               object{"from": "device-7f3a", "to": "ann@example.com"},
 	"post /api/projects/{id}/annotations":                    object{"at": "2025-08-21", "text": "Version 2 is out"},
 	"patch /api/projects/{id}/annotations/{annotation}":      object{"text": "Version 2.0 is out"},
 	"post /api/projects/{id}/cohorts/{name}/freeze":          object{"as_of": "2025-08-31", "timezone": "Europe/Kyiv", "to": "paying-in-august"},

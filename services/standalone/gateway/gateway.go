@@ -59,7 +59,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.health(w, r)
 	case path == "/metrics":
 		g.refuse(w, r, problem.NotFound("Not Found."))
-	case below("/api/events", path), ofSDKs.MatchString(path):
+	case below("/api/events", path), below("/api/identity/links", path), ofSDKs.MatchString(path):
 		g.Ingest.Handler.ServeHTTP(w, r)
 	case ofStats.MatchString(path): // a share's secret is in an answer
 		g.Stats.Handler.ServeHTTP(w, r)

@@ -23,7 +23,7 @@ var replacements = []struct {
 	{regexp.MustCompile(`("requestId":)"[0-9a-f-]{36}"`), `$1"<request>"`},
 	{regexp.MustCompile(`("server_upload_time":)\d{13}`), `$1<time>`},
 	{regexp.MustCompile(`("(?:cache|sessionId|visitId)":)"[0-9a-f]{16}"`), `$1"<visitor>"`},
-	{regexp.MustCompile(`("(?:received_at|created_at|changed_at|expires_at|last_used_at|revoked_at|as_of)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
+	{regexp.MustCompile(`("(?:received_at|made_at|created_at|changed_at|expires_at|last_used_at|revoked_at|as_of)":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)"`), `$1"<time>"`},
 	{regexp.MustCompile(`("response_time_sec":)\d+(\.\d+)?(e-\d+)?`), `$1<seconds>`},
 	{regexp.MustCompile(`("access_token":)"eyJ[A-Za-z0-9_.-]+"`), `$1"<secret>"`},
 	{regexp.MustCompile(`("refresh_token":)"er_[a-z2-7]{52}"`), `$1"<secret>"`},

@@ -79,6 +79,7 @@ func TestDocsWorkAtTheFirstClick(t *testing.T) {
 		"delete /api/projects/{id}/members/{user_id}", "delete /api/projects/{id}/keys/{key_id}",
 		"delete /api/projects/{id}/invites/{invite}", "delete /api/projects/{id}/invitations/{user_id}", "delete /api/projects/{id}/boards/{board}/shares/{share}", "delete /api/projects/{id}/boards/{board}",
 		"delete /api/projects/{id}/annotations/{annotation}", "delete /api/invitations/{id}",
+		"delete /api/identity/links/{link}",
 		"delete /api/auth/sessions/{id}",
 	}, left)
 	page.login(t) // "End all your logins" ended this one, too

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -257,7 +258,7 @@ func (w *walker) credentials(t *testing.T) {
 	scopes := []string{"ingest", "read"}
 	if keys := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["apiKey"]; return ok }); keys {
 		scopes = slices.DeleteFunc(scopes, func(scope string) bool {
-			return (scope == "ingest") == (w.path == "/api/events" || w.path == "/api/events/rejected/replay")
+			return (scope == "ingest") == (slices.Contains([]string{"post-events", "replay-rejected-events", "link-ids", "unlink-ids"}, w.op.OperationID))
 		})
 	}
 	for _, scope := range scopes {
@@ -310,6 +311,12 @@ func (w *walker) values(t *testing.T) object {
 		w.c.Post(t, "/api/projects", object{"name": "Shop"}).Is(t, 201, "").Decode(t, &shop)
 		join(t, w.c, shop.ID, w.other)
 		v["id"], v["username"] = float64(shop.ID), w.other.Username
+	case "link-ids":
+		v["from"], v["to"] = newID(), newID()
+	case "unlink-ids":
+		v["link"] = linkIDs(t, w.c)
+	case "list-links":
+		v["after"] = "7"
 	case "rejected-events":
 		v["after"] = "2025-08-01T10:00:00Z," + newID()
 	case "revoke-key":
@@ -377,6 +384,21 @@ func (w *walker) values(t *testing.T) object {
 		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}
 	return v
+}
+
+// linkIDs links two ids, waits until the link counts, and returns its number.
+func linkIDs(t *testing.T, c *caller) float64 {
+	t.Helper()
+	var made struct{ Position string }
+	from := newID()
+	c.Post(t, "/api/identity/links", object{"from": from, "to": newID()}).Is(t, 202, "").Decode(t, &made)
+	c.Visible(t, made.Position, "/api/stats/event-types")
+	var all struct{ Data []struct{ ID string } }
+	c.Get(t, "/api/identity/links?id="+from).Is(t, 200, "").Decode(t, &all)
+	require.Len(t, all.Data, 1)
+	id, err := strconv.ParseFloat(all.Data[0].ID, 64)
+	require.NoError(t, err)
+	return id
 }
 
 // aTile is one of a board.

@@ -173,6 +173,12 @@ var operations = map[string]operation{
 	"rejected-events":        {needs: read},
 	"replay-rejected-events": {needs: post},
 
+	"list-links": {needs: read, shows: true},
+	"link-ids": {needs: post, body: func(*testing.T, *place, *actor) string {
+		return object("from", uuid.NewString(), "to", uuid.NewString())
+	}},
+	"unlink-ids": {needs: post},
+
 	"dau":                  {needs: read, query: period},
 	"dau-post":             {needs: read, body: fixed(periodBody)},
 	"active-users":         {needs: read, query: period},
@@ -342,6 +348,8 @@ func TestMatrix(t *testing.T) {
 					own.owner.invite(t, own.guest, "viewer")
 				case r.operation == "delete-cohort":
 					own.setCohort(t)
+				case r.operation == "unlink-ids":
+					own.setLink(t)
 				case r.operation == "delete-board" || r.operation == "delete-share":
 					own.setBoard(t)
 				case r.operation == "delete-annotation":
@@ -387,6 +395,7 @@ func TestForeignIDs(t *testing.T) {
 		{"PATCH", projectPath(own.owner.project, "boards", id(own.board), "shares", id(other.share)), object("version", 1), 404},
 		{"DELETE", projectPath(own.owner.project, "boards", id(own.board), "shares", id(other.share)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "boards", id(other.board), "shares", id(other.share)), "", 404},
+		{"DELETE", gateway + "/api/identity/links/" + other.link, "", 404},
 		{"PATCH", projectPath(own.owner.project, "annotations", id(other.note)), object("text", "x"), 404},
 		{"DELETE", projectPath(own.owner.project, "annotations", id(other.note)), "", 404},
 		{"DELETE", projectPath(own.owner.project, "members", id(other.owner.id)), "", 404},

@@ -23,6 +23,7 @@ type place struct {
 	share    int64  // of the board
 	secret   string // of a share of another board
 	note     int64  // id of an annotation
+	link     string // id of a link between ids
 	invite   int64  // id
 	spare    *user  // a viewer
 	guest    *user  // is invited
@@ -42,6 +43,7 @@ func newPlace(t *testing.T, name string) *place {
 	p.secret = p.shareBoard(t)
 	p.setBoard(t)
 	p.setNote(t)
+	p.setLink(t)
 	return p
 }
 
@@ -95,6 +97,19 @@ func (p *place) setNote(t *testing.T) {
 	p.note = made.ID
 }
 
+// setLink makes another link between ids, and waits until it counts.
+func (p *place) setLink(t *testing.T) {
+	t.Helper()
+	var made struct{ Position string }
+	from := "device-" + uuid.NewString()
+	p.owner.ask(t, "POST", gateway+"/api/identity/links", object("from", from, "to", "user "+p.mark)).is(t, 202).decode(t, &made)
+	p.owner.ask(t, "GET", gateway+"/api/stats/event-types?wait=20s&min_position="+made.Position, "").is(t, 200)
+	var all struct{ Data []struct{ ID string } }
+	p.owner.ask(t, "GET", gateway+"/api/identity/links?id="+from, "").is(t, 200).decode(t, &all)
+	require.Len(t, all.Data, 1)
+	p.link = all.Data[0].ID
+}
+
 func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
 
 func spareViewer(_ *testing.T, p *place, _ *actor) string {
@@ -115,7 +130,7 @@ const eventsSQL = `SELECT count(*) FROM analytics.event_ids WHERE project_id = $
 func (p *place) state(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
-	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "invites"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10), "shares"), projectPath(p.owner.project, "annotations"), gateway + "/api/projects"} {
+	for _, where := range []string{projectPath(p.owner.project, "members"), projectPath(p.owner.project, "keys"), projectPath(p.owner.project, "invitations"), projectPath(p.owner.project, "invites"), projectPath(p.owner.project, "cohorts"), projectPath(p.owner.project, "boards"), projectPath(p.owner.project, "boards", strconv.FormatInt(p.board, 10), "shares"), projectPath(p.owner.project, "annotations"), gateway + "/api/identity/links", gateway + "/api/projects"} {
 		all.Write(p.owner.ask(t, "GET", where, "").is(t, 200).body)
 	}
 	var events int
@@ -157,6 +172,7 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{share}", strconv.FormatInt(p.share, 10),
 		"{tile}", "t1",
 		"{annotation}", strconv.FormatInt(p.note, 10),
+		"{link}", p.link,
 		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)
