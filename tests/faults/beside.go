@@ -37,6 +37,46 @@ func (c *checker) beside(ctx context.Context) ([]beside, error) {
 	return all, nil
 }
 
+const linksSQL = `
+SELECT from_id FROM analytics.identity_links WHERE project_id = $1 AND refused = '' AND end_xid IS NULL`
+
+// linked compares operations with the links that the worker made of them.
+func (c *checker) linked(ctx context.Context, all []beside) error {
+	rows, err := c.cluster.db.Query(ctx, linksSQL, c.project.id)
+	if err != nil {
+		return fmt.Errorf("reading links: %w", err)
+	}
+	devices, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return fmt.Errorf("reading links: %w", err)
+	}
+	return linkedOnce(all, devices)
+}
+
+func linkedOnce(all []beside, devices []string) error {
+	have := map[string]bool{}
+	for _, device := range devices {
+		if have[device] {
+			return failed("linked once", "%s is linked twice", device)
+		}
+		have[device] = true
+	}
+	operations := 0
+	for _, b := range all {
+		if b.kind != operation {
+			continue
+		}
+		operations++
+		if device := deviceOf(b.id); !have[device] {
+			return failed("operations link", "the operation %s is stored, and %s is not linked", b.id, device)
+		}
+	}
+	if operations != len(devices) {
+		return failed("operations link", "%d operations are stored, and %d devices are linked", operations, len(devices))
+	}
+	return nil
+}
+
 // storedBeside compares the journals with what is stored beside the outbox.
 func (c *checker) storedBeside(all []beside) error {
 	have := map[beside]bool{}

@@ -58,7 +58,10 @@ func (c *checker) check(ctx context.Context) (found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return warehouse, c.loaded(outbox, warehouse)
+	if err := c.loaded(outbox, warehouse); err != nil {
+		return nil, err
+	}
+	return warehouse, c.linked(ctx, beside)
 }
 
 const ledgerSQL = "SELECT event_id FROM analytics.event_ids WHERE project_id = $1"

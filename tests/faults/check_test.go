@@ -136,6 +136,31 @@ func TestChecksBeside(t *testing.T) {
 	}
 }
 
+// The same for links.
+func TestChecksLinks(t *testing.T) {
+	t.Parallel()
+	rng := newRand(5, 0)
+	one, two, bad := newID(rng), newID(rng), newID(rng)
+	all := []beside{{operation, one}, {rejected, bad}, {operation, two}}
+	for name, x := range map[string]struct {
+		devices []string
+		check   string // empty: none fails
+	}{
+		"all is well":       {devices: []string{deviceOf(two), deviceOf(one)}},
+		"one is missing":    {devices: []string{deviceOf(two)}, check: "operations link"},
+		"twice":             {devices: []string{deviceOf(two), deviceOf(one), deviceOf(one)}, check: "linked once"},
+		"nobody claimed it": {devices: []string{deviceOf(two), deviceOf(one), deviceOf(bad)}, check: "operations link"},
+	} {
+		err := linkedOnce(all, x.devices)
+		if x.check == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.Error(t, err, name)
+		require.Equal(t, x.check, checkOf(err), name)
+	}
+}
+
 func compare(s *story, ledger, outbox, warehouse []event) error {
 	ids, rows, files := map[uuid.UUID]bool{}, found{}, found{}
 	for _, e := range outbox {

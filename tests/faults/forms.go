@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"eventanalytics/pkg/client"
 )
 
@@ -54,7 +56,7 @@ func encodeMessages(u *upload) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"batch":[`)
 	for _, id := range u.operations {
-		fmt.Fprintf(&b, `{"type":"identify","messageId":"%s","timestamp":"2025-09-01T00:00:00Z","userId":"user-1","traits":{"plan":"pro"}},`, id)
+		fmt.Fprintf(&b, `{"type":"identify","messageId":"%s","timestamp":"2025-09-01T00:00:00Z","userId":"user-1","anonymousId":"%s","traits":{"plan":"pro"}},`, id, deviceOf(id))
 	}
 	for i, e := range u.events {
 		if i > 0 {
@@ -73,6 +75,9 @@ func encodeMessages(u *upload) []byte {
 	b.WriteString("]}")
 	return b.Bytes()
 }
+
+// deviceOf is an id without events that an operation links to a user: it changes no number.
+func deviceOf(operation uuid.UUID) string { return "device-" + operation.String() }
 
 func quote(s string) []byte {
 	b, err := json.Marshal(s)

@@ -23,12 +23,12 @@ func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch, cla
 	if err := failpoint.Hit(failpoint.LoadBeforeCommit); err != nil {
 		return err
 	}
-	err := l.deps.Term.Commit(ctx, func(tx *manifest.Tx) error {
+	var applied links.Applied
+	err := l.deps.Term.Commit(ctx, func(tx *manifest.Tx) (err error) {
 		if tx.Stored != l.position {
 			return ErrMoved
 		}
-		applied, err := claims.Apply(ctx, tx, next.Incarnation)
-		if err != nil {
+		if applied, err = claims.Apply(ctx, tx, next.Incarnation); err != nil {
 			return err
 		}
 		if err := tx.Advance(ctx, next, complete.until, w.segments, applied.Projects...); err != nil {
@@ -45,6 +45,7 @@ func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch, cla
 	if err := failpoint.Hit(failpoint.LoadAfterCommit); err != nil {
 		return err
 	}
+	l.deps.Metrics.linked(applied)
 	complete.stored = complete.until
 	l.position, l.complete = next, complete
 	l.deps.Term.Notify(ctx)
