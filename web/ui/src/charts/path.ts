@@ -2,6 +2,8 @@
 import { area, line } from 'd3-shape';
 import type { Scale, Values } from './scale';
 
+const digits = 2; // of pixels: more make paths three times as long
+
 type Point = readonly [x: number, y: number] | null;
 
 /**
@@ -49,7 +51,9 @@ export function linePath(drawn: Point[]): string {
   const make = line<Point>(
     (point) => point![0],
     (point) => point![1],
-  ).defined(isThere);
+  )
+    .defined(isThere)
+    .digits(digits);
   return make(drawn) ?? '';
 }
 
@@ -58,6 +62,7 @@ export function areaPath(drawn: Point[], base: number): string {
     .x((point) => point![0])
     .y0(base)
     .y1((point) => point![1])
-    .defined(isThere);
+    .defined(isThere)
+    .digits(digits);
   return make(drawn) ?? '';
 }

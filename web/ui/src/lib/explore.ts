@@ -111,6 +111,7 @@ export interface Table {
 
 /** What a row belongs to, in one text. */
 function identity(row: TrendsRow, by: string[]): string {
+  if (!by.length) return `${row.series} ${row.group ?? ''}`; // of thousands of rows
   return JSON.stringify([row.series, row.group ?? '', ...by.map((field) => row[field] ?? null)]);
 }
 
