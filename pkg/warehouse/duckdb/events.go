@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -39,6 +40,18 @@ func keyOf(all []segment.Segment) string {
 		return "user_id AS user_key" // those of older workers have no keys
 	}
 	return "user_key"
+}
+
+// userKey is keyOf for a project's events in a snapshot, whose users may be persons.
+func userKey(s *manifest.Snapshot, project int64, values *values) (string, error) {
+	key, people := keyOf(s.Segments(project, time.Time{}, time.Time{})), s.Persons(project)
+	switch {
+	case people == nil:
+		return key, nil
+	case key != "user_key":
+		return "", ErrNoKeys
+	}
+	return values.personKey(people), nil
 }
 
 // maxConditions is how many different conditions a query's files may have: each is

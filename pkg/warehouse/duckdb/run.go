@@ -25,6 +25,9 @@ var (
 	ErrBusy = errors.New("too many queries are running")
 	// ErrTimeout is returned when a query ran longer than QueryTimeout.
 	ErrTimeout = errors.New("query took too long")
+	// ErrNoKeys is returned for a project with persons of whose users some have no keys
+	// yet: those of workers of the first release, until they are upgraded.
+	ErrNoKeys = errors.New("some of the project's users have no keys yet, which their persons go by")
 	// ErrMemory is returned when a query needs more memory than MemoryLimit.
 	ErrMemory = errors.New("query needs too much memory")
 )
@@ -87,12 +90,13 @@ type Query struct {
 	From, To time.Time
 	// SQL reads {{events}}, a relation of the project's events with the columns
 	// event_id UUID, occurred_at TIMESTAMPTZ, us BIGINT (occurred_at in
-	// microseconds since 1970 UTC), user_id VARCHAR, user_key (of some type that
-	// tells users apart), event_type VARCHAR and properties VARCHAR (JSON as sent,
+	// microseconds since 1970 UTC), user_id VARCHAR (as sent), user_key (of some type
+	// that tells users apart: where the snapshot has persons, the key of the root),
+	// event_type VARCHAR and properties VARCHAR (JSON as sent,
 	// or NULL).
 	SQL string
-	// Args are sql.Named values for the $name in SQL. The names "project" and "w0",
-	// "w1" and so on are taken.
+	// Args are sql.Named values for the $name in SQL. The names "project", "moved" and
+	// "w0", "w1" and so on are taken.
 	Args []any
 	// Where, if not nil, returns a condition that the events must meet. It is called
 	// for each set of columns that files have.
@@ -128,7 +132,10 @@ func (db *DB) Run(ctx context.Context, s *manifest.Snapshot, q Query, scan func(
 		values.addText(name, text)
 	}
 	columns := values.columns()
-	key := keyOf(s.Segments(q.Project, time.Time{}, time.Time{}))
+	key, err := userKey(s, q.Project, values)
+	if err != nil {
+		return err
+	}
 	text := strings.ReplaceAll(q.SQL, placeholder, db.events(segments, relation{q.From, q.To, q.Where, q.Select, key, q.Places}, columns))
 	if q.History != nil {
 		segments = s.Segments(q.Project, time.Time{}, q.To)

@@ -13,10 +13,11 @@ type values struct {
 	args    []any
 	bound   map[any]string   // names, by value
 	numbers map[string]int64 // of functions, by what tells them apart
+	persons string           // the expression of user_key, once it is made
 }
 
 func (db *DB) newValues(project int64, args ...any) *values {
-	return &values{&db.holds, append([]any{sql.Named("project", project)}, args...), map[any]string{}, map[string]int64{}}
+	return &values{holds: &db.holds, args: append([]any{sql.Named("project", project)}, args...), bound: map[any]string{}, numbers: map[string]int64{}}
 }
 
 // columns is what conditions bind their values with.

@@ -156,8 +156,9 @@ func (r *Reader) refresh(ctx context.Context) error {
 	changed := known == nil || next.Version != known.Version || next.Position != known.Position
 	var views map[int64]*rollup.View
 	var walks map[int64]*projectWalk
+	var before map[int64]*people
 	if current != nil {
-		views, walks = current.rollUps, current.walks
+		views, walks, before = current.rollUps, current.walks, current.people
 	}
 	if changed || r.rollUps.pending() {
 		if views, err = r.rollUps.follow(ctx, next); err != nil {
@@ -167,7 +168,7 @@ func (r *Reader) refresh(ctx context.Context) error {
 	if changed {
 		walks = r.walks.follow(next, walks)
 	}
-	full := newSnapshot(next, views, walks)
+	full := newSnapshot(next, views, walks, before)
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -23,6 +23,7 @@ type Snapshot struct {
 	*manifest.Snapshot
 	rollUps  map[int64]*rollup.View // by project
 	walks    map[int64]*projectWalk // by project
+	people   map[int64]*people      // by project
 	projects int                    // with segments
 }
 
@@ -33,11 +34,11 @@ func NewSnapshot(ctx context.Context, s *manifest.Snapshot, files *segment.Integ
 	if err != nil {
 		return nil, err
 	}
-	return newSnapshot(s, views, newWalks(files, math.MaxInt64, zap.NewNop()).follow(s, nil)), nil
+	return newSnapshot(s, views, newWalks(files, math.MaxInt64, zap.NewNop()).follow(s, nil), nil), nil
 }
 
-func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[int64]*projectWalk) *Snapshot {
-	full := &Snapshot{Snapshot: s, rollUps: views, walks: walks}
+func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[int64]*projectWalk, before map[int64]*people) *Snapshot {
+	full := &Snapshot{Snapshot: s, rollUps: views, walks: walks, people: peopleOf(s, before)}
 	for range s.Projects() {
 		full.projects++
 	}
@@ -49,24 +50,25 @@ func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[i
 func (s *Snapshot) WithPersons(of map[int64]*persons.Map) *Snapshot {
 	other := *s
 	other.Snapshot = s.Snapshot.WithPersons(of)
+	other.people = peopleOf(other.Snapshot, s.people)
 	return &other
 }
 
-// RollUp returns the roll-up of a project's events, or nil when it is not
+// RollUp returns the roll-up of a project's events, whose users are persons, or nil when it is not
 // available: because a file is damaged, memory is short or a segment has none.
 func (s *Snapshot) RollUp(project int64) *rollup.View {
 	if len(s.Segments(project, time.Time{}, time.Time{})) == 0 {
 		return &rollup.View{}
 	}
-	return s.rollUps[project]
+	return s.people[project].inRollUp(s.rollUps[project])
 }
 
-// Walk returns the events of a project by user, or nil when they are not available right
+// Walk returns the events of a project by user, who are persons, or nil when they are not available right
 // now: because a file is damaged, too much of them is still to be checked, or a segment
 // has none. The files of the view are those of all of the project's Segments, in order.
 func (s *Snapshot) Walk(project int64) *walk.View {
 	if p := s.walks[project]; p != nil {
-		return p.ready()
+		return s.people[project].inWalk(p.ready())
 	}
 	return walk.NewView(nil)
 }
@@ -77,7 +79,8 @@ func (s *Snapshot) Walk(project int64) *walk.View {
 // for that, or what it is made of is not available either.
 func (s *Snapshot) OpenWalk(ctx context.Context, project int64) (*walk.View, error) {
 	if p := s.walks[project]; p != nil {
-		return p.orMade(ctx)
+		view, err := p.orMade(ctx)
+		return s.people[project].inWalk(view), err
 	}
 	return walk.NewView(nil), nil
 }
