@@ -16,7 +16,7 @@ type Did struct {
 
 func (d Did) holds(k known, e Event) bool {
 	times := 0
-	for _, of := range k.users[e.UserID] { // in their order, of all time before the end
+	for _, of := range k.users[e.person()] { // in their order, of all time before the end
 		if len(d.Series.Types) > 0 && !slices.Contains(d.Series.Types, of.Type) || d.Series.Filter != nil && !d.Series.Filter.holds(k, of) {
 			continue
 		}
@@ -48,6 +48,7 @@ func (d Did) holds(k known, e Event) bool {
 type Cohort struct {
 	Filter Filter
 	Users  []string // where there is no filter
+	Links  Links    // by which ids of the list are persons
 }
 
 // has says whether the user of an event is in the cohort.
@@ -55,5 +56,5 @@ func (c *Cohort) has(k known, e Event) bool {
 	if c.Filter != nil {
 		return c.Filter.holds(k, e)
 	}
-	return slices.Contains(c.Users, e.UserID)
+	return slices.ContainsFunc(c.Users, func(id string) bool { return c.Links.Person(id) == e.person() })
 }

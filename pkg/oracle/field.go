@@ -36,7 +36,7 @@ func knownIn(events []Event, from, to string, zone *time.Location) known {
 	end := endOf(to, zone)
 	before := only(events, func(e Event) bool { return e.At.Before(end) })
 	slices.SortFunc(before, inOrder)
-	return known{zone: zone, from: from, to: to, end: end, all: events, users: group(before, func(e Event) string { return e.UserID })}
+	return known{zone: zone, from: from, to: to, end: end, all: events, users: group(before, Event.person)}
 }
 
 // inOrder compares events as the contract orders those of a user.
@@ -49,12 +49,14 @@ func (k known) value(f Field, e Event) (value json.RawMessage, ok bool) {
 	if session := k.sessions[e.ID]; f.At != "" {
 		e = map[string]Event{"entry": session[0], "exit": session[len(session)-1]}[f.At]
 	}
-	of := k.users[e.UserID]
+	of := k.users[e.person()]
 	at := e.At.In(k.zone)
 	switch f.Source {
 	case "event_type":
 		return quoted(e.Type), true
-	case "user_id", "":
+	case "":
+		return quoted(e.person()), true
+	case "user_id":
 		return quoted(e.UserID), true
 	case "properties":
 		return property(e, f.Keys)

@@ -30,7 +30,7 @@ func (q Funnel) history(events []Event) map[string][]passing {
 	}
 	seen := map[first]bool{}
 	for _, e := range events {
-		unit, ok := k.text(q.Unit, e)
+		unit, ok := k.text(q.unit(), e)
 		if !ok || q.Filter != nil && !q.Filter.holds(k, e) {
 			continue
 		}

@@ -23,6 +23,7 @@ type Event struct {
 	At           time.Time
 	ID           string
 	Properties   string // JSON, or empty
+	Person       string // whose it is, as Links say; empty: of the user_id
 }
 
 // ReadCSV reads events from a CSV with a header line and the columns event_id,
@@ -67,7 +68,7 @@ func typeOf(e Event) string { return e.Type }
 func users(events []Event) map[string]bool {
 	seen := map[string]bool{}
 	for _, e := range events {
-		seen[e.UserID] = true
+		seen[e.person()] = true
 	}
 	return seen
 }

@@ -65,7 +65,7 @@ func (q Profiles) Rows(events []Event) []ProfileRow {
 	return rows
 }
 
-// OneProfile is the row of "profiles/{user_id}" as of the end of a day, with the user's
+// OneProfile is the row of "profiles/{user_id}" of a person, by the root's id, as of the end of a day, with the user's
 // properties by key; ok is false when there is no event.
 func OneProfile(events []Event, userID, to string, zone *time.Location) (row ProfileRow, properties map[string]string, ok bool) {
 	of := knownIn(events, "", to, zone).users[userID]
@@ -92,10 +92,10 @@ func OneProfile(events []Event, userID, to string, zone *time.Location) (row Pro
 	return ProfileRow{userID, timestamp(of[0].At, time.UTC), timestamp(of[len(of)-1].At, time.UTC), len(of), nil}, properties, true
 }
 
-// Timeline is the rows of "profiles/{user_id}/events", of all pages: those of events for
+// Timeline is the rows of "profiles/{user_id}/events" of a person, by the root's id, of all pages: those of events for
 // which a filter held already.
 func Timeline(events []Event, userID string, zone *time.Location) []EventRow {
-	of := only(events, func(e Event) bool { return e.UserID == userID })
+	of := only(events, func(e Event) bool { return e.person() == userID })
 	slices.SortFunc(of, func(a, b Event) int { return inOrder(b, a) })
 	rows := []EventRow{}
 	for _, e := range of {

@@ -35,6 +35,6 @@ func (r *Reached) holds(k known, e Event) bool {
 		}
 		r.best[of] = best
 	}
-	a, began := best[e.UserID]
+	a, began := best[e.person()]
 	return began && a.reached(r.Step) && !(r.Dropped && a.reached(r.Step+1))
 }

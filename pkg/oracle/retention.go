@@ -96,7 +96,7 @@ func (q Retention) members(events []Event) []member {
 	events = only(events, func(e Event) bool { return q.Filter == nil || q.Filter.holds(k, e) })
 	slices.SortFunc(events, inOrder)
 	var members []member
-	for _, of := range group(events, func(e Event) string { return e.UserID }) {
+	for _, of := range group(events, Event.person) {
 		founds := func(e Event) bool {
 			return (q.Founding == "" || e.Type == q.Founding) && (!q.InPeriod || dayOf(e.At, q.Zone) >= q.Start)
 		}

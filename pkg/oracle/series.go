@@ -56,7 +56,7 @@ func (s Scope) fitting(k known, events []Event, series Series) []counted {
 	seen := map[string]bool{}
 	var fit []counted
 	for _, e := range events {
-		unit, ok := k.text(s.Unit, e)
+		unit, ok := k.text(s.unit(), e)
 		if !ok || len(series.Types) > 0 && !slices.Contains(series.Types, e.Type) ||
 			series.Filter != nil && !series.Filter.holds(k, e) || s.Filter != nil && !s.Filter.holds(k, e) {
 			continue

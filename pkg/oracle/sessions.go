@@ -41,7 +41,7 @@ func (s Scope) sessions(k known, events []Event, gap time.Duration) (all []sessi
 	slices.SortFunc(events, inOrder)
 	last := map[string]int{} // index of each unit's last session
 	for _, e := range events {
-		unit, ok := k.text(s.Unit, e)
+		unit, ok := k.text(s.unit(), e)
 		if !ok {
 			continue
 		}

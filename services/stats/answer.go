@@ -76,7 +76,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	f := chooseFormat(output)
 	data := dataOf(snapshot, project)
 	named := question.Cohorts(q)
-	cohorts, keys, err := s.cohorts.of(ctx, project, named, data)
+	cohorts, keys, err := s.cohorts.of(ctx, project, named, data, snapshot.Persons(project))
 	if err != nil {
 		return err
 	}
@@ -117,15 +117,19 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	})
 }
 
-// dataOf names the version of a project's data.
+// dataOf names the version of a project's data, and that of its persons: links change it,
+// and questions may ask for others.
 func dataOf(snapshot *replica.Snapshot, project int64) string {
-	return fmt.Sprint(snapshot.Position.Incarnation, " ", snapshot.ProjectVersion(project))
+	return fmt.Sprint(snapshot.Position.Incarnation, " ", snapshot.ProjectVersion(project), " ", snapshot.Persons(project).Version())
 }
 
 // asking has a project's data answer a question that names some cohorts.
 func (s *Service) asking(snapshot *replica.Snapshot, project int64, now time.Time, data string, named map[string]engine.Cohort) *engine.Source {
 	src := s.source(snapshot, project, now)
 	src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, named, s.sets, s.timeout
+	if m := snapshot.Persons(project); m != nil {
+		src.People = people{s.names, project, m}
+	}
 	return src
 }
 

@@ -17,6 +17,7 @@ import (
 	"eventanalytics/pkg/cohort"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/problem"
+	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -61,8 +62,9 @@ func newCohorts(cfg auth.Config, pool *pgxpool.Pool, now func() time.Time) (*coh
 }
 
 // of returns a project's cohorts for a question that names some of them, and what tells
-// these apart from what they were. data is the version of the project's events.
-func (c *cohorts) of(ctx context.Context, project int64, named []cohort.Place, data string) (all map[string]engine.Cohort, keys []string, err error) {
+// these apart from what they were. data is the version of the project's events and of its
+// persons, m.
+func (c *cohorts) of(ctx context.Context, project int64, named []cohort.Place, data string, m *persons.Map) (all map[string]engine.Cohort, keys []string, err error) {
 	if len(named) == 0 {
 		return nil, nil, nil
 	}
@@ -82,17 +84,18 @@ func (c *cohorts) of(ctx context.Context, project int64, named []cohort.Place, d
 	for _, name := range cohort.NamesOf(named) {
 		keys = append(keys, name, known[name].Key)
 	}
-	return c.named(project, known, data), keys, nil
+	return c.named(project, known, data, m), keys, nil
 }
 
-// named are a project's cohorts as questions name them.
-func (c *cohorts) named(project int64, known cohort.All, data string) map[string]engine.Cohort {
+// named are a project's cohorts as questions name them. Lists of users are of persons: of
+// the root of each id.
+func (c *cohorts) named(project int64, known cohort.All, data string, m *persons.Map) map[string]engine.Cohort {
 	all := make(map[string]engine.Cohort, len(known))
 	for name, one := range known {
 		all[name] = engine.Cohort{Key: one.Key, Filter: one.Filter}
 		if one.IsList {
 			all[name] = engine.Cohort{Key: one.Key, Users: func(ctx context.Context) (*roaring.Bitmap, error) {
-				return c.users(ctx, project, one, data)
+				return c.users(ctx, project, one, data, m)
 			}}
 		}
 	}
@@ -143,11 +146,13 @@ type userList struct {
 	data  string // version of the events whose users were looked up
 	keys  int64  // of the project's users that were looked up, from 0 on
 	users *roaring.Bitmap
+	// folded are the persons of these users.
+	folded *roaring.Bitmap
 }
 
-// users returns the keys of a list's users. Those of users who came since it was read last
+// users returns the keys of the persons of a list's users. Those of users who came since it was read last
 // are added: the others have no other keys.
-func (c *cohorts) users(ctx context.Context, project int64, one cohort.Definition, data string) (*roaring.Bitmap, error) {
+func (c *cohorts) users(ctx context.Context, project int64, one cohort.Definition, data string, m *persons.Map) (*roaring.Bitmap, error) {
 	l, ok := c.lists.Get(one.Version)
 	if !ok {
 		l = &userList{}
@@ -159,7 +164,7 @@ func (c *cohorts) users(ctx context.Context, project int64, one cohort.Definitio
 		return users, nil
 	}
 	result, err := c.once(ctx, fmt.Sprint("list ", one.Version, " ", data), listTime, func(ctx context.Context) (any, error) {
-		return l.bring(ctx, c.pool, project, one, data)
+		return l.bring(ctx, c.pool, project, one, data, m)
 	})
 	if err != nil {
 		if errors.Is(err, cohort.ErrChanged) {
@@ -170,14 +175,14 @@ func (c *cohorts) users(ctx context.Context, project int64, one cohort.Definitio
 	return result.(*roaring.Bitmap), nil
 }
 
-// of returns the users for a version of the events, or nil.
+// of returns the persons for a version of the events, or nil.
 func (l *userList) of(data string) *roaring.Bitmap {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.data != data {
 		return nil
 	}
-	return l.users
+	return l.folded
 }
 
 // maxNew is how many new users are compared with all of a list; of more the list's are
@@ -185,7 +190,7 @@ func (l *userList) of(data string) *roaring.Bitmap {
 const maxNew = 20_000
 
 // bring brings the list up to date.
-func (l *userList) bring(ctx context.Context, pool *pgxpool.Pool, project int64, one cohort.Definition, data string) (*roaring.Bitmap, error) {
+func (l *userList) bring(ctx context.Context, pool *pgxpool.Pool, project int64, one cohort.Definition, data string, m *persons.Map) (*roaring.Bitmap, error) {
 	l.mu.Lock()
 	known, users := l.keys, l.users
 	l.mu.Unlock()
@@ -204,8 +209,9 @@ func (l *userList) bring(ctx context.Context, pool *pgxpool.Pool, project int64,
 	if err != nil {
 		return nil, err
 	}
+	folded := m.Fold(users)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.data, l.keys, l.users = data, now, users
-	return users, nil
+	l.data, l.keys, l.users, l.folded = data, now, users, folded
+	return folded, nil
 }

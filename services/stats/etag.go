@@ -14,7 +14,8 @@ import (
 // project's own version is part of it, not the manifest's, so that an idle
 // project's answers stay valid while others load. The tag is weak: position,
 // complete_until and response_time_sec change under it. cohorts are those that the
-// question names, with their keys.
+// question names, with their keys. Persons have a version of their own: a question may ask
+// for others than the newest.
 func entityTag(project int64, name string, q question.Question, cohorts []string, f format, snapshot *replica.Snapshot, stale bool, now time.Time) string {
 	clock := ""
 	if c, ok := q.(question.ClockDependent); ok {
@@ -22,7 +23,7 @@ func entityTag(project int64, name string, q question.Question, cohorts []string
 	}
 	key := question.Key(
 		server.APIVersion, project, name, q, cohorts, f.name,
-		snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, clock,
+		snapshot.Position.Incarnation, snapshot.ProjectVersion(project), snapshot.Persons(project).Version(), stale, clock,
 	)
 	return `W/"` + base64.RawURLEncoding.EncodeToString(key[:16]) + `"`
 }

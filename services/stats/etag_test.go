@@ -9,6 +9,7 @@ import (
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/services/stats/question"
 )
@@ -35,6 +36,8 @@ func TestEntityTag(t *testing.T) {
 		entityTag(1, "a", q, nil, formats["csv"], snapshot(1, 1), false, now),
 		entityTag(1, "a", q, nil, formats["json"], snapshot(2, 1), false, now),
 		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 2), false, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1).WithPersons(map[int64]*persons.Map{1: persons.New(map[uint32]uint32{2: 1})}), false, now),
+		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1).WithPersons(map[int64]*persons.Map{1: persons.New(map[uint32]uint32{1: 2})}), false, now),
 		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), true, now),
 		entityTag(1, "a", q, nil, formats["json"], snapshot(1, 1), false, now.AddDate(0, 0, 7)),
 	} {

@@ -126,7 +126,7 @@ func (s *Service) members(ctx context.Context, in *freezeInput, known cohort.All
 	defer hold.Done(0)
 	ctx = engine.WithMeter(ctx, hold)
 	data := dataOf(snapshot, in.ID)
-	users, err := s.asking(snapshot, in.ID, s.now(), data, s.cohorts.named(in.ID, known, data)).Members(ctx, in.Name, zone, day)
+	users, err := s.asking(snapshot, in.ID, s.now(), data, s.cohorts.named(in.ID, known, data, snapshot.Persons(in.ID))).Members(ctx, in.Name, zone, day)
 	if err != nil {
 		return list, err
 	}

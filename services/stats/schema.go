@@ -83,6 +83,9 @@ func columnSchema(c question.Column) *huma.Schema {
 	case question.Bool:
 		return &huma.Schema{Type: huma.TypeBoolean}
 	case question.JSON:
+		if c.Format == question.Array {
+			return &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}
+		}
 		return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeObject, AdditionalProperties: true}, {Type: "null"}}}
 	default:
 		return &huma.Schema{Type: huma.TypeString, Format: c.Format}

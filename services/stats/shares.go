@@ -142,7 +142,7 @@ func (s *Service) shareable(project int64) share.Check {
 					if err != nil {
 						return err
 					}
-					cohorts = s.cohorts.named(project, all, "")
+					cohorts = s.cohorts.named(project, all, "", nil)
 				}
 				err = showableCohorts(q.cohorts, cohorts)
 			}

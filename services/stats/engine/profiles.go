@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"math"
 
 	"github.com/google/uuid"
@@ -27,6 +28,8 @@ type Profiles struct {
 	Sort     string
 	After    *ProfilePlace // those that come behind it; nil: all
 	Limit    int           // at least 1
+	// Names tells the ids that persons with several go by, by key; nil: there are none.
+	Names func(context.Context) (map[uint32]string, error)
 }
 
 // ProfilePlace is the place of a user in the order of Profiles.
@@ -59,13 +62,15 @@ func (p Profile) Place(sort string) ProfilePlace {
 // OneProfile asks for a user.
 type OneProfile struct {
 	UserID string
-	Before int64 // instant that ends the history, in microseconds since 1970 UTC
+	Keys   []uint32 // of a person with several ids, that of the root first; else none
+	Before int64    // instant that ends the history, in microseconds since 1970 UTC
 }
 
 // Known is a user with the last values of their properties, in the JSON that was sent:
 // each as of the last event that has it.
 type Known struct {
 	Profile
+	IDs        []string // as Person has them
 	Properties map[string]string
 }
 
@@ -74,6 +79,7 @@ type Known struct {
 type Timeline struct {
 	Scope
 	UserID string
+	Keys   []uint32   // as of OneProfile
 	After  *uuid.UUID // those that come behind this one of them; nil: all
 	Limit  int        // at least 1
 }

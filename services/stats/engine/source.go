@@ -19,14 +19,16 @@ type Source struct {
 	// CompleteUntil says that every event acknowledged before it is read.
 	CompleteUntil time.Time
 
-	// Project and Data are whose events they are, and in which version: sets of users are
-	// kept by them.
+	// Project and Data are whose events they are, and in which version, that of its persons
+	// included: sets of users are kept by them.
 	Project int64
 	Data    string
 	// Named are the cohorts that the question names, by name, and those that these name.
 	Named map[string]Cohort
 	// Kept are sets of users found before; nil keeps none.
 	Kept *Sets
+	// People are the project's; nil: each id is a person of its own.
+	People People
 	// Timeout bounds how long the sets of one scan are looked for; 0 does not.
 	Timeout time.Duration
 
@@ -181,18 +183,41 @@ func (s *Source) Profiles(ctx context.Context, p Profiles) ([]Profile, error) {
 	if err := s.resolve(ctx, &p.Scope, &p.Range, p.Fields, &p.Filter); err != nil {
 		return nil, err
 	}
+	if s.People != nil {
+		p.Names = s.People.Names
+	}
 	return serve(ctx, s, func(e Engine) ([]Profile, error) { return e.Profiles(ctx, p) })
 }
 
-// Profile returns a user, or nil where there is no event.
+// Profile returns a user, or nil where there is no event. Any id of a person is asked about
+// the person, whose user_id is the root's.
 func (s *Source) Profile(ctx context.Context, p OneProfile) (*Known, error) {
-	return serve(ctx, s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
+	person, err := s.person(ctx, p.UserID)
+	if err != nil {
+		return nil, err
+	}
+	ids := []string{p.UserID}
+	if person != nil {
+		ids, p.Keys = person.IDs, person.Keys
+	}
+	known, err := serve(ctx, s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
+	if known != nil {
+		known.UserID, known.IDs = ids[0], ids
+	}
+	return known, err
 }
 
 // Timeline serves a scan.
 func (s *Source) Timeline(ctx context.Context, t Timeline) ([]Event, error) {
 	if err := s.resolve(ctx, &t.Scope, nil, nil, &t.Filter); err != nil {
 		return nil, err
+	}
+	person, err := s.person(ctx, t.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if person != nil {
+		t.Keys = person.Keys
 	}
 	return serve(ctx, s, func(e Engine) ([]Event, error) { return e.Timeline(ctx, t) })
 }

@@ -59,7 +59,7 @@ func TestQuestions(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			for p := range 2 {
 				g.near, g.cohorts = s.at(), nil
-				g.cohorts = g.someCohorts(w.keys)
+				g.cohorts = g.someCohorts(w.keys, w.linked[int64(10*i+p)])
 				c := newComparison(t, g, w, s, int64(10*i+p))
 				c.all(t)
 			}
@@ -79,6 +79,8 @@ func TestQuestions(t *testing.T) {
 		require.Greater(t, w.answers[what], 5, what)
 	}
 	require.Greater(t, w.answers["rollup of new questions"], 50)
+	require.Greater(t, w.answers["links"], 10)
+	require.Positive(t, w.answers["persons by another id"])
 }
 
 // lastDay is after all events.
@@ -93,6 +95,7 @@ type comparison struct {
 	loc   *time.Location
 	whole []event.Event  // all events
 	model []oracle.Event // those of the filters at hand
+	links oracle.Links
 }
 
 func newComparison(t *testing.T, g generator, w *world, s scene, project int64) *comparison {
@@ -102,7 +105,7 @@ func newComparison(t *testing.T, g generator, w *world, s scene, project int64) 
 	require.NoError(t, err)
 	d := w.data(t, project, time.Time{})
 	d.cohorts = g.named()
-	return &comparison{data: d, g: g, scene: s, zone: zone, loc: loc, whole: w.events[project]}
+	return &comparison{data: d, g: g, scene: s, zone: zone, loc: loc, whole: w.events[project], links: w.linked[project].links}
 }
 
 func (c *comparison) all(t *testing.T) {
@@ -181,7 +184,7 @@ func (c *comparison) all(t *testing.T) {
 	}
 	c.model, scope.Segment, scope.Filter = nil, nil, syntax.Filter{} // of all events roll-ups know the most
 	for _, e := range c.whole {
-		c.model = append(c.model, naive(e))
+		c.model = append(c.model, c.naive(e))
 	}
 	c.asked(t, "all events "+first+"…"+last, scope, days)
 }
@@ -234,7 +237,7 @@ func ofUsers(f syntax.Filter) bool {
 func (c *comparison) kept(filter oracle.Filter, from, to string) []oracle.Event {
 	var events []oracle.Event
 	for _, e := range c.whole {
-		events = append(events, naive(e))
+		events = append(events, c.naive(e))
 	}
 	return oracle.Keep(events, filter, from, to, c.loc)
 }
@@ -242,6 +245,11 @@ func (c *comparison) kept(filter oracle.Filter, from, to string) []oracle.Event 
 // naive is an event as the oracle takes it.
 func naive(e event.Event) oracle.Event {
 	return oracle.Event{ID: e.ID.String(), UserID: e.UserID, Type: e.Type, At: time.UnixMicro(e.OccurredAt), Properties: e.Properties}
+}
+
+// naive is an event of a person.
+func (c *comparison) naive(e event.Event) oracle.Event {
+	return c.links.Of([]oracle.Event{naive(e)})[0]
 }
 
 func (c *comparison) events(t *testing.T, about string, q question.Events) {

@@ -27,7 +27,7 @@ func TestGeneratedFunnels(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			c := newComparison(t, g, w, s, project)
 			for _, e := range c.whole {
-				c.model = append(c.model, naive(e))
+				c.model = append(c.model, c.naive(e))
 			}
 			for range 30 {
 				c.funnel(t, seen)

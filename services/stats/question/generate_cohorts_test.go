@@ -105,7 +105,7 @@ type cohort struct {
 }
 
 // someCohorts makes cohorts by filters and a list; the later ones may name the earlier.
-func (g generator) someCohorts(keys map[string]uint32) (all []cohort) {
+func (g generator) someCohorts(keys map[string]uint32, of linked) (all []cohort) {
 	for i := range 4 {
 		g.cohorts = all
 		text, filter := g.ofUsers(3)
@@ -125,9 +125,9 @@ func (g generator) someCohorts(keys map[string]uint32) (all []cohort) {
 				set.Add(key)
 			}
 		}
-		return set, nil
+		return of.Fold(set), nil
 	}
-	return append(all, cohort{"list", &oracle.Cohort{Users: list}, engine.Cohort{Key: "list", Users: users}})
+	return append(all, cohort{"list", &oracle.Cohort{Users: list, Links: of.links}, engine.Cohort{Key: "list", Users: users}})
 }
 
 // ofUsers makes a filter whose conditions are all on users.

@@ -21,7 +21,7 @@ func TestGeneratedQuestions(t *testing.T) {
 	for i, s := range scenes {
 		g := generator{Rand: rand.New(rand.NewPCG(uint64(i), 16))}
 		g.kinds = g.someKinds()
-		g.cohorts = g.someCohorts(nil)
+		g.cohorts = g.someCohorts(nil, linked{})
 		var events []oracle.Event
 		for _, e := range g.events(s, 150) {
 			events = append(events, naive(e))

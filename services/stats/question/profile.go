@@ -47,7 +47,9 @@ type Profile struct {
 
 // Columns returns those of the row.
 func (Profile) Columns() []Column {
-	return append(userColumns("up to the day"), Column{Name: "properties", Kind: JSON, Doc: "The last value of each property, as of the last event that has it; of more than 500 the first by name"})
+	return append(userColumns("up to the day"),
+		Column{Name: "properties", Kind: JSON, Doc: "The last value of each property, as of the last event that has it; of more than 500 the first by name"},
+		Column{Name: "ids", Kind: JSON, Format: Array, Doc: "The ids of the person, user_id first, then in the order in which they were first seen: at most 100"})
 }
 
 // maxKnown is how many properties a row has.
@@ -65,7 +67,16 @@ func (q Profile) Answer(ctx context.Context, src *engine.Source) (*Table, error)
 	if err != nil || user == nil {
 		return rows, err
 	}
-	return rows, rows.Add(append(userValues(user.Profile), JSONOf(objectOf(user.Properties)))...)
+	return rows, rows.Add(append(userValues(user.Profile), JSONOf(objectOf(user.Properties)), JSONOf(arrayOf(user.IDs)))...)
+}
+
+// arrayOf writes texts as JSON.
+func arrayOf(texts []string) string {
+	values := make([]string, len(texts))
+	for i, text := range texts {
+		values[i] = property.OfText(text).JSON()
+	}
+	return "[" + strings.Join(values, ",") + "]"
 }
 
 // objectOf writes the first properties by name as JSON.

@@ -169,7 +169,7 @@ func (q Profiles) Columns() []Column {
 // userColumns are what every row of a user begins with.
 func userColumns(when string) []Column {
 	return []Column{
-		{Name: "user_id", Doc: "Identity of the user"},
+		{Name: "user_id", Doc: "Identity of the user: of a person with several ids, the one that the others are linked to"},
 		{Name: "first_seen", Format: "date-time", Doc: "When the user's first event happened, in UTC"},
 		{Name: "last_seen", Format: "date-time", Doc: "When the user's last event " + when + " happened, in UTC"},
 		{Name: "events", Kind: Integer, Doc: "The user's events " + when},

@@ -61,7 +61,7 @@ func (g generator) profiles(s scene, now time.Time) (body, oracle.Profiles) {
 func (c *comparison) profiles(t *testing.T) {
 	var events []oracle.Event
 	for _, e := range c.whole {
-		events = append(events, naive(e))
+		events = append(events, c.naive(e))
 	}
 	walked := c.named(t)
 	for range 5 {
@@ -116,19 +116,22 @@ func withCursors(want []oracle.ProfileRow, got [][]any) [][]any {
 func (c *comparison) user(t *testing.T) {
 	var events []oracle.Event
 	for _, e := range c.whole {
-		events = append(events, naive(e))
+		events = append(events, c.naive(e))
 	}
 	id := pick(c.g, someUsers)
 	to := c.scene.at().AddDate(0, 0, c.g.IntN(60)-40)
 	rows := [][]any{}
-	if row, properties, ok := oracle.OneProfile(events, id, to.Format(time.DateOnly), c.loc); ok {
+	if row, properties, ok := oracle.OneProfile(events, c.links.Person(id), to.Format(time.DateOnly), c.loc); ok {
 		raw := map[string]json.RawMessage{}
 		for key, value := range properties {
 			raw[key] = json.RawMessage(value)
 		}
 		object, err := json.Marshal(raw)
 		require.NoError(t, err)
-		rows = [][]any{{row.UserID, row.FirstSeen, row.LastSeen, row.Events, compactJSON(t, string(object))}}
+		rows = [][]any{{row.UserID, row.FirstSeen, row.LastSeen, row.Events, compactJSON(t, string(object)), jsonOf(c.links.IDs(id, c.w.ids()))}}
+		if c.links.Person(id) != id {
+			c.w.answers["persons by another id"]++
+		}
 		c.w.answers["known properties"] += len(properties)
 	}
 	q := question.Profile{UserID: id, To: calendar.DateOf(to), Timezone: c.zone}
@@ -146,7 +149,7 @@ func (c *comparison) user(t *testing.T) {
 // timeline asks for the events of a user, page by page.
 func (c *comparison) timeline(t *testing.T, about string, scope question.Scope, kept []oracle.Event) {
 	id, walked := pick(c.g, someUsers), c.named(t)
-	limit, want := 1+c.g.IntN(20), oracle.Timeline(kept, id, c.loc)
+	limit, want := 1+c.g.IntN(20), oracle.Timeline(kept, c.links.Person(id), c.loc)
 	timeline := question.Timeline{UserID: id, Limit: limit, Scope: scope}
 	for {
 		n := min(limit, len(want))

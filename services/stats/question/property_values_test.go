@@ -15,7 +15,7 @@ import (
 func (c *comparison) propertyValues(t *testing.T) {
 	var events []oracle.Event
 	for _, e := range c.whole {
-		events = append(events, naive(e))
+		events = append(events, c.naive(e))
 	}
 	for range 8 {
 		b, asked := c.g.propertyValues(c.scene, c.now)

@@ -25,7 +25,7 @@ func TestRetention(t *testing.T) {
 	for i, s := range scenes {
 		c := newComparison(t, g, w, s, int64(i))
 		for _, e := range c.whole {
-			c.model = append(c.model, naive(e))
+			c.model = append(c.model, c.naive(e))
 		}
 		for range 20 {
 			c.retentionOptions(t, seen)

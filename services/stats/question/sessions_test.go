@@ -31,7 +31,7 @@ func TestGeneratedSessions(t *testing.T) {
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			c := newComparison(t, g, w, s, project)
 			for _, e := range c.whole {
-				c.model = append(c.model, naive(e))
+				c.model = append(c.model, c.naive(e))
 			}
 			for range 12 {
 				c.sessions(t, seen)
@@ -134,7 +134,7 @@ func (d data) walk(t testing.TB) engine.Engine {
 		require.NoError(t, err)
 		files = append(files, f)
 	}
-	return walk.New(d.w.db, d.project, warehouse.NewView(files), raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
+	return walk.New(d.w.db, d.project, warehouse.NewView(files).WithPersons(d.snapshot.Persons(d.project)), raw.NewRows(d.w.db, d.snapshot.Snapshot, d.project))
 }
 
 // TestLongSessions: a session belongs to the range that it begins in, whole, however far

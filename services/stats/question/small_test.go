@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/oracle"
+	"eventanalytics/pkg/warehouse/persons"
 	files "eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/pkg/warehouse/walk/walktest"
 	"eventanalytics/services/stats/engine"
@@ -87,8 +88,30 @@ func (g generator) smallHistory(t *testing.T) smallHistory {
 			all = append(all, walktest.File(t, events...))
 		}
 	}
-	h.view = files.NewView(all)
+	// Some of the users are one person, which may be one without events.
+	links := oracle.Links{}
+	for range g.IntN(3) {
+		from, to := strconv.Itoa(g.IntN(3)), strconv.Itoa(g.IntN(4))
+		if _, known := links[from]; !known && links.Person(to) != from {
+			links[from] = to
+		}
+	}
+	roots := map[uint32]uint32{}
+	for from := range links {
+		roots[keyOf(from)] = keyOf(links.Person(from))
+	}
+	h.events = links.Of(h.events)
+	h.view = files.NewView(all).WithPersons(persons.New(roots))
 	return h
+}
+
+// keyOf is the key of a user of a small history.
+func keyOf(userID string) uint32 {
+	key, err := strconv.ParseUint(userID, 10, 32)
+	if err != nil {
+		panic(err)
+	}
+	return uint32(key)
 }
 
 var smallTypes = []string{"x", "y", "z"}

@@ -23,11 +23,15 @@ const (
 type Column struct {
 	Name   string
 	Kind   Kind
-	Format string // of a Text in the OpenAPI document, such as date
+	Format string // of a Text in the OpenAPI document, such as date; of JSON, Array
 	Doc    string
 	// Nullable columns of texts and numbers have nulls. (A column of documents always may.)
 	Nullable bool
 }
+
+// Array is the format of JSON columns whose documents are arrays of texts; others have
+// objects.
+const Array = "array"
 
 // Value is one value of a row.
 type Value struct {

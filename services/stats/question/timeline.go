@@ -66,8 +66,17 @@ func (q Timeline) Answer(ctx context.Context, src *engine.Source) (*Table, error
 // ever come.
 func (q Timeline) requireUsers(ctx context.Context, src *engine.Source) error {
 	after, err := src.Event(ctx, *q.After)
-	if err == nil && (len(after) == 0 || after[0].UserID != q.UserID) {
-		err = invalid("after", "is not an event of the user")
+	if err != nil {
+		return err
 	}
-	return err
+	same := false
+	if len(after) > 0 {
+		if same, err = src.Same(ctx, q.UserID, after[0].UserID); err != nil {
+			return err
+		}
+	}
+	if !same {
+		return invalid("after", "is not an event of the user")
+	}
+	return nil
 }

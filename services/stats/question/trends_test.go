@@ -133,11 +133,11 @@ func TestGeneratedAnswers(t *testing.T) {
 		g.kinds, g.near = g.someKinds(), s.at()
 		w.scatter(t, g, project, g.events(s, 100+g.IntN(150)))
 		g.cohorts = nil
-		g.cohorts = g.someCohorts(w.keys)
+		g.cohorts = g.someCohorts(w.keys, w.linked[project])
 		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
 			c := newComparison(t, g, w, s, project)
 			for _, e := range c.whole {
-				c.model = append(c.model, naive(e))
+				c.model = append(c.model, c.naive(e))
 			}
 			for range 6 {
 				c.generated(t)

@@ -15,6 +15,7 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
@@ -28,6 +29,7 @@ type world struct {
 	builder  *duckdb.Builder
 	events   map[int64][]event.Event
 	keys     map[string]uint32 // of users
+	linked   map[int64]linked  // by project
 	segments []segment.Segment
 	complete time.Time
 	answers  map[string]int      // compared, by what they came from
@@ -49,20 +51,24 @@ func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
+	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, linked: map[int64]linked{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {
 	keys := make([]uint32, len(events))
 	for i, e := range events {
-		key, ok := w.keys[e.UserID]
-		if !ok {
-			key = uint32(len(w.keys))
-			w.keys[e.UserID] = key
-		}
-		keys[i] = key
+		keys[i] = w.keyOf(e.UserID)
 	}
 	return keys
+}
+
+func (w *world) keyOf(userID string) uint32 {
+	key, ok := w.keys[userID]
+	if !ok {
+		key = uint32(len(w.keys))
+		w.keys[userID] = key
+	}
+	return key
 }
 
 // add writes events as one segment.
@@ -77,7 +83,8 @@ func (w *world) add(t testing.TB, project int64, events []event.Event) {
 }
 
 // scatter writes events in several segments, some of which are merged. Some segments have
-// columns of properties, others only JSON, as small ones have.
+// columns of properties, others only JSON, as small ones have. Some of the users of some
+// projects are linked.
 func (w *world) scatter(t testing.TB, g generator, project int64, events []event.Event) {
 	for len(events) > 0 {
 		n := 1 + g.IntN(len(events))
@@ -89,6 +96,7 @@ func (w *world) scatter(t testing.TB, g generator, project int64, events []event
 		w.builder.ShredFrom = pick(g, []int64{1, 1, 1_000_000})
 		w.compact(t, g, project)
 	}
+	w.link(g, project)
 }
 
 // compact merges some of a project's segments, whose properties become columns
@@ -115,8 +123,8 @@ func (w *world) compact(t testing.TB, g generator, project int64) {
 }
 
 func (w *world) snapshot(t testing.TB, project int64) *replica.Snapshot {
-	snapshot, err := replica.NewSnapshot(t.Context(),
-		manifest.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1}), w.db.Files())
+	s := manifest.NewSnapshot(1, outbox.Position{}, w.complete, w.segments, map[int64]int64{project: 1})
+	snapshot, err := replica.NewSnapshot(t.Context(), s.WithPersons(map[int64]*persons.Map{project: w.linked[project].Map}), w.db.Files())
 	require.NoError(t, err)
 	return snapshot
 }
@@ -139,6 +147,9 @@ func (w *world) data(t testing.TB, project int64, now time.Time) data {
 func (d data) ask(ctx context.Context, q question.Question, engines ...engine.Engine) (rows [][]any, from string, err error) {
 	src := engine.NewSource(d.now, d.snapshot.CompleteUntil, engines...)
 	src.Project, src.Named, src.Kept = d.project, d.cohorts, d.kept
+	if of := d.w.linked[d.project]; of.Map != nil {
+		src.People = people{d.w.keys, of.Map}
+	}
 	table, err := q.Answer(ctx, src)
 	if err != nil {
 		return nil, "", err

@@ -9,7 +9,7 @@ func stats() []Bug {
 			"Shows without a fault: the same question before and after a load, though asked with min_position, has the same rows; and 304 for an ETag of before.",
 		Edits: []Edit{{
 			File: "services/stats/etag.go",
-			Old:  "snapshot.Position.Incarnation, snapshot.ProjectVersion(project), stale, clock,",
+			Old:  "snapshot.Position.Incarnation, snapshot.ProjectVersion(project), snapshot.Persons(project).Version(), stale, clock,",
 			New:  "stale, clock,",
 		}},
 	}, {

@@ -7,9 +7,11 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"eventanalytics/pkg/property"
+	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/services/stats/engine"
 )
 
@@ -33,7 +35,9 @@ func (e *Engine) Profiles(ctx context.Context, q engine.Profiles) ([]engine.Prof
 		p.From, p.Last = math.MinInt64, engine.LastDate
 	}
 	st := newStatement(q.Scope, profilesSQL, p).with("limit", q.Limit)
-	st.profiles(q, always)
+	if err := st.profiles(ctx, q, always); err != nil {
+		return nil, err
+	}
 	result := engine.NewResult[engine.Profile](ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var user engine.Profile
@@ -56,7 +60,15 @@ func (e *Engine) Profiles(ctx context.Context, q engine.Profiles) ([]engine.Prof
 }
 
 // profiles sets the markers of profiles.sql.
-func (st *statement) profiles(q engine.Profiles, always bool) {
+func (st *statement) profiles(ctx context.Context, q engine.Profiles, always bool) error {
+	name := "any_value(user_id)"
+	if q.Names != nil {
+		names, err := q.Names(ctx)
+		if err != nil {
+			return err
+		}
+		name = "coalesce(" + st.textOf("user_key::VARCHAR", "name", nameOf(names)) + ", " + name + ")"
+	}
 	fields := ""
 	for _, f := range q.Fields {
 		fields += ", " + st.fieldText(f)
@@ -81,8 +93,18 @@ func (st *statement) profiles(q engine.Profiles, always bool) {
 	if q.Sort != engine.ByUserID {
 		order = q.Sort + " DESC, user_id"
 	}
-	st.markers = append(st.markers, "{{fields}}", fields, "{{values}}", strings.Join(st.users, ""),
+	st.markers = append(st.markers, "{{name}}", name, "{{fields}}", fields, "{{values}}", strings.Join(st.users, ""),
 		"{{chosen}}", strings.Join(chosen, " AND "), "{{order}}", order)
+	return nil
+}
+
+// nameOf tells the ids that persons with several go by. A root need not have an event.
+func nameOf(names map[uint32]string) duckdb.Function {
+	return func(key string) (string, bool) {
+		n, err := strconv.ParseUint(key, 10, 32)
+		name, ok := names[uint32(n)]
+		return name, ok && err == nil
+	}
 }
 
 // Profile returns a user, or nil where there is no event.
@@ -90,7 +112,7 @@ func (e *Engine) Profile(ctx context.Context, q engine.OneProfile) (*engine.Know
 	p := engine.Always()
 	p.To = q.Before
 	st := newStatement(engine.Scope{}, profileSQL, p)
-	st.user = &q.UserID
+	st.of(q.UserID, q.Keys)
 	last := lastKnown{known: map[string]knownValue{}, budget: engine.NewBudget(ctx)}
 	user := &engine.Known{Profile: engine.Profile{UserID: q.UserID, First: math.MaxInt64, Last: math.MinInt64}}
 	err := e.run(ctx, st, func(r *sql.Rows) error {
@@ -165,7 +187,7 @@ func (l *lastKnown) values() map[string]string {
 func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Event, error) {
 	behind := "true"
 	st := newStatement(t.Scope, timelineSQL, engine.Always()).with("limit", t.Limit)
-	st.user = &t.UserID
+	st.of(t.UserID, t.Keys)
 	if t.After != nil {
 		behind = "(us, event_type, event_id) < (SELECT (us, event_type, event_id) FROM events WHERE event_id = " + st.bind(t.After.String()) + "::UUID)"
 	}

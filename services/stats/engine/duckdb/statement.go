@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,6 +35,7 @@ type statement struct {
 	texts   map[string]duckdb.Function // by the name of their value
 	types   []string                   // of the events; empty: all
 	user    *string                    // whose events; nil: everyone's
+	keys    []uint32                   // of the person whose events they are; none: of the user
 	places  *duckdb.Places             // nil: {{local}} has none
 	filter  syntax.Filter              // for the events, by what they have themselves
 	holds   string                     // the rest of the filter, in SQL
@@ -82,7 +84,7 @@ func (e *Engine) run(ctx context.Context, st *statement, scan func(*sql.Rows) er
 	switch {
 	case st.err != nil:
 		return st.err
-	case st.keyed && !e.hasKeys():
+	case (st.keyed || e.snapshot.Persons(e.project) != nil) && !e.hasKeys():
 		return engine.ErrNoKeys
 	}
 	if st.clock && (st.period.From == math.MinInt64 || st.period.To == math.MaxInt64) {
@@ -132,7 +134,11 @@ func spanSQL(spans []calendar.Span, value func(calendar.Span) int64, bind func(a
 // where is the condition on what events have themselves.
 func (st *statement) where(columns duckdb.Columns) string {
 	condition := whereSQL(engine.Scope{Zone: st.zone, Filter: st.filter}, columns)
-	if st.user != nil {
+	switch {
+	case len(st.keys) > maxKeys: // {{holds}} has them
+	case len(st.keys) > 0:
+		condition = "user_key IN (" + listOf(st.keys) + ") AND " + condition
+	case st.user != nil:
 		condition = "user_id = " + columns.Bind(*st.user) + "::VARCHAR AND " + condition
 	}
 	if len(st.types) == 0 {
@@ -143,6 +149,27 @@ func (st *statement) where(columns duckdb.Columns) string {
 		types[i] = columns.Bind(name) + "::VARCHAR"
 	}
 	return "event_type IN (" + strings.Join(types, ", ") + ") AND " + condition
+}
+
+// maxKeys is how many keys of a person files are read by.
+const maxKeys = 1000
+
+// of has the statement be about the events of one user.
+func (st *statement) of(userID string, keys []uint32) {
+	st.user, st.keys = &userID, keys
+	if len(keys) > 0 {
+		st.keyed = true
+		st.holds = fmt.Sprintf("user_key = %d AND (%s)", keys[0], st.holds)
+	}
+}
+
+// listOf writes keys as SQL.
+func listOf(keys []uint32) string {
+	texts := make([]string, len(keys))
+	for i, key := range keys {
+		texts[i] = strconv.FormatUint(uint64(key), 10)
+	}
+	return strings.Join(texts, ", ")
 }
 
 // with adds a value under a name of its own.

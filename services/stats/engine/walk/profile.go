@@ -30,7 +30,7 @@ func (e *Engine) Profile(ctx context.Context, q engine.OneProfile) (*engine.Know
 	p := engine.Always()
 	p.To = q.Before
 	var places []engine.RowPlace
-	err := e.places(ctx, e.plan(ctx, engine.Scope{}, p), q.UserID, nil, func(at engine.RowPlace) error {
+	err := e.places(ctx, e.plan(ctx, engine.Scope{}, p), who{q.UserID, q.Keys}, nil, func(at engine.RowPlace) error {
 		if len(places) == maxPlaces {
 			return engine.ErrUnsupported
 		}
@@ -80,7 +80,7 @@ func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Even
 		}
 	}
 	var places []engine.RowPlace // those before it, of which the last are wanted
-	err = e.places(ctx, s, t.UserID, f, func(at engine.RowPlace) error {
+	err = e.places(ctx, s, who{t.UserID, t.Keys}, f, func(at engine.RowPlace) error {
 		switch {
 		case t.After == nil || !reached && (at.File != after.File || at.Row != after.Row):
 			if len(places) == 2*t.Limit {
@@ -99,18 +99,36 @@ func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Even
 	return e.events.Events(ctx, places[:min(t.Limit, len(places))])
 }
 
+// who is a user that is asked about: by their id, or as a person of several keys.
+type who struct {
+	userID string
+	keys   []uint32
+}
+
+// keyOf returns the key that the events of a user have in the view.
+func (e *Engine) keyOf(ctx context.Context, user who) (key uint32, ok bool, err error) {
+	if len(user.keys) > 0 {
+		return user.keys[0], true, nil
+	}
+	if key, ok, err = e.names.Key(ctx, e.project, user.userID); err != nil {
+		return 0, false, fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
+	}
+	return key, ok && key != math.MaxUint32, nil
+}
+
 // places calls each with where the events of a user are that pass a filter, which may be
 // nil, in the order of events.
-func (e *Engine) places(ctx context.Context, p *plan, userID string, f *filter, each func(engine.RowPlace) error) error {
+func (e *Engine) places(ctx context.Context, p *plan, user who, f *filter, each func(engine.RowPlace) error) error {
 	if e.names == nil {
 		return engine.ErrUnsupported
 	}
-	key, ok, err := e.names.Key(ctx, e.project, userID)
-	if err != nil {
-		return fmt.Errorf("%w: %w", engine.ErrUnsupported, err)
+	key, ok, err := e.keyOf(ctx, user)
+	if err != nil || !ok {
+		return err
 	}
-	if !ok || key == math.MaxUint32 {
-		return nil
+	sent := user.userID // with each event
+	if len(user.keys) > 0 {
+		sent = "" // one of several
 	}
 	return e.do(ctx, func(ctx context.Context) error {
 		return p.walk(ctx, func(r *reader) visitor {
@@ -120,7 +138,7 @@ func (e *Engine) places(ctx context.Context, p *plan, userID string, f *filter, 
 					if f != nil && !f.pass(r, event) {
 						continue
 					}
-					at := engine.RowPlace{File: int(event.File), Row: p.files[event.File].Row(event.At), Us: event.Us, Type: e.view.Types()[event.Type], UserID: userID}
+					at := engine.RowPlace{File: int(event.File), Row: p.files[event.File].Row(event.At), Us: event.Us, Type: e.view.Types()[event.Type], UserID: sent}
 					if err := each(at); err != nil {
 						return err
 					}
