@@ -141,9 +141,10 @@ for (const view of ['line', 'bar']) {
     await chart.evaluate((element) => {
       const counted = window as unknown as { changed: number };
       counted.changed = 0;
-      const large = (node: Node) => (node as Element).localName === 'path' && (node as Element).getAttribute('d')!.length > 1000;
+      const long = (path: Element) => (path.getAttribute('d')?.length ?? 0) > 1000;
+      const large = (node: Node) => node instanceof Element && (long(node) || [...node.querySelectorAll('path')].some(long));
       new MutationObserver((all) => {
-        for (const { type, target, addedNodes } of all) counted.changed += Number(type === 'attributes' ? large(target) : [...addedNodes].some(large));
+        for (const { type, target, addedNodes } of all) counted.changed += Number(type === 'attributes' ? long(target as Element) : [...addedNodes].some(large));
       }).observe(element, { subtree: true, childList: true, attributeFilter: ['d', 'x', 'y', 'height', 'opacity'] });
     });
     expect(await chart.locator('svg *').count(), 'elements of the chart').toBeLessThan(200);
