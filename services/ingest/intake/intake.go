@@ -195,7 +195,7 @@ func (in *Intake) stored(batch *event.Batch, out store.Outcome) {
 	in.metrics.accepted.Add(float64(out.Accepted))
 	in.metrics.duplicates.Add(float64(out.Duplicates))
 	in.metrics.batchEvents.Observe(float64(batch.Len()))
-	if out.Accepted+out.Claims > 0 {
+	if out.Accepted+out.Claims+out.Traits > 0 {
 		in.wake()
 	}
 }

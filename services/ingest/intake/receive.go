@@ -4,9 +4,12 @@ import (
 	"context"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/identity/links"
+	"eventanalytics/pkg/traits/traitlog"
 	"eventanalytics/services/ingest/store"
 )
 
@@ -86,5 +89,6 @@ func (in *Intake) Admit(ctx context.Context, caller auth.Principal, r *Received)
 		r.Rejected = append(r.Rejected, r.Quarantine(index, m))
 	}
 	r.Claims = slices.DeleteFunc(r.Claims, func(c links.Claim) bool { return out[c.Place] })
+	r.Traits = slices.DeleteFunc(r.Traits, func(e traitlog.Entry) bool { return e.Operation == uuid.Nil && out[e.Place] })
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/identity"
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/intake"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -129,6 +130,9 @@ type Draft struct {
 
 	// Claims of which ids belong together; those with an id that none may have are ignored.
 	Claims []identity.Claim
+	// Traits are changes of properties; those of a user without an ID are of who the item
+	// is of.
+	Traits []traits.Change
 }
 
 // Bad is why an event goes into the quarantine.

@@ -252,6 +252,12 @@ func (s *Service) replayOf(ctx context.Context, caller auth.Principal, protocol 
 			}
 			all.out.Claims = append(all.out.Claims, c)
 		}
+		for _, e := range one.out.Traits {
+			if e.Place = int32(i); e.Operation != uuid.Nil {
+				e.Operation, e.Place = row.ID, row.Index
+			}
+			all.out.Traits = append(all.out.Traits, e)
+		}
 		for _, o := range one.out.Operations {
 			o.ID, o.Place = row.ID, row.Index
 			all.out.Operations, all.out.Replayed = append(all.out.Operations, o), append(all.out.Replayed, row.ID)

@@ -133,6 +133,7 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 		o := intake.Operation{ID: id, OccurredAt: at.UnixMicro(), Kind: d.Operation, UserID: user, Place: index}
 		if s.operation(o, d.OfGroup, raw, item) {
 			s.claim(&d, index, id)
+			s.change(&d, user, index, id)
 		}
 		return
 	}
@@ -154,6 +155,7 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	s.out.Batch.Events = append(s.out.Batch.Events, e)
 	s.out.Batch.Indexes = append(s.out.Batch.Indexes, index)
 	s.claim(&d, index, uuid.Nil)
+	s.change(&d, user, index, uuid.Nil)
 }
 
 // printable replaces what event types may not have: an SDK cannot mend its names.

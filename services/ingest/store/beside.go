@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/identity/links"
+	"eventanalytics/pkg/traits/traitlog"
 )
 
 // Beside is what a batch brings that is no event of it. It is stored in the batch's
@@ -19,7 +20,10 @@ type Beside struct {
 	Operations []Operation
 	// Claims of which ids belong together, in the order of the log. One that names an
 	// operation is stored only if that is new.
-	Claims   []links.Claim
+	Claims []links.Claim
+	// Traits are changes of properties, in the order of the log. Each is stored only if the
+	// operation or event that it comes from is new.
+	Traits   []traitlog.Entry
 	Rejected []Rejected
 	// Replayed are rows of the quarantine that the batch's events and operations come
 	// from: they leave it.
@@ -27,7 +31,7 @@ type Beside struct {
 }
 
 func (b *Beside) rows() int {
-	return len(b.Operations) + len(b.Claims) + len(b.Rejected) + len(b.Replayed)
+	return len(b.Operations) + len(b.Claims) + len(b.Traits) + len(b.Rejected) + len(b.Replayed)
 }
 
 // Operation says something of a user or group, such as identify, and is no activity.
@@ -72,8 +76,9 @@ func byID(a, b keyed) int {
 const rowsAtOnce = 200
 
 // writeBeside writes what uploads bring beside their events: each table after the one
-// before, each in the order of its key.
-func writeBeside(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
+// before, each in the order of its key. freshEvents are those events with changes of
+// properties that are new.
+func writeBeside(ctx context.Context, tx pgx.Tx, uploads []*upload, freshEvents map[origin]bool) error {
 	var operations, rejected []keyed
 	for i, u := range uploads {
 		for at := range u.beside.Operations {
@@ -85,13 +90,16 @@ func writeBeside(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	}
 	slices.SortFunc(operations, byID)
 	slices.SortFunc(rejected, byID)
-	fresh := map[operationKey]bool{}
+	fresh := map[operationKey]origin{}
 	for rows := range slices.Chunk(operations, rowsAtOnce) {
 		if err := insertOperations(ctx, tx, uploads, rows, fresh); err != nil {
 			return err
 		}
 	}
 	if err := appendClaims(ctx, tx, uploads, fresh); err != nil {
+		return err
+	}
+	if err := appendTraits(ctx, tx, uploads, fresh, freshEvents); err != nil {
 		return err
 	}
 	for rows := range slices.Chunk(rejected, rowsAtOnce) {
@@ -116,14 +124,20 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::text[], $5::tex
 ON CONFLICT DO NOTHING
 RETURNING operation_id, project_id`
 
+// origin is an item of an upload.
+type origin struct {
+	upload int
+	place  int32
+}
+
 type operationKey struct {
 	id      uuid.UUID
 	project int64
 }
 
 // insertOperations inserts those that are new, and adds them to fresh. Of two with the
-// same id, in whichever uploads, one is.
-func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []keyed, fresh map[operationKey]bool) error {
+// same id, in whichever uploads, the first is.
+func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []keyed, fresh map[operationKey]origin) error {
 	n := len(rows)
 	ids, projects, times := make([]uuid.UUID, n), make([]int64, n), make([]int64, n)
 	protocols, kinds, users, payloads := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
@@ -140,12 +154,14 @@ func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []
 	}
 	inserted := map[operationKey]bool{}
 	var k operationKey
-	if _, err := pgx.ForEachRow(got, []any{&k.id, &k.project}, func() error { inserted[k], fresh[k] = true, true; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(got, []any{&k.id, &k.project}, func() error { inserted[k] = true; return nil }); err != nil {
 		return fmt.Errorf("inserting operations: %w", err)
 	}
 	for _, row := range rows {
 		if k := (operationKey{row.id, row.project}); inserted[k] {
-			uploads[row.upload].out.Operations++
+			u := uploads[row.upload]
+			u.out.Operations++
+			fresh[k] = origin{row.upload, u.beside.Operations[row.at].Place}
 			delete(inserted, k) // what repeats it is not new
 		}
 	}
@@ -154,17 +170,60 @@ func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []
 
 // appendClaims appends the claims of all uploads to the log, but for those of operations
 // that are known: they were claimed then.
-func appendClaims(ctx context.Context, tx pgx.Tx, uploads []*upload, fresh map[operationKey]bool) error {
+func appendClaims(ctx context.Context, tx pgx.Tx, uploads []*upload, fresh map[operationKey]origin) error {
 	var claims []links.Claim
 	for _, u := range uploads {
 		u.out.Claims = len(u.beside.Claims)
 		for _, c := range u.beside.Claims {
-			if c.Operation == uuid.Nil || fresh[operationKey{c.Operation, u.project}] {
+			if _, isNew := fresh[operationKey{c.Operation, u.project}]; isNew || c.Operation == uuid.Nil {
 				claims = append(claims, c)
 			}
 		}
 	}
 	return links.Append(ctx, tx, claims)
+}
+
+// appendTraits appends the changes of properties of all uploads to the log, but for those
+// of operations and events that are known: sent again, they would count again.
+func appendTraits(ctx context.Context, tx pgx.Tx, uploads []*upload, fresh map[operationKey]origin, freshEvents map[origin]bool) error {
+	var entries []traitlog.Entry
+	for i, u := range uploads {
+		for _, e := range u.beside.Traits {
+			from := origin{i, e.Place}
+			isNew := freshEvents[from]
+			if e.Operation != uuid.Nil {
+				first, stored := fresh[operationKey{e.Operation, u.project}]
+				isNew = stored && first == from
+			}
+			if isNew {
+				entries = append(entries, e)
+				u.out.Traits++
+			}
+		}
+	}
+	return traitlog.Append(ctx, tx, entries)
+}
+
+// changing returns which of the events that are new have changes of properties.
+func changing(uploads []*upload, fresh []entry) map[origin]bool {
+	all := map[origin]bool{}
+	for i, u := range uploads {
+		for _, e := range u.beside.Traits {
+			if e.Operation == uuid.Nil {
+				all[origin{i, e.Place}] = false
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	for _, e := range fresh {
+		from := origin{int(e.upload), uploads[e.upload].batch.Indexes[e.at]}
+		if _, changes := all[from]; changes {
+			all[from] = true
+		}
+	}
+	return all
 }
 
 const insertRejectedSQL = `

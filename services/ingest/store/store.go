@@ -16,6 +16,7 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
+	"eventanalytics/pkg/traits/traitlog"
 )
 
 // Outcome of storing a batch.
@@ -25,6 +26,7 @@ type Outcome struct {
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
 	Operations int     // operations that were new
 	Claims     int     // claims of identity, of known operations too
+	Traits     int     // changes of properties that were stored
 	// Position is that of the batch's last row in the outbox; where events of it
 	// were known, it is not before theirs.
 	Position outbox.Position
@@ -176,20 +178,22 @@ func write(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
 		u.out = Outcome{}
 	}
-	if err := writeEvents(ctx, tx, uploads); err != nil {
+	fresh, err := writeEvents(ctx, tx, uploads)
+	if err != nil {
 		return err
 	}
-	if err := writeBeside(ctx, tx, uploads); err != nil {
+	if err := writeBeside(ctx, tx, uploads, changing(uploads, fresh)); err != nil {
 		return err
 	}
 	return completePositions(ctx, tx, uploads)
 }
 
-// writeEvents writes the uploads' events to the ledger and the outbox.
-func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
+// writeEvents writes the uploads' events to the ledger and the outbox, and returns those
+// that are new.
+func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) ([]entry, error) {
 	entries, repeats := distinct(uploads)
 	if len(entries) == 0 {
-		return nil
+		return nil, nil
 	}
 	// The payload is encoded while Postgres inserts the events that are likely new:
 	// all of them or, once some turn out to be known, all others.
@@ -202,7 +206,7 @@ func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 		ahead = encodeAhead(ctx, uploads, slices.Concat(old, repeats), likely)
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range fresh {
 		uploads[e.upload].out.Accepted++
@@ -218,23 +222,24 @@ func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	}
 	last, err := appendAll(ctx, tx, rows, len(fresh))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, u := range uploads {
 		slices.Sort(u.out.Conflicts)
 		u.out.Position = last[u.project]
 	}
-	return nil
+	return fresh, nil
 }
 
 // completePositions puts the positions of uploads with known events, or with none that
 // is new, behind all that they stand for.
 func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
-		if u.out.Duplicates == 0 && u.out.Accepted > 0 {
+		repeated := len(u.beside.Traits) > u.out.Traits
+		if u.out.Duplicates == 0 && u.out.Accepted > 0 && !repeated {
 			continue
 		}
-		if u.out.Claims > 0 { // they count from the begin of their transaction on
+		if u.out.Claims+u.out.Traits > 0 { // they count from the begin of their transaction on
 			own, err := outbox.Own(ctx, tx)
 			if err != nil {
 				return err
@@ -251,6 +256,15 @@ func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error 
 		}
 		if end.Compare(u.out.Position) > 0 {
 			u.out.Position = end
+		}
+		if repeated {
+			xid, err := traitlog.LastPending(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if xid > u.out.Position.XID {
+				u.out.Position = outbox.Position{Incarnation: end.Incarnation, XID: xid}
+			}
 		}
 	}
 	return nil

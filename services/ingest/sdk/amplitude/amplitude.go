@@ -3,9 +3,11 @@ package amplitude
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"eventanalytics/pkg/identity"
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -66,6 +68,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		who = d.Known
 	}
 	d.IDText = who + "\x00" + d.ID
+	change(&d, m)
 	if d.Type == "$identify" || d.Type == "$groupidentify" {
 		d.Operation, d.OfGroup = d.Type, d.Type == "$groupidentify" && m.Get("groups").Len() > 0
 		return d
@@ -85,6 +88,54 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		sdk.Member{Name: "$groups", Value: groups(m.Get("groups"))},
 	)
 	return d
+}
+
+// change finds what an event says of its user, and $groupidentify of groups.
+func change(d *sdk.Draft, m loose.Value) {
+	d.Change(changes(m.Get("user_properties"))...)
+	if d.Type != "$identify" && d.Type != "$groupidentify" {
+		return // its groups are its own
+	}
+	for kind, keys := range groups(m.Get("groups")).Members() {
+		for i, key := range keys.Items() {
+			switch {
+			case d.Type == "$groupidentify":
+				d.ChangeGroup(kind, key.ID(), changes(m.Get("group_properties"))...)
+			case i == keys.Len()-1:
+				d.Join(kind, key.ID())
+			}
+		}
+	}
+}
+
+// does are the members of properties that say what is done with others.
+var does = map[string]traits.Do{
+	"$set": traits.Set, "$setOnce": traits.SetOnce, "$add": traits.Add, "$append": traits.Append, "$prepend": traits.Prepend,
+	"$postInsert": traits.Union, "$preInsert": traits.UnionHead, "$remove": traits.Remove, "$unset": traits.Unset,
+}
+
+// changes are what user_properties or group_properties do; those without a $ are set.
+func changes(properties loose.Value) (steps []traits.Step) {
+	for name, value := range properties.Members() {
+		do := does[name]
+		switch {
+		case name == "$clearAll":
+			steps = append(steps, traits.Step{Do: traits.Clear})
+		case do == "":
+			steps = append(steps, sdk.StepOf(traits.Set, name, value))
+		case do == traits.Set || do == traits.SetOnce || do == traits.Add || do == traits.Unset:
+			steps = append(steps, sdk.Steps(do, value)...)
+		default:
+			for of, elements := range value.Members() {
+				each := sdk.Each(do, of, elements)
+				if do == traits.Prepend || do == traits.UnionHead { // they are to stand in their order
+					slices.Reverse(each)
+				}
+				steps = append(steps, each...)
+			}
+		}
+	}
+	return steps
 }
 
 // groups are lists of keys by type; one key may stand alone.

@@ -7,6 +7,7 @@ import (
 
 	"eventanalytics/pkg/eventid"
 	"eventanalytics/pkg/identity"
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -157,7 +158,36 @@ func profile(m loose.Value, of string) sdk.Draft {
 			break
 		}
 	}
+	if steps := changes(m); of == "group" {
+		d.ChangeGroup(m.Get("$group_key").ID(), d.Known, steps...)
+	} else {
+		d.Change(steps...)
+	}
 	return d
+}
+
+// members of a change that do the same with each property that they have.
+var members = map[string]traits.Do{
+	"$set": traits.Set, "$set_once": traits.SetOnce, "$add": traits.Add, "$append": traits.Append, "$prepend": traits.Prepend, "$remove": traits.Remove,
+}
+
+// changes are what a change of a profile does, in the order as sent.
+func changes(m loose.Value) (steps []traits.Step) {
+	for name, value := range m.Members() {
+		switch do := members[name]; {
+		case do != "":
+			steps = append(steps, sdk.Steps(do, value)...)
+		case name == "$union" && value.Kind() == loose.Object:
+			for of, list := range value.Members() {
+				steps = append(steps, sdk.Each(traits.Union, of, list)...)
+			}
+		case name == "$unset":
+			steps = append(steps, sdk.Removals(value)...)
+		case name == "$delete":
+			steps = append(steps, traits.Step{Do: traits.Clear})
+		}
+	}
+	return steps
 }
 
 func answer(w http.ResponseWriter, d *sdk.Done) { write(w, http.StatusOK, d.Request, "") }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -54,6 +55,7 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	switch kind := m.Get("type").Text(); {
 	case operations[kind]:
 		d.Operation = kind
+		change(&d, kind, payload)
 		return d
 	case kind != "track":
 		d.Bad = &sdk.Bad{Reason: "no-type", Message: "type is none of track, " + strings.Join([]string{"identify", "group", "assign_group", "increment", "decrement"}, ", ")}
@@ -70,6 +72,55 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 		d.Envelope(sdk.Member{Name: "$groups", Value: groups})
 	}
 	return d
+}
+
+// change finds what an operation says. Groups have their keys alone: events and
+// assign_group do not tell their types.
+func change(d *sdk.Draft, kind string, payload loose.Value) {
+	switch kind {
+	case "identify":
+		d.Change(named(payload, "firstName", "lastName", "email", "avatar")...)
+	case "increment", "decrement":
+		by := payload.First("value")
+		if !by.Is() {
+			by = loose.Digits("1")
+		}
+		if kind == "decrement" {
+			by = negative(by)
+		}
+		d.Change(sdk.StepOf(traits.Add, payload.Get("property").Text(), by))
+	case "group":
+		d.ChangeGroup(sdk.DefaultGroup, payload.Get("id").ID(), named(payload, "name", "type")...)
+	case "assign_group":
+		if keys := payload.Get("groupIds").Items(); len(keys) > 0 {
+			d.Join(sdk.DefaultGroup, keys[len(keys)-1].ID())
+		}
+	}
+}
+
+// named sets some members of a payload and its properties, but for those of the SDK.
+func named(payload loose.Value, names ...string) (steps []traits.Step) {
+	for _, name := range names {
+		if value := payload.First(name); value.Is() {
+			steps = append(steps, sdk.StepOf(traits.Set, name, value))
+		}
+	}
+	for name, value := range payload.Get("properties").Members() {
+		if !strings.HasPrefix(name, "__") {
+			steps = append(steps, sdk.StepOf(traits.Set, name, value))
+		}
+	}
+	return steps
+}
+
+func negative(number loose.Value) loose.Value {
+	if number.Kind() != loose.Number {
+		return number
+	}
+	if positive, is := strings.CutPrefix(number.ID(), "-"); is {
+		return loose.Digits(positive)
+	}
+	return loose.Digits("-" + number.ID())
 }
 
 // answer names the visitor, not anything that is stored.

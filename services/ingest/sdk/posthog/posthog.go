@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -131,6 +132,7 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 	if ms, err := strconv.ParseFloat(m.Get("offset").ID(), 64); err == nil && ms > 0 && ms < 1e12 {
 		d.Offset = time.Duration(ms) * time.Millisecond
 	}
+	change(&d, m, p)
 	if operations[d.Type] {
 		d.Operation = d.Type
 		switch d.Type { // elsewhere nothing says whether distinct_id is that of a known user
@@ -151,6 +153,23 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		sdk.Member{Name: "$url", Value: p.First("$current_url")},
 	)
 	return d
+}
+
+// change finds what an event of any type says of its user, and $groupidentify of a group.
+func change(d *sdk.Draft, m, p loose.Value) {
+	if d.Type == "$groupidentify" {
+		d.ChangeGroup(p.Get("$group_type").ID(), p.Get("$group_key").ID(), sdk.Steps(traits.Set, p.Get("$group_set"))...)
+	}
+	if p.Get("$process_person_profile").Kind() == loose.False {
+		return // it is of nobody that has a profile
+	}
+	var steps []traits.Step
+	for _, of := range []loose.Value{p, m} { // members beside the properties count more
+		steps = append(steps, sdk.Steps(traits.SetOnce, of.Get("$set_once"))...)
+		steps = append(steps, sdk.Steps(traits.Set, of.Get("$set"))...)
+		steps = append(steps, sdk.Removals(of.Get("$unset"))...)
+	}
+	d.Change(steps...)
 }
 
 func answer(w http.ResponseWriter, _ *sdk.Done) {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -112,6 +113,7 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 		d.Envelope(sdk.Member{Name: "name", Value: m.First("name", "event")}, sdk.Member{Name: "category", Value: m.First("category")})
 	case "identify", "group", "alias":
 		d.Operation = kind
+		change(&d, kind, m)
 		return d
 	}
 	d.Envelope(
@@ -127,18 +129,38 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	return d
 }
 
+// change finds the traits of a message. RudderStack's have those of the user in their
+// context, whatever they are about.
+func change(d *sdk.Draft, kind string, m loose.Value) {
+	switch kind {
+	case "identify":
+		own := m.First("traits")
+		if !own.Is() {
+			own = m.At("context", "traits")
+		}
+		d.Change(sdk.Steps(traits.Set, own)...)
+	case "group":
+		of, key := groupType(m.Get("context")), m.Get("groupId").ID()
+		d.ChangeGroup(of, key, sdk.Steps(traits.Set, m.Get("traits"))...)
+		d.Join(of, key)
+	}
+}
+
 // groups that a message names as its own.
 func groups(context loose.Value) (g loose.Value) {
 	id := context.Get("groupId")
 	if id.ID() == "" {
 		return g
 	}
-	kind := context.Get("groupType").Text()
-	if kind == "" {
-		kind = "group"
-	}
-	g.Set(kind, loose.ListOf(id))
+	g.Set(groupType(context), loose.ListOf(id))
 	return g
+}
+
+func groupType(context loose.Value) string {
+	if kind := context.Get("groupType").Text(); kind != "" {
+		return kind
+	}
+	return sdk.DefaultGroup
 }
 
 func answer(w http.ResponseWriter, _ *sdk.Done) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"eventanalytics/pkg/traits"
 	"eventanalytics/services/ingest/sdk"
 	"eventanalytics/services/ingest/sdk/loose"
 )
@@ -53,6 +54,7 @@ func decode(m loose.Value, env *sdk.Envelope) sdk.Draft {
 	d.Identify("", d.Known)
 	if m.Get("type").Text() == "identify" {
 		d.Operation = "identify"
+		d.Change(sdk.Steps(traits.Set, p.Get("data"))...)
 		return d
 	}
 	if d.Type == "" {
