@@ -49,8 +49,8 @@ RETURNING version`
 
 // Advance lists the segments of a load and moves the position past its rows, to
 // to. completeUntil may be zero; it never goes back. The version rises, and with it
-// those of the segments' projects, and of those whose users were linked.
-func (tx *Tx) Advance(ctx context.Context, to outbox.Position, completeUntil time.Time, loaded []segment.Segment, linked ...int64) error {
+// those of the segments' projects, and of those whose users were linked or changed.
+func (tx *Tx) Advance(ctx context.Context, to outbox.Position, completeUntil time.Time, loaded []segment.Segment, changed ...int64) error {
 	var version int64
 	err := tx.QueryRow(ctx, advanceSQL, tx.lease.epoch, xid8(to.XID), to.Seq, orEpoch(completeUntil)).Scan(&version)
 	if err != nil {
@@ -59,7 +59,7 @@ func (tx *Tx) Advance(ctx context.Context, to outbox.Position, completeUntil tim
 	if err := Insert(ctx, tx, loaded); err != nil {
 		return err
 	}
-	return raiseProjects(ctx, tx, append(projectsOf(loaded), linked...), version)
+	return raiseProjects(ctx, tx, append(projectsOf(loaded), changed...), version)
 }
 
 // orEpoch is Postgres' 'epoch' for the zero time.

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/platform/progress"
+	"eventanalytics/pkg/traits/traitlog"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/segment"
-	"eventanalytics/services/syncworker/userkey"
 )
 
 // RebuildResult counts what Rebuild found: files, and segments of older versions that
@@ -26,18 +23,23 @@ type RebuildResult struct {
 	Equal, Restored, Replaced, Outdated int
 	// Relinked says that links between ids were not those that the log makes.
 	Relinked bool
+	// Reset says that properties of users or groups were not those that the log makes.
+	Reset bool
 }
 
-// Rebuild makes links between ids anew from the log of claims, and the roll-up of every
-// live segment and its events by user from its events, and compares them with those there
-// are. What is missing or damaged is put back; what
+// Rebuild makes links between ids and properties of users and groups anew from their logs,
+// and the roll-up of every live segment and its events by user from its events, and
+// compares them with those there are. What is missing or damaged is put back; what
 // differs is also replaced in the manifest. It calls report for each file, by its path,
 // that was not as it should be. Segments whose events are damaged are passed over and
 // become the error, which is segment.ErrQuarantined. Services may be running; the
 // database may be one that waits for Restore.
 func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(path string, fate duckdb.Fate)) (r RebuildResult, err error) {
-	if r.Relinked, err = relink(ctx, pool); err != nil {
-		return r, err
+	if r.Relinked, err = fromLog(ctx, pool, relink(pool), linkedProjects); err != nil {
+		return r, fmt.Errorf("rebuilding links: %w", err)
+	}
+	if r.Reset, err = fromLog(ctx, pool, traitlog.Rebuild, traitlog.Projects); err != nil {
+		return r, fmt.Errorf("rebuilding properties: %w", err)
 	}
 	segments, err := manifest.Live(ctx, pool)
 	if err != nil {
@@ -128,39 +130,4 @@ func swap(ctx context.Context, pool *pgxpool.Pool, dir string, from, to segment.
 		return false, fmt.Errorf("replacing a segment: %w", err)
 	}
 	return swapped, nil
-}
-
-// errSame undoes a transaction that would change nothing.
-var errSame = errors.New("the links are the same")
-
-// relink makes links anew from the log, and reports whether they were others before. Users
-// have their keys since the links were made.
-func relink(ctx context.Context, pool *pgxpool.Pool) (changed bool, err error) {
-	keys := userkey.New(pool, 0)
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		changed, err := links.Rebuild(ctx, tx, keys.OfIDs)
-		if err != nil {
-			return err
-		}
-		if !changed {
-			return errSame
-		}
-		return nil
-	})
-	if errors.Is(err, errSame) {
-		return false, nil
-	}
-	if err == nil { // not in the same transaction: a leader that loads locks the state first
-		err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-			positions, err := links.Positions(ctx, tx)
-			if err != nil {
-				return err
-			}
-			return manifest.Raise(ctx, tx, slices.Collect(maps.Keys(positions))...)
-		})
-	}
-	if err != nil {
-		return false, fmt.Errorf("rebuilding links: %w", err)
-	}
-	return true, nil
 }

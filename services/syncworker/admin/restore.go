@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/progress"
+	"eventanalytics/pkg/traits/traitlog"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
 )
@@ -74,7 +75,7 @@ func restorable(ctx context.Context, db outbox.Querier) (version int64, err erro
 // An upload that was not stopped has locked the ledger since it got its
 // transaction id. With an id below that of the new position it could still append
 // rows that are refused now, but not once the identity is the new one.
-const awaitUploadsSQL = "LOCK TABLE analytics.event_ids, analytics.outbox, analytics.identity_claims IN SHARE ROW EXCLUSIVE MODE"
+const awaitUploadsSQL = "LOCK TABLE analytics.event_ids, analytics.outbox, analytics.identity_claims, analytics.trait_changes IN SHARE ROW EXCLUSIVE MODE"
 
 func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
 	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"); err != nil {
@@ -88,6 +89,9 @@ func reincarnate(ctx context.Context, tx pgx.Tx, log *zap.Logger) error {
 		return err
 	}
 	if err := links.Restamp(ctx, tx); err != nil {
+		return err
+	}
+	if err := traitlog.Restamp(ctx, tx); err != nil {
 		return err
 	}
 	log.Info("restored", zap.Int64("rows", rows), zap.Int32("incarnation", incarnation))

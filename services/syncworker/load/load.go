@@ -140,11 +140,11 @@ func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	claims, err := l.claims(ctx, &batch)
+	with, err := l.beside(ctx, &batch)
 	if err != nil {
 		return false, err
 	}
-	if len(batch.Rows) == 0 && claims.Len() == 0 {
+	if len(batch.Rows) == 0 && !with.any() {
 		return true, l.loadNothing(ctx, batch)
 	}
 	if err := failpoint.Hit(failpoint.LoadAfterTail); err != nil {
@@ -159,7 +159,7 @@ func (l *Loader) Once(ctx context.Context) (drained bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := l.publish(ctx, w, batch, claims); err != nil {
+	if err := l.publish(ctx, w, batch, with); err != nil {
 		return false, errors.Join(err, l.reposition(ctx))
 	}
 	span.SetAttributes(attribute.Int(tracing.Events, w.events), attribute.Int(tracing.Segments, len(w.segments)),

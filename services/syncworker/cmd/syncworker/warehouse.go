@@ -114,6 +114,9 @@ func (rebuild) Run(ctx context.Context, k *kong.Context) error {
 	if r.Relinked {
 		say("note: links between ids were not those of the log of claims; they are now")
 	}
+	if r.Reset {
+		say("note: properties of users or groups were not those of the log of changes; they are now")
+	}
 	if r.Outdated > 0 {
 		say("note: %d segments are of an older version; the running worker rewrites them", r.Outdated)
 	}
