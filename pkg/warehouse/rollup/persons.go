@@ -70,40 +70,66 @@ var allFolded atomic.Int64
 // foldedBytes is what a folded set takes beside its users.
 const foldedBytes = 200
 
-// ofType is an event type of a day in a file, as entries number them.
-type ofType struct {
+// place is where the users of a day and type are in a file.
+type place struct {
 	*File
-	eventType uint32
+	*entry
 }
 
-// usersOf returns the persons of an entry of a day. They must not be changed.
-func (d *day) usersOf(f *File, x *entry, m *persons.Map) (*roaring.Bitmap, error) {
-	if m == nil {
-		return f.bitmap(x)
+// persons appends the sets whose union are a day's users, each a person. Those of all files
+// are folded together: one set, of those for all types or of those of each.
+func (s *Scan) persons(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
+	of := map[string][]place{} // by type, "" for all of them
+	all := !slices.ContainsFunc(d.refs, func(r ref) bool { return !s.everything(r.file) })
+	for _, r := range d.refs {
+		if all {
+			of[""] = append(of[""], place{r.file, r.all()})
+			continue
+		}
+		types := s.types(r)
+		for i := range types {
+			name := r.file.types[types[i].eventType-1]
+			of[name] = append(of[name], place{r.file, &types[i]})
+		}
 	}
-	what := ofType{f, x.eventType}
+	var err error
+	for name, places := range of {
+		if sets, err = d.persons(sets, name, places, s.view.persons); err != nil {
+			return nil, err
+		}
+	}
+	return sets, nil
+}
+
+// persons appends the sets of the places of a type.
+func (d *day) persons(sets []*roaring.Bitmap, eventType string, of []place, m *persons.Map) ([]*roaring.Bitmap, error) {
 	d.mu.Lock()
-	folded := d.folded[what]
+	folded := d.folded[eventType]
 	d.mu.Unlock()
 	if folded != nil {
-		return folded, nil
+		return append(sets, folded), nil
 	}
-	users, err := f.bitmap(x)
-	if err != nil {
-		return nil, err
+	sent, meets := make([]*roaring.Bitmap, len(of)), false
+	for i, p := range of {
+		var err error
+		if sent[i], err = p.bitmap(p.entry); err != nil {
+			return nil, err
+		}
+		meets = meets || sent[i].Intersects(m.MovedKeys())
 	}
-	if folded = m.Fold(users); folded == users {
-		return users, nil
+	if !meets {
+		return append(sets, sent...), nil
 	}
-	d.keep(what, folded)
-	return folded, nil
+	folded = m.Fold(union(sent))
+	d.keep(eventType, folded)
+	return append(sets, folded), nil
 }
 
-// keep keeps the folded set of an entry, if there is room.
-func (d *day) keep(what ofType, folded *roaring.Bitmap) {
+// keep keeps the folded set of a type, if there is room.
+func (d *day) keep(eventType string, folded *roaring.Bitmap) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.folded[what] != nil { // another goroutine was faster
+	if d.folded[eventType] != nil { // another goroutine was faster
 		return
 	}
 	size := int64(folded.GetSizeInBytes()) + foldedBytes
@@ -113,7 +139,7 @@ func (d *day) keep(what ofType, folded *roaring.Bitmap) {
 	}
 	d.kept.folded.Add(size)
 	if d.folded == nil {
-		d.folded = map[ofType]*roaring.Bitmap{}
+		d.folded = map[string]*roaring.Bitmap{}
 	}
-	d.folded[what] = folded
+	d.folded[eventType] = folded
 }

@@ -244,9 +244,12 @@ func (s *Scan) clear() {
 
 // sets appends the sets whose union are a day's users.
 func (s *Scan) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
+	if s.view.persons != nil {
+		return s.persons(d, sets)
+	}
 	for _, r := range d.refs {
 		if s.everything(r.file) {
-			users, err := d.usersOf(r.file, r.all(), s.view.persons)
+			users, err := r.file.bitmap(r.all())
 			if err != nil {
 				return nil, err
 			}
@@ -255,7 +258,7 @@ func (s *Scan) sets(d *day, sets []*roaring.Bitmap) ([]*roaring.Bitmap, error) {
 		}
 		types := s.types(r)
 		for i := range types {
-			users, err := d.usersOf(r.file, &types[i], s.view.persons)
+			users, err := r.file.bitmap(&types[i])
 			if err != nil {
 				return nil, err
 			}

@@ -31,7 +31,7 @@ type day struct {
 
 	mu     sync.Mutex
 	counts map[counted]count          // once they were asked for
-	folded map[ofType]*roaring.Bitmap // users, of a view with persons: those that differ
+	folded map[string]*roaring.Bitmap // users by type, of a view with persons: those that differ
 	kept   *kept                      // how many
 }
 

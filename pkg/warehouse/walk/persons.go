@@ -2,9 +2,11 @@ package walk
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"sort"
 	"sync"
+	"sync/atomic"
 
 	"eventanalytics/pkg/warehouse/persons"
 )
@@ -13,8 +15,8 @@ import (
 // are those of their root, whether it has any itself. nil makes each key a person of its
 // own again.
 //
-// A view with persons remembers where the events of moved keys are, 12 bytes for each such
-// key in each file, once it was walked over.
+// A view with persons remembers where the events of moved keys are, once it was walked
+// over: see maxAllMoved.
 func (v *View) WithPersons(m *persons.Map) *View { return v.WithPersonsAfter(nil, m) }
 
 // WithPersonsAfter is WithPersons for a project whose view before, which may be nil, had
@@ -53,20 +55,54 @@ type moved struct {
 
 	mu   sync.Mutex
 	read bool
+	many bool  // too many to remember
 	runs []run // by root, which is their slot, and of each in the order of the file
 }
 
-// movedAtOnce is how many blocks of a file's users are looked through at a time.
-const movedAtOnce = 64
+const (
+	// movedAtOnce is how many blocks of a file's users are looked through at a time.
+	movedAtOnce = 64
+	// maxAllMoved bounds what all views of all projects remember of moved keys, in bytes:
+	// five million keys and files. Those of other files are looked for in each walk, which
+	// takes ten times as long.
+	maxAllMoved = 64 << 20
+	runBytes    = 12
+)
 
-// of returns the runs of a file.
-func (m *moved) of(f *File) []run {
+var allMoved atomic.Int64
+
+// of returns the runs of the roots in [from, to).
+func (m *moved) of(f *File, from, to uint32) []run {
+	if runs, ok := m.all(f); ok {
+		return between(runs, from, to)
+	}
+	var runs []run
+	roots := m.persons.Roots()
+	i, _ := slices.BinarySearch(roots, from)
+	for ; i < len(roots) && roots[i] < to; i++ {
+		for _, key := range m.persons.Members(roots[i]) {
+			for _, r := range f.appendRuns(nil, key, key+1) {
+				runs = append(runs, run{roots[i], r.at, r.n})
+			}
+		}
+	}
+	return runs
+}
+
+// all returns the runs of a file; ok is false when they are too many.
+func (m *moved) all(f *File) (runs []run, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.read {
-		return m.runs
+	if !m.read {
+		m.runs = nil // a read of a mapped file may have failed
+		m.find(f)
+		m.read = true
 	}
-	m.runs = nil // a read of a mapped file may have failed
+	return m.runs, !m.many
+}
+
+// find finds the runs, unless they are too many.
+func (m *moved) find(f *File) {
 	var some []run
 	for i := 0; i < len(f.keys); i += movedAtOnce {
 		from, to := f.keys[i], f.highest+1
@@ -79,11 +115,16 @@ func (m *moved) of(f *File) []run {
 				m.runs = append(m.runs, run{m.persons.Root(key), r.at, r.n})
 			}
 		}
+		if m.many = allMoved.Load()+int64(runBytes*len(m.runs)) > maxAllMoved; m.many {
+			m.runs = nil
+			return
+		}
 	}
 	m.runs = slices.Clip(m.runs)
+	bytes := int64(runBytes * len(m.runs))
+	allMoved.Add(bytes)
+	runtime.AddCleanup(m, func(bytes int64) { allMoved.Add(-bytes) }, bytes)
 	slices.SortFunc(m.runs, func(a, b run) int { return cmp.Or(cmp.Compare(a.slot, b.slot), cmp.Compare(a.at, b.at)) })
-	m.read = true
-	return m.runs
 }
 
 // between returns the runs of roots in [from, to).
@@ -101,7 +142,7 @@ func (c *chosen) join(runs []run, from, to uint32) []run {
 			own = append(own, r)
 		}
 	}
-	come := between(c.moved.of(c.File), from, to)
+	come := c.moved.of(c.File, from, to)
 	n, all := len(own), slices.Grow(own, len(come))[:len(own)+len(come)]
 	for at := len(all) - 1; len(come) > 0; at-- {
 		r := come[len(come)-1]
@@ -119,7 +160,7 @@ func (c *chosen) join(runs []run, from, to uint32) []run {
 // begins says whether the event at a place of a file is of another key of a person than
 // the event before it: one of the two moved.
 func (m *moved) begins(f *File, root, at uint32) bool {
-	runs := between(m.of(f), root, root+1)
+	runs := m.of(f, root, root+1)
 	i := sort.Search(len(runs), func(i int) bool { return runs[i].at >= at })
 	return i < len(runs) && runs[i].at == at || i > 0 && runs[i-1].at+runs[i-1].n == at
 }

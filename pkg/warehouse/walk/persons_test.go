@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -156,6 +157,34 @@ func TestPersonsOfManyKeys(t *testing.T) {
 	}
 	require.NoError(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(most)))
 	require.ErrorIs(t, v.Walk(t.Context(), walk.AllTime, none, walk.AtMost(most-1)), walk.ErrTooMany)
+}
+
+// What views remember of moved keys is bounded, and given back with them; without room for
+// it walks are as right.
+func TestRoomForMovedKeys(t *testing.T) { // alone: others remember, too
+	r := rand.New(rand.NewPCG(1, 14))
+	before := walk.AllMoved()
+	func() {
+		for range 10 {
+			segments := randomSegments(r)
+			roots := randomLinks(r, segments)
+			sent, as := walk.NewView(filesOf(t, segments)), folded(segments, roots)
+			want := naive(as, func(walk.Source) bool { return true })
+			remembers := sent.WithPersons(persons.New(roots))
+			require.Equal(t, want, walked(t, remembers, walk.AllTime))
+			require.True(t, len(roots) == 0 || walk.AllMoved() > before)
+
+			empty := walk.FillMoved()
+			full := walk.AllMoved()
+			v := sent.WithPersons(persons.New(roots))
+			require.Equal(t, want, walked(t, v, walk.AllTime))
+			requireEnds(t, v, as, r)
+			require.LessOrEqual(t, walk.AllMoved(), full)
+			empty()
+			runtime.KeepAlive(remembers)
+		}
+	}()
+	require.Eventually(t, func() bool { runtime.GC(); return walk.AllMoved() <= before }, 10*time.Second, time.Millisecond)
 }
 
 // Ids are read where two keys of a person have events of one time and type, and not where
