@@ -1,7 +1,6 @@
 package rollup
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -176,5 +175,5 @@ func BenchmarkPersons(b *testing.B) {
 			sent.WithPersons(linked())
 		}
 	})
-	b.Log(fmt.Sprintf("%d links take %d bytes", linked().Len(), linked().Bytes()))
+	b.Logf("%d links take %d bytes", linked().Len(), linked().Bytes())
 }
