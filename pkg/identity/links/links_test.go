@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -225,4 +226,51 @@ func TestList(t *testing.T) {
 	require.True(t, list(Which{})[0].TakenBack)
 	_, _, err = Find(t.Context(), w.pool, 1, all[0].ID)
 	require.ErrorIs(t, err, ErrNoLink)
+}
+
+// Each change joins or parts the persons that there were just before it.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.add(claim(1, identity.Link, "a", "ann"), claim(1, identity.Link, "b", "ben"))
+	w.apply(10)
+	since := w.position(1)
+	w.add(claim(1, identity.Merge, "ann", "ben"), claim(1, identity.Link, "c", "a"))
+	w.add(claim(1, identity.Unlink, "ann", "ben"), claim(1, identity.Merge, "ann", "dan"), claim(2, identity.Link, "x", "y"))
+	w.apply(10)
+	until := w.position(1)
+	read := func(since, until Position, most int) (all []string) {
+		changes, err := Changes(t.Context(), w.pool, 1, since, until, most)
+		require.NoError(t, err)
+		names := map[uint32]string{}
+		for name, key := range w.keys {
+			names[key] = name[2:]
+		}
+		for _, c := range changes {
+			text := []string{c.From, "to", c.To, "joins"}
+			if c.TakenBack {
+				text[3] = "parts"
+			}
+			for _, of := range [][]uint32{c.Of, c.With} {
+				var ids []string
+				for _, key := range of {
+					ids = append(ids, names[key])
+				}
+				slices.Sort(ids)
+				text = append(text, fmt.Sprint(ids))
+			}
+			all = append(all, strings.Join(text, " "))
+		}
+		return all
+	}
+	want := []string{
+		"ann to ben joins [a ann] [b ben]",
+		"c to a joins [c] [a ann b ben]",
+		"ann to ben parts [a ann c] [b ben]",
+		"ann to dan joins [a ann c] [dan]",
+	}
+	require.Equal(t, want, read(since, until, 10))
+	require.Equal(t, want[:2], read(since, until, 1), "what is at one position comes together")
+	require.Empty(t, read(until, until, 10))
+	require.Len(t, read(Position{}, since, 10), 2)
 }

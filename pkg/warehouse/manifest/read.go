@@ -7,7 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/outbox"
+	"eventanalytics/pkg/warehouse/persons"
 )
 
 // Read reads the current version. It returns outbox.ErrRestored for a restored
@@ -77,5 +79,41 @@ func read(ctx context.Context, tx pgx.Tx, known *Snapshot) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewSnapshot(s.Version, s.Position, s.CompleteUntil.UTC(), segments, versions), nil
+	next := NewSnapshot(s.Version, s.Position, s.CompleteUntil.UTC(), segments, versions)
+	return next, next.readPersons(ctx, tx, known)
+}
+
+// PersonsAsOf reads which user keys of a project belonged to the person of another key at
+// an earlier position.
+func PersonsAsOf(ctx context.Context, db outbox.Querier, project int64, at links.Position) (*persons.Map, error) {
+	active, err := links.ReadAsOf(ctx, db, project, at)
+	if err != nil {
+		return nil, err
+	}
+	return persons.New(active.Roots()), nil
+}
+
+// readPersons reads who is whom: of known, which may be nil, with what has changed since.
+func (s *Snapshot) readPersons(ctx context.Context, tx pgx.Tx, known *Snapshot) error {
+	positions, err := links.Positions(ctx, tx)
+	if err != nil {
+		return err
+	}
+	s.links, s.persons = make(map[int64]*links.Active, len(positions)), make(map[int64]*persons.Map, len(positions))
+	for project, at := range positions {
+		var before *links.Active
+		if known != nil {
+			before = known.links[project]
+		}
+		if before != nil && before.Position == at {
+			s.links[project], s.persons[project] = before, known.persons[project]
+			continue
+		}
+		active, err := links.Read(ctx, tx, project, at, before)
+		if err != nil {
+			return err
+		}
+		s.links[project], s.persons[project] = active, persons.New(active.Roots())
+	}
+	return nil
 }

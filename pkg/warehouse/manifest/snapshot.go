@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/pkg/warehouse/segment"
@@ -25,6 +26,7 @@ type Snapshot struct {
 	segments map[int64][]segment.Segment // live ones by project, in the order of their ids
 	versions map[int64]int64             // by project
 	persons  map[int64]*persons.Map      // by project
+	links    map[int64]*links.Active     // that persons are made of
 }
 
 // NewSnapshot makes a snapshot of live segments. projectVersions has the
@@ -51,6 +53,15 @@ func (s *Snapshot) ProjectVersion(project int64) int64 { return s.versions[proje
 // Persons returns which user keys of a project belong to the person of another key, nil
 // where each is a person of its own.
 func (s *Snapshot) Persons(project int64) *persons.Map { return s.persons[project] }
+
+// Linked is the position of the last change of links between a project's ids that persons
+// are made of; zero where none was ever linked.
+func (s *Snapshot) Linked(project int64) links.Position {
+	if of := s.links[project]; of != nil {
+		return of.Position
+	}
+	return links.Position{}
+}
 
 // WithPersons returns the same segments with other persons, by project, in place of those
 // that it has of all projects. The caller must not change them later.
