@@ -27,8 +27,10 @@ type Meta struct {
 	Position      string    `json:"position" doc:"Position of the data, to be sent as min_position"`
 	CompleteUntil time.Time `json:"complete_until" doc:"Every event acknowledged before this instant is counted"`
 	Stale         bool      `json:"stale" doc:"There may be newer data that could not be read"`
-	Source        string    `json:"source" doc:"What the answer was computed from: rollup: sums kept of the events; walk: files of the events by user; raw: the events themselves. The rows are the same" enum:"rollup,walk,raw"`
-	Rows          int       `json:"rows" doc:"How many rows data has"`
+	// IdentityPosition is empty where no ids were ever linked, or each counts.
+	IdentityPosition string `json:"identity_position,omitempty" doc:"Position of the last link between ids that counts; absent when none does"`
+	Source           string `json:"source" doc:"What the answer was computed from: rollup: sums kept of the events; walk: files of the events by user; raw: the events themselves. The rows are the same" enum:"rollup,walk,raw"`
+	Rows             int    `json:"rows" doc:"How many rows data has"`
 }
 
 // answer is all that is written of an answer.
@@ -36,6 +38,7 @@ type answer struct {
 	rows    *question.Table
 	meta    Meta
 	query   question.Question
+	counted counted // what it was asked to count as a user
 	seconds float64 // that it took
 }
 
@@ -72,6 +75,10 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 	if err != nil {
 		return err
 	}
+	snapshot, linked, err := s.identities.counted(ctx, snapshot, project, output)
+	if err != nil {
+		return err
+	}
 	stale := s.reader.Stale()
 	f := chooseFormat(output)
 	data := dataOf(snapshot, project)
@@ -85,7 +92,11 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 			return err
 		}
 	}
-	source := func() *engine.Source { return s.asking(snapshot, project, now, data, cohorts) }
+	source := func() *engine.Source {
+		src := s.asking(snapshot, project, now, data, cohorts)
+		src.History = &history{s, snapshot, project, src, named}
+		return src
+	}
 	tag := entityTag(project, d.Name, q, keys, f, snapshot, stale, now)
 	r.status, r.tag = http.StatusOK, tag
 	if matches(headers.IfNoneMatch, tag) {
@@ -111,9 +122,9 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 		rows: got.rows,
 		meta: Meta{
 			Timezone: output.Timezone, Position: s.tokens.Encode(project, snapshot.Position),
-			CompleteUntil: snapshot.CompleteUntil.UTC(), Stale: stale, Source: got.source, Rows: got.rows.Len(),
+			CompleteUntil: snapshot.CompleteUntil.UTC(), Stale: stale, IdentityPosition: linked, Source: got.source, Rows: got.rows.Len(),
 		},
-		query: q, seconds: time.Since(began).Seconds(),
+		query: q, counted: countedOf(output), seconds: time.Since(began).Seconds(),
 	})
 }
 

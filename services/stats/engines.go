@@ -69,6 +69,11 @@ func (w *lastWalk) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitm
 	return last(ctx, w, func(e engine.Engine) (*roaring.Bitmap, error) { return e.Reached(ctx, q) })
 }
 
+// IDDays serves a scan.
+func (w *lastWalk) IDDays(ctx context.Context, q engine.IDDays) ([]engine.DaysOfID, error) {
+	return last(ctx, w, func(e engine.Engine) ([]engine.DaysOfID, error) { return e.IDDays(ctx, q) })
+}
+
 // last has a scan served by what w opens: again where a file turns out to be damaged, which
 // is made in memory then. No engine comes behind it, so what is damaged still keeps the
 // scan from being answered.

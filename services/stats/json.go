@@ -28,6 +28,14 @@ func encodeJSON(w io.Writer, a answer) error {
 	if err := writeValue(&b.Buffer, a.query); err != nil {
 		return err
 	}
+	if a.counted != (counted{}) { // beside the question's own members, of which there are some
+		b.Truncate(b.Len() - 1)
+		end := b.Len()
+		if err := writeValue(&b.Buffer, a.counted); err != nil {
+			return err
+		}
+		b.Bytes()[end] = ','
+	}
 	b.WriteString(`,"response_time_sec":`)
 	b.Write(appendNumber(b.AvailableBuffer(), a.seconds))
 	b.WriteString("}\n")

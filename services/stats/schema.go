@@ -125,6 +125,9 @@ func querySchema(schemas huma.Registry) *huma.Schema {
 				return !slices.Contains(one.Required, name)
 			})
 		}
+		for name, member := range huma.SchemaFromType(schemas, reflect.TypeFor[counted]()).Properties {
+			query.Properties[name] = member
+		}
 		schemas.Map()[queryName] = query
 	}
 	return &huma.Schema{Ref: schemaPath + queryName}

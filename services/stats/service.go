@@ -71,31 +71,32 @@ const roomWait = 5 * time.Second
 
 // Service answers questions.
 type Service struct {
-	server   *server.Server
-	pool     *pgxpool.Pool
-	who      *auth.Authenticator
-	limits   redis.UniversalClient
-	db       *duckdb.DB
-	reader   *replica.Reader
-	names    userNames
-	stored   question.Stored
-	tokens   outbox.Tokens
-	now      func() time.Time
-	cache    cache
-	cohorts  *cohorts
-	sets     *engine.Sets
-	freezing chan struct{} // one at a time
-	timeout  time.Duration // of finding the users of a filter
-	inFlight *inflight.Budget
-	patience patience
-	shared   flight[computed]
-	feed     *live.Feed
-	trusted  time.Duration // how long a credential is, that was looked at
-	seconds  *prometheus.HistogramVec
-	tracer   trace.Tracer
-	answers  *prometheus.CounterVec
-	refused  *prometheus.CounterVec
-	slow     prometheus.Counter
+	server     *server.Server
+	pool       *pgxpool.Pool
+	who        *auth.Authenticator
+	limits     redis.UniversalClient
+	db         *duckdb.DB
+	reader     *replica.Reader
+	identities *identities
+	names      userNames
+	stored     question.Stored
+	tokens     outbox.Tokens
+	now        func() time.Time
+	cache      cache
+	cohorts    *cohorts
+	sets       *engine.Sets
+	freezing   chan struct{} // one at a time
+	timeout    time.Duration // of finding the users of a filter
+	inFlight   *inflight.Budget
+	patience   patience
+	shared     flight[computed]
+	feed       *live.Feed
+	trusted    time.Duration // how long a credential is, that was looked at
+	seconds    *prometheus.HistogramVec
+	tracer     trace.Tracer
+	answers    *prometheus.CounterVec
+	refused    *prometheus.CounterVec
+	slow       prometheus.Counter
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -133,6 +134,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
 		tracer: otel.Tracer("eventanalytics/services/stats"), feed: live.NewFeed(deps.Pool), trusted: cfg.Auth.CacheFor,
 	}
+	s.identities = newIdentities(s.pool, s.tokens)
 	s.measure(deps.Registry)
 	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(authhttp.Middleware(s.who), ratelimit.Middleware(limiter))

@@ -28,7 +28,10 @@ func Register(srv *server.Server, in *intake.Intake) {
 	h := &handlers{in}
 	write := func(op huma.Operation) huma.Operation {
 		op.Tags, op.DefaultStatus = []string{tag}, http.StatusAccepted
-		op.Errors = []int{http.StatusUnprocessableEntity, http.StatusServiceUnavailable}
+		op.Errors = []int{
+			http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+			http.StatusUnprocessableEntity, http.StatusServiceUnavailable,
+		}
 		return ratelimit.Limited(authhttp.Secured(op, auth.ScopeIngest), ratelimit.ClassIngest)
 	}
 	huma.Register(srv.API, write(huma.Operation{

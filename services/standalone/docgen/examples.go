@@ -3,8 +3,11 @@ package docgen
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
+
+	"eventanalytics/services/stats"
 )
 
 // Swagger UI fills in what the document gives as an example or default; of a body
@@ -43,6 +46,8 @@ var bodies = map[string]any{
 	"post /api/projects/{id}/invites":                        object{"role": "viewer", "days": 7},
 	"post /api/invites/accept":                               object{"secret": toFillIn},
 	"post /api/identity/links":                               object{"from": "device-7f3a", "to": "ann@example.com"},
+	"post /api/identity/changes":                             object{"since": toFillIn},
+	"post /api/identity/restated":                            object{"from": "2025-08-01", "to": "2025-08-31", "since": toFillIn},
 	"post /api/projects/{id}/annotations":                    object{"at": "2025-08-21", "text": "Version 2 is out"},
 	"patch /api/projects/{id}/annotations/{annotation}":      object{"text": "Version 2.0 is out"},
 	"post /api/projects/{id}/cohorts/{name}/freeze":          object{"as_of": "2025-08-31", "timezone": "Europe/Kyiv", "to": "paying-in-august"},
@@ -100,7 +105,7 @@ var aliases = []string{"from_date", "to_date", "properties_json"}
 
 // mandatory are required under this name or an alias, which the document cannot say.
 // Code that is generated from it should use the name.
-var mandatory = []string{"from", "to", "start_date", "property"}
+var mandatory = []string{"from", "to", "start_date", "property", "since"}
 
 // isMandatory says whether a parameter with a description and a schema is one of them;
 // some questions have a default.
@@ -171,19 +176,29 @@ func completeBody(operation string, value, schemas object) error {
 	contents := body["content"].(object)
 	for kind, content := range contents {
 		content := content.(object)
+		var asked object
+		if kind == "application/json" && isQuestion(operation) {
+			reference, _ := content["schema"].(object)["$ref"].(string)
+			asked = question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object), own[strings.TrimPrefix(operation, "post ")])
+		}
 		switch example, ok := bodies[operation]; {
 		case kind == "application/x-ndjson":
 			content["example"] = exampleLines
 		case ok && kind != "application/octet-stream":
 			content["example"] = example
-		case strings.HasPrefix(operation, "post /api/stats/"):
-			reference, _ := content["schema"].(object)["$ref"].(string)
-			content["example"] = question(schemas[strings.TrimPrefix(reference, "#/components/schemas/")].(object), own[strings.TrimPrefix(operation, "post ")])
+		case asked != nil:
+			content["example"] = asked
 		case kind != "application/octet-stream":
 			return fmt.Errorf("%s has no example of its body", operation)
 		}
 	}
 	return nil
+}
+
+// isQuestion says whether an operation is a question in JSON.
+func isQuestion(operation string) bool {
+	path, isPost := strings.CutPrefix(operation, "post ")
+	return isPost && slices.ContainsFunc(stats.Routes(), func(r stats.Route) bool { return r.Method == http.MethodPost && r.Path == path })
 }
 
 // question marks what a question requires, and returns an example of its period and what

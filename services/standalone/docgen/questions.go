@@ -12,7 +12,7 @@ import (
 )
 
 // sharedParams are those that docs/api.md explains for all questions at once.
-var sharedParams = []string{"project", "from", "from_date", "to", "to_date", "timezone", "fill", "segment", "filter", "format", "csv_text", "min_position", "wait"}
+var sharedParams = []string{"project", "from", "from_date", "to", "to_date", "timezone", "fill", "segment", "filter", "format", "csv_text", "identity", "as_of", "min_position", "wait"}
 
 // questionsTable has the questions that stats answers, from its registry, with the
 // parameters that are their own.

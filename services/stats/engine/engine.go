@@ -43,6 +43,7 @@ type Engine interface {
 	Doers(context.Context, Doers) (*roaring.Bitmap, error)
 	// Reached returns the keys of users.
 	Reached(context.Context, Reached) (*roaring.Bitmap, error)
+	IDDays(context.Context, IDDays) ([]DaysOfID, error)
 	// Event returns the event with an id, or none.
 	Event(context.Context, uuid.UUID) ([]Event, error)
 }
@@ -114,6 +115,9 @@ func (Unsupported) Doers(context.Context, Doers) (*roaring.Bitmap, error) {
 func (Unsupported) Reached(context.Context, Reached) (*roaring.Bitmap, error) {
 	return nil, ErrUnsupported
 }
+
+// IDDays returns ErrUnsupported.
+func (Unsupported) IDDays(context.Context, IDDays) ([]DaysOfID, error) { return nil, ErrUnsupported }
 
 // Event returns ErrUnsupported.
 func (Unsupported) Event(context.Context, uuid.UUID) ([]Event, error) { return nil, ErrUnsupported }

@@ -29,6 +29,8 @@ type Source struct {
 	Kept *Sets
 	// People are the project's; nil: each id is a person of its own.
 	People People
+	// History tells who was whom before.
+	History History
 	// Timeout bounds how long the sets of one scan are looked for; 0 does not.
 	Timeout time.Duration
 

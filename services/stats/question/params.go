@@ -28,6 +28,8 @@ type OutputParams struct {
 	Format      string `query:"format" json:"format,omitempty" enum:"json,csv,ndjson,parquet" doc:"Format of the answer; without it the Accept header decides, JSON by default"`
 	CSVText     string `query:"csv_text" json:"csv_text,omitempty" enum:"safe,raw" doc:"Texts in CSV: safe, the default, puts an apostrophe before those that a spreadsheet would run as a formula, because they begin with = + - @, a tab or a line end; raw leaves them as they are. Numbers are never changed"`
 	MinPosition string `query:"min_position" json:"min_position,omitempty" minLength:"1" doc:"Answer only from data that include this position: that of an upload, or of an earlier answer"`
+	Identity    string `query:"identity" json:"identity,omitempty" default:"persons" enum:"persons,raw" doc:"What counts as one user: persons, with the ids that are linked, or raw, each id as it was sent"`
+	AsOf        string `query:"as_of" json:"as_of,omitempty" minLength:"1" doc:"Count with the links between ids up to this position, such as the meta.position of an earlier answer, so that its numbers can be had again"`
 	Wait        string `query:"wait" json:"wait,omitempty" default:"5s" minLength:"1" doc:"How long to wait for min_position, at most 30s" example:"5s"`
 
 	headers   Headers

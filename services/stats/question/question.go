@@ -19,7 +19,7 @@ import (
 
 // All returns the questions, in the order of the documents.
 func All() []Definition {
-	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness, funnels, sessions, paths, profiles, profile, timeline}
+	return []Definition{dau, topEvents, retention, events, activeUsers, eventTypes, latestEvents, event, properties, propertyValues, trends, lifecycle, stickiness, funnels, sessions, paths, profiles, profile, timeline, restated, changes}
 }
 
 // Params are the parameters of a question, as read from the query or from JSON.
@@ -60,7 +60,8 @@ type Info struct {
 	Shorten, ShortenBy string
 	// NotFound, if not empty, is what a 404 says instead of an answer without rows.
 	NotFound string
-	// Private says that the rows are single users or events, which no share of a board shows.
+	// Private says that the rows are single users or events, or about links between ids,
+	// which no share of a board shows.
 	Private bool
 }
 
