@@ -17,7 +17,7 @@ var replacements = []struct {
 	pattern *regexp.Regexp
 	with    string
 }{
-	{regexp.MustCompile(`("position":)"[A-Za-z0-9_-]{40,}"`), `$1"<position>"`},
+	{regexp.MustCompile(`("(?:(?:identity_)?position|since|until|as_of)":)"[A-Za-z0-9_-]{40,}"`), `$1"<position>"`},
 	{regexp.MustCompile(`(?m)^(id: )[A-Za-z0-9_-]{40,}`), `$1<position>`},
 	{regexp.MustCompile(`("complete_until":)"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"`), `$1"<time>"`},
 	{regexp.MustCompile(`("requestId":)"[0-9a-f-]{36}"`), `$1"<request>"`},

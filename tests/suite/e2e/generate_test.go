@@ -17,15 +17,16 @@ import (
 // generator makes values of schemas.
 type generator struct {
 	rand       *rand.Rand
-	known      object // values by the name of the parameter or member
-	everything bool   // with all that is optional
+	known      object   // values by the name of the parameter or member
+	without    []string // what the operation refuses, though the document has it
+	everything bool     // with all that is optional
 }
 
 func (g *generator) oneOf(values ...string) string { return values[g.rand.IntN(len(values))] }
 
 // needed are required though the document cannot say so: another grant will do, a cursor
-// is of an order, or a stream would last for an hour.
-var needed = []string{"username", "password", "sort", "for"}
+// is of an order, a stream would last for an hour, or a question has no other begin.
+var needed = []string{"username", "password", "sort", "for", "since"}
 
 // leftOut are other names, what makes an answer wait, and what excludes a default.
 var leftOut = []string{"from_date", "to_date", "properties_json", "min_position", "brackets", "bins"}
@@ -35,7 +36,7 @@ func (g *generator) wanted(name string) bool {
 	switch {
 	case slices.Contains(needed, name):
 		return true
-	case slices.Contains(leftOut, name):
+	case slices.Contains(leftOut, name), slices.Contains(g.without, name):
 		return false
 	}
 	return g.everything || g.rand.IntN(2) == 0

@@ -289,6 +289,9 @@ func (w *walker) values(t *testing.T) object {
 		"measure": w.oneOf("users", "sum(properties.a)"), "compare": w.oneOf("previous", "1mo"),
 		"username": w.c.Username, "password": password, "email": "ann@example.com", "grant_type": "password", "refresh_token": w.c.RefreshToken,
 	}
+	if strings.HasPrefix(w.path, "/api/stats/") { // with raw ids, no link counts up to a position
+		v["identity"], v["as_of"] = "persons", w.position(t)
+	}
 	switch w.op.OperationID {
 	case "register":
 		v["username"] = "walker-" + newID()
@@ -327,6 +330,9 @@ func (w *walker) values(t *testing.T) object {
 	case "change-password", "logout", "refresh", "log-out-browser", "end-sessions": // they end the login
 		w.c.Login(t)
 		v["refresh_token"], v["old_password"], v["new_password"] = w.c.RefreshToken, password, password
+	case "identity-changes", "identity-changes-post", "restated", "restated-post":
+		position := w.position(t)
+		v["identity"], v["since"], v["until"], w.without = "persons", position, position, []string{"as_of"} // until is the same
 	case "retention", "retention-post": // brackets are in the place of windows
 		v["mode"], v["returning_filter"] = w.oneOf("on", "after"), "event_type:view"
 	case "trends", "trends-post": // some parameters exclude one another
@@ -372,9 +378,8 @@ func (w *walker) values(t *testing.T) object {
 	case "latest-events", "latest-events-post":
 		v["before"] = w.event
 	case "stream-events": // as they arrive, no more than what is in events is known
-		var now struct{ Meta struct{ Position string } }
-		w.c.Get(t, "/api/stats/event-types").Is(t, 200, "").Decode(t, &now)
-		v["after"], v["Last-Event-ID"] = now.Meta.Position, now.Meta.Position
+		v["after"] = w.position(t)
+		v["Last-Event-ID"] = v["after"]
 		v["for"], v["filter"] = "20ms", w.oneOf("event_type:view", "properties.a:has(x)")
 	case "profiles", "profiles-post": // a cursor is of an order
 		v["sort"], v["after"], v["fields"] = "events", "ZXZlbnRzIDcgYW5u", w.oneOf("user.a", "first.a")
@@ -384,6 +389,14 @@ func (w *walker) values(t *testing.T) object {
 		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}
 	return v
+}
+
+// position of the data.
+func (w *walker) position(t *testing.T) string {
+	t.Helper()
+	var now struct{ Meta struct{ Position string } }
+	w.c.Get(t, "/api/stats/event-types").Is(t, 200, "").Decode(t, &now)
+	return now.Meta.Position
 }
 
 // linkIDs links two ids, waits until the link counts, and returns its number.

@@ -179,6 +179,11 @@ var operations = map[string]operation{
 	}},
 	"unlink-ids": {needs: post},
 
+	"identity-changes":      {needs: read, query: "since={position}"},
+	"identity-changes-post": {needs: read, body: since("")},
+	"restated":              {needs: read, query: period + "&since={position}"},
+	"restated-post":         {needs: read, body: since(`"from": "` + day + `", "to": "` + day + `", `)},
+
 	"dau":                  {needs: read, query: period},
 	"dau-post":             {needs: read, body: fixed(periodBody)},
 	"active-users":         {needs: read, query: period},

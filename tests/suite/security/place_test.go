@@ -110,6 +110,11 @@ func (p *place) setLink(t *testing.T) {
 	p.link = all.Data[0].ID
 }
 
+// since is a body with the place's position as since.
+func since(others string) func(*testing.T, *place, *actor) string {
+	return func(_ *testing.T, p *place, _ *actor) string { return "{" + others + `"since": "` + p.position + `"}` }
+}
+
 func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
 
 func spareViewer(_ *testing.T, p *place, _ *actor) string {
@@ -177,7 +182,7 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{event_id}", p.event,
 	).Replace(r.path)
 	if query != "" {
-		where += "?" + query
+		where += "?" + strings.ReplaceAll(query, "{position}", p.position)
 	}
 	body := ""
 	if o.body != nil {
