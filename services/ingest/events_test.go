@@ -49,12 +49,10 @@ type api struct {
 // testWait is SDK_WAIT in tests.
 const testWait = 100 * time.Millisecond
 
-// newAPI starts a service; with changes its settings.
-func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
-	t.Helper()
-	pool := pgtest.New(t)
+// testConfig is the settings of a service without Redis.
+func testConfig(limits intake.Limits) Config {
 	rate := ratelimit.Limit{Rate: 1000, Period: time.Second, Burst: 1000}
-	cfg := Config{
+	return Config{
 		HTTP:   server.Config{TrustedProxies: []string{"127.0.0.0/8"}},
 		Auth:   auth.Config{SecretConfig: auth.SecretConfig{AuthSecret: "0123456789abcdef0123456789abcdef"}, HonourFor: time.Minute},
 		Redis:  ratelimit.RedisConfig{URL: "redis://127.0.0.1:1", Timeout: 50 * time.Millisecond}, // nobody there: limits are kept in the process
@@ -62,6 +60,13 @@ func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
 		Intake: intake.Config{Limits: limits, Names: names.Config{EventTypes: 10_000, Properties: 10_000}, Kept: intake.KeptConfig{MaxKeys: 1000, MaxBytes: 1 << 20}, Store: store.Config{GroupCommit: true}},
 		SDK:    sdk.Config{Wait: testWait},
 	}
+}
+
+// newAPI starts a service; with changes its settings.
+func newAPI(t *testing.T, limits intake.Limits, with ...func(*Config)) *api {
+	t.Helper()
+	pool := pgtest.New(t)
+	cfg := testConfig(limits)
 	for _, change := range with {
 		change(&cfg)
 	}
