@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 )
 
@@ -63,7 +64,8 @@ func Validate(e *Event, limits Limits) *Mistake {
 	if !isObject(properties) {
 		return &Mistake{"properties", "invalid-field", notAnObject}
 	}
-	var keys names
+	var few [16][]byte
+	keys := names(few[:0])
 	if code, message := keys.checkProperties(properties); code != "" {
 		return &Mistake{"properties", code, message}
 	}
@@ -75,6 +77,10 @@ func isObject(text []byte) bool {
 	if text[0] != '{' {
 		return false
 	}
+	if jsontext.Value(text).IsValid(lenient) {
+		return text[len(text)-1] == '}'
+	}
+	// It may only be nested deeper than jsontext goes.
 	s := scanner{in: bufio.NewReader(bytes.NewReader(text))}
 	return s.value() == nil && int(s.read) == len(text)
 }
