@@ -125,9 +125,9 @@ func (b *Body) openGzip(r io.Reader) error {
 
 // openUnsaid sees gzip by its first two bytes: some clients do not say so.
 func (b *Body) openUnsaid() error {
-	wire := bufio.NewReader(b.wire)
+	wire := bufio.NewReaderSize(b.wire, 16) // what is behind it is read past this buffer
 	if start, _ := wire.Peek(2); string(start) == "\x1f\x8b" {
-		return b.openGzip(wire)
+		return b.openGzip(bufio.NewReader(wire))
 	}
 	b.plain = wire
 	return nil

@@ -47,6 +47,9 @@ func keyOf(c links.Claim) claimKey {
 
 // unknown returns the claims that are not remembered, each once.
 func (r *remembered) unknown(claims []links.Claim) (fresh []links.Claim) {
+	if len(claims) == 0 {
+		return nil
+	}
 	seen := map[claimKey]bool{}
 	for _, c := range claims {
 		if repeatable(c) {

@@ -56,7 +56,8 @@ func Own(v loose.Value) loose.Value {
 	if v.Kind() != loose.Object {
 		return loose.Empty()
 	}
-	return v.Without()
+	const around = 8 // members that Draft.Envelope adds
+	return v.Copy(around)
 }
 
 // OrNil returns a text, or none when it is empty.

@@ -224,10 +224,7 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 		}
 	}
 	limits := c.intake.Limits()
-	s, err := newSettler(c.protocol, c.caller, &r.Envelope, limits)
-	if err != nil {
-		return nil, err
-	}
+	s := newSettler(c.protocol, c.caller, &r.Envelope, limits)
 	s.wantIDs, s.key = c.route.WantIDs, c.key
 	var total int64 // more than the body where what several items share is in each
 	for raw, err := range r.Items {
@@ -249,7 +246,7 @@ func (c *call) store(ctx context.Context, size int) (*Done, error) {
 		}
 	}
 	done := &Done{Request: r, Bytes: size}
-	err = c.patience.retry(ctx, func() (err error) {
+	err := c.patience.retry(ctx, func() (err error) {
 		done.Result, err = c.intake.Receive(ctx, c.caller, s.out)
 		return err
 	})

@@ -19,16 +19,19 @@ type identities struct {
 	scratch  []byte
 }
 
+// usualEvent has room for most events, in bytes.
+const usualEvent = 512
+
 func newIdentities(protocol string, project int64) *identities {
 	return &identities{
-		protocol: protocol, space: eventid.Of(project), seen: map[[sha256.Size]byte]int{},
+		protocol: protocol, space: eventid.Of(project), seen: map[[sha256.Size]byte]int{}, scratch: make([]byte, 0, usualEvent),
 	}
 }
 
 // of returns an event's id, and a hash of what the client sent, without what differs
 // between attempts.
 func (i *identities) of(d *Draft, item loose.Value) (id uuid.UUID, content int64) {
-	i.scratch = item.Without(d.Volatile...).Canonical(i.scratch[:0])
+	i.scratch = item.Canonical(i.scratch[:0], d.Volatile...)
 	content = int64(xxhash.Sum64(i.scratch))
 	if content == 0 { // means none
 		content = 1

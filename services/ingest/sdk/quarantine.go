@@ -225,20 +225,14 @@ func (s *Service) replayOf(ctx context.Context, caller auth.Principal, protocol 
 	if p == nil { // not served any more
 		return intake.Result{}, nil
 	}
-	all, err := newSettler(p, caller, &Envelope{}, s.intake.Limits())
-	if err != nil {
-		return intake.Result{}, err
-	}
+	all := newSettler(p, caller, &Envelope{}, s.intake.Limits())
 	for i := range rows {
 		row := &rows[i]
 		var env Envelope
 		if !row.Whole || json.Unmarshal([]byte(row.Envelope), &env) != nil {
 			continue
 		}
-		one, err := newSettler(p, caller, &env, all.limits)
-		if err != nil {
-			return intake.Result{}, err
-		}
+		one := newSettler(p, caller, &env, all.limits)
 		if one.add([]byte(row.Payload)) != nil { // it is no JSON, and stays
 			continue
 		}

@@ -44,7 +44,6 @@ type settler struct {
 	protocol *Protocol
 	caller   auth.Principal
 	env      *Envelope
-	envelope string
 	limits   event.Limits
 	ids      *identities
 	out      *intake.Received
@@ -52,6 +51,7 @@ type settler struct {
 	wantIDs  bool
 	key      string   // of the request, which its items may name; empty when they were checked before
 	sentIDs  []string // by index
+	scratch  []byte
 }
 
 // passed is an event that breaks no rule of its own, for the case that its project has no
@@ -61,14 +61,11 @@ type passed struct {
 	raw []byte
 }
 
-func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.Limits) (*settler, error) {
-	text, err := json.Marshal(env)
-	if err != nil {
-		return nil, err
-	}
+func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.Limits) *settler {
 	s := &settler{
-		protocol: p, caller: caller, env: env, envelope: string(text), limits: limits,
+		protocol: p, caller: caller, env: env, limits: limits,
 		ids: newIdentities(p.Name, caller.ProjectID), out: &intake.Received{Batch: &event.Batch{}},
+		scratch: make([]byte, 0, usualEvent),
 	}
 	s.out.Quarantine = func(index int32, m event.Mistake) intake.Rejected {
 		e := s.items[index]
@@ -76,7 +73,7 @@ func newSettler(p *Protocol, caller auth.Principal, env *Envelope, limits event.
 		r.Index = index
 		return r
 	}
-	return s, nil
+	return s
 }
 
 // add settles the next item. An error refuses the whole request: it is not JSON, or names
@@ -144,9 +141,7 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	if s.env.IP != "" {
 		d.Properties.Add("$ip", loose.Text(s.env.IP))
 	}
-	if p := d.Properties.Without(removed...); p.Len() > 0 {
-		e.Properties = string(p.Append(nil))
-	}
+	e.Properties = s.properties(d.Properties)
 	if bad := s.check(&e); bad != nil {
 		s.reject(id, index, raw, bad.Reason, bad.Message)
 		return
@@ -156,6 +151,17 @@ func (s *settler) settle(index int32, raw []byte, item loose.Value) {
 	s.out.Batch.Indexes = append(s.out.Batch.Indexes, index)
 	s.claim(&d, index, uuid.Nil)
 	s.change(&d, user, index, uuid.Nil)
+}
+
+// properties writes an event's properties; empty when there are none.
+func (s *settler) properties(p loose.Value) string {
+	if p.Len() == 0 {
+		return ""
+	}
+	if s.scratch = p.Append(s.scratch[:0], removed...); string(s.scratch) == "{}" {
+		return ""
+	}
+	return string(s.scratch)
 }
 
 // printable replaces what event types may not have: an SDK cannot mend its names.
@@ -224,8 +230,9 @@ func (s *settler) rejected(id uuid.UUID, raw []byte, reason, message string) int
 	if len(payload) > maxKept {
 		payload, whole = payload[:maxKept], false
 	}
+	envelope, _ := json.Marshal(s.env) // of texts and times that can be written: it cannot fail
 	return intake.Rejected{
 		ID: id, Protocol: s.protocol.Name, Reason: reason, Message: message,
-		Payload: loose.Clean(string(payload)), Whole: whole, Envelope: s.envelope, KeyID: s.caller.KeyID,
+		Payload: loose.Clean(string(payload)), Whole: whole, Envelope: string(envelope), KeyID: s.caller.KeyID,
 	}
 }

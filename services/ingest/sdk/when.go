@@ -34,8 +34,10 @@ func ReadTime(v loose.Value) (time.Time, bool) {
 	if text == "" {
 		return time.Time{}, false
 	}
-	if t, ok := readNumber(text); ok || v.Kind() == loose.Number {
-		return t, ok
+	if !strings.Contains(text, ":") { // most have a time of day, and are no number
+		if t, ok := readNumber(text); ok || v.Kind() == loose.Number {
+			return t, ok
+		}
 	}
 	for _, layout := range layouts {
 		if t, err := time.Parse(layout, text); err == nil {

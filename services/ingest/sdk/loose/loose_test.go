@@ -24,8 +24,9 @@ func TestParse(t *testing.T) {
 		"\"\xed\xa0\xbd \xff\"":                            `"` + "\ufffd \ufffd" + `"`,
 		"\"\\u0000\x00\"":                                  `"` + "\ufffd\ufffd" + `"`,
 		"\"a\tb\nc\"":                                      `"a\tb\nc"`,
-		`{}`:                                               `{}`,
-		`[]`:                                               `[]`,
+		`{"a":[{"a":1,"b":[]},{}],"b":{"a":{"b":2}},"a":[{"b":3}]}`: `{"a":[{"b":3}],"b":{"a":{"b":2}}}`,
+		`{}`: `{}`,
+		`[]`: `[]`,
 	} {
 		v, err := loose.Parse([]byte(text))
 		require.NoError(t, err, "%q", text)
@@ -43,6 +44,9 @@ func TestParse(t *testing.T) {
 	v, err := loose.Parse([]byte(many))
 	require.NoError(t, err)
 	require.Equal(t, `{"k":0,"a":2}`, v.String())
+	v, err = loose.Parse([]byte(`{"x":[9,8],"o":{"a":1,"b":2,"a":3},"p":` + many + `}`))
+	require.NoError(t, err)
+	require.Equal(t, `{"x":[9,8],"o":{"a":3,"b":2},"p":{"k":0,"a":2}}`, v.String())
 }
 
 func TestCanonical(t *testing.T) {
@@ -50,6 +54,27 @@ func TestCanonical(t *testing.T) {
 	v, err := loose.Parse([]byte(`{"é":{"b":1,"a":2.0},"z":[{"y":1,"x":2}],"a":""}`))
 	require.NoError(t, err)
 	require.Equal(t, `{"a":"","z":[{"x":2,"y":1}],"é":{"a":2.0,"b":1}}`, string(v.Canonical(nil)))
+}
+
+func TestAppendWithout(t *testing.T) {
+	t.Parallel()
+	v, err := loose.Parse([]byte(`{"c":1,"b":{"a":2,"c":3},"a":4}`))
+	require.NoError(t, err)
+	require.Equal(t, `{"c":1,"b":{"a":2,"c":3}}`, string(v.Append(nil, "a", "d")), "only the object's own members")
+	require.Equal(t, `{"a":4,"b":{"a":2,"c":3}}`, string(v.Canonical(nil, "c")))
+	require.Equal(t, `{}`, string(v.Append(nil, "a", "b", "c")))
+}
+
+// TestCopy: what is put into a copy is not in the original, nor in another copy.
+func TestCopy(t *testing.T) {
+	t.Parallel()
+	v, err := loose.Parse([]byte(`{"a":1}`))
+	require.NoError(t, err)
+	one, other := v.Copy(1), v.Copy(0)
+	one.Set("a", loose.Text("x"))
+	one.Set("b", loose.Text("y"))
+	other.Set("b", loose.Text("z"))
+	require.Equal(t, []string{`{"a":1}`, `{"a":"x","b":"y"}`, `{"a":1,"b":"z"}`}, []string{v.String(), one.String(), other.String()})
 }
 
 func TestSplit(t *testing.T) {

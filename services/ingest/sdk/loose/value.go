@@ -145,6 +145,12 @@ func (v *Value) Add(name string, m Value) {
 	}
 }
 
+// Copy returns a copy of an object, with room for more members. The values are shared.
+func (v Value) Copy(room int) Value {
+	n := len(v.keys) + room
+	return Value{kind: v.kind, keys: append(make([]string, 0, n), v.keys...), list: append(make([]Value, 0, n), v.list...)}
+}
+
 // Without returns a copy of an object without some members. The values are shared.
 func (v Value) Without(names ...string) Value {
 	if v.kind != Object {
@@ -171,16 +177,17 @@ func (v Value) Depth() int {
 	return deepest + 1
 }
 
-// Append appends the value's JSON: members in the order as sent, numbers as sent.
-func (v Value) Append(b []byte) []byte { return v.append(b, false) }
+// Append appends the value's JSON: members in the order as sent, numbers as sent. Of an
+// object, it leaves members with a few names out.
+func (v Value) Append(b []byte, without ...string) []byte { return v.append(b, false, without) }
 
 // Canonical appends the value's canonical JSON: keys sorted by code point, numbers as
-// sent.
-func (v Value) Canonical(b []byte) []byte { return v.append(b, true) }
+// sent. Of an object, it leaves members with a few names out.
+func (v Value) Canonical(b []byte, without ...string) []byte { return v.append(b, true, without) }
 
 func (v Value) String() string { return string(v.Append(nil)) }
 
-func (v Value) append(b []byte, sorted bool) []byte {
+func (v Value) append(b []byte, sorted bool, without []string) []byte {
 	switch v.kind {
 	case None, Null:
 		return append(b, "null"...)
@@ -198,13 +205,16 @@ func (v Value) append(b []byte, sorted bool) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = m.append(b, sorted)
+			b = m.append(b, sorted, nil)
 		}
 		return append(b, ']')
 	}
-	order := make([]int, len(v.keys))
-	for i := range order {
-		order[i] = i
+	var few [16]int
+	order := few[:0]
+	for i, key := range v.keys {
+		if !slices.Contains(without, key) {
+			order = append(order, i)
+		}
 	}
 	if sorted { // UTF-8 sorts by code point
 		slices.SortFunc(order, func(x, y int) int { return strings.Compare(v.keys[x], v.keys[y]) })
@@ -215,7 +225,7 @@ func (v Value) append(b []byte, sorted bool) []byte {
 			b = append(b, ',')
 		}
 		b = append(quote(b, v.keys[i]), ':')
-		b = v.list[i].append(b, sorted)
+		b = v.list[i].append(b, sorted, nil)
 	}
 	return append(b, '}')
 }

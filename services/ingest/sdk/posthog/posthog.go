@@ -129,8 +129,10 @@ func decode(m loose.Value, _ *sdk.Envelope) sdk.Draft {
 		Volatile:    []string{"sent_at", "offset"},
 		Properties:  sdk.Own(p),
 	}
-	if ms, err := strconv.ParseFloat(m.Get("offset").ID(), 64); err == nil && ms > 0 && ms < 1e12 {
-		d.Offset = time.Duration(ms) * time.Millisecond
+	if offset := m.Get("offset").ID(); offset != "" { // of nothing it would make an error, for each event
+		if ms, err := strconv.ParseFloat(offset, 64); err == nil && ms > 0 && ms < 1e12 {
+			d.Offset = time.Duration(ms) * time.Millisecond
+		}
 	}
 	change(&d, m, p)
 	if operations[d.Type] {
@@ -172,8 +174,10 @@ func change(d *sdk.Draft, m, p loose.Value) {
 	d.Change(steps...)
 }
 
+var stored = []byte(`{"status":1}`)
+
 func answer(w http.ResponseWriter, _ *sdk.Done) {
-	sdk.WriteJSON(w, http.StatusOK, object{"status": 1})
+	sdk.Write(w, http.StatusOK, "application/json", stored)
 }
 
 // answerV1 says of each event what became of it.

@@ -163,8 +163,10 @@ func groupType(context loose.Value) string {
 	return sdk.DefaultGroup
 }
 
+var success = []byte(`{"success":true}`)
+
 func answer(w http.ResponseWriter, _ *sdk.Done) {
-	sdk.WriteJSON(w, http.StatusOK, map[string]bool{"success": true})
+	sdk.Write(w, http.StatusOK, "application/json", success)
 }
 
 func refuse(w http.ResponseWriter, r *sdk.RefusalError) {
