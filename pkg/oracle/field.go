@@ -61,6 +61,13 @@ func (k known) value(f Field, e Event) (value json.RawMessage, ok bool) {
 	case "properties":
 		return property(e, f.Keys)
 	case "user":
+		if said, ok := e.Said[f.Keys[0]]; ok {
+			if said == "" {
+				return nil, false
+			}
+			keys := append([]string{"said"}, f.Keys[1:]...)
+			return property(Event{Properties: `{"said":` + said + `}`}, keys)
+		}
 		for _, last := range slices.Backward(of) {
 			if value, ok = property(last, f.Keys); ok {
 				return value, true

@@ -22,8 +22,9 @@ type Event struct {
 	UserID, Type string
 	At           time.Time
 	ID           string
-	Properties   string // JSON, or empty
-	Person       string // whose it is, as Links say; empty: of the user_id
+	Properties   string            // JSON, or empty
+	Said         map[string]string // what operations say of whose it is: JSON by name; empty: removed
+	Person       string            // whose it is, as Links say; empty: of the user_id
 }
 
 // ReadCSV reads events from a CSV with a header line and the columns event_id,

@@ -84,6 +84,12 @@ func OneProfile(events []Event, userID, to string, zone *time.Location) (row Pro
 			properties[key] = string(value)
 		}
 	}
+	for key, said := range of[0].Said {
+		properties[key] = said
+		if said == "" {
+			delete(properties, key)
+		}
+	}
 	for i, key := range slices.Sorted(maps.Keys(properties)) {
 		if i >= 500 {
 			delete(properties, key)

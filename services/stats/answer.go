@@ -138,6 +138,7 @@ func dataOf(snapshot *replica.Snapshot, project int64) string {
 func (s *Service) asking(snapshot *replica.Snapshot, project int64, now time.Time, data string, named map[string]engine.Cohort) *engine.Source {
 	src := s.source(snapshot, project, now)
 	src.Project, src.Data, src.Named, src.Kept, src.Timeout = project, data, named, s.sets, s.timeout
+	src.Traits = userTraits{s.pool, project}
 	if m := snapshot.Persons(project); m != nil {
 		src.People = people{s.names, project, m}
 	}

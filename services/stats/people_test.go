@@ -61,7 +61,7 @@ func TestPeople(t *testing.T) {
 	}
 	day := calendar.DateOf(time.Date(2025, 8, 4, 0, 0, 0, 0, time.UTC))
 	const first, last = "2025-08-04T12:00:00.000001Z", "2025-08-04T12:00:00.000005Z"
-	person := [][]any{{"ann", first, last, int64(4), `{"n":5}`, ""}}
+	person := [][]any{{"ann", first, last, int64(4), `{"n":5}`, "", "{}"}}
 	person[0][5] = `["ann","phone","laptop"]`
 	if laptop < phone {
 		person[0][5] = `["ann","laptop","phone"]`

@@ -61,7 +61,7 @@ func TestProfiles(t *testing.T) {
 
 	one := a.get(t, 1, "/api/stats/profiles/bob?to=2025-08-05").ok(t)["data"].([]any)
 	require.Equal(t, []any{map[string]any{
-		"user_id": "bob", "first_seen": "2025-08-04T23:45:00Z", "last_seen": "2025-08-04T23:45:00Z", "events": 1.0, "properties": map[string]any{"country": "PL"}, "ids": []any{"bob"},
+		"user_id": "bob", "first_seen": "2025-08-04T23:45:00Z", "last_seen": "2025-08-04T23:45:00Z", "events": 1.0, "properties": map[string]any{"country": "PL"}, "ids": []any{"bob"}, "groups": map[string]any{},
 	}}, one)
 	require.Equal(t, "404 /problems/not-found ", a.get(t, 1, "/api/stats/profiles/eve").refused(t), "a user of another project")
 	require.Equal(t, "404 /problems/not-found ", a.get(t, 1, "/api/stats/profiles/ann?to=2025-08-01").refused(t))

@@ -142,6 +142,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s.registerStream(srv.API)
 	s.registerFreeze(srv.API)
 	s.registerUsage(srv.API)
+	s.registerGroups(srv.API)
 	s.registerShares(srv.API)
 	s.registerShared(srv.API, limiter)
 	openapi.Register(srv.Echo())

@@ -12,6 +12,10 @@ type People interface {
 	Person(ctx context.Context, userID string) (*Person, error)
 	// Names returns the ids of the roots of all persons with several, by key.
 	Names(ctx context.Context) (map[uint32]string, error)
+	// Root returns the key of the person that an id with a key belongs to.
+	Root(key uint32) uint32
+	// IsRoot says whether other ids belong to that of a key.
+	IsRoot(key uint32) bool
 }
 
 // Person is a person with several ids.

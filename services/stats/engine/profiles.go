@@ -66,12 +66,14 @@ type OneProfile struct {
 	Before int64    // instant that ends the history, in microseconds since 1970 UTC
 }
 
-// Known is a user with the last values of their properties, in the JSON that was sent:
-// each as of the last event that has it.
+// Known is a user with their properties, in the JSON that was sent: as operations say them
+// now or, what none ever said, as of the last event that has it.
 type Known struct {
 	Profile
 	IDs        []string // as Person has them
 	Properties map[string]string
+	// Groups are the keys of the user's groups, by type, in JSON.
+	Groups map[string]string
 }
 
 // Timeline asks for the events of a user for which the scope's filter holds, in their

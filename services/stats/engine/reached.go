@@ -39,6 +39,9 @@ func (r *resolver) reached(ctx context.Context, f syntax.Filter) (*roaring.Bitma
 			return nil, err
 		}
 	}
+	if err := r.say(ctx, &q.Scope, nil, filters...); err != nil {
+		return nil, err
+	}
 	key := fmt.Sprintf("%s %s %s", r.Data, r.zone, r.textOf(f))
 	if users, ok := r.get(key); ok {
 		return users, nil

@@ -21,7 +21,7 @@ import (
 func (s *Source) resolve(ctx context.Context, scope *Scope, of *Range, fields []syntax.Field, filters ...*syntax.Filter) error {
 	needed := slices.ContainsFunc(fields, isCohort) || slices.ContainsFunc(filters, func(f *syntax.Filter) bool { return looksAtSets(*f) })
 	if !needed {
-		return nil
+		return s.say(ctx, scope, fields, filters...)
 	}
 	ctx, end := s.limited(ctx)
 	defer end()
@@ -32,6 +32,9 @@ func (s *Source) resolve(ctx context.Context, scope *Scope, of *Range, fields []
 	}
 	if err == nil {
 		err = r.cohorts(ctx, fields)
+	}
+	if err == nil {
+		err = s.say(ctx, scope, fields, filters...)
 	}
 	scope.Sets = r.sets
 	return expired(ctx, err)
@@ -175,6 +178,9 @@ func (r *resolver) did(ctx context.Context, d *syntax.Did) (Set, error) {
 	if scan.Filter, err = r.rewrite(ctx, d.Series.Filter); err != nil {
 		return Set{}, err
 	}
+	if err := r.say(ctx, &scan.Scope, nil, &scan.Filter); err != nil {
+		return Set{}, err
+	}
 	users, err := r.doers(ctx, scan, text)
 	return Set{users, except}, err
 }
@@ -276,7 +282,11 @@ func (r *resolver) known(ctx context.Context, f syntax.Filter) (Set, error) {
 	if except {
 		f = syntax.Filter{Form: syntax.Not, Of: []syntax.Filter{f}}
 	}
-	users, err := r.doers(ctx, Doers{Scope: Scope{Zone: r.zone, Filter: f}, Since: math.MinInt64, Until: r.period.To, Times: 1}, r.textOf(f))
+	scan := Doers{Scope: Scope{Zone: r.zone, Filter: f}, Since: math.MinInt64, Until: r.period.To, Times: 1}
+	if err := r.say(ctx, &scan.Scope, nil, &f); err != nil {
+		return Set{}, err
+	}
+	users, err := r.doers(ctx, scan, r.textOf(f))
 	return Set{users, except}, err
 }
 

@@ -16,6 +16,9 @@ type Scope struct {
 	// Source finds them: in the filters that it passes on, nothing is left of the form
 	// syntax.DidSo or syntax.ReachedSo.
 	Sets map[string]Set
+	// Operations are what SDKs say of the properties of users, which counts more than their
+	// events do. Source reads them.
+	Operations *Operations
 }
 
 // Range is the local dates [From, To]. Which dates an event has, and where buckets

@@ -31,8 +31,12 @@ type Source struct {
 	People People
 	// History tells who was whom before.
 	History History
+	// Traits tells what operations say of users; nil: nothing.
+	Traits Traits
 	// Timeout bounds how long the sets of one scan are looked for; 0 does not.
 	Timeout time.Duration
+
+	operations Operations // that were read so far
 
 	engines []Engine
 	served  int // the last of the engines that served a scan
@@ -203,10 +207,11 @@ func (s *Source) Profile(ctx context.Context, p OneProfile) (*Known, error) {
 		ids, p.Keys = person.IDs, person.Keys
 	}
 	known, err := serve(ctx, s, func(e Engine) (*Known, error) { return e.Profile(ctx, p) })
-	if known != nil {
-		known.UserID, known.IDs = ids[0], ids
+	if known == nil || err != nil {
+		return nil, err
 	}
-	return known, err
+	known.UserID, known.IDs = ids[0], ids
+	return known, s.tell(ctx, known)
 }
 
 // Timeline serves a scan.

@@ -80,6 +80,7 @@ func TestQuestions(t *testing.T) {
 	}
 	require.Greater(t, w.answers["rollup of new questions"], 50)
 	require.Greater(t, w.answers["links"], 10)
+	require.Greater(t, w.answers["said"], 10)
 	require.Positive(t, w.answers["persons by another id"])
 }
 
@@ -96,6 +97,7 @@ type comparison struct {
 	whole []event.Event  // all events
 	model []oracle.Event // those of the filters at hand
 	links oracle.Links
+	said  oracle.Operations
 }
 
 func newComparison(t *testing.T, g generator, w *world, s scene, project int64) *comparison {
@@ -105,7 +107,7 @@ func newComparison(t *testing.T, g generator, w *world, s scene, project int64) 
 	require.NoError(t, err)
 	d := w.data(t, project, time.Time{})
 	d.cohorts = g.named()
-	return &comparison{data: d, g: g, scene: s, zone: zone, loc: loc, whole: w.events[project], links: w.linked[project].links}
+	return &comparison{data: d, g: g, scene: s, zone: zone, loc: loc, whole: w.events[project], links: w.linked[project].links, said: w.said[project]}
 }
 
 func (c *comparison) all(t *testing.T) {
@@ -249,7 +251,7 @@ func naive(e event.Event) oracle.Event {
 
 // naive is an event of a person.
 func (c *comparison) naive(e event.Event) oracle.Event {
-	return c.links.Of([]oracle.Event{naive(e)})[0]
+	return c.said.Of(c.links.Of([]oracle.Event{naive(e)}), c.links)[0]
 }
 
 func (c *comparison) events(t *testing.T, about string, q question.Events) {

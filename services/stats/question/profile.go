@@ -14,7 +14,7 @@ import (
 
 var profile = define[ProfileParams, Profile](Info{
 	Name: "profile", Path: "/api/stats/profiles/{user_id}", Summary: "One user",
-	Description: "What all events of a user tell, up to the end of a day. 404 when there are none.",
+	Description: "What all events of a user tell, up to the end of a day, and what operations of SDKs say of them now. 404 when there are no events.",
 	Shorten:     "user_id", ShortenBy: "it is a single user",
 	Private:  true,
 	Rows:     []Row{{"ProfileRow", Profile{}.Columns()}},
@@ -48,8 +48,9 @@ type Profile struct {
 // Columns returns those of the row.
 func (Profile) Columns() []Column {
 	return append(userColumns("up to the day"),
-		Column{Name: "properties", Kind: JSON, Doc: "The last value of each property, as of the last event that has it; of more than 500 the first by name"},
-		Column{Name: "ids", Kind: JSON, Format: Array, Doc: "The ids of the person, user_id first, then in the order in which they were first seen: at most 100"})
+		Column{Name: "properties", Kind: JSON, Doc: "Each property, as operations say it now; what no operation ever said, as of the last event that has it. Of more than 500 the first by name"},
+		Column{Name: "ids", Kind: JSON, Format: Array, Doc: "The ids of the person, user_id first, then in the order in which they were first seen: at most 100"},
+		Column{Name: "groups", Kind: JSON, Doc: "The user's groups, by type: the key of the one that operations named last or, where none did, $groups of the last event that has it"})
 }
 
 // maxKnown is how many properties a row has.
@@ -67,7 +68,7 @@ func (q Profile) Answer(ctx context.Context, src *engine.Source) (*Table, error)
 	if err != nil || user == nil {
 		return rows, err
 	}
-	return rows, rows.Add(append(userValues(user.Profile), JSONOf(objectOf(user.Properties)), JSONOf(arrayOf(user.IDs)))...)
+	return rows, rows.Add(append(userValues(user.Profile), JSONOf(objectOf(user.Properties)), JSONOf(arrayOf(user.IDs)), JSONOf(objectOf(user.Groups)))...)
 }
 
 // arrayOf writes texts as JSON.

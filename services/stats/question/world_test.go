@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
@@ -30,6 +31,7 @@ type world struct {
 	events   map[int64][]event.Event
 	keys     map[string]uint32 // of users
 	linked   map[int64]linked  // by project
+	said     map[int64]oracle.Operations
 	segments []segment.Segment
 	complete time.Time
 	answers  map[string]int      // compared, by what they came from
@@ -51,7 +53,7 @@ func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, linked: map[int64]linked{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
+	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, linked: map[int64]linked{}, said: map[int64]oracle.Operations{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {
@@ -97,6 +99,7 @@ func (w *world) scatter(t testing.TB, g generator, project int64, events []event
 		w.compact(t, g, project)
 	}
 	w.link(g, project)
+	w.say(g, project)
 }
 
 // compact merges some of a project's segments, whose properties become columns
@@ -147,6 +150,7 @@ func (w *world) data(t testing.TB, project int64, now time.Time) data {
 func (d data) ask(ctx context.Context, q question.Question, engines ...engine.Engine) (rows [][]any, from string, err error) {
 	src := engine.NewSource(d.now, d.snapshot.CompleteUntil, engines...)
 	src.Project, src.Named, src.Kept = d.project, d.cohorts, d.kept
+	src.Traits = saying{d.w.keys, d.w.said[d.project]}
 	if of := d.w.linked[d.project]; of.Map != nil {
 		src.People = people{d.w.keys, of.Map}
 	}

@@ -78,6 +78,8 @@ var badQueries = []badQuery{
 	{49, "/api/identity/changes", "", "since"},
 	{44, dau, august + "&identity=both", "identity"},
 	{50, "/api/stats/events/not-a-uuid", "", "event_id"},
+	{50, "/api/groups/company/" + strings.Repeat("x", 201), "", "key"},
+	{50, "/api/groups/company/acme", "members=1", "members"},
 	{50, "/api/stats/profiles/1/events", "after=1", "after"},
 	{50, "/api/stats/profiles", "after=1", "after"},
 	{50, "/api/stats/profiles", "sort=name", "sort"},

@@ -70,7 +70,7 @@ func TestDocsWorkAtTheFirstClick(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{
-		"post /api/auth/refresh", "post /api/identity/changes", "get /api/identity/changes", "post /api/identity/restated", "get /api/identity/restated",
+		"post /api/auth/refresh", "get /api/groups/{type}/{key}", "post /api/identity/changes", "get /api/identity/changes", "post /api/identity/restated", "get /api/identity/restated",
 		"post /api/invitations/{id}/accept", "post /api/invites/accept",
 		"patch /api/projects/{id}/annotations/{annotation}",
 		"put /api/projects/{id}/boards/{board}", "get /api/projects/{id}/boards/{board}",

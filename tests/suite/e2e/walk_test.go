@@ -385,6 +385,8 @@ func (w *walker) values(t *testing.T) object {
 		v["sort"], v["after"], v["fields"] = "events", "ZXZlbnRzIDcgYW5u", w.oneOf("user.a", "first.a")
 	case "profile":
 		v["user_id"], v["to"] = "1", w.oneOf("today", "2025-08-31")
+	case "group":
+		v["type"], v["key"] = "group", nameGroup(t, w.c)
 	case "timeline":
 		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}
@@ -397,6 +399,17 @@ func (w *walker) position(t *testing.T) string {
 	var now struct{ Meta struct{ Position string } }
 	w.c.Get(t, "/api/stats/event-types").Is(t, 200, "").Decode(t, &now)
 	return now.Meta.Position
+}
+
+// nameGroup has an SDK name a group, waits until it is there, and returns its key.
+func nameGroup(t *testing.T, c *caller) string {
+	t.Helper()
+	key, id := c.Key(t, "ingest")
+	group := newID()
+	named := c.With("Authorization", "Bearer "+key).Post(t, "/v1/group", object{"messageId": newID(), "userId": "1", "groupId": group}).Is(t, 200, "")
+	c.Visible(t, named.Header.Get("X-Position"), "/api/stats/event-types")
+	c.Revoke(t, id)
+	return group
 }
 
 // linkIDs links two ids, waits until the link counts, and returns its number.

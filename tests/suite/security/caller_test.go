@@ -133,7 +133,9 @@ func (a *answer) keep() {
 	_ = json.Unmarshal(a.body, &given) // most answers give none
 	keep("an access token", given.Access)
 	keep("a refresh token", given.Refresh)
-	keep("an API key", given.Key)
+	if strings.HasPrefix(given.Key, keyPrefix) { // groups have keys as well
+		keep("an API key", given.Key)
+	}
 	keep("the secret of a link", given.Secret)
 	for _, c := range a.cookies() {
 		keep("a cookie", c.Value)

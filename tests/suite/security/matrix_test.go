@@ -220,6 +220,7 @@ var operations = map[string]operation{
 	"latest-events-post":   {needs: read, shows: true, body: fixed(`{}`)},
 	"event":                {needs: read, shows: true},
 	"usage":                {needs: read},
+	"group":                {needs: read, shows: true},
 	"stream-events":        {needs: read, query: "for=20ms"},
 }
 

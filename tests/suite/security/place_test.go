@@ -44,6 +44,7 @@ func newPlace(t *testing.T, name string) *place {
 	p.setBoard(t)
 	p.setNote(t)
 	p.setLink(t)
+	p.setGroup(t)
 	return p
 }
 
@@ -115,6 +116,15 @@ func since(others string) func(*testing.T, *place, *actor) string {
 	return func(_ *testing.T, p *place, _ *actor) string { return "{" + others + `"since": "` + p.position + `"}` }
 }
 
+// setGroup has an SDK tell of a group whose key is the mark.
+func (p *place) setGroup(t *testing.T) {
+	t.Helper()
+	key, id := p.owner.newKey(t, "ingest")
+	a := bearing("an SDK", key).ask(t, "POST", gateway+"/v1/group", object("messageId", uuid.NewString(), "userId", "user "+p.mark, "groupId", p.mark)).is(t, 200)
+	p.owner.ask(t, "GET", gateway+"/api/stats/event-types?wait=20s&min_position="+url.QueryEscape(a.header.Get("X-Position")), "").is(t, 200)
+	p.owner.revoke(t, id)
+}
+
 func spareName(_ *testing.T, p *place, _ *actor) string { return object("username", p.spare.username) }
 
 func spareViewer(_ *testing.T, p *place, _ *actor) string {
@@ -178,6 +188,8 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 		"{tile}", "t1",
 		"{annotation}", strconv.FormatInt(p.note, 10),
 		"{link}", p.link,
+		"{type}", "group",
+		"{key}", url.PathEscape(p.mark),
 		"{user_id}", userID,
 		"{event_id}", p.event,
 	).Replace(r.path)

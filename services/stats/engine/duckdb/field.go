@@ -57,8 +57,27 @@ func (st *statement) clockValue(source syntax.Source) string {
 // inOrder is the order of a user's events.
 const inOrder = "(us, event_type, event_id)"
 
-// userValue is the column with the JSON of a user's property.
+// userValue is SQL for the JSON of a user's property: of those of whom operations say it,
+// what they say, of others the value of an event.
 func (st *statement) userValue(f syntax.Field) string {
+	value, told := st.eventValue(f), st.scope.Operations.Of(f)
+	if told == nil {
+		return value
+	}
+	said := st.textOf("user_key::VARCHAR", fmt.Sprintf("told_%x", fmt.Sprintf("%q", f.Keys)), func(key string) (string, bool) {
+		n, err := strconv.ParseUint(key, 10, 32)
+		if err != nil || !told.Users.Contains(uint32(n)) {
+			return "", false
+		}
+		v := told.Value(uint32(n))
+		return v.JSON(), !v.Missing()
+	})
+	return "CASE WHEN " + st.inSet(engine.Set{Users: told.Users}) + " THEN " + said + " ELSE " + value + " END"
+}
+
+// eventValue is the column with the JSON that a user's last or first event with a property
+// has.
+func (st *statement) eventValue(f syntax.Field) string {
 	st.needed = true
 	column := st.history.add("h", fmt.Sprintf("%q", f.Keys), func(c duckdb.Columns) string { return propertyJSON(c, f.Keys) })
 	function, name := "arg_max", "last_"+column

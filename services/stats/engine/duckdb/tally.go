@@ -97,7 +97,7 @@ func (e *Engine) newTally(t engine.Tally, part string) *statement {
 	if t.First {
 		p.Last = engine.LastDate // the first event may be on a date that is not asked for
 	}
-	st := newStatement(engine.Scope{Zone: t.Zone, Filter: syntax.And(t.Scope.Filter, t.Series.Filter), Sets: t.Sets}, tallySQL, p)
+	st := newStatement(engine.Scope{Zone: t.Zone, Filter: syntax.And(t.Scope.Filter, t.Series.Filter), Sets: t.Sets, Operations: t.Operations}, tallySQL, p)
 	st.types, st.until = t.Types, end
 	bucket := bucketSQL[t.Interval]
 	if bucket == "" {

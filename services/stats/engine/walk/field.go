@@ -165,6 +165,7 @@ func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field
 			return nil, err
 		}
 		f.kind, f.users = ofUser, known.ids(f.files)
+		p.told(of, func(user uint32, value property.Value) { f.users[user] = add(value) })
 		return f, p.spend(4 * len(f.users))
 	default:
 		return nil, engine.ErrUnsupported

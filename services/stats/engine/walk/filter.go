@@ -52,6 +52,8 @@ func newBits(n int) bits { return make(bits, n/64+1) }
 
 func (b bits) set(i int) { b[i/64] |= 1 << (i % 64) }
 
+func (b bits) clear(i uint32) { b[i/64] &^= 1 << (i % 64) }
+
 func (b bits) has(i uint32) bool {
 	return int(i/64) < len(b) && b[i/64]&(1<<(i%64)) != 0
 }
@@ -250,6 +252,11 @@ func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, erro
 			return nil, err
 		}
 		f.kind, f.set = ofSet, known.holding(f.test, f.files)
+		p.told(c.Field, func(user uint32, value property.Value) {
+			if f.set.clear(user); f.test.Holds(value) {
+				f.set.set(int(user))
+			}
+		})
 		return f, p.spend(8 * len(f.set))
 	case syntax.Cohort:
 		return p.inSet(engine.Scope{Zone: p.zone, Sets: p.sets}.Holding(c)), nil
@@ -343,16 +350,16 @@ func (p *plan) byRow(ctx context.Context, f syntax.Filter, files []int) (*filter
 			return nil, err
 		}
 	}
-	told, err := p.told(f)
+	known, err := p.toldByFiles(f)
 	if err != nil {
 		return nil, err
 	}
-	ready.of = []filter{*told}
+	ready.of = []filter{*known}
 	return ready, nil
 }
 
-// told makes a filter ready for the files that tell whether it holds.
-func (p *plan) told(f syntax.Filter) (*filter, error) {
+// toldByFiles makes a filter ready for the files that tell whether it holds.
+func (p *plan) toldByFiles(f syntax.Filter) (*filter, error) {
 	if f.Form == syntax.Holds {
 		if f.Condition.Field.Source == syntax.UserID {
 			return joined(syntax.Any, nil), nil // no file does
@@ -361,7 +368,7 @@ func (p *plan) told(f syntax.Filter) (*filter, error) {
 	}
 	var of []filter
 	for _, one := range f.Of {
-		ready, err := p.told(one)
+		ready, err := p.toldByFiles(one)
 		if err != nil {
 			return nil, err
 		}

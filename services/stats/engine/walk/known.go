@@ -130,3 +130,16 @@ func (k *known) holding(test *syntax.Test, of []passes) bits {
 	}
 	return users
 }
+
+// told calls put with what operations say of users of the view, whatever their events say.
+func (p *plan) told(f syntax.Field, put func(user uint32, value property.Value)) {
+	told := p.said.Of(f)
+	if told == nil {
+		return
+	}
+	told.Each(func(user uint32, value property.Value) {
+		if user < p.view.Users() {
+			put(user, value)
+		}
+	})
+}

@@ -23,6 +23,7 @@ type plan struct {
 	period  walk.Period // of the events that filters and fields are asked about
 	until   int64       // instant that ends the history that fields of users look at
 	sets    map[string]engine.Set
+	said    *engine.Operations
 	budget  *engine.SharedBudget // of all that the scan holds in memory
 	columns map[keyed][]column
 	history bool // visitors look at the users' whole history
@@ -31,7 +32,7 @@ type plan struct {
 // plan begins the plan of a scan of a period.
 func (e *Engine) plan(ctx context.Context, scope engine.Scope, p engine.Period) *plan {
 	return &plan{
-		engine: e, view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets,
+		engine: e, view: e.view, files: e.view.Files(), rows: e.rows, zone: scope.Zone, period: walk.Period{From: p.From, To: p.To}, until: scope.Until(p), sets: scope.Sets, said: scope.Operations,
 		budget: engine.NewSharedBudget(ctx), columns: map[keyed][]column{},
 	}
 }
