@@ -12,7 +12,7 @@ func TestOtherMethods(t *testing.T) {
 	t.Parallel()
 	u := &actor{user: register(t, "of all methods")}
 	u.caller, u.standing = u.user.caller, owner
-	p := &place{owner: u.user, spare: u.user, guest: u.user, event: uuid.NewString()}
+	p := &place{owner: u.user, spare: u.user, guest: u.user, event: uuid.NewString(), mark: "unmarked", link: "1"}
 	routes := documented(t)
 	paths := map[string]bool{}
 	for _, r := range routes {
