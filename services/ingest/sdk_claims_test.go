@@ -82,7 +82,20 @@ func TestPositionOfClaims(t *testing.T) {
 	key := a.key(t, auth.ScopeIngest)
 	got := a.send(t, http.MethodPost, "/v1/identify", `{"anonymousId":"a2","userId":"ann","messageId":"1"}`, "X-Write-Key", "x:"+key)
 	require.Equal(t, 200, got.status)
-	require.NotEqual(t, made.Position, got.header.Get("X-Position"))
+	identified := got.header.Get("X-Position")
+	require.NotEqual(t, made.Position, identified)
+
+	// What is sent again stores nothing, and stands for what was stored the first time.
+	alias := func() string {
+		got := a.send(t, http.MethodPost, "/v1/alias", `{"previousId":"ann","userId":"ben","messageId":"2"}`, "X-Write-Key", "x:"+key)
+		require.Equal(t, 200, got.status)
+		return got.header.Get("X-Position")
+	}
+	aliased := alias()
+	require.NotEqual(t, identified, aliased)
+	require.Equal(t, aliased, alias())
+	got = a.send(t, http.MethodPost, "/v1/identify", `{"anonymousId":"a2","userId":"ann","messageId":"1"}`, "X-Write-Key", "x:"+key)
+	require.Equal(t, aliased, got.header.Get("X-Position"), "all its claims are remembered")
 }
 
 // An event that goes into the quarantine claims nothing until it is accepted.

@@ -51,6 +51,21 @@ func readLogged(ctx context.Context, db outbox.Querier, sql string, args ...any)
 	return claims, nil
 }
 
+const lastPendingSQL = `
+SELECT coalesce((
+    SELECT xid::text::bigint FROM analytics.identity_claims
+    WHERE incarnation IS NULL ORDER BY xid DESC, seq DESC LIMIT 1), 0)`
+
+// LastPending is the id of the last transaction whose claims were not applied yet, 0 for
+// none.
+func LastPending(ctx context.Context, db outbox.Querier) (uint64, error) {
+	var xid int64
+	if err := db.QueryRow(ctx, lastPendingSQL).Scan(&xid); err != nil {
+		return 0, fmt.Errorf("finding the last claim of identity: %w", err)
+	}
+	return uint64(xid), nil
+}
+
 const restampSQL = `UPDATE analytics.identity_claims SET xid = pg_current_xact_id() WHERE incarnation IS NULL`
 
 // Restamp gives the claims that were not applied the id of this transaction, in a restored

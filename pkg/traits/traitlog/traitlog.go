@@ -5,11 +5,9 @@ package traitlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/traits"
@@ -60,17 +58,18 @@ func Append(ctx context.Context, db outbox.Querier, entries []Entry) error {
 }
 
 const lastPendingSQL = `
-SELECT xid::text::bigint FROM analytics.trait_changes WHERE incarnation IS NULL ORDER BY xid DESC, seq DESC LIMIT 1`
+SELECT coalesce((
+    SELECT xid::text::bigint FROM analytics.trait_changes
+    WHERE incarnation IS NULL ORDER BY xid DESC, seq DESC LIMIT 1), 0)`
 
 // LastPending is the id of the last transaction whose changes were not applied yet, 0 for
 // none.
-func LastPending(ctx context.Context, db outbox.Querier) (xid uint64, err error) {
-	var last int64
-	err = db.QueryRow(ctx, lastPendingSQL).Scan(&last)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+func LastPending(ctx context.Context, db outbox.Querier) (uint64, error) {
+	var xid int64
+	if err := db.QueryRow(ctx, lastPendingSQL).Scan(&xid); err != nil {
 		return 0, fmt.Errorf("finding the last change of properties: %w", err)
 	}
-	return uint64(last), nil
+	return uint64(xid), nil
 }
 
 const restampSQL = `UPDATE analytics.trait_changes SET xid = pg_current_xact_id() WHERE incarnation IS NULL`

@@ -173,10 +173,10 @@ func insertOperations(ctx context.Context, tx pgx.Tx, uploads []*upload, rows []
 func appendClaims(ctx context.Context, tx pgx.Tx, uploads []*upload, fresh map[operationKey]origin) error {
 	var claims []links.Claim
 	for _, u := range uploads {
-		u.out.Claims = len(u.beside.Claims)
 		for _, c := range u.beside.Claims {
 			if _, isNew := fresh[operationKey{c.Operation, u.project}]; isNew || c.Operation == uuid.Nil {
 				claims = append(claims, c)
+				u.out.Claims++
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/identity/links"
 	"eventanalytics/pkg/outbox"
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/traits/traitlog"
@@ -25,7 +26,7 @@ type Outcome struct {
 	Duplicates int     // events that were known, conflicts included
 	Conflicts  []int32 // indexes in the request of known ids with other content, ascending
 	Operations int     // operations that were new
-	Claims     int     // claims of identity, of known operations too
+	Claims     int     // claims of identity that were stored
 	Traits     int     // changes of properties that were stored
 	// Position is that of the batch's last row in the outbox; where events of it
 	// were known, it is not before theirs.
@@ -76,7 +77,7 @@ func (s *Store) Add(ctx context.Context, project int64, batch *event.Batch, atom
 
 // AddBeside is Add for a batch that brings more than events.
 func (s *Store) AddBeside(ctx context.Context, project int64, batch *event.Batch, beside Beside) (Outcome, error) {
-	u := upload{project: project, batch: batch, beside: beside}
+	u := upload{project: project, batch: batch, beside: beside, isBeside: true}
 	if s.group != nil && u.rows() <= maxGrouped {
 		return s.group.add(ctx, u)
 	}
@@ -160,7 +161,10 @@ type upload struct {
 	project int64
 	batch   *event.Batch
 	beside  Beside
-	out     Outcome
+	// isBeside says that its protocol has claims and changes, also where this one has none
+	// left to store.
+	isBeside bool
+	out      Outcome
 }
 
 // rows is about how many rows it takes.
@@ -231,12 +235,16 @@ func writeEvents(ctx context.Context, tx pgx.Tx, uploads []*upload) ([]entry, er
 	return fresh, nil
 }
 
-// completePositions puts the positions of uploads with known events, or with none that
-// is new, behind all that they stand for.
+// isRepeated says whether something of an upload was known.
+func (u *upload) isRepeated() bool {
+	return u.out.Duplicates > 0 || u.out.Operations < len(u.beside.Operations)
+}
+
+// completePositions puts the positions of uploads with something known, or with no event
+// that is new, behind all that they stand for.
 func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error {
 	for _, u := range uploads {
-		repeated := len(u.beside.Traits) > u.out.Traits
-		if u.out.Duplicates == 0 && u.out.Accepted > 0 && !repeated {
+		if !u.isRepeated() && u.out.Accepted > 0 {
 			continue
 		}
 		if u.out.Claims+u.out.Traits > 0 { // they count from the begin of their transaction on
@@ -244,9 +252,7 @@ func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error 
 			if err != nil {
 				return err
 			}
-			if own.Compare(u.out.Position) > 0 {
-				u.out.Position = own
-			}
+			u.behind(own)
 		}
 		// The insert may have waited for a known event, whose row is then behind the
 		// new ones.
@@ -254,18 +260,27 @@ func completePositions(ctx context.Context, tx pgx.Tx, uploads []*upload) error 
 		if err != nil {
 			return fmt.Errorf("finding the position of known events: %w", err)
 		}
-		if end.Compare(u.out.Position) > 0 {
-			u.out.Position = end
+		u.behind(end)
+		if !u.isBeside || !u.isRepeated() {
+			continue
 		}
-		if repeated {
-			xid, err := traitlog.LastPending(ctx, tx)
-			if err != nil {
-				return err
-			}
-			if xid > u.out.Position.XID {
-				u.out.Position = outbox.Position{Incarnation: end.Incarnation, XID: xid}
-			}
+		// What the known ones claimed and changed may not have been applied yet.
+		claimed, err := links.LastPending(ctx, tx)
+		if err != nil {
+			return err
 		}
+		changed, err := traitlog.LastPending(ctx, tx)
+		if err != nil {
+			return err
+		}
+		u.behind(outbox.Position{Incarnation: end.Incarnation, XID: max(claimed, changed)})
 	}
 	return nil
+}
+
+// behind moves an upload's position to another, unless it is behind that already.
+func (u *upload) behind(p outbox.Position) {
+	if p.Compare(u.out.Position) > 0 {
+		u.out.Position = p
+	}
 }
