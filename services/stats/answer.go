@@ -35,11 +35,11 @@ type Meta struct {
 
 // answer is all that is written of an answer.
 type answer struct {
-	rows    *question.Table
-	meta    Meta
-	query   question.Question
-	counted counted // what it was asked to count as a user
-	seconds float64 // that it took
+	rows     *question.Table
+	meta     Meta
+	query    question.Question
+	counting counting // what it was asked to count as a user
+	seconds  float64  // that it took
 }
 
 // respond answers a request: what the question is, from which data, whether the
@@ -124,7 +124,7 @@ func (s *Service) prepare(ctx context.Context, project int64, d question.Definit
 			Timezone: output.Timezone, Position: s.tokens.Encode(project, snapshot.Position),
 			CompleteUntil: snapshot.CompleteUntil.UTC(), Stale: stale, IdentityPosition: linked, Source: got.source, Rows: got.rows.Len(),
 		},
-		query: q, counted: countedOf(output), seconds: time.Since(began).Seconds(),
+		query: q, counting: countingOf(output), seconds: time.Since(began).Seconds(),
 	})
 }
 

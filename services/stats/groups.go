@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
-	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
@@ -64,12 +62,12 @@ func (s *Service) registerGroups(api huma.API) {
 func (s *Service) group(ctx context.Context, project int64, groupType, key string) (Group, error) {
 	all, err := traitlog.Of(ctx, s.pool, project, traits.Group, groupType, key)
 	if err != nil {
-		return Group{}, unread(err)
+		return Group{}, unread("properties", err)
 	}
 	if len(all[0]) == 0 {
 		has, err := traitlog.HasMembers(ctx, s.pool, project, groupType, key)
 		if err != nil {
-			return Group{}, unread(err)
+			return Group{}, unread("properties", err)
 		}
 		if !has {
 			return Group{}, problem.NotFound("the project has no such group, or what names it is not visible yet")
@@ -82,12 +80,4 @@ func (s *Service) group(ctx context.Context, project int64, groupType, key strin
 		}
 	}
 	return g, nil
-}
-
-// unread refuses for now where Postgres cannot be asked.
-func unread(err error) error {
-	if postgres.Unavailable(err) {
-		return problem.Unavailable("unavailable", "properties cannot be read now; try again", 2*time.Second, err)
-	}
-	return err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,15 +39,15 @@ func newIdentities(pool *pgxpool.Pool, tokens outbox.Tokens) *identities {
 	return &identities{pool, tokens, kept.New[*persons.Map](earlierBytes), make(chan struct{}, 1)}
 }
 
-// counted is what a question was asked to count as a user, where that is not what all
+// counting is what a question was asked to count as a user, where that is not what all
 // questions count.
-type counted struct {
+type counting struct {
 	Identity string `json:"identity,omitempty" doc:"raw where each id counts as one user"`
 	AsOf     string `json:"as_of,omitempty" doc:"Position up to which links between ids count"`
 }
 
-func countedOf(output *question.OutputParams) counted {
-	c := counted{AsOf: output.AsOf}
+func countingOf(output *question.OutputParams) counting {
+	c := counting{AsOf: output.AsOf}
 	if output.Identity == "raw" {
 		c.Identity = output.Identity
 	}
@@ -101,7 +100,7 @@ func (p *identities) asOf(ctx context.Context, s *replica.Snapshot, project int6
 			return err
 		})
 		if err != nil {
-			return nil, linksUnread(err)
+			return nil, unread("links", err)
 		}
 		p.earlier.Keep(project, key, m, earlierSize+m.Bytes())
 	}
@@ -174,7 +173,7 @@ func (p *identities) changes(ctx context.Context, project int64, from, to links.
 	case errors.Is(err, links.ErrTooManyKeys):
 		return nil, problem.Invalid("too-large", "limit", err.Error()+"; ask for fewer changes")
 	case err != nil:
-		return nil, linksUnread(err)
+		return nil, unread("links", err)
 	}
 	for _, c := range read {
 		changes = append(changes, engine.Change{
@@ -182,10 +181,6 @@ func (p *identities) changes(ctx context.Context, project int64, from, to links.
 		})
 	}
 	return changes, nil
-}
-
-func linksUnread(err error) error {
-	return problem.Unavailable("unavailable", "links cannot be read now; try again", time.Second, err)
 }
 
 // one has links read when nobody else reads any: a project may have millions.

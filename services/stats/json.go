@@ -28,10 +28,10 @@ func encodeJSON(w io.Writer, a answer) error {
 	if err := writeValue(&b.Buffer, a.query); err != nil {
 		return err
 	}
-	if a.counted != (counted{}) { // beside the question's own members, of which there are some
+	if a.counting != (counting{}) { // beside the question's own members, of which there are some
 		b.Truncate(b.Len() - 1)
 		end := b.Len()
-		if err := writeValue(&b.Buffer, a.counted); err != nil {
+		if err := writeValue(&b.Buffer, a.counting); err != nil {
 			return err
 		}
 		b.Bytes()[end] = ','

@@ -3,10 +3,7 @@ package stats
 import (
 	"context"
 	"slices"
-	"time"
 
-	"eventanalytics/pkg/platform/postgres"
-	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/warehouse/persons"
 	"eventanalytics/services/stats/engine"
 )
@@ -22,7 +19,7 @@ type people struct {
 func (p people) Person(ctx context.Context, userID string) (*engine.Person, error) {
 	key, ok, err := p.names.Key(ctx, p.project, userID)
 	if err != nil || !ok {
-		return nil, away(err)
+		return nil, unread("the ids of persons", err)
 	}
 	root := p.Root(key)
 	members := p.Members(root)
@@ -31,15 +28,7 @@ func (p people) Person(ctx context.Context, userID string) (*engine.Person, erro
 	}
 	one := &engine.Person{Keys: append([]uint32{root}, members...)}
 	one.IDs, err = p.names.IDs(ctx, p.project, one.Keys[:min(len(one.Keys), engine.MaxIDs)])
-	return one, away(err)
-}
-
-// away refuses for now where Postgres cannot be asked.
-func away(err error) error {
-	if postgres.Unavailable(err) {
-		return problem.Unavailable("unavailable", "the ids of persons cannot be looked up now; try again", 2*time.Second, err)
-	}
-	return err
+	return one, unread("the ids of persons", err)
 }
 
 // namesAtOnce is how many ids are looked up with one statement.
@@ -51,7 +40,7 @@ func (p people) Names(ctx context.Context) (map[uint32]string, error) {
 	for keys := range slices.Chunk(p.Roots(), namesAtOnce) {
 		ids, err := p.names.IDs(ctx, p.project, keys)
 		if err != nil {
-			return nil, away(err)
+			return nil, unread("the ids of persons", err)
 		}
 		for i, key := range keys {
 			names[key] = ids[i]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/cohort"
+	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/replica"
@@ -60,6 +61,15 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return unavailable("data-damaged", "some of the data asked for are damaged and being kept back", time.Minute)
 	case errors.Is(err, segment.ErrOutdated):
 		return unavailable("upgrading", "some of the data asked for are of an older version and being rewritten", time.Minute)
+	}
+	return err
+}
+
+// unread refuses for now where Postgres, which has what, cannot be asked. Other errors, and
+// none, stay what they are.
+func unread(what string, err error) error {
+	if postgres.Unavailable(err) {
+		return problem.Unavailable("unavailable", what+" cannot be read now; try again", 2*time.Second, err)
 	}
 	return err
 }

@@ -125,7 +125,7 @@ func querySchema(schemas huma.Registry) *huma.Schema {
 				return !slices.Contains(one.Required, name)
 			})
 		}
-		for name, member := range huma.SchemaFromType(schemas, reflect.TypeFor[counted]()).Properties {
+		for name, member := range huma.SchemaFromType(schemas, reflect.TypeFor[counting]()).Properties {
 			query.Properties[name] = member
 		}
 		schemas.Map()[queryName] = query

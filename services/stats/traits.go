@@ -20,13 +20,13 @@ type userTraits struct {
 // Of returns the properties and groups of some ids, in their order.
 func (u userTraits) Of(ctx context.Context, ids []string) (properties, groups []map[string]traits.Property, err error) {
 	if properties, err = traitlog.Of(ctx, u.pool, u.project, traits.User, "", ids...); err != nil {
-		return nil, nil, unread(err)
+		return nil, nil, unread("properties", err)
 	}
 	groups, err = traitlog.Of(ctx, u.pool, u.project, traits.Member, "", ids...)
-	return properties, groups, unread(err)
+	return properties, groups, unread("properties", err)
 }
 
 // Named calls each with a property of all users.
 func (u userTraits) Named(ctx context.Context, name string, each func(key uint32, p traits.Property) error) error {
-	return unread(traitlog.Named(ctx, u.pool, u.project, name, each))
+	return unread("properties", traitlog.Named(ctx, u.pool, u.project, name, each))
 }

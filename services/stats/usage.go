@@ -11,8 +11,6 @@ import (
 
 	"eventanalytics/pkg/auth"
 	authhttp "eventanalytics/pkg/auth/http"
-	"eventanalytics/pkg/platform/postgres"
-	"eventanalytics/pkg/platform/problem"
 	"eventanalytics/pkg/platform/ratelimit"
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse/replica"
@@ -111,12 +109,8 @@ LEFT JOIN analytics.project_names AS n ON n.project_id = p.id`
 
 // count adds what Postgres keeps count of.
 func (u *Usage) count(ctx context.Context, pool *pgxpool.Pool, project int64) error {
-	err := pool.QueryRow(ctx, usageSQL, project).Scan(&u.Users, &u.EventTypes, &u.Properties)
-	if postgres.Unavailable(err) {
-		return problem.Unavailable("unavailable", "users and names cannot be counted now; try again", 2*time.Second, err)
-	}
-	if err != nil {
-		return fmt.Errorf("counting users and names: %w", err)
+	if err := pool.QueryRow(ctx, usageSQL, project).Scan(&u.Users, &u.EventTypes, &u.Properties); err != nil {
+		return unread("the numbers of users and names", fmt.Errorf("counting users and names: %w", err))
 	}
 	return nil
 }

@@ -70,24 +70,7 @@ func TestPersonsAreASort(t *testing.T) {
 		roots := randomLinks(r, segments)
 		v := sent.WithPersons(persons.New(roots))
 		as := folded(segments, roots)
-		require.Equal(t, naive(as, func(walk.Source) bool { return true }), walked(t, v, walk.AllTime), "seed %d", seed)
-
-		p := walk.Period{From: int64(r.IntN(100)-40) * 1_000_000}
-		p.To = p.From + int64(r.IntN(60))*1_000_000
-		from := uint32(r.IntN(300))
-		to := from + uint32(r.IntN(300))
-		wanted := make([]bool, len(v.Types()))
-		for i := range wanted {
-			wanted[i] = r.IntN(2) == 0
-		}
-		want := naive(as, func(e walk.Source) bool {
-			number, _ := slices.BinarySearch(v.Types(), e.Type)
-			return e.Us >= p.From && e.Us < p.To && e.User >= from && e.User < to && wanted[number]
-		})
-		require.Equal(t, want, walked(t, v, p, walk.OfUsers(from, to), walk.OfTypes(wanted)), "seed %d", seed)
-		some := func(user uint32) bool { return user%uint32(2+seed%5) == 1 }
-		want = naive(as, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To && some(e.User) })
-		require.Equal(t, want, walked(t, v, p, walk.Only(some)), "seed %d", seed)
+		p, wanted := requireSort(t, seed, r, v, as)
 
 		var got []visited
 		require.NoError(t, v.WalkBlocks(t.Context(), p, func() walk.BlockVisitor { return &collector{t: t, v: v, all: &got} }, walk.OfTypes(wanted)))

@@ -156,26 +156,34 @@ func TestWalkIsASort(t *testing.T) {
 			files = append(files, walktest.File(t, events...))
 		}
 		v := walk.NewView(files)
-		require.Equal(t, naive(segments, func(walk.Source) bool { return true }), walked(t, v, walk.AllTime), "seed %d", seed)
-
-		p := walk.Period{From: int64(r.IntN(100)-40) * 1_000_000}
-		p.To = p.From + int64(r.IntN(60))*1_000_000
-		from := uint32(r.IntN(300))
-		to := from + uint32(r.IntN(300))
-		wanted := make([]bool, len(v.Types()))
-		for i := range wanted {
-			wanted[i] = r.IntN(2) == 0
-		}
-		want := naive(segments, func(e walk.Source) bool {
-			number, _ := slices.BinarySearch(v.Types(), e.Type)
-			return e.Us >= p.From && e.Us < p.To && e.User >= from && e.User < to && wanted[number]
-		})
-		require.Equal(t, want, walked(t, v, p, walk.OfUsers(from, to), walk.OfTypes(wanted)), "seed %d", seed)
-
-		some := func(user uint32) bool { return user%uint32(2+seed%5) == 1 }
-		want = naive(segments, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To && some(e.User) })
-		require.Equal(t, want, walked(t, v, p, walk.Only(some)), "seed %d", seed)
+		requireSort(t, seed, r, v, segments)
 	}
+}
+
+// requireSort compares walks with a sort of events, and returns a period and types that it
+// asked for.
+func requireSort(t *testing.T, seed uint64, r *rand.Rand, v *walk.View, segments [][]walk.Source) (p walk.Period, wanted []bool) {
+	t.Helper()
+	require.Equal(t, naive(segments, func(walk.Source) bool { return true }), walked(t, v, walk.AllTime), "seed %d", seed)
+
+	p.From = int64(r.IntN(100)-40) * 1_000_000
+	p.To = p.From + int64(r.IntN(60))*1_000_000
+	from := uint32(r.IntN(300))
+	to := from + uint32(r.IntN(300))
+	wanted = make([]bool, len(v.Types()))
+	for i := range wanted {
+		wanted[i] = r.IntN(2) == 0
+	}
+	want := naive(segments, func(e walk.Source) bool {
+		number, _ := slices.BinarySearch(v.Types(), e.Type)
+		return e.Us >= p.From && e.Us < p.To && e.User >= from && e.User < to && wanted[number]
+	})
+	require.Equal(t, want, walked(t, v, p, walk.OfUsers(from, to), walk.OfTypes(wanted)), "seed %d", seed)
+
+	some := func(user uint32) bool { return user%uint32(2+seed%5) == 1 }
+	want = naive(segments, func(e walk.Source) bool { return e.Us >= p.From && e.Us < p.To && some(e.User) })
+	require.Equal(t, want, walked(t, v, p, walk.Only(some)), "seed %d", seed)
+	return p, wanted
 }
 
 // Users with more events than a batch holds, of which some are late.

@@ -13,8 +13,9 @@ import (
 )
 
 // publish makes a written batch visible, applies claims of identity and changes of
-// properties up to its end and moves the position past all of them, in one transaction. It refuses when the stored position is
-// not where the batch begins: then these rows are already in the warehouse.
+// properties up to its end and moves the position past all of them, in one transaction. It
+// refuses when the stored position is not where the batch begins: then these rows are
+// already in the warehouse.
 func (l *Loader) publish(ctx context.Context, w written, batch outbox.Batch, with beside) error {
 	next := l.end(batch, with)
 	bound := next.XID

@@ -9,9 +9,12 @@ import (
 	"eventanalytics/pkg/traits/traitlog"
 )
 
-// maxTraits is how many changes of properties are applied at once, to within one
-// transaction.
-const maxTraits = 10_000
+// maxClaims is how many claims of identity are applied at once, and maxTraits how many
+// changes of properties, to within one transaction.
+const (
+	maxClaims = 50_000
+	maxTraits = 10_000
+)
 
 // beside is what is applied together with a batch.
 type beside struct {
@@ -47,6 +50,17 @@ func (l *Loader) beside(ctx context.Context, batch *outbox.Batch) (b beside, err
 		cut(batch, b.traits.UpTo)
 	}
 	return b, nil
+}
+
+// claims finds the claims of transactions below an id. more says that there are others,
+// behind the last of them.
+func (l *Loader) claims(ctx context.Context, below uint64) (batch *links.Batch, more bool, err error) {
+	logged, more, err := links.Pending(ctx, l.deps.Pool, below, maxClaims)
+	if err != nil {
+		return nil, false, err
+	}
+	batch, err = links.NewBatch(ctx, logged, l.deps.Keys.OfIDs)
+	return batch, more, err
 }
 
 // cut leaves only the rows of transactions up to one.
