@@ -12,6 +12,13 @@ type set struct {
 	counts counts
 }
 
+// size returns how many names of each kind the set has. Others may be adding some.
+func (s *set) size() counts {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.counts
+}
+
 func (s *set) has(kind Kind, h hash) bool {
 	_, ok := s.hashes[kind][h]
 	return ok

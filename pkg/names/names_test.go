@@ -174,6 +174,24 @@ func TestBoundsAreExact(t *testing.T) {
 	}
 }
 
+// Requests at one replica add the same names to one set.
+func TestNamesAtOnce(t *testing.T) {
+	t.Parallel()
+	const callers, rounds = 8, 40
+	pool := pgtest.New(t)
+	r := newRegistry(pool, rounds+1, 1)
+	_, _ = admit(t, r, 1, false, "known")
+	for i := range rounds {
+		var g errgroup.Group
+		for range callers {
+			g.Go(func() error { return r.Admit(t.Context(), 1, batchOf(fmt.Sprint("t", i)), false) })
+		}
+		require.NoError(t, g.Wait())
+	}
+	require.Equal(t, counts{EventType: rounds + 1}, stored(t, pool, 1))
+	require.Equal(t, counts{EventType: rounds + 1}, r.cache.get(1).size())
+}
+
 // A project that is older than the bounds: all that it has goes on.
 func TestProjectsFromBefore(t *testing.T) {
 	t.Parallel()

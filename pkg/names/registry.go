@@ -71,7 +71,7 @@ func (r *Registry) Admit(ctx context.Context, project int64, batch *event.Batch,
 	if full, err := r.full(ctx, project, s); err != nil {
 		return err
 	} else if full { // nothing can be added: no lock
-		a := admission{set: s, bounds: r.bounds, counts: s.counts}
+		a := admission{set: s, bounds: r.bounds, counts: s.size()}
 		r.refuse(&a, batch)
 		return nil
 	}
@@ -85,9 +85,7 @@ func (r *Registry) full(ctx context.Context, project int64, s *set) (bool, error
 	if err != nil {
 		return false, err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return counted && c == s.counts && c[EventType] >= r.bounds[EventType] && c[Property] >= r.bounds[Property], nil
+	return counted && c == s.size() && c[EventType] >= r.bounds[EventType] && c[Property] >= r.bounds[Property], nil
 }
 
 // add adds the names of a batch that s does not have.
@@ -98,10 +96,7 @@ func (r *Registry) add(ctx context.Context, project int64, s *set, batch *event.
 		if err != nil {
 			return err
 		}
-		s.mu.RLock()
-		current := s.counts == c
-		s.mu.RUnlock()
-		if !current {
+		if s.size() != c {
 			if s, err = r.read(ctx, tx, project, c, batch); err != nil {
 				return err
 			}
@@ -136,7 +131,8 @@ func (r *Registry) add(ctx context.Context, project int64, s *set, batch *event.
 
 // keep keeps a set in memory, unless it is only what a batch asked for.
 func (r *Registry) keep(project int64, s *set) {
-	if n := s.counts[EventType] + s.counts[Property]; n <= r.maxSet {
+	size := s.size()
+	if n := size[EventType] + size[Property]; n <= r.maxSet {
 		r.cache.put(project, s, n)
 	}
 }
