@@ -40,7 +40,7 @@ services: install-test ## Run the services as separate processes behind nginx, a
 	@exec bin/services
 
 # What compares times, or must be quicker than a time-out, runs alone: others would disturb it.
-ALONE := ^(TestWhoExists|TestLoginFlood|TestSlowRequests)$$
+ALONE := ^(TestWhoExists|TestLoginFlood|TestSlowRequests|TestStalledUploads)$$
 TEST_FLAGS ?=
 
 .PHONY: test

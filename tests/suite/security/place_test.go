@@ -104,7 +104,7 @@ func (p *place) setLink(t *testing.T) {
 	var made struct{ Position string }
 	from := "device-" + uuid.NewString()
 	p.owner.ask(t, "POST", gateway+"/api/identity/links", object("from", from, "to", "user "+p.mark)).is(t, 202).decode(t, &made)
-	p.owner.ask(t, "GET", gateway+"/api/stats/event-types?wait=20s&min_position="+made.Position, "").is(t, 200)
+	p.owner.counted(t, made.Position)
 	var all struct{ Data []struct{ ID string } }
 	p.owner.ask(t, "GET", gateway+"/api/identity/links?id="+from, "").is(t, 200).decode(t, &all)
 	require.Len(t, all.Data, 1)
@@ -121,7 +121,7 @@ func (p *place) setGroup(t *testing.T) {
 	t.Helper()
 	key, id := p.owner.newKey(t, "ingest")
 	a := bearing("an SDK", key).ask(t, "POST", gateway+"/v1/group", object("messageId", uuid.NewString(), "userId", "user "+p.mark, "groupId", p.mark)).is(t, 200)
-	p.owner.ask(t, "GET", gateway+"/api/stats/event-types?wait=20s&min_position="+url.QueryEscape(a.header.Get("X-Position")), "").is(t, 200)
+	p.owner.counted(t, a.header.Get("X-Position"))
 	p.owner.revoke(t, id)
 }
 
