@@ -169,8 +169,11 @@ func TestRank(t *testing.T) {
 	}
 	d := w.data(t, 1, time.Time{})
 	key := syntax.Field{Source: syntax.Property, Keys: []string{"k"}}
-	rare := syntax.Filter{Form: syntax.Holds, Condition: syntax.Condition{Field: key, Op: syntax.In, Values: []string{"x", "1"}}}
-	series := []engine.Series{{Types: []string{"a"}, Filter: rare}, {}}
+	in := func(values ...string) syntax.Filter {
+		return syntax.Filter{Form: syntax.Holds, Condition: syntax.Condition{Field: key, Op: syntax.In, Values: values}}
+	}
+	// With the groups of the second there may be enough, and yet those of the third come before.
+	series := []engine.Series{{Types: []string{"a"}, Filter: in("x", "1")}, {Filter: in("y", "7000")}, {}}
 	naiveKey := oracle.Field{Source: "properties", Keys: []string{"k"}}
 	for _, name := range []string{syntax.Users, syntax.Events, syntax.PerUser, syntax.Sum, syntax.Avg, syntax.Min, syntax.Median, syntax.Distinct} {
 		m, of := syntax.Measure{Name: name}, oracle.Measure{Name: name}
