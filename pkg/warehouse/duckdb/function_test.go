@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/property"
 )
 
 // thousands of events with properties that are all different, and one with none.
@@ -71,4 +72,39 @@ func TestConditionsInGoAreCancelled(t *testing.T) {
 	}), func(*sql.Rows) error { return nil })
 	require.ErrorIs(t, err, context.Canceled)
 	require.Less(t, evaluated.Load(), int64(100+2*checkEvery))
+}
+
+// Events that have a key are among those that may, however its name is written.
+func TestMayHave(t *testing.T) {
+	t.Parallel()
+	texts := []string{"", `{}`, `{"plan":1}`, `{ "plan" : 1}`, `{"pl\u0061n":1}`, `{"a":"plan"}`, `{"a":{"plan":1}}`, `{"plan b":1}`, `{"Ünï":1}`, `{"\u00dcn\u00ef":1}`,
+		`{"a\"b":1}`, `{"a\\b":1}`, `{"a\u0022b":1}`, `{"a/b":1}`, `{"a\/b":1}`, `{"\n":1}`, `{"%":1}`, `{"'":1}`, `{"":1}`, `{"$1":1}`}
+	cfg := testConfig(t)
+	var events []event.Event
+	for _, text := range texts {
+		events = append(events, event.Event{ID: uuid.New(), UserID: "u", Type: "x", Properties: text})
+	}
+	s, db := snapshot(write(t, newBuilder(t, cfg), events...)), newDB(t, cfg)
+	for _, key := range []string{"plan", "plan b", "Ünï", `a"b`, `a\b`, "a/b", "\n", "%", "'", "", "$1", "none"} {
+		has := 0
+		for _, text := range texts {
+			if !property.Find(text, []string{key}).Missing() {
+				has++
+			}
+		}
+		both := func(c Columns) string {
+			return c.MayHave(key) + " AND " + c.Holds("", func() func(string) bool {
+				return func(text string) bool { return !property.Find(text, []string{key}).Missing() }
+			})
+		}
+		n, err := count(t, db, s, Query{Project: 1, SQL: "SELECT count(*) FROM {{events}}", Where: both})
+		require.NoError(t, err)
+		require.Equal(t, has, n, key)
+	}
+	n, err := count(t, db, s, Query{Project: 1, SQL: "SELECT count(*) FROM {{events}}", Where: func(c Columns) string { return c.MayHave("none") }})
+	require.NoError(t, err)
+	require.Equal(t, 7, n, "those with a backslash")
+	n, err = count(t, db, s, Query{Project: 1, SQL: "SELECT count(*) FROM {{events}}", Where: func(c Columns) string { return c.MayHave("none", "plan") }})
+	require.NoError(t, err)
+	require.Equal(t, 7+4, n)
 }

@@ -1,6 +1,9 @@
 package duckdb
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Kinds of columns that properties are shredded into. All values that a file's
 // events have under the key are of the kind; where the column is NULL the key is
@@ -52,6 +55,22 @@ func (c Columns) Holds(key string, condition func() func(properties string) bool
 func (c Columns) TextOf(expression, key string, function func() Function) string {
 	return TextOf(expression, c.number(key, function))
 }
+
+// MayHave is a condition that holds for all events whose properties have one of some
+// keys, and for few others: it looks for the names in the text, for a fraction of what it
+// takes to read the JSON. A name that is written in another way has a backslash.
+func (c Columns) MayHave(keys ...string) string {
+	condition := "contains(properties, " + c.bind(`\`) + ")"
+	for _, key := range keys {
+		if !strings.ContainsFunc(key, escaped) {
+			condition += " OR contains(properties, " + c.bind(`"`+key+`"`) + ")"
+		}
+	}
+	return "(" + condition + ")"
+}
+
+// escaped says whether JSON always has a character of a name behind a backslash.
+func escaped(r rune) bool { return r < ' ' || r == '"' || r == '\\' }
 
 // Bind returns a placeholder for a value.
 func (c Columns) Bind(value any) string { return c.bind(value) }

@@ -51,6 +51,18 @@ func read(coders []*coder, columns duckdb.Columns, f syntax.Field) (expression s
 	}
 }
 
+// mayHave is a condition that holds for all events with a value of a field, and for few
+// others.
+func mayHave(columns duckdb.Columns, f syntax.Field) string {
+	if f.Source != syntax.Property {
+		return "true"
+	}
+	if column, _ := shredded(columns, f.Keys); column != "" {
+		return column + " IS NOT NULL"
+	}
+	return columns.MayHave(f.Keys[0])
+}
+
 // takeAll has rows coded, those of one file after those of another.
 func takeAll(coders []*coder, rows []duckdb.RowText, code func(*coder, string) (uint32, error)) error {
 	for len(rows) > 0 {

@@ -110,9 +110,7 @@ func propertyText(c duckdb.Columns, keys []string) string {
 	case duckdb.Number:
 		return doubleText(c, column)
 	}
-	return c.TextOf("properties", fmt.Sprintf("text %q", keys), func() duckdb.Function {
-		return func(properties string) (string, bool) { return engine.TextOf(property.Find(properties, keys)) }
-	})
+	return found(c, "text", keys, engine.TextOf)
 }
 
 func propertyNumber(c duckdb.Columns, keys []string) string {
@@ -124,9 +122,7 @@ func propertyNumber(c duckdb.Columns, keys []string) string {
 	case duckdb.Number:
 		return doubleText(c, column)
 	}
-	return c.TextOf("properties", fmt.Sprintf("number %q", keys), func() duckdb.Function {
-		return func(properties string) (string, bool) { return engine.NumberOf(property.Find(properties, keys)) }
-	})
+	return found(c, "number", keys, engine.NumberOf)
 }
 
 func propertyJSON(c duckdb.Columns, keys []string) string {
@@ -136,12 +132,15 @@ func propertyJSON(c duckdb.Columns, keys []string) string {
 	case duckdb.Integer, duckdb.Number:
 		return column + "::VARCHAR"
 	}
-	return c.TextOf("properties", fmt.Sprintf("json %q", keys), func() duckdb.Function {
-		return func(properties string) (string, bool) {
-			v := property.Find(properties, keys)
-			return v.JSON(), !v.Missing()
-		}
+	return found(c, "json", keys, func(v property.Value) (string, bool) { return v.JSON(), !v.Missing() })
+}
+
+// found is SQL for what Go makes of the value that JSON alone has under some keys.
+func found(c duckdb.Columns, kind string, keys []string, as func(property.Value) (string, bool)) string {
+	text := c.TextOf("properties", fmt.Sprintf("%s %q", kind, keys), func() duckdb.Function {
+		return func(properties string) (string, bool) { return as(property.Find(properties, keys)) }
 	})
+	return fmt.Sprintf("CASE WHEN %s THEN %s END", c.MayHave(keys[0]), text)
 }
 
 // doubleText is the canonical text of a column of numbers. DuckDB writes their shortest

@@ -74,9 +74,24 @@ func (w where) inJSON(f syntax.Filter) bool {
 	return len(f.Of) > 0 && !slices.ContainsFunc(f.Of, func(one syntax.Filter) bool { return !w.inJSON(one) })
 }
 
-// json is the condition that a filter on properties holds, which Go evaluates.
+// json is the condition that a filter on properties holds, which Go evaluates for those
+// events that may have one of them.
 func (w where) json(f syntax.Filter) string {
-	return w.columns.Holds(keyOf(f), func() func(string) bool { return syntax.OfProperties(f, w.zone) })
+	holds := func() func(string) bool { return syntax.OfProperties(f, w.zone) }
+	return fmt.Sprintf("CASE WHEN %s THEN %s ELSE %t END", w.columns.MayHave(names(f)...), w.columns.Holds(keyOf(f), holds), holds()(""))
+}
+
+// names are the keys that a filter on properties looks for in these.
+func names(f syntax.Filter) []string {
+	if f.Form == syntax.Holds {
+		return f.Condition.Field.Keys[:1]
+	}
+	var all []string
+	for _, one := range f.Of {
+		all = append(all, names(one)...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // keyOf tells filters apart.

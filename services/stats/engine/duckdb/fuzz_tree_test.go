@@ -28,7 +28,7 @@ import (
 
 // words are all that the SQL of a filter is made of: the language, functions, columns,
 // and names of values.
-var words = regexp.MustCompile(`^(?:[()\[\], ]|::|<=?|>=?|(?:AND|OR|NOT|IS|IN|NULL|TRUE|true|false|CASE|WHEN|THEN '' END|VARCHAR|BIGINT|DOUBLE)\b|` +
+var words = regexp.MustCompile(`^(?:[()\[\], ]|::|<=?|>=?|(?:AND|OR|NOT|IS|IN|NULL|TRUE|true|false|CASE|WHEN|THEN|THEN '' END|ELSE|END|VARCHAR|BIGINT|DOUBLE)\b|` +
 	`(?:contains|list_contains|holds|text_of|hour|isodow)\(|(?:event_type|user_id|properties|clock|first_seen|last_seen|(?:e|first_h|last_h)\d+)\b|` +
 	`"(?:text|integer|decimal):(?:country|n|price)"|\$(?:[vw]\d+|fn_holds_[0-9a-f]+)\b)*$`)
 

@@ -70,6 +70,7 @@ func (r *Rows) Values(ctx context.Context, files []int, p walk.Period, f syntax.
 		return nil, engine.ErrUnsupported
 	}
 	q, indexes := r.query(files, p)
+	q.Where = func(c duckdb.Columns) string { return mayHave(c, f) }
 	budget := engine.NewSharedBudget(ctx)
 	coders := make([]*coder, len(q.Segments))
 	for i, s := range q.Segments {
