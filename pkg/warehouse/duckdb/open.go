@@ -1,5 +1,5 @@
 // Package duckdb answers SQL over segments with DuckDB, and writes, merges, exports and
-// rebuilds them. No other package of the services imports DuckDB.
+// rebuilds them. Beside it only package sandbox, which runs what people write, imports DuckDB.
 package duckdb
 
 import (
