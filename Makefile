@@ -193,5 +193,11 @@ go:
 .PHONY: install-run install-test
 install-run: go
 	@[ -n "$${DATABASE_URL:-}" ] || deployments/install postgres
-install-test: go
+install-test: go bin/versitygw
 	@deployments/install postgres redis nginx promtool curl strace ext4
+
+# The object store that tests use, from the module proxy: a module of its own keeps its
+# dependencies out of ours.
+bin/versitygw: tests/tools/versitygw/go.mod
+	@echo "building versitygw, once; this takes a minute or more"
+	@GOWORK=off $(GO) build -C tests/tools/versitygw -o "$(CURDIR)/$@" github.com/versity/versitygw/cmd/versitygw

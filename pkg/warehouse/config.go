@@ -13,7 +13,7 @@ import (
 
 // Config of everything that opens the warehouse folder.
 type Config struct {
-	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read)"`
+	Dir          string        `env:"WAREHOUSE_DIR,required" doc:"Folder of the Parquet segments, shared by the sync worker (writes) and the stats replicas (read). With WAREHOUSE_S3_BUCKET it has copies and need not be shared"`
 	MemoryLimit  string        `env:"WAREHOUSE_MEMORY_LIMIT" envDefault:"2GiB" doc:"Maximum memory of each DuckDB, one in a sync worker and one in a stats replica. By default, of what the process may take, its cgroup's limit or else the machine's memory: five twelfths, half of that in standalone, and at most 2 GiB; in a sync worker, where it reads single files, a twelfth, and at most 256 MiB. GOMEMLIMIT, unless it is set too, is what is left without a sixth of the whole"`
 	RollUpBytes  int64         `env:"WAREHOUSE_ROLLUP_BYTES" envDefault:"1073741824" doc:"Maximum memory of roll-ups in a stats replica, in addition to DuckDB's. By default half of GOMEMLIMIT, and at most 1 GiB. Projects that do not fit are answered from their events, more slowly"`
 	UsersBytes   int64         `env:"WAREHOUSE_USERS_BYTES" envDefault:"67108864" doc:"Maximum memory of a stats replica for events by user that it makes again because their files are damaged, or of an older version. Questions that need more of them are refused until the files are back"`
@@ -22,6 +22,7 @@ type Config struct {
 	QueryTimeout time.Duration `env:"WAREHOUSE_QUERY_TIMEOUT" envDefault:"30s" doc:"Maximum time a query may wait, and then run"`
 	PollInterval time.Duration `env:"WAREHOUSE_POLL_INTERVAL" envDefault:"1s" doc:"How often a replica polls the manifest if no notification arrives"`
 	GracePeriod  time.Duration `env:"WAREHOUSE_GRACE_PERIOD" envDefault:"1h" doc:"How long files are kept after they leave the manifest; a replica that has been unable to read the manifest for half this time stops answering. The same in all services, at least 1h"`
+	Bucket       Bucket
 }
 
 // MinGracePeriod is the minimum GracePeriod: a replica may be paused, partitioned

@@ -26,8 +26,21 @@ func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Tim
 		engines = append(engines, rollup.New(s.db, project, view))
 	}
 	rows := raw.NewRows(s.db, snapshot.Snapshot, project)
-	if view := snapshot.Walk(project); view != nil {
-		engines = append(engines, walk.New(s.db, project, view, rows).Named(s.names, rows))
+	atHand := func() engine.Engine {
+		if view := snapshot.Walk(project); view != nil {
+			return walk.New(s.db, project, view, rows).Named(s.names, rows)
+		}
+		return nil
+	}
+	if s.folder.HasBucket() { // what the roll-up serves need not fetch anything
+		engines = append(engines, engine.Late(func(ctx context.Context) engine.Engine {
+			if snapshot.Fetch(ctx, project) {
+				return atHand()
+			}
+			return nil
+		}))
+	} else if e := atHand(); e != nil {
+		engines = append(engines, e)
 	}
 	engines = append(engines, raw.New(s.db, snapshot.Snapshot, project), &lastWalk{open: func(ctx context.Context) (engine.Engine, error) {
 		view, err := snapshot.OpenWalk(ctx, project)

@@ -59,6 +59,8 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return unavailable("query-too-large", "the question needs too much memory: ask for a shorter range", 10*time.Second)
 	case errors.Is(err, segment.ErrQuarantined):
 		return unavailable("data-damaged", "some of the data asked for are damaged and being kept back", time.Minute)
+	case errors.Is(err, segment.ErrUnavailable):
+		return unavailable("unavailable", "some of the data asked for cannot be fetched now; try again", 5*time.Second)
 	case errors.Is(err, segment.ErrOutdated):
 		return unavailable("upgrading", "some of the data asked for are of an older version and being rewritten", time.Minute)
 	}

@@ -27,7 +27,9 @@ import (
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/live"
@@ -75,6 +77,7 @@ type Service struct {
 	pool       *pgxpool.Pool
 	who        *auth.Authenticator
 	limits     redis.UniversalClient
+	folder     *segment.Folder
 	db         *duckdb.DB
 	reader     *replica.Reader
 	identities *identities
@@ -117,9 +120,13 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	db, err := duckdb.Open(cfg.Warehouse)
+	folder, err := objects.OpenFolder(context.Background(), cfg.Warehouse, deps.Registry)
 	if err != nil {
 		return nil, err
+	}
+	db, err := duckdb.OpenIn(cfg.Warehouse, folder)
+	if err != nil {
+		return nil, errors.Join(err, folder.Close())
 	}
 	named, err := newCohorts(cfg.Auth, deps.Pool, time.Now)
 	if err != nil {
@@ -128,7 +135,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s := &Service{
 		pool: deps.Pool, stored: question.NewStored(),
 		cohorts: named, sets: engine.NewSets(setBytes), freezing: make(chan struct{}, 1), timeout: cfg.Warehouse.QueryTimeout,
-		server: srv, who: auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now), db: db, limits: limits,
+		server: srv, who: auth.NewAuthenticator(cfg.Auth, deps.Pool, tokens, deps.Registry, time.Now), folder: folder, db: db, limits: limits,
 		reader: replica.NewReader(deps.Pool, db.Files(), cfg.Warehouse, deps.Log),
 		names:  userNames{deps.Pool}, tokens: outbox.NewTokens(positionKey), now: clock.Now, cache: newCache(cfg.CacheBytes),
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
@@ -151,6 +158,9 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	}
 	srv.AddCheck("postgres", deps.Pool.Ping)
 	srv.AddCheck("manifest", func(context.Context) error { _, err := s.reader.Current(); return err })
+	if folder.HasBucket() {
+		srv.AddCheck("bucket", folder.Reach)
+	}
 	srv.AddState("rollups", func() string {
 		return fmt.Sprintf("%d of %d bytes", s.reader.RollUpBytes(), s.reader.RollUpBudget())
 	})
@@ -172,4 +182,4 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // Close ends all queries.
-func (s *Service) Close() error { return errors.Join(s.db.Close(), s.limits.Close()) }
+func (s *Service) Close() error { return errors.Join(s.db.Close(), s.folder.Close(), s.limits.Close()) }

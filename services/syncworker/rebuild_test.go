@@ -107,12 +107,12 @@ func TestRebuildThatWasPaused(t *testing.T) {
 		const waiting = "SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())"
 		require.Eventually(t, func() bool { return value[int](t, pool, waiting) == 1 }, 30*time.Second, 5*time.Millisecond)
 		age(t, cfg, 2*cfg.Warehouse.GracePeriod)
-		found, err := segment.Files(cfg.Warehouse.Dir, time.Now().Add(-cfg.Warehouse.GracePeriod), leader.term.Epoch())
+		found, err := segment.NewFolder(cfg.Warehouse.Dir).Files(t.Context(), time.Now().Add(-cfg.Warehouse.GracePeriod), leader.term.Epoch())
 		require.NoError(t, err)
 		orphans, err := manifest.Unreferenced(t.Context(), pool, found)
 		require.NoError(t, err)
 		require.Len(t, orphans, 3)
-		return segment.Remove(cfg.Warehouse.Dir, orphans...)
+		return segment.NewFolder(cfg.Warehouse.Dir).Remove(t.Context(), orphans...)
 	}))
 	require.ErrorIs(t, <-rebuilt, segment.ErrQuarantined)
 	after := live(t, leader)
@@ -171,7 +171,7 @@ func TestOldRollUpsAreUpgraded(t *testing.T) {
 	require.Equal(t, before[1], after[0], "it was of today")
 	require.NotEqual(t, before[0].Path, after[1].Path, "readers of the old one keep its files")
 	for _, s := range after {
-		current, err := segment.HasCurrentRollUp(cfg.Warehouse.Dir, s)
+		current, err := segment.NewFolder(cfg.Warehouse.Dir).HasCurrentRollUp(t.Context(), s)
 		require.NoError(t, err)
 		require.True(t, current)
 	}
@@ -196,7 +196,7 @@ func TestOldUsersAreUpgraded(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, old, 0o600))
 	sum := sha256.Sum256(old)
 	exec(t, pool, "UPDATE analytics.segments SET users_sha256 = $1 WHERE id = $2", sum[:], before[0].ID)
-	_, err = segment.NewIntegrity(cfg.Warehouse.Dir).OpenUsers(live(t, leader)[0], nil)
+	_, err = segment.NewIntegrity(segment.NewFolder(cfg.Warehouse.Dir)).OpenUsers(live(t, leader)[0], nil)
 	require.ErrorIs(t, err, segment.ErrOutdated)
 
 	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
@@ -205,7 +205,7 @@ func TestOldUsersAreUpgraded(t *testing.T) {
 	require.Equal(t, before[1], after[0], "it was of today")
 	require.NotEqual(t, before[0].Path, after[1].Path, "readers of the old one keep its files")
 	for _, s := range after {
-		_, err := segment.NewIntegrity(cfg.Warehouse.Dir).OpenUsers(s, nil)
+		_, err := segment.NewIntegrity(segment.NewFolder(cfg.Warehouse.Dir)).OpenUsers(s, nil)
 		require.NoError(t, err)
 	}
 	r, err := admin.Rebuild(t.Context(), pool, cfg.Warehouse, fates{}.report)

@@ -25,6 +25,8 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/objects"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/syncworker/lease"
 	"eventanalytics/services/syncworker/load"
 	"eventanalytics/services/syncworker/maintain"
@@ -90,6 +92,7 @@ type Service struct {
 	server *server.Server
 	tracer trace.Tracer
 	name   string // of this process in the lease
+	folder *segment.Folder
 
 	gauges  gauges
 	storage storageMetrics
@@ -109,8 +112,19 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("naming the worker: %w", err)
 	}
+	if err := segment.MakeFolders(cfg.Warehouse.Dir); err != nil {
+		return nil, fmt.Errorf("making the warehouse folder: %w", err)
+	}
+	folder, err := objects.OpenFolder(context.Background(), cfg.Warehouse, deps.Registry)
+	if err != nil {
+		return nil, err
+	}
+	if folder.HasBucket() {
+		srv.AddCheck("bucket", folder.Reach)
+	}
 	s := &Service{
-		cfg: cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv,
+		folder: folder,
+		cfg:    cfg, pool: deps.Pool, keys: userkey.New(deps.Pool, cfg.UserCache), log: deps.Log, server: srv,
 		tracer: otel.Tracer("eventanalytics/services/syncworker"), name: host + "/" + uuid.NewString(),
 		gauges: newGauges(deps.Registry), storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry),
 		loads: load.NewMetrics(deps.Registry), upkeep: maintain.NewMetrics(deps.Registry),
@@ -121,8 +135,8 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 // Server has the health and metrics routes.
 func (s *Service) Server() *server.Server { return s.server }
 
-// Close does nothing: all that the service holds ends with Run.
-func (s *Service) Close() error { return nil }
+// Close closes the folder.
+func (s *Service) Close() error { return s.folder.Close() }
 
 // Run leads or stands by until ctx ends.
 func (s *Service) Run(ctx context.Context) error {
@@ -179,17 +193,17 @@ type leader struct {
 
 // newLeader makes what works during a term. Close its builder at the end.
 func (s *Service) newLeader(term *lease.Term) (*leader, error) {
-	builder, err := duckdb.NewBuilder(s.cfg.Warehouse)
+	builder, err := duckdb.NewBuilderIn(s.cfg.Warehouse, s.folder)
 	if err != nil {
 		return nil, err
 	}
 	maintenance := maintain.New(maintain.Config{
-		Dir: s.cfg.Warehouse.Dir, GracePeriod: s.cfg.Warehouse.GracePeriod, CollectInterval: s.cfg.CollectInterval,
+		GracePeriod: s.cfg.Warehouse.GracePeriod, CollectInterval: s.cfg.CollectInterval,
 		OutboxRetention: s.cfg.OutboxRetention, Policy: manifest.Policy{
 			Target: s.cfg.SegmentEvents, Segments: s.cfg.CompactSegments, RawBytes: s.cfg.MergeBytes, RollUpBytes: s.cfg.MergeRollUps,
 		},
 	}, maintain.Deps{
-		Pool: s.pool, Term: term, Builder: builder, Keys: s.keys, Log: s.log, Tracer: s.tracer, Metrics: s.upkeep,
+		Pool: s.pool, Term: term, Folder: s.folder, Builder: builder, Keys: s.keys, Log: s.log, Tracer: s.tracer, Metrics: s.upkeep,
 	})
 	loader := load.New(load.Config{
 		Bounds: outbox.Bounds{Rows: s.cfg.LoadRows, Events: s.cfg.LoadEvents, Bytes: s.cfg.LoadBytes}, Interval: s.cfg.LoadInterval, Poll: s.cfg.PollInterval,

@@ -20,6 +20,9 @@ var actions = []string{"kill", "error", "stop"}
 func pointFaults() []fault {
 	var all []fault
 	for _, point := range failpoint.All() {
+		if strings.HasPrefix(string(point), "objects-") && !bucketed() {
+			continue
+		}
 		for _, action := range actions {
 			all = append(all, fault{name: string(point) + " " + action, strike: func(ctx context.Context, c *cluster, rng *rand.Rand) (bool, error) {
 				return c.atPoint(ctx, rng, point, action)

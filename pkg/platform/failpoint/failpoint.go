@@ -18,7 +18,9 @@ const (
 	UsersBeforeSync      Name = "users-before-sync"
 	UsersBeforeRename    Name = "users-before-rename"
 	FolderBeforeSync     Name = "folder-before-sync"
-	LoadMidway           Name = "load-midway" // some of the load's segments are written
+	ObjectsBeforePut     Name = "objects-before-put" // with a bucket only: the files are on disk
+	ObjectsAfterPut      Name = "objects-after-put"  // and objects
+	LoadMidway           Name = "load-midway"        // some of the load's segments are written
 	LoadBeforeCommit     Name = "load-before-commit"
 	LoadInCommit         Name = "load-in-commit" // everything is sent except COMMIT
 	LoadAfterCommit      Name = "load-after-commit"
@@ -38,7 +40,7 @@ func All() []Name {
 		IngestBeforeCommit, IngestAfterCommit,
 		WorkerAfterClaim, LoadAfterTail, KeysBeforeCommit,
 		SegmentBeforeSync, SegmentBeforeRename, UsersBeforeSync, UsersBeforeRename, FolderBeforeSync,
-		LoadMidway, LoadBeforeCommit, LoadInCommit, LoadAfterCommit,
+		ObjectsBeforePut, ObjectsAfterPut, LoadMidway, LoadBeforeCommit, LoadInCommit, LoadAfterCommit,
 		CompactBeforeSwap, CompactInSwap, CompactAfterSwap,
 		CollectBeforeUnlink, CollectMidway, CollectBeforeOrphans, PartitionDetached,
 		StatsBeforeAnswer,

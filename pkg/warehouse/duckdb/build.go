@@ -24,21 +24,32 @@ type Builder struct {
 	// get columns of their own. Tests lower it.
 	ShredFrom int64
 
-	db    *sql.DB
-	dir   string
-	spill string
-	files *segment.Publisher
+	db     *sql.DB
+	folder *segment.Folder
+	dir    string // of folder
+	spill  string
+	files  *segment.Publisher
 }
 
 // NewBuilder makes a Builder that writes below cfg.Dir, which it creates when
 // missing.
 func NewBuilder(cfg warehouse.Config) (*Builder, error) {
-	if err := segment.MakeFolders(segment.TemporaryFolder(cfg.Dir)); err != nil {
+	if err := segment.MakeFolders(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
 	dir, err := cfg.Folder()
 	if err != nil {
 		return nil, err
+	}
+	return NewBuilderIn(cfg, segment.NewFolder(dir))
+}
+
+// NewBuilderIn is NewBuilder for the files in a folder, which the caller closes after the
+// Builder.
+func NewBuilderIn(cfg warehouse.Config, folder *segment.Folder) (*Builder, error) {
+	dir := folder.Dir()
+	if err := segment.MakeFolders(segment.TemporaryFolder(dir)); err != nil {
+		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
 	// DuckDB clears the folder it spills to: no two may share one.
 	spill, err := os.MkdirTemp(segment.TemporaryFolder(dir), "spill-")
@@ -52,7 +63,22 @@ func NewBuilder(cfg warehouse.Config) (*Builder, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spill))
 	}
-	return &Builder{ShredFrom: shredFrom, db: db, dir: dir, spill: spill, files: segment.NewPublisher(dir)}, nil
+	return &Builder{ShredFrom: shredFrom, db: db, folder: folder, dir: dir, spill: spill, files: segment.NewPublisher(folder)}, nil
+}
+
+// hold has the files of events of segments of one project in the folder, whole, until
+// release is called. The error is segment.ErrQuarantined when one is damaged.
+func (b *Builder) hold(ctx context.Context, segments ...segment.Segment) (release func(), err error) {
+	files := make([]segment.File, len(segments))
+	for i, s := range segments {
+		files[i] = s.EventsFile()
+	}
+	return b.folder.Hold(ctx, segments[0].ProjectID, files...)
+}
+
+// verify compares the events of a segment, which is held, with the manifest.
+func (b *Builder) verify(ctx context.Context, s segment.Segment) error {
+	return b.folder.Verify(ctx, s.ProjectID, s.EventsFile())
 }
 
 // Spill is the name of the folder, in segment.TemporaryFolder, that the builder
@@ -127,7 +153,7 @@ func (b *Builder) publish(ctx context.Context, s segment.Segment, t *table, prop
 // writes, and that file's events by user.
 func (b *Builder) place(ctx context.Context, s segment.Segment, rollUp func() ([]byte, error), events func(tmp string) error) (segment.Segment, error) {
 	rollUp = sync.OnceValues(rollUp)
-	return b.files.Publish(s, segment.Content{Events: events, RollUp: rollUp, Users: func(parquet, tmp string) error {
+	return b.files.Publish(ctx, s, segment.Content{Events: events, RollUp: rollUp, Users: func(parquet, tmp string) error {
 		data, err := rollUp()
 		if err != nil {
 			return err

@@ -256,7 +256,7 @@ func TestTemporaryFiles(t *testing.T) {
 func outdated(t testing.TB, b *Builder, events ...event.Event) segment.Segment {
 	t.Helper()
 	young := write(t, b, events...)
-	old, err := b.files.Publish(young, segment.Content{RollUp: func() ([]byte, error) { return nil, nil }, Events: func(tmp string) error {
+	old, err := b.files.Publish(t.Context(), young, segment.Content{RollUp: func() ([]byte, error) { return nil, nil }, Events: func(tmp string) error {
 		_, err := b.db.ExecContext(t.Context(), "COPY (SELECT * EXCLUDE user_key FROM "+readParquet(b.dir, []segment.Segment{young})+") TO "+quote(tmp)+" (FORMAT parquet)")
 		return err
 	}})
@@ -313,7 +313,7 @@ func TestRowGroupsAreBoundedInBytes(t *testing.T) {
 	}
 	require.Equal(t, 3, groups(filepath.Join(cfg.Dir, s.Path)))
 	file := filepath.Join(cfg.Dir, "export.parquet")
-	_, err := Export(t.Context(), cfg, snapshot(s), 1, time.Time{}, time.Time{}, file)
+	_, err := Export(t.Context(), cfg, segment.NewFolder(cfg.Dir), snapshot(s), 1, time.Time{}, time.Time{}, file)
 	require.NoError(t, err)
 	require.Equal(t, 3, groups(file))
 
@@ -353,7 +353,7 @@ func TestMergedFilesAreEqual(t *testing.T) {
 		made, fate, err := b.Rebuild(t.Context(), in[0])
 		require.NoError(t, err)
 		require.Equal(t, Replaced, fate.RollUp)
-		current, err := segment.HasCurrentRollUp(cfg.Dir, made)
+		current, err := segment.NewFolder(cfg.Dir).HasCurrentRollUp(t.Context(), made)
 		require.NoError(t, err)
 		require.True(t, current)
 	}
@@ -382,7 +382,7 @@ func withFirstVersion(t testing.TB, b *Builder, e event.Event) segment.Segment {
 	}
 	old, err := b.copy(t.Context(), write(t, b, e), slices.Concat(data, index, users, quarters))
 	require.NoError(t, err)
-	f, err := segment.NewIntegrity(b.dir).ReadRollUp(old)
+	f, err := segment.NewIntegrity(b.folder).ReadRollUp(old)
 	require.NoError(t, err)
 	require.False(t, f.CountsProperties())
 	return old

@@ -1,6 +1,7 @@
 package duckdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,11 +24,11 @@ var exportFormats = map[string]string{
 	".csv":     "FORMAT csv, HEADER",
 }
 
-// Export writes the events of a project with occurred_at in [from, to), in the
+// Export writes the events, in a folder, of a project with occurred_at in [from, to), in the
 // order of time, into a new file: .parquet or .csv. Zero times do not bound. It
 // returns how many there are. The error is segment.ErrQuarantined when one of their
 // files is damaged.
-func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, project int64, from, to time.Time, file string) (n int64, err error) {
+func Export(ctx context.Context, cfg warehouse.Config, folder *segment.Folder, s *manifest.Snapshot, project int64, from, to time.Time, file string) (n int64, err error) {
 	format, ok := exportFormats[filepath.Ext(file)]
 	if !ok {
 		return 0, fmt.Errorf("%s is neither .parquet nor .csv", file)
@@ -35,10 +36,7 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	if _, err := os.Lstat(file); err == nil {
 		return 0, fmt.Errorf("%s: %w", file, os.ErrExist)
 	}
-	dir, err := cfg.Folder()
-	if err != nil {
-		return 0, err
-	}
+	dir := folder.Dir()
 	out, err := filepath.Abs(filepath.Dir(file))
 	if err != nil {
 		return 0, fmt.Errorf("finding the folder to export to: %w", err)
@@ -55,9 +53,11 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	defer func() { err = errors.Join(err, db.Close()) }()
 
 	segments := s.Segments(project, from, to)
-	if err := verifyAll(ctx, dir, segments); err != nil {
+	release, err := verifyAll(ctx, folder, project, segments)
+	if err != nil {
 		return 0, err
 	}
+	defer release()
 	if filepath.Ext(file) == ".parquet" {
 		var events, raw int64
 		for _, s := range segments {
@@ -87,23 +87,33 @@ func Export(ctx context.Context, cfg warehouse.Config, s *manifest.Snapshot, pro
 	return n, segment.SyncFolder(out)
 }
 
-func verifyAll(ctx context.Context, dir string, segments []segment.Segment) error {
+// verifyAll reads the files of events, and has them in the folder until release is called.
+func verifyAll(ctx context.Context, folder *segment.Folder, project int64, segments []segment.Segment) (release func(), err error) {
 	total := int64(0)
 	for _, s := range segments {
 		total += s.Bytes
 	}
 	shown := progress.From(ctx)
 	shown.Step("verifying", progress.Bytes, total)
-	for _, s := range segments {
-		if err := ctx.Err(); err != nil {
-			return err
+	var releases []func()
+	release = func() {
+		for _, one := range releases {
+			one()
 		}
-		if err := segment.Verify(dir, s); err != nil {
-			return err
+	}
+	for _, s := range segments {
+		one, err := folder.Hold(ctx, project, s.EventsFile())
+		if err == nil {
+			releases = append(releases, one)
+			err = cmp.Or(ctx.Err(), folder.Verify(ctx, project, s.EventsFile()))
+		}
+		if err != nil {
+			release()
+			return nil, err
 		}
 		shown.Add(s.Bytes)
 	}
-	return nil
+	return release, nil
 }
 
 // showSize shows how large a file becomes while DuckDB writes it, until stop is

@@ -23,12 +23,17 @@ func (b *Builder) Merge(ctx context.Context, in []segment.Segment, targetEvents 
 	if len(in) == 0 {
 		return nil, errors.New("merging no segments")
 	}
+	release, err := b.hold(ctx, in...)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	level := 0
 	for _, s := range in {
 		if s.ProjectID != in[0].ProjectID {
 			return nil, fmt.Errorf("merging segments of projects %d and %d", in[0].ProjectID, s.ProjectID)
 		}
-		if err := segment.Verify(b.dir, s); err != nil {
+		if err := b.verify(ctx, s); err != nil {
 			return nil, err
 		}
 		level = max(level, s.Level+1)
@@ -97,6 +102,11 @@ var rawBytes = fmt.Sprintf("sum(%d + strlen(user_id) + strlen(event_type) + coal
 
 // Measure returns the RawBytes of a segment of which they are not known.
 func (b *Builder) Measure(ctx context.Context, s segment.Segment) (raw int64, err error) {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return 0, err
+	}
+	defer release()
 	err = b.db.QueryRowContext(ctx, "SELECT "+rawBytes+" FROM "+readParquet(b.dir, []segment.Segment{s})).Scan(&raw)
 	if err != nil {
 		return 0, fmt.Errorf("measuring segment %s: %w", s.Path, err)
@@ -108,7 +118,7 @@ func (b *Builder) Measure(ctx context.Context, s segment.Segment) (raw int64, er
 // damaged, or of a version that did not count properties, is rebuilt from its events.
 func (b *Builder) rollUps(ctx context.Context, segments []segment.Segment) ([]*rollup.File, error) {
 	files := make([]*rollup.File, len(segments))
-	known := segment.NewIntegrity(b.dir)
+	known := segment.NewIntegrity(b.folder)
 	for i, s := range segments {
 		if s.RollUp == nil {
 			return nil, fmt.Errorf("segment %s has no roll-up", s.Path)

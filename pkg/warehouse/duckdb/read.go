@@ -25,8 +25,17 @@ type SegmentRows struct {
 // ReadRows calls each with events, by their rows, and with the index of their segment: with
 // what is asked for of them at least. It runs as Run does.
 func (db *DB) ReadRows(ctx context.Context, project int64, of []SegmentRows, what pages.Columns, each func(segment int, row uint32, e pages.Event) error) error {
+	var segments []segment.Segment
+	for _, s := range of {
+		segments = append(segments, s.Segment)
+	}
+	release, err := db.hold(ctx, project, segments)
+	if err != nil {
+		return err
+	}
+	defer release()
 	var whole []int
-	err := db.Do(ctx, project, func(ctx context.Context) error {
+	err = db.Do(ctx, project, func(ctx context.Context) error {
 		for i, s := range of {
 			err := db.files.ReadEvents(ctx, s.Segment, s.Rows, what, func(row uint32, e pages.Event) error { return each(i, row, e) })
 			if errors.Is(err, pages.ErrWhole) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,12 @@ func (r Rebuilt) IsReplaced() bool { return r.RollUp == Replaced || r.Users == R
 // must take the old one's place in the manifest. The error is segment.ErrQuarantined when
 // the events are damaged, or one is not found by its id or row.
 func (b *Builder) Rebuild(ctx context.Context, s segment.Segment) (segment.Segment, Rebuilt, error) {
-	if err := segment.NewIntegrity(b.dir).CheckPages(ctx, s); err != nil {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return segment.Segment{}, Rebuilt{}, err
+	}
+	defer release()
+	if err := segment.NewIntegrity(b.folder).CheckPages(ctx, s); err != nil {
 		return segment.Segment{}, Rebuilt{}, err
 	}
 	rollUp, err := b.sum(ctx, s)
@@ -48,36 +54,49 @@ func (b *Builder) Rebuild(ctx context.Context, s segment.Segment) (segment.Segme
 	}
 	tmp := segment.Temporary(b.dir, s.UsersPath())
 	defer os.Remove(tmp)
-	fates := Rebuilt{RollUp: b.fateOf(s.RollUp != nil && sha256.Sum256(rollUp) == s.RollUp.SHA256, s.RollUpFile)}
+	var fates Rebuilt
+	if fates.RollUp, err = b.fateOf(ctx, s, s.RollUp != nil && sha256.Sum256(rollUp) == s.RollUp.SHA256, s.RollUpFile); err != nil {
+		return segment.Segment{}, Rebuilt{}, err
+	}
 	if s.Users != nil {
 		sum, err := b.usersAgain(ctx, s, rollUp, tmp)
 		if err != nil {
 			return segment.Segment{}, Rebuilt{}, err
 		}
-		fates.Users = b.fateOf(sum == s.Users.SHA256, s.UsersFile)
+		if fates.Users, err = b.fateOf(ctx, s, sum == s.Users.SHA256, s.UsersFile); err != nil {
+			return segment.Segment{}, Rebuilt{}, err
+		}
 	}
 	if fates.IsReplaced() {
 		replaced, err := b.copy(ctx, s, rollUp)
 		return replaced, fates, err
 	}
 	if fates.RollUp == Restored {
-		err = b.files.RestoreRollUp(s, rollUp)
+		err = b.files.RestoreRollUp(ctx, s, rollUp)
 	}
 	if fates.Users == Restored && err == nil {
-		_, err = b.files.PlaceUsers(s, tmp)
+		_, err = b.files.PlaceUsers(ctx, s, tmp)
 	}
 	return s, fates, err
 }
 
 // fateOf returns what becomes of a file, given whether the manifest's is as it should be.
-func (b *Builder) fateOf(right bool, file func() segment.File) Fate {
-	switch {
-	case !right:
-		return Replaced
-	case segment.VerifyFile(b.dir, file()) != nil:
-		return Restored
+func (b *Builder) fateOf(ctx context.Context, s segment.Segment, right bool, file func() segment.File) (Fate, error) {
+	if !right {
+		return Replaced, nil
 	}
-	return Equal
+	release, err := b.folder.Hold(ctx, s.ProjectID, file())
+	if err == nil {
+		defer release()
+		err = b.folder.Verify(ctx, s.ProjectID, file())
+	}
+	switch {
+	case errors.Is(err, segment.ErrQuarantined):
+		return Restored, nil
+	case err != nil:
+		return "", err
+	}
+	return Equal, nil
 }
 
 // usersAgain writes the events of a segment by user into a temporary file and returns
@@ -102,7 +121,12 @@ func (b *Builder) usersAgain(ctx context.Context, s segment.Segment, rollUp []by
 // segment with it, which the manifest must say. The error is segment.ErrQuarantined when
 // the events are damaged.
 func (b *Builder) AddUsers(ctx context.Context, s segment.Segment) (segment.Segment, error) {
-	if err := segment.Verify(b.dir, s); err != nil {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
+	defer release()
+	if err := b.verify(ctx, s); err != nil {
 		return segment.Segment{}, err
 	}
 	rollUp, err := b.sum(ctx, s)
@@ -114,7 +138,7 @@ func (b *Builder) AddUsers(ctx context.Context, s segment.Segment) (segment.Segm
 	if err := users(ctx, s, rollUp, filepath.Join(b.dir, s.Path), tmp); err != nil {
 		return segment.Segment{}, err
 	}
-	made, err := b.files.PlaceUsers(s, tmp)
+	made, err := b.files.PlaceUsers(ctx, s, tmp)
 	s.Users = &made
 	return s, err
 }
@@ -187,6 +211,11 @@ func (b *Builder) PropertyNames(ctx context.Context, s segment.Segment, each fun
 
 // texts calls each with the values of an expression.
 func (b *Builder) texts(ctx context.Context, s segment.Segment, expression string, each func(string) error) error {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer release()
 	rows, err := b.db.QueryContext(ctx, "SELECT DISTINCT "+expression+" AS text FROM "+readParquet(b.dir, []segment.Segment{s})+
 		" WHERE project_id = $1", s.ProjectID)
 	if err != nil {
@@ -211,7 +240,12 @@ func (b *Builder) texts(ctx context.Context, s segment.Segment, expression strin
 // Events calls each with the events of a segment, in the order of the file. The
 // error is segment.ErrQuarantined when the file is damaged.
 func (b *Builder) Events(ctx context.Context, s segment.Segment, each func(event.Event) error) error {
-	if err := segment.Verify(b.dir, s); err != nil {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := b.verify(ctx, s); err != nil {
 		return err
 	}
 	rows, err := b.db.QueryContext(ctx, "SELECT event_id, epoch_us(occurred_at), user_id, event_type, coalesce(properties, '') FROM "+

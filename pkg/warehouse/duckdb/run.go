@@ -17,12 +17,13 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/pkg/warehouse/turns"
 )
 
 var (
 	// ErrBusy is returned when a query found no place among the running ones
 	// before its time was up.
-	ErrBusy = errors.New("too many queries are running")
+	ErrBusy = turns.ErrBusy
 	// ErrTimeout is returned when a query ran longer than QueryTimeout.
 	ErrTimeout = errors.New("query took too long")
 	// ErrNoKeys is returned for a project with persons of whose users some have no keys
@@ -37,8 +38,8 @@ type DB struct {
 	db      *sql.DB
 	dir     string
 	holds   functions
-	queries *turns
-	working *turns // what Do runs
+	queries *turns.Turns
+	working *turns.Turns // what Do runs
 	timeout time.Duration
 	files   *segment.Integrity
 }
@@ -49,13 +50,19 @@ func Open(cfg warehouse.Config) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	return OpenIn(cfg, segment.NewFolder(dir))
+}
+
+// OpenIn is Open for the files in a folder, which the caller closes after the DB.
+func OpenIn(cfg warehouse.Config, folder *segment.Folder) (*DB, error) {
+	dir := folder.Dir()
 	db, err := open(cfg, dir, "")
 	if err != nil {
 		return nil, err
 	}
 	d := &DB{
-		db: db, dir: dir, queries: newTurns(cfg.MaxQueries), working: newTurns(runtime.GOMAXPROCS(0)),
-		timeout: cfg.QueryTimeout, files: segment.NewIntegrity(dir),
+		db: db, dir: dir, queries: turns.New(cfg.MaxQueries), working: turns.New(runtime.GOMAXPROCS(0)),
+		timeout: cfg.QueryTimeout, files: segment.NewIntegrity(folder),
 	}
 	if err := d.holds.register(context.Background(), db); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -69,7 +76,7 @@ func (db *DB) Files() *segment.Integrity { return db.files }
 
 // Waiting returns how many queries wait for their turn.
 func (db *DB) Waiting() int {
-	_, waiting := db.queries.count()
+	_, waiting := db.queries.Count()
 	return waiting
 }
 
@@ -149,7 +156,12 @@ func (db *DB) execute(ctx context.Context, project int64, segments []segment.Seg
 	if err := checkNames(text, values.args); err != nil {
 		return err
 	}
-	err := db.limit(ctx, db.queries, project, func(ctx context.Context) error {
+	release, err := db.hold(ctx, project, segments) // before its turn: others need not wait for what is fetched
+	if err != nil {
+		return err
+	}
+	defer release()
+	err = db.limit(ctx, db.queries, project, func(ctx context.Context) error {
 		if err := db.check(ctx, segments); err != nil {
 			return err
 		}
@@ -174,11 +186,11 @@ func (db *DB) Do(ctx context.Context, project int64, f func(context.Context) err
 }
 
 // limit runs f, for at most QueryTimeout, once it is the project's turn.
-func (db *DB) limit(ctx context.Context, turns *turns, project int64, f func(context.Context) error) error {
-	if err := turns.enter(ctx, project, db.timeout); err != nil {
+func (db *DB) limit(ctx context.Context, places *turns.Turns, project int64, f func(context.Context) error) error {
+	if err := places.Enter(ctx, project, db.timeout); err != nil {
 		return err
 	}
-	defer turns.leave(project)
+	defer places.Leave(project)
 	limited, cancel := context.WithTimeoutCause(ctx, db.timeout, ErrTimeout)
 	defer cancel()
 	err := f(limited)
@@ -191,6 +203,15 @@ func (db *DB) limit(ctx context.Context, turns *turns, project int64, f func(con
 		return ErrTimeout
 	}
 	return err
+}
+
+// hold has the files of events in the folder until release is called.
+func (db *DB) hold(ctx context.Context, project int64, segments []segment.Segment) (release func(), err error) {
+	files := make([]segment.File, len(segments))
+	for i, s := range segments {
+		files[i] = s.EventsFile()
+	}
+	return db.files.Hold(ctx, project, files...)
 }
 
 // check hashes the files that were not needed before, or that have changed.

@@ -89,7 +89,7 @@ func TestQueriesEnd(t *testing.T) {
 	go func() {
 		ended <- db.Run(ctx, snapshot(), Query{SQL: endless}, func(*sql.Rows) error { return nil })
 	}()
-	require.Eventually(t, func() bool { n, _ := db.queries.count(); return n == 1 }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := db.queries.Count(); return n == 1 }, patience, time.Millisecond)
 	hangUp()
 	select {
 	case err := <-ended:
@@ -110,13 +110,13 @@ func TestQueriesWaitForAPlace(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.MaxQueries, cfg.QueryTimeout = 1, 300*time.Millisecond
 	db := newDB(t, cfg)
-	require.NoError(t, db.queries.enter(t.Context(), 0, time.Second)) // all places are taken
+	require.NoError(t, db.queries.Enter(t.Context(), 0, time.Second)) // all places are taken
 	_, err := count(t, db, snapshot(), Query{SQL: "SELECT 1"})
 	require.ErrorIs(t, err, ErrBusy)
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	require.ErrorIs(t, db.Run(gone, snapshot(), Query{SQL: "SELECT 1"}, nil), context.Canceled)
-	db.queries.leave(0)
+	db.queries.Leave(0)
 }
 
 func TestMemoryLimit(t *testing.T) {

@@ -51,7 +51,7 @@ func writeOf(t testing.TB, cfg warehouse.Config, r *rand.Rand, project int64, n,
 		sum.Add(rows[i].Us, rows[i].Type, uint32(rows[i].User), "")
 	}
 	s := segment.Segment{ProjectID: project, Events: int64(n), Epoch: 1, MinAt: start, MaxAt: start.AddDate(0, 0, days), Shredded: []string{}}
-	s, err := segment.NewPublisher(cfg.Dir).Publish(s, segment.Content{
+	s, err := segment.NewPublisher(segment.NewFolder(cfg.Dir)).Publish(t.Context(), s, segment.Content{
 		Events: func(tmp string) error { return parquet.WriteFile(tmp, rows) },
 		RollUp: func() ([]byte, error) { return sum.Bytes(project) },
 		Users: func(file, tmp string) error {

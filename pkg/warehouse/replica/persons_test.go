@@ -37,7 +37,7 @@ func TestSnapshotsWithPersons(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
 	random := rand.New(rand.NewPCG(1, 1))
-	files := segment.NewIntegrity(cfg.Dir)
+	files := segment.NewIntegrity(segment.NewFolder(cfg.Dir))
 	first := write(t, cfg, random, 500, 3) // of 26 users
 	sent := manifest.NewSnapshot(1, outbox.Position{}, time.Time{}, []segment.Segment{first}, nil)
 	m := persons.New(map[uint32]uint32{1: 0, 3: 2, 25: 100})

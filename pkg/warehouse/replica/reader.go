@@ -160,6 +160,11 @@ func (r *Reader) refresh(ctx context.Context) error {
 	if current != nil {
 		views, walks, before = current.rollUps, current.walks, current.people
 	}
+	if changed && known != nil {
+		if err := r.fetch(ctx, known, next); err != nil {
+			return err
+		}
+	}
 	if changed || r.rollUps.pending() {
 		if views, err = r.rollUps.follow(ctx, next); err != nil {
 			return err
@@ -221,7 +226,7 @@ func (r *Reader) inspect(ctx context.Context) {
 		current, swapped := r.current, r.swapped
 		r.mu.Unlock()
 		if current != nil {
-			r.inspectAll(ctx, current.Snapshot, reported)
+			r.inspectAll(ctx, current, reported)
 		}
 		again := ticker.C
 		if len(reported) == 0 {
@@ -236,7 +241,7 @@ func (r *Reader) inspect(ctx context.Context) {
 	}
 }
 
-func (r *Reader) inspectAll(ctx context.Context, snapshot *manifest.Snapshot, reported map[string]bool) {
+func (r *Reader) inspectAll(ctx context.Context, snapshot *Snapshot, reported map[string]bool) {
 	live := map[string]bool{}
 	report := func(s segment.Segment, path string, reason error) {
 		live[path] = true
@@ -250,13 +255,14 @@ func (r *Reader) inspectAll(ctx context.Context, snapshot *manifest.Snapshot, re
 			r.log.Info("segment is whole again", fields...)
 		}
 	}
+	r.prefetch(ctx, snapshot.Snapshot)
 	r.walks.keep(ctx, snapshot) // before the events, of which there are more
 	for s := range snapshot.All() {
 		for _, f := range s.Files() {
 			if ctx.Err() != nil {
 				return
 			}
-			report(s, f.Path, r.files.Check(f))
+			report(s, f.Path, r.files.Inspect(ctx, s.ProjectID, f))
 		}
 	}
 	r.files.Forget(func(path string) bool { return live[path] })

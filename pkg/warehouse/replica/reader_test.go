@@ -35,7 +35,7 @@ func move(t *testing.T, pool *pgxpool.Pool, set string) {
 }
 
 func newReader(t *testing.T, cfg warehouse.Config, pool *pgxpool.Pool) *Reader {
-	return NewReader(pool, segment.NewIntegrity(cfg.Dir), cfg, zap.NewNop())
+	return NewReader(pool, segment.NewIntegrity(segment.NewFolder(cfg.Dir)), cfg, zap.NewNop())
 }
 
 func TestReaderFollows(t *testing.T) {

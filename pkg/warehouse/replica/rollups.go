@@ -229,7 +229,7 @@ func (r *rollUps) read(ctx context.Context, p *projectRollUps, segments []segmen
 			if err := ctx.Err(); err != nil || full {
 				return err
 			}
-			f, damaged := r.readOne(s)
+			f, damaged := r.readOne(ctx, s)
 			mu.Lock()
 			defer mu.Unlock()
 			p.damaged = p.damaged || damaged
@@ -256,11 +256,16 @@ func (r *rollUps) read(ctx context.Context, p *projectRollUps, segments []segmen
 
 // readOne returns nil for a roll-up that is not available. damaged means that it
 // may come back.
-func (r *rollUps) readOne(s segment.Segment) (f *rollup.File, damaged bool) {
+func (r *rollUps) readOne(ctx context.Context, s segment.Segment) (f *rollup.File, damaged bool) {
+	release, err := r.files.Hold(ctx, s.ProjectID, s.RollUpFile())
+	if err != nil {
+		return nil, true // the reader reports it
+	}
+	defer release()
 	if err := r.files.Check(s.RollUpFile()); err != nil {
 		return nil, true // the reader reports it
 	}
-	f, err := r.files.ReadRollUp(s)
+	f, err = r.files.ReadRollUp(s)
 	if err != nil {
 		r.log.Error("roll-up cannot be read", zap.String(logging.Segment, s.RollUpPath()), zap.Error(err))
 		return nil, !errors.Is(err, rollup.ErrFormat)

@@ -73,6 +73,13 @@ func (s *Snapshot) Walk(project int64) *walk.View {
 	return walk.NewView(nil)
 }
 
+// Fetch has what Walk needs of a bucket in the folder, if it can be fetched in some seconds,
+// and before ctx ends, and says whether it has.
+func (s *Snapshot) Fetch(ctx context.Context, project int64) bool {
+	p := s.walks[project]
+	return p == nil || p.fetch(ctx)
+}
+
 // OpenWalk is Walk for questions that no other engine answers: it checks whatever is
 // left to check, and makes in memory what is damaged or missing. The error is
 // segment.ErrQuarantined or segment.ErrOutdated when it takes more memory than there is

@@ -182,20 +182,73 @@ func sizeOf(s segment.Segment) int64 {
 
 // keep opens the files of a snapshot, so that questions need not, and drops those of
 // segments that are gone, and what was made of segments whose file is back.
-func (w *walks) keep(ctx context.Context, s *manifest.Snapshot) {
+//
+// Of a bucket's objects only those are opened that have copies. One whose copy had to make
+// room is closed, or its room would not be free.
+func (w *walks) keep(ctx context.Context, snapshot *Snapshot) {
 	live := map[string]bool{}
-	for s := range s.All() {
+	for s := range snapshot.All() {
 		if ctx.Err() != nil {
 			return
 		}
 		live[s.Path] = true
-		_, _ = w.one(s) // whoever looks at all files reports the damaged ones
+		if s.Users == nil {
+			continue
+		}
+		if release, ok := w.files.Folder().HoldCopies(s.UsersFile()); ok {
+			_, _ = w.one(s) // whoever looks at all files reports the damaged ones
+			release()
+		} else {
+			w.shut(s, snapshot.walks[s.ProjectID])
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.open, func(path string, _ *segment.Users) bool { return !live[path] })
 	maps.DeleteFunc(w.made, func(path string, _ madeUsers) bool { return !live[path] || w.open[path] != nil })
 }
+
+// shut forgets the open file of a segment, and the view that has it.
+func (w *walks) shut(s segment.Segment, p *projectWalk) {
+	w.mu.Lock()
+	_, open := w.open[s.Path]
+	delete(w.open, s.Path)
+	w.mu.Unlock()
+	if open && p != nil {
+		p.mu.Lock()
+		p.files, p.view = nil, nil
+		p.mu.Unlock()
+	}
+}
+
+// fetch has the files of a project in the folder that are not open, where they are in a
+// bucket, and says whether they are all open.
+func (p *projectWalk) fetch(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, fetchPatience)
+	defer cancel()
+	var missing []segment.File
+	p.walks.mu.Lock()
+	for _, s := range p.segments {
+		if s.Users != nil && p.walks.open[s.Path] == nil {
+			missing = append(missing, s.UsersFile())
+		}
+	}
+	p.walks.mu.Unlock()
+	if len(missing) == 0 {
+		return true
+	}
+	release, err := p.walks.files.Hold(ctx, p.segments[0].ProjectID, missing...)
+	if err != nil {
+		return false // others answer, or say why not
+	}
+	defer release()
+	_, err = p.of(p.walks.one)
+	return err == nil
+}
+
+// fetchPatience is how long a question waits for events by user before others are tried
+// that may have what they need.
+const fetchPatience = 10 * time.Second
 
 // has says whether the files of all segments are open.
 func (p *projectWalk) has() bool {

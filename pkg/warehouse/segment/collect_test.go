@@ -16,7 +16,7 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, MakeFolders(TemporaryFolder(dir)))
 	const stale, next = 3, 4
-	s, err := NewPublisher(dir).Publish(Segment{ProjectID: 7, Epoch: next}, Content{
+	s, err := NewPublisher(NewFolder(dir)).Publish(t.Context(), Segment{ProjectID: 7, Epoch: next}, Content{
 		Events: func(tmp string) error { return os.WriteFile(tmp, []byte("events"), 0o600) },
 		RollUp: func() ([]byte, error) { return []byte("roll-up"), nil },
 		Users:  func(_, tmp string) error { return os.WriteFile(tmp, []byte("by user"), 0o600) },
@@ -24,7 +24,7 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "7", "README"), nil, 0o600))
 	cutoff := time.Now().Add(-time.Hour)
-	found, err := Files(dir, cutoff, next)
+	found, err := NewFolder(dir).Files(t.Context(), cutoff, next)
 	require.NoError(t, err)
 	require.Empty(t, found, "they are young")
 
@@ -32,14 +32,14 @@ func TestFilesOfHigherEpochAreNotListed(t *testing.T) {
 	for _, path := range append(Paths(s.Path), "7/README") {
 		require.NoError(t, os.Chtimes(filepath.Join(dir, path), old, old))
 	}
-	found, err = Files(dir, cutoff, stale)
+	found, err = NewFolder(dir).Files(t.Context(), cutoff, stale)
 	require.NoError(t, err)
 	require.Empty(t, found)
-	found, err = Files(dir, cutoff, next)
+	found, err = NewFolder(dir).Files(t.Context(), cutoff, next)
 	require.NoError(t, err)
 	require.ElementsMatch(t, Paths(s.Path), found)
 
-	require.NoError(t, Remove(dir, found...))
-	require.NoError(t, Remove(dir, found...), "that they are gone is no error")
+	require.NoError(t, NewFolder(dir).Remove(t.Context(), found...))
+	require.NoError(t, NewFolder(dir).Remove(t.Context(), found...), "that they are gone is no error")
 	require.ErrorIs(t, Verify(dir, s), os.ErrNotExist)
 }

@@ -1,18 +1,22 @@
 package segment
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 )
 
 // Integrity knows which files are what the manifest says. It hashes each when it
 // is first needed, and again when it is another file or was written to. Its
 // methods may be called at the same time.
 type Integrity struct {
-	dir string
+	folder *Folder
+	dir    string
 
 	mu    sync.Mutex
 	files map[string]*checkedFile // by path
@@ -26,10 +30,74 @@ type checkedFile struct {
 	pages  *openPages
 }
 
-// NewIntegrity makes an Integrity of the files below the warehouse folder dir.
-func NewIntegrity(dir string) *Integrity {
-	return &Integrity{dir: dir, files: map[string]*checkedFile{}}
+// NewIntegrity makes an Integrity of the files in a folder.
+func NewIntegrity(folder *Folder) *Integrity {
+	return &Integrity{folder: folder, dir: folder.Dir(), files: map[string]*checkedFile{}}
 }
+
+// Hold has files in the folder and whole, and keeps them there until release is called; see
+// Folder.Hold. Without a bucket it does nothing: Check says what is wrong. With one it waits
+// for at most half a minute, after which the error is ErrUnavailable, and a copy that turns
+// out to be damaged is fetched again.
+func (i *Integrity) Hold(ctx context.Context, project int64, files ...File) (release func(), err error) {
+	if !i.folder.HasBucket() {
+		return func() {}, nil
+	}
+	holding, cancel := context.WithTimeout(ctx, soon)
+	defer cancel()
+	if release, err = i.folder.Hold(holding, project, files...); err != nil {
+		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("%w: it takes more than %s", ErrUnavailable, soon)
+		}
+		return nil, err
+	}
+	for _, f := range files {
+		if i.Check(f) == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			release()
+			return nil, err
+		}
+		if err := i.folder.again(ctx, project, f); err != nil {
+			release()
+			return nil, err
+		}
+	}
+	return release, nil
+}
+
+// soon is how long Hold waits.
+const soon = 30 * time.Second
+
+// HoldSoon is Hold for callers that have no context.
+func (i *Integrity) HoldSoon(project int64, files ...File) (release func(), err error) {
+	return i.Hold(context.Background(), project, files...)
+}
+
+// Inspect is Check for a file that is at hand: one of a bucket that has no copy is not looked
+// at, and a copy that is damaged is fetched again.
+func (i *Integrity) Inspect(ctx context.Context, project int64, f File) error {
+	if !i.folder.HasBucket() {
+		return i.Check(f)
+	}
+	release, ok := i.folder.HoldCopies(f)
+	if !ok {
+		return nil
+	}
+	defer release()
+	whole, err := i.Hold(ctx, project, f)
+	if err == nil {
+		whole()
+	}
+	if errors.Is(err, ErrQuarantined) {
+		return err
+	}
+	return nil
+}
+
+// Folder is where the files are.
+func (i *Integrity) Folder() *Folder { return i.folder }
 
 // check returns nil when the file at path is whole by verify, or what is wrong.
 func (i *Integrity) check(path string, verify func() error) error {
@@ -46,6 +114,9 @@ func (i *Integrity) check(path string, verify func() error) error {
 	info, err := os.Stat(filepath.Join(i.dir, path))
 	if err != nil {
 		info = nil // verify says why
+	}
+	if (!f.hashed || !unchanged(f.info, info)) && info != nil && unchanged(i.folder.fetched(path), info) {
+		f.info, f.reason, f.hashed = info, nil, true // it was hashed while it was fetched
 	}
 	if !f.hashed || !unchanged(f.info, info) {
 		f.info, f.reason = info, verify()

@@ -16,7 +16,7 @@ func TestFilesThatCouldNotBeReadAreLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o600))
-	files := NewIntegrity(dir)
+	files := NewIntegrity(NewFolder(dir))
 	var reason error
 	looks := 0
 	check := func() error {
@@ -40,7 +40,7 @@ func TestFilesThatChangeAreLookedAtAgain(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	require.NoError(t, os.WriteFile(path, []byte("one"), 0o600))
-	files := NewIntegrity(dir)
+	files := NewIntegrity(NewFolder(dir))
 	looks := 0
 	check := func() error {
 		return files.check("a", func() error {

@@ -16,13 +16,13 @@ import (
 // must be whole. The error is ErrQuarantined, or pages.ErrWhole for a file of an earlier
 // version, of which single rows cannot be read.
 func (i *Integrity) ReadEvents(ctx context.Context, s Segment, rows []uint32, of pages.Columns, each func(row uint32, e pages.Event) error) error {
-	return i.withPages(s, func(f *pages.File, r *os.File) error { return f.Events(ctx, r, rows, of, each) })
+	return i.withPages(ctx, s, func(f *pages.File, r *os.File) error { return f.Events(ctx, r, rows, of, each) })
 }
 
 // FindEvent returns the row of the event with an id in a segment's Parquet file. Errors are
 // those of ReadEvents.
 func (i *Integrity) FindEvent(ctx context.Context, s Segment, id uuid.UUID) (row uint32, found bool, err error) {
-	err = i.withPages(s, func(f *pages.File, r *os.File) (err error) {
+	err = i.withPages(ctx, s, func(f *pages.File, r *os.File) (err error) {
 		row, found, err = f.Find(ctx, r, id)
 		return err
 	})
@@ -33,7 +33,7 @@ func (i *Integrity) FindEvent(ctx context.Context, s Segment, id uuid.UUID) (row
 // as they are there. The error is ErrQuarantined when they cannot; a file of an earlier
 // version, of which that is not asked, has none.
 func (i *Integrity) CheckPages(ctx context.Context, s Segment) error {
-	err := i.withPages(s, func(f *pages.File, r *os.File) error { return f.Check(ctx, r) })
+	err := i.withPages(ctx, s, func(f *pages.File, r *os.File) error { return f.Check(ctx, r) })
 	if errors.Is(err, pages.ErrWhole) {
 		return nil
 	}
@@ -42,7 +42,12 @@ func (i *Integrity) CheckPages(ctx context.Context, s Segment) error {
 
 // withPages reads a segment's Parquet file. Where its pages are is kept until the file is
 // forgotten.
-func (i *Integrity) withPages(s Segment, read func(*pages.File, *os.File) error) (err error) {
+func (i *Integrity) withPages(ctx context.Context, s Segment, read func(*pages.File, *os.File) error) (err error) {
+	release, err := i.Hold(ctx, s.ProjectID, s.EventsFile())
+	if err != nil {
+		return err
+	}
+	defer release()
 	if err := i.Check(s.EventsFile()); err != nil {
 		return err
 	}

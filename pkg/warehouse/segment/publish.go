@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -18,13 +19,13 @@ const mode = 0o644
 // Publisher gives segments their files below a warehouse folder. Its methods may
 // be called at the same time.
 type Publisher struct {
+	folder  *Folder
 	dir     string
 	folders sync.Map // of projects, known to survive a crash
 }
 
-// NewPublisher makes a Publisher for the warehouse folder dir, which must have
-// its TemporaryFolder.
-func NewPublisher(dir string) *Publisher { return &Publisher{dir: dir} }
+// NewPublisher makes a Publisher for a folder, which must have its TemporaryFolder.
+func NewPublisher(folder *Folder) *Publisher { return &Publisher{folder: folder, dir: folder.Dir()} }
 
 // Content makes the files of a segment. Its functions may be called at the same time.
 type Content struct {
@@ -38,9 +39,9 @@ type Content struct {
 }
 
 // Publish makes a segment's files under a new path. Each is whole and on disk before it
-// gets its name, and all survive a crash when Publish returns. The result is segment with
-// Path, Bytes, SHA256, RollUp and Users.
-func (p *Publisher) Publish(segment Segment, content Content) (Segment, error) {
+// gets its name, and all survive a crash when Publish returns; with a bucket, they are
+// objects then. The result is segment with Path, Bytes, SHA256, RollUp and Users.
+func (p *Publisher) Publish(ctx context.Context, segment Segment, content Content) (Segment, error) {
 	segment.Path = newPath(segment.ProjectID, segment.Epoch)
 	segment.RollUp, segment.Users = &Companion{}, nil
 	if err := p.makeFolder(filepath.Dir(segment.Path)); err != nil {
@@ -63,7 +64,10 @@ func (p *Publisher) Publish(segment Segment, content Content) (Segment, error) {
 	if err := failpoint.Hit(failpoint.FolderBeforeSync); err != nil {
 		return Segment{}, err
 	}
-	return segment, p.syncFolder(segment)
+	if err := p.syncFolder(segment); err != nil {
+		return Segment{}, err
+	}
+	return segment, p.folder.put(ctx, segment.Files()...)
 }
 
 // writeEvents makes a segment's Parquet file and then, from that, its events by user.
@@ -93,21 +97,28 @@ func (p *Publisher) writeEvents(segment *Segment, content Content) error {
 }
 
 // RestoreRollUp puts a segment's roll-up back.
-func (p *Publisher) RestoreRollUp(segment Segment, data []byte) error {
-	if _, err := p.writeRollUp(segment, data); err != nil {
+func (p *Publisher) RestoreRollUp(ctx context.Context, segment Segment, data []byte) error {
+	rollUp, err := p.writeRollUp(segment, data)
+	if err != nil {
 		return err
 	}
-	return p.syncFolder(segment)
+	if err := p.syncFolder(segment); err != nil {
+		return err
+	}
+	return p.folder.replace(ctx, fileOf(segment.RollUpPath(), rollUp))
 }
 
 // PlaceUsers makes a complete temporary file that of a segment's events by user: in
 // place of a damaged one, or where there was none.
-func (p *Publisher) PlaceUsers(segment Segment, tmp string) (Companion, error) {
+func (p *Publisher) PlaceUsers(ctx context.Context, segment Segment, tmp string) (Companion, error) {
 	users, err := p.sealUsers(tmp, segment.UsersPath())
 	if err != nil {
 		return Companion{}, err
 	}
-	return users, p.syncFolder(segment)
+	if err := p.syncFolder(segment); err != nil {
+		return Companion{}, err
+	}
+	return users, p.folder.replace(ctx, fileOf(segment.UsersPath(), users))
 }
 
 // makeFolder makes a project's folder so that it survives a crash. One that is

@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,19 +26,10 @@ func (i *Integrity) ReadRollUp(s Segment) (*rollup.File, error) {
 	return f, nil
 }
 
-// HasCurrentRollUp says whether the roll-up of a segment below the warehouse folder dir is
-// of the version that is written now. It looks only at how the file begins.
-func HasCurrentRollUp(dir string, s Segment) (bool, error) {
-	f, err := os.Open(filepath.Join(dir, s.RollUpPath()))
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrQuarantined, err)
-	}
-	defer f.Close()
-	current, err := rollup.IsCurrent(f)
-	if err != nil {
-		return false, fmt.Errorf("reading how %s begins: %w", s.RollUpPath(), err)
-	}
-	return current, nil
+// HasCurrentRollUp says whether the roll-up of a segment is of the version that is written
+// now. It looks only at how the file begins.
+func (f *Folder) HasCurrentRollUp(ctx context.Context, s Segment) (bool, error) {
+	return f.begins(ctx, s.RollUpPath(), rollup.IsCurrent)
 }
 
 // rollUpSource is a segment's roll-up on disk. Each opened file is checked: what
@@ -48,6 +40,11 @@ type rollUpSource struct {
 }
 
 func (s rollUpSource) Open() (rollup.ReadAtCloser, error) {
+	release, err := s.files.HoldSoon(s.segment.ProjectID, s.segment.RollUpFile())
+	if err != nil {
+		return nil, err
+	}
+	defer release() // it stays readable while it is open
 	f, err := os.Open(filepath.Join(s.files.dir, s.segment.RollUpPath()))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrQuarantined, err)

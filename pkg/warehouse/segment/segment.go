@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse/cache"
 )
 
 // Segment is one immutable Parquet file: events of one project, sorted by day
@@ -43,21 +44,19 @@ type Companion struct {
 	SHA256 [32]byte
 }
 
-// File is one of a segment's files, as the manifest has it.
-type File struct {
-	Path   string // below the warehouse folder
-	Bytes  int64
-	SHA256 [32]byte
-}
+// File is one of a segment's files, as the manifest has it: below the warehouse folder.
+type File = cache.File
 
 // EventsFile is the segment's Parquet file.
-func (s Segment) EventsFile() File { return File{s.Path, s.Bytes, s.SHA256} }
+func (s Segment) EventsFile() File { return File{Path: s.Path, Bytes: s.Bytes, SHA256: s.SHA256} }
 
 // RollUpFile is the file of RollUp, which the segment must have.
-func (s Segment) RollUpFile() File { return File{s.RollUpPath(), s.RollUp.Bytes, s.RollUp.SHA256} }
+func (s Segment) RollUpFile() File { return fileOf(s.RollUpPath(), *s.RollUp) }
 
 // UsersFile is the file of Users, which the segment must have.
-func (s Segment) UsersFile() File { return File{s.UsersPath(), s.Users.Bytes, s.Users.SHA256} }
+func (s Segment) UsersFile() File { return fileOf(s.UsersPath(), *s.Users) }
+
+func fileOf(path string, c Companion) File { return File{Path: path, Bytes: c.Bytes, SHA256: c.SHA256} }
 
 // Files are all that the segment has; that of the events is the first.
 func (s Segment) Files() []File {

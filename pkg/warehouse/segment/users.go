@@ -33,8 +33,20 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 	file := s.UsersFile()
 	path := filepath.Join(i.dir, file.Path)
 	info, err := os.Stat(path)
-	if err == nil && before != nil && unchanged(before.info, info) {
+	switch {
+	case err == nil && before != nil && unchanged(before.info, info):
+		i.folder.touch(file.Path)
 		return before, nil
+	case before != nil && i.folder.HasBucket() && errors.Is(err, os.ErrNotExist):
+		return before, nil // the copy had to make room; it stays readable while it is open
+	}
+	release, err := i.HoldSoon(s.ProjectID, file)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	if i.folder.HasBucket() { // it may have been fetched just now
+		info, _ = os.Stat(path) // Check says what is wrong
 	}
 	if err := i.Check(file); err != nil {
 		return nil, err
@@ -54,15 +66,10 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 	return &Users{opened, info}, nil
 }
 
-// HasCurrentUsers says whether the events by user of a segment below the warehouse folder
-// dir are of the version that is written now. It looks only at how the file begins.
-func HasCurrentUsers(dir string, s Segment) (bool, error) {
-	f, err := os.Open(filepath.Join(dir, s.UsersPath()))
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrQuarantined, err)
-	}
-	defer f.Close()
-	return walk.IsCurrent(f)
+// HasCurrentUsers says whether the events by user of a segment are of the version that is
+// written now. It looks only at how the file begins.
+func (f *Folder) HasCurrentUsers(ctx context.Context, s Segment) (bool, error) {
+	return f.begins(ctx, s.UsersPath(), walk.IsCurrent)
 }
 
 // MakeUsers makes a segment's events by user in memory: its file is damaged, or it has
@@ -72,6 +79,11 @@ func (i *Integrity) MakeUsers(ctx context.Context, s Segment) (*walk.File, error
 	if s.RollUp == nil {
 		return nil, fmt.Errorf("%w: %s has no user keys", ErrOutdated, s.Path)
 	}
+	release, err := i.Hold(ctx, s.ProjectID, s.EventsFile())
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := i.Check(s.EventsFile()); err != nil {
 		return nil, err
 	}
@@ -91,6 +103,11 @@ func (i *Integrity) MakeUsers(ctx context.Context, s Segment) (*walk.File, error
 func (i *Integrity) eventIDs(s Segment) func(rows []uint32) ([]uuid.UUID, error) {
 	ids := walk.IDs(filepath.Join(i.dir, s.Path))
 	return func(rows []uint32) ([]uuid.UUID, error) {
+		release, err := i.HoldSoon(s.ProjectID, s.EventsFile())
+		if err != nil {
+			return nil, err
+		}
+		defer release()
 		if err := i.Check(s.EventsFile()); err != nil {
 			return nil, err
 		}

@@ -48,12 +48,30 @@ func NewSource(now, completeUntil time.Time, engines ...Engine) *Source {
 	return &Source{Now: now, CompleteUntil: completeUntil, engines: engines}
 }
 
+// Late is an engine that open makes for the first scan that no engine before it serves; nil
+// serves no scan, until it is asked again.
+func Late(open func(context.Context) Engine) Engine { return &late{open: open} }
+
+type late struct {
+	Unsupported
+	open func(context.Context) Engine
+}
+
+// Name is never asked: what open makes takes its place.
+func (*late) Name() string { return "" }
+
 // Name is that of the engine that served the scans so far: of several, the last in
 // the order of NewSource.
 func (s *Source) Name() string { return s.engines[s.served].Name() }
 
 func serve[T any](ctx context.Context, s *Source, scan func(Engine) (T, error)) (result T, err error) {
 	for i, e := range s.engines {
+		if l, ok := e.(*late); ok {
+			if e = l.open(ctx); e == nil {
+				continue
+			}
+			s.engines[i] = e
+		}
 		err = accountOf(ctx).scan(ctx, func() (err error) {
 			result, err = scan(e)
 			return err

@@ -7,12 +7,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/traits/traitlog"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -45,7 +47,15 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	if err != nil {
 		return r, err
 	}
-	builder, err := duckdb.NewBuilder(cfg)
+	if err := segment.MakeFolders(cfg.Dir); err != nil {
+		return r, fmt.Errorf("making the warehouse folder: %w", err)
+	}
+	folder, err := objects.OpenFolder(ctx, cfg, prometheus.NewRegistry())
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	builder, err := duckdb.NewBuilderIn(cfg, folder)
 	if err != nil {
 		return r, err
 	}
@@ -54,7 +64,7 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	shown.Step("rebuilding", progress.Bytes, bytesOf(segments...))
 	var damage []error
 	for _, s := range segments {
-		err := rebuild(ctx, pool, cfg, builder, s, &r, report)
+		err := rebuild(ctx, pool, folder, builder, s, &r, report)
 		shown.Add(bytesOf(s))
 		if err != nil && !errors.Is(err, segment.ErrQuarantined) {
 			return r, err
@@ -64,12 +74,15 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 	return r, errors.Join(damage...)
 }
 
-func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, builder *duckdb.Builder, s segment.Segment, r *RebuildResult, report func(string, duckdb.Fate)) error {
+func rebuild(ctx context.Context, pool *pgxpool.Pool, folder *segment.Folder, builder *duckdb.Builder, s segment.Segment, r *RebuildResult, report func(string, duckdb.Fate)) error {
 	if s.RollUp == nil || s.Users == nil { // the worker makes what is missing
 		r.Outdated++
 	}
 	if s.RollUp == nil { // it rewrites the segment: the events have no user keys
 		return nil
+	}
+	if err := folder.Discard(s.Files()...); err != nil { // what the bucket has is looked at
+		return err
 	}
 	made, fates, err := builder.Rebuild(ctx, s)
 	if err != nil {
@@ -80,7 +93,7 @@ func rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, buil
 		return err
 	}
 	if fates.IsReplaced() {
-		swapped, err := swap(ctx, pool, cfg.Dir, s, made)
+		swapped, err := swap(ctx, pool, folder, s, made)
 		if err != nil || !swapped {
 			return err
 		}
@@ -113,13 +126,13 @@ func (r *RebuildResult) count(path string, fate duckdb.Fate, report func(string,
 // No lock of the leader keeps garbage collection from the new files: when this
 // process was paused for the grace period, or clocks differ, they are orphans. So
 // swap checks that they are still there while no collection is under way.
-func swap(ctx context.Context, pool *pgxpool.Pool, dir string, from, to segment.Segment) (swapped bool, err error) {
+func swap(ctx context.Context, pool *pgxpool.Pool, folder *segment.Folder, from, to segment.Segment) (swapped bool, err error) {
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
 		if err := manifest.AwaitCollection(ctx, tx); err != nil {
 			return err
 		}
 		for _, file := range to.Files() {
-			if err := segment.VerifyFileSize(dir, file); err != nil {
+			if err := folder.Has(ctx, file); err != nil {
 				return err
 			}
 		}

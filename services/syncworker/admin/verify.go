@@ -9,11 +9,13 @@ import (
 	"io/fs"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
@@ -32,26 +34,70 @@ type Verified struct {
 // file that is missing or damaged and then returns an error that is
 // segment.ErrQuarantined. Services may be running; the database may be one that
 // waits for Restore. It shows the progress of ctx.
-func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (Verified, error) {
-	if quick {
-		return verify(ctx, pool, func(s segment.Segment) []Damage {
-			return damages(s, func(f segment.File) error { return segment.VerifyFileSize(cfg.Dir, f) })
-		}, report)
-	}
-	db, err := duckdb.Open(cfg)
+func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick bool, report func(Damage)) (v Verified, err error) {
+	folder, err := objects.OpenFolder(ctx, cfg, prometheus.NewRegistry())
 	if err != nil {
 		return Verified{}, err
 	}
-	v, err := verify(ctx, pool, func(s segment.Segment) []Damage {
+	defer func() { err = errors.Join(err, folder.Close()) }()
+	if quick {
+		has, err := sizes(ctx, folder)
+		if err != nil {
+			return Verified{}, err
+		}
+		return verify(ctx, pool, func(s segment.Segment) []Damage {
+			return damages(s, has)
+		}, report)
+	}
+	db, err := duckdb.OpenIn(cfg, folder)
+	if err != nil {
+		return Verified{}, err
+	}
+	v, err = verify(ctx, pool, func(s segment.Segment) []Damage {
 		return damages(s, func(f segment.File) error {
-			err := segment.VerifyFile(cfg.Dir, f)
+			err := folder.VerifyObject(ctx, s.ProjectID, f)
 			if err == nil && f.Path == s.Path {
-				err = db.VerifyEvents(ctx, s)
+				err = verifyEvents(ctx, db, folder, s)
 			}
 			return err
 		})
 	}, report)
 	return v, errors.Join(err, db.Close())
+}
+
+// sizes returns what compares a file with its size: with a bucket by one listing, which may
+// lack objects of loads that come after it.
+func sizes(ctx context.Context, folder *segment.Folder) (func(segment.File) error, error) {
+	if !folder.HasBucket() {
+		return func(f segment.File) error { return segment.VerifyFileSize(folder.Dir(), f) }, nil
+	}
+	have := map[string]int64{}
+	err := folder.Walk(ctx, func(f segment.Found) (err error) {
+		have[f.Path], err = f.Bytes()
+		return err
+	})
+	return func(f segment.File) error {
+		bytes, ok := have[f.Path]
+		switch {
+		case !ok && folder.Has(ctx, f) == nil: // it came later
+			return nil
+		case !ok:
+			return fmt.Errorf("%w: %s: %w", segment.ErrQuarantined, f.Path, fs.ErrNotExist)
+		case bytes != f.Bytes:
+			return fmt.Errorf("%w: %s has %d bytes, the manifest says %d", segment.ErrQuarantined, f.Path, bytes, f.Bytes)
+		}
+		return nil
+	}, err
+}
+
+// verifyEvents compares the number of a segment's events with its file.
+func verifyEvents(ctx context.Context, db *duckdb.DB, folder *segment.Folder, s segment.Segment) error {
+	release, err := folder.Hold(ctx, s.ProjectID, s.EventsFile())
+	if err != nil {
+		return err
+	}
+	defer release()
+	return db.VerifyEvents(ctx, s)
 }
 
 // Damage is a file that is missing or not what the manifest says.
@@ -97,6 +143,9 @@ func verify(ctx context.Context, pool *pgxpool.Pool, check func(segment.Segment)
 			}
 			v.Damaged++
 			for _, d := range damaged {
+				if errors.Is(d.Reason, segment.ErrUnavailable) {
+					return v, d.Reason // the bucket is away
+				}
 				report(d)
 			}
 		}
@@ -125,7 +174,12 @@ const unlistedAtOnce = 1000
 
 // Unlisted calls report for the segment files that the manifest does not name:
 // those of a load under way, or what a crash left for garbage collection.
-func Unlisted(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(path string)) error {
+func Unlisted(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, report func(path string)) (err error) {
+	folder, err := objects.OpenFolder(ctx, cfg, prometheus.NewRegistry())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.Close()) }()
 	var paths []string
 	compare := func() error {
 		unlisted, err := manifest.Unreferenced(ctx, pool, paths)
@@ -135,8 +189,8 @@ func Unlisted(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, rep
 		paths = paths[:0]
 		return err
 	}
-	err := segment.WalkFiles(cfg.Dir, func(path string, _ int64, _ fs.DirEntry) error {
-		if paths = append(paths, path); len(paths) < unlistedAtOnce {
+	err = folder.Walk(ctx, func(f segment.Found) error {
+		if paths = append(paths, f.Path); len(paths) < unlistedAtOnce {
 			return nil
 		}
 		return compare()

@@ -17,7 +17,7 @@ import (
 
 // Collector deletes files.
 type Collector struct {
-	dir     string
+	folder  *segment.Folder
 	spill   string // entry of the temporary folder that is in use
 	grace   time.Duration
 	pool    *pgxpool.Pool
@@ -50,7 +50,7 @@ func (c *Collector) collectLocked(ctx context.Context) error {
 	if err := failpoint.Hit(failpoint.CollectBeforeUnlink); err != nil {
 		return err
 	}
-	if err := segment.Remove(c.dir, expired...); err != nil {
+	if err := c.folder.Remove(ctx, expired...); err != nil {
 		return err
 	}
 	orphans, err := c.orphans(ctx)
@@ -60,10 +60,10 @@ func (c *Collector) collectLocked(ctx context.Context) error {
 	if err := failpoint.Hit(failpoint.CollectBeforeOrphans); err != nil {
 		return err
 	}
-	if err := segment.Remove(c.dir, orphans...); err != nil {
+	if err := c.folder.Remove(ctx, orphans...); err != nil {
 		return err
 	}
-	temporary, err := segment.RemoveTemporary(c.dir, cutoff, c.spill)
+	temporary, err := segment.RemoveTemporary(c.folder.Dir(), cutoff, c.spill)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (c *Collector) expire(ctx context.Context) (_ []string, held bool, err erro
 
 // orphans returns old files without a row in the manifest.
 func (c *Collector) orphans(ctx context.Context) ([]string, error) {
-	files, err := segment.Files(c.dir, clock.Now().Add(-c.grace), c.term.Epoch())
+	files, err := c.folder.Files(ctx, clock.Now().Add(-c.grace), c.term.Epoch())
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}

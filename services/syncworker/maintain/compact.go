@@ -50,7 +50,7 @@ func (c *Compactor) Compact(ctx context.Context, lane manifest.Lane) error {
 		if len(in) == 0 || errors.Is(err, manifest.ErrFenced) {
 			break
 		}
-		if err != nil && !(errors.Is(err, segment.ErrQuarantined) && c.damage.add(in)) {
+		if err != nil && !(errors.Is(err, segment.ErrQuarantined) && c.damage.add(ctx, in)) {
 			for _, s := range in {
 				failed = append(failed, s.ID)
 			}
@@ -116,7 +116,7 @@ func (c *Compactor) measure(ctx context.Context) error {
 		}
 		if err != nil {
 			errs = append(errs, err)
-			if !c.damage.add([]segment.Segment{s}) {
+			if !c.damage.add(ctx, []segment.Segment{s}) {
 				break
 			}
 		}

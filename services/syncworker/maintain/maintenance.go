@@ -15,6 +15,7 @@ import (
 	"eventanalytics/pkg/clock"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/syncworker/lease"
 	"eventanalytics/services/syncworker/userkey"
 )
@@ -28,8 +29,6 @@ const (
 
 // Config of the maintenance.
 type Config struct {
-	// Dir is the warehouse folder.
-	Dir string
 	// GracePeriod is how long files outlive their last mention in the manifest.
 	GracePeriod time.Duration
 	// Policy says when segments are merged.
@@ -44,6 +43,7 @@ type Config struct {
 type Deps struct {
 	Pool    *pgxpool.Pool
 	Term    *lease.Term
+	Folder  *segment.Folder
 	Builder *duckdb.Builder
 	Keys    *userkey.Keys
 	Log     *zap.Logger
@@ -70,15 +70,15 @@ type Maintenance struct {
 // New makes the maintenance of a term.
 func New(cfg Config, deps Deps) *Maintenance {
 	compactable := make(chan struct{}, 1)
-	damage := &damage{dir: cfg.Dir}
+	damage := &damage{folder: deps.Folder}
 	return &Maintenance{
 		Compactor: &Compactor{
 			policy: cfg.Policy, pool: deps.Pool, term: deps.Term, builder: deps.Builder, damage: damage,
 			merged: func() { signal(compactable) }, metrics: deps.Metrics, tracer: deps.Tracer, log: deps.Log,
 		},
-		Upgrader: &Upgrader{dir: cfg.Dir, pool: deps.Pool, term: deps.Term, builder: deps.Builder, keys: deps.Keys, damage: damage, log: deps.Log},
+		Upgrader: &Upgrader{folder: deps.Folder, pool: deps.Pool, term: deps.Term, builder: deps.Builder, keys: deps.Keys, damage: damage, log: deps.Log},
 		Collector: &Collector{
-			dir: cfg.Dir, spill: deps.Builder.Spill(), grace: cfg.GracePeriod,
+			folder: deps.Folder, spill: deps.Builder.Spill(), grace: cfg.GracePeriod,
 			pool: deps.Pool, term: deps.Term, metrics: deps.Metrics, log: deps.Log,
 		},
 		Partitions:   &Partitions{retention: cfg.OutboxRetention, pool: deps.Pool, log: deps.Log},

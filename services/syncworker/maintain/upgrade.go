@@ -29,7 +29,7 @@ const (
 // that did not count properties, or events by user of their first version; and gives those
 // that lack it a file of their events by user.
 type Upgrader struct {
-	dir     string
+	folder  *segment.Folder
 	pool    *pgxpool.Pool
 	term    *lease.Term
 	builder *duckdb.Builder
@@ -64,7 +64,7 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 			if errors.Is(err, manifest.ErrFenced) {
 				break
 			}
-			if !errors.Is(err, segment.ErrQuarantined) || !u.damage.add([]segment.Segment{old}) {
+			if !errors.Is(err, segment.ErrQuarantined) || !u.damage.add(ctx, []segment.Segment{old}) {
 				failed = append(failed, old.ID)
 			}
 		}
@@ -86,7 +86,7 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 		return old, false, err
 	}
 	for _, s := range live {
-		if s.RollUp != nil && !slices.Contains(except, s.ID) && !(u.hasCurrentRollUp(s) && u.hasCurrentUsers(s)) {
+		if s.RollUp != nil && !slices.Contains(except, s.ID) && !(u.hasCurrentRollUp(ctx, s) && u.hasCurrentUsers(ctx, s)) {
 			return s, true, nil
 		}
 	}
@@ -94,14 +94,14 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 }
 
 // hasCurrentRollUp says that the roll-up of a segment is not of an old version.
-func (u *Upgrader) hasCurrentRollUp(s segment.Segment) bool {
-	current, err := segment.HasCurrentRollUp(u.dir, s)
+func (u *Upgrader) hasCurrentRollUp(ctx context.Context, s segment.Segment) bool {
+	current, err := u.folder.HasCurrentRollUp(ctx, s)
 	return current || err != nil // the next merge or a rebuild makes it again
 }
 
 // hasCurrentUsers says that the events by user of a segment are not of an old version.
-func (u *Upgrader) hasCurrentUsers(s segment.Segment) bool {
-	current, err := segment.HasCurrentUsers(u.dir, s)
+func (u *Upgrader) hasCurrentUsers(ctx context.Context, s segment.Segment) bool {
+	current, err := u.folder.HasCurrentUsers(ctx, s)
 	return current || err != nil // as above
 }
 
@@ -111,7 +111,7 @@ func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	switch {
 	case old.RollUp == nil:
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
-	case old.Users == nil && u.hasCurrentRollUp(old):
+	case old.Users == nil && u.hasCurrentRollUp(ctx, old):
 		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
 	default:
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.rebuild(ctx, old) })

@@ -1,20 +1,25 @@
-package duckdb
+// Package turns gives a number of places to callers, fairly among projects.
+package turns
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
 )
 
-// turns gives a number of places to callers, fairly: whichever project has the fewest
+// ErrBusy is returned when no place came free in time.
+var ErrBusy = errors.New("all places are taken")
+
+// Turns gives a number of places to callers, fairly: whichever project has the fewest
 // places is next, of several the one whose last turn is longest ago. Within a project
 // first come is first served. Six filters that took 30 s each kept all other projects
 // out before.
 //
 // A project that is alone may have all places. One that then comes with its first
 // query need not wait until one is free: it gets one more, once.
-type turns struct {
+type Turns struct {
 	places int
 
 	mu      sync.Mutex
@@ -30,12 +35,13 @@ type turn struct {
 	has  bool
 }
 
-func newTurns(places int) *turns {
-	return &turns{places: places, running: map[int64]int{}, waiting: map[int64][]*turn{}}
+// New makes Turns with so many places.
+func New(places int) *Turns {
+	return &Turns{places: places, running: map[int64]int{}, waiting: map[int64][]*turn{}}
 }
 
-// enter waits for a place: at most so long, for ErrBusy, or until ctx ends.
-func (t *turns) enter(ctx context.Context, project int64, most time.Duration) error {
+// Enter waits for a place: at most so long, for ErrBusy, or until ctx ends.
+func (t *Turns) Enter(ctx context.Context, project int64, most time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -62,14 +68,14 @@ func (t *turns) enter(ctx context.Context, project int64, most time.Duration) er
 	}
 }
 
-// leave gives a place back.
-func (t *turns) leave(project int64) {
+// Leave gives a place back.
+func (t *Turns) Leave(project int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.free(project)
 }
 
-func (t *turns) free(project int64) {
+func (t *Turns) free(project int64) {
 	t.taken--
 	if t.running[project]--; t.running[project] == 0 {
 		delete(t.running, project)
@@ -78,7 +84,7 @@ func (t *turns) free(project int64) {
 }
 
 // giveUp takes back a turn, or the place that it got just now.
-func (t *turns) giveUp(project int64, own *turn) {
+func (t *Turns) giveUp(project int64, own *turn) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if own.has {
@@ -89,7 +95,7 @@ func (t *turns) giveUp(project int64, own *turn) {
 }
 
 // forget removes one that waits.
-func (t *turns) forget(project int64, i int) {
+func (t *Turns) forget(project int64, i int) {
 	t.waiting[project] = slices.Delete(t.waiting[project], i, i+1)
 	if len(t.waiting[project]) == 0 {
 		delete(t.waiting, project)
@@ -98,7 +104,7 @@ func (t *turns) forget(project int64, i int) {
 }
 
 // serve gives out the places that there are; t is locked.
-func (t *turns) serve() {
+func (t *Turns) serve() {
 	for len(t.order) > 0 {
 		project := slices.MinFunc(t.order, func(a, b int64) int { return t.running[a] - t.running[b] })
 		if t.taken >= t.places && !t.oneMore(project) {
@@ -115,12 +121,12 @@ func (t *turns) serve() {
 }
 
 // oneMore says that a project that has no place finds all of them with another.
-func (t *turns) oneMore(project int64) bool {
+func (t *Turns) oneMore(project int64) bool {
 	return t.taken == t.places && t.places > 0 && t.running[project] == 0 && len(t.running) == 1
 }
 
-// count returns the places that are taken, and the callers that wait.
-func (t *turns) count() (taken, waiting int) {
+// Count returns the places that are taken, and the callers that wait.
+func (t *Turns) Count() (taken, waiting int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, w := range t.waiting {

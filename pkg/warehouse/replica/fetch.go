@@ -1,0 +1,91 @@
+package replica
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
+)
+
+// prefetches is how many files are fetched at a time that no question waits for.
+const prefetches = 4
+
+// fetch has the roll-ups that are new in a snapshot in the folder, where they are in a
+// bucket. The error is segment.ErrUnavailable: the snapshot before is complete, and
+// answers in its place, as it does while Postgres is away. Other files are fetched when the
+// snapshot is there: those of a merge are too large to have all projects wait for them.
+func (r *Reader) fetch(ctx context.Context, known, next *manifest.Snapshot) error {
+	if !r.files.Folder().HasBucket() {
+		return nil
+	}
+	g, fetching := errgroup.WithContext(ctx)
+	g.SetLimit(prefetches)
+	for s := range added(known, next) {
+		if s.RollUp == nil {
+			continue
+		}
+		g.Go(func() error {
+			release, err := r.files.Hold(fetching, s.ProjectID, s.RollUpFile())
+			if err == nil {
+				release()
+			}
+			if errors.Is(err, segment.ErrQuarantined) {
+				return nil // the snapshot before may have it too
+			}
+			return err
+		})
+	}
+	return g.Wait()
+}
+
+// added returns the segments of a snapshot that another has not.
+func added(known, next *manifest.Snapshot) iter.Seq[segment.Segment] {
+	return func(yield func(segment.Segment) bool) {
+		for project := range next.Projects() {
+			if next.ProjectVersion(project) == known.ProjectVersion(project) && next.Position.Incarnation == known.Position.Incarnation {
+				continue
+			}
+			before := map[string]bool{}
+			for _, s := range known.Segments(project, time.Time{}, time.Time{}) {
+				before[s.Path] = true
+			}
+			for _, s := range next.Segments(project, time.Time{}, time.Time{}) {
+				if !before[s.Path] && !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// prefetch fetches the files of a snapshot as far as there is room for them: first those of
+// events by user, which most questions need.
+func (r *Reader) prefetch(ctx context.Context, snapshot *manifest.Snapshot) {
+	if !r.files.Folder().HasBucket() {
+		return
+	}
+	var g errgroup.Group
+	g.SetLimit(prefetches)
+	get := func(s segment.Segment, f segment.File) {
+		g.Go(func() error {
+			_ = r.files.Folder().Prefetch(ctx, s.ProjectID, f) // whoever needs it says why it is missing
+			return nil
+		})
+	}
+	for s := range snapshot.All() {
+		if s.Users != nil && ctx.Err() == nil {
+			get(s, s.UsersFile())
+		}
+	}
+	for s := range snapshot.All() {
+		if ctx.Err() == nil {
+			get(s, s.EventsFile())
+		}
+	}
+	_ = g.Wait() // it has no errors
+}
