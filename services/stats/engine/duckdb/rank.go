@@ -50,7 +50,7 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 	if err := e.rank(ctx, r, r.Series[0], part, first, ranked, &budget); err != nil {
 		return engine.Ranked{}, err
 	}
-	full := len(ranked) > r.Top && orders[r.Measure.Name] != "" // groups of other series come behind
+	full := len(ranked) > r.Top && measure.AboveNothing(r.Measure) // groups of other series come behind
 	for _, s := range r.Series[1:] {
 		if full {
 			break

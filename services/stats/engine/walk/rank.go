@@ -5,15 +5,9 @@ import (
 	"context"
 	"slices"
 
-	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/measure"
 )
-
-// sizes are those of measures that are never below that of nothing: with enough groups in
-// the first series, the others need not be found. Those that only later series have are all
-// equal, so that each may be before another.
-var sizes = map[string]bool{syntax.Events: true, syntax.Users: true, syntax.Distinct: true, syntax.PerUser: true}
 
 // ranking is a group with what it is ranked by.
 type ranking struct {
@@ -29,8 +23,8 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 	var all []ranking
 	known := map[string]bool{}
 	for i, s := range r.Series {
-		if i == 1 && len(all) > r.Top && sizes[r.Measure.Name] {
-			break
+		if i == 1 && len(all) > r.Top && measure.AboveNothing(r.Measure) {
+			break // the others are behind, all equal
 		}
 		t := engine.Tally{Scope: r.Scope, Range: r.Range, Series: s, Interval: engine.Whole, Breakdown: r.Breakdown}
 		if i == 0 {
