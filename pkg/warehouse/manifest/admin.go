@@ -72,12 +72,18 @@ UPDATE analytics.outbox AS o
 SET xid = CASE WHEN (o.xid, o.seq) > (s.xid, s.seq) THEN pg_current_xact_id() ELSE '0'::xid8 END
 FROM analytics.sync_state AS s`
 
+// Ids of the other cluster may be far above those of this one: each look at what changed
+// would find all rows. A trigger notes this transaction's.
+var restampRowsSQL = []string{
+	"UPDATE analytics.segments SET changed_xid = DEFAULT", "UPDATE analytics.project_versions SET changed_xid = DEFAULT",
+}
+
 // The hold is that of the backup, which is over.
 const reincarnateSQL = `
 UPDATE analytics.sync_state
 SET system_identifier = (pg_control_system()).system_identifier, incarnation = incarnation + 1,
     xid = pg_current_xact_id(), seq = 0, version = version + 1, complete_until = 'epoch',
-    hold_until = 'epoch', hold_reason = ''
+    hold_until = 'epoch', hold_reason = '', deleted_xid = '0'
 RETURNING incarnation`
 
 // Reincarnate makes the database the one that positions speak of: it starts a new
@@ -88,6 +94,11 @@ func Reincarnate(ctx context.Context, tx pgx.Tx) (batches int64, incarnation int
 	tag, err := tx.Exec(ctx, restampSQL)
 	if err != nil {
 		return 0, 0, fmt.Errorf("giving batches new transaction ids: %w", err)
+	}
+	for _, sql := range restampRowsSQL {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return 0, 0, fmt.Errorf("giving the manifest's rows a new transaction id: %w", err)
+		}
 	}
 	if err := tx.QueryRow(ctx, reincarnateSQL).Scan(&incarnation); err != nil {
 		return 0, 0, fmt.Errorf("storing the new identity: %w", err)

@@ -57,10 +57,12 @@ type Policy struct {
 // exceed the target together, so there are three at most, of which two are small,
 // and one of late events.
 const candidatesSQL = `
-WITH small AS (
+WITH changed AS MATERIALIZED (
+    SELECT DISTINCT project_id FROM analytics.segments WHERE changed_xid >= $11::text::xid8 AND replaced_at IS NULL
+), small AS (
     SELECT id, project_id, level, events, raw_bytes, rollup_bytes
-    FROM analytics.segments
-    WHERE replaced_at IS NULL AND events * 2 < $1::bigint AND id <> ALL ($5::bigint[])
+    FROM analytics.segments %s
+    WHERE replaced_at IS NULL AND events < ($1::bigint + 1) / 2 AND id <> ALL ($5::bigint[])
       AND raw_bytes <= $3::bigint / $9::integer AND rollup_bytes <= $8::bigint / $9
       AND (level = 0 AND events <= $6 AND raw_bytes <= $3 / ($9 * $10::integer) AND rollup_bytes <= $8 / ($9 * $10)) = $7
 ), fullest AS (
@@ -78,12 +80,22 @@ WHERE total_events <= 2 * $1::bigint AND n <= $4
   AND total_raw <= $3 / CASE WHEN $7 THEN $10 ELSE 1 END AND total_rollup <= $8 / CASE WHEN $7 THEN $10 ELSE 1 END
 ORDER BY id`
 
+var (
+	allCandidatesSQL     = fmt.Sprintf(candidatesSQL, "")
+	changedCandidatesSQL = fmt.Sprintf(candidatesSQL, "JOIN changed USING (project_id)")
+)
+
 // Candidates returns live segments of one project and level to merge next, other
 // than those with the ids except; none when there are too few. Segments without a
-// roll-up, and those whose RawBytes are not known, are never among them.
-func Candidates(ctx context.Context, db outbox.Querier, lane Lane, p Policy, except []int64) ([]segment.Segment, error) {
-	rows, err := db.Query(ctx, candidatesSQL, p.Target, p.Segments, p.RawBytes, maxMergeFiles, list(except), earlyEvents, lane == EarlyLane,
-		p.RollUpBytes, inputs, earlyShare)
+// roll-up, and those whose RawBytes are not known, are never among them. It looks at
+// projects whose segments changed since a mark, at all of them if that is zero.
+func Candidates(ctx context.Context, db outbox.Querier, lane Lane, p Policy, except []int64, since Mark) ([]segment.Segment, error) {
+	sql := allCandidatesSQL
+	if since.xmin > 0 {
+		sql = changedCandidatesSQL
+	}
+	rows, err := db.Query(ctx, sql, p.Target, p.Segments, p.RawBytes, maxMergeFiles, notNull(except), earlyEvents, lane == EarlyLane,
+		p.RollUpBytes, inputs, earlyShare, xid8(since.xmin))
 	if err != nil {
 		return nil, fmt.Errorf("looking for segments to merge: %w", err)
 	}
@@ -94,14 +106,26 @@ func Candidates(ctx context.Context, db outbox.Querier, lane Lane, p Policy, exc
 	return in, nil
 }
 
+const markSQL = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_postmaster_start_time()"
+
+// ReadMark returns the mark of now: whatever is not visible yet is written since.
+func ReadMark(ctx context.Context, db outbox.Querier) (m Mark, err error) {
+	var xmin int64
+	if err := db.QueryRow(ctx, markSQL).Scan(&xmin, &m.started); err != nil {
+		return Mark{}, fmt.Errorf("reading the transactions of now: %w", err)
+	}
+	m.xmin = uint64(xmin)
+	return m, nil
+}
+
 const unmeasuredSQL = "SELECT " + columns + ` FROM analytics.segments
-WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND raw_bytes IS NULL AND events * 2 < $1::bigint AND id <> ALL ($2::bigint[])
+WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND raw_bytes IS NULL AND events < ($1::bigint + 1) / 2 AND id <> ALL ($2::bigint[])
 ORDER BY id LIMIT 1`
 
 // Unmeasured returns a segment that could be merged if its RawBytes were known, other
 // than those with the ids except; ok is false when there is none.
 func Unmeasured(ctx context.Context, db outbox.Querier, p Policy, except []int64) (s segment.Segment, ok bool, err error) {
-	return first(ctx, db, unmeasuredSQL, p.Target, list(except))
+	return first(ctx, db, unmeasuredSQL, p.Target, notNull(except))
 }
 
 const measuredSQL = "UPDATE analytics.segments SET raw_bytes = $2 WHERE id = $1"

@@ -63,7 +63,7 @@ func (s *simulation) load(t *testing.T, days map[int]int64) {
 
 func (s *simulation) candidates(t *testing.T, l Lane) []segment.Segment {
 	t.Helper()
-	in, err := Candidates(t.Context(), s.pool, l, s.policy, nil)
+	in, err := Candidates(t.Context(), s.pool, l, s.policy, nil, Mark{})
 	require.NoError(t, err)
 	return in
 }
@@ -206,7 +206,7 @@ func TestMergesAreBoundedInMemory(t *testing.T) {
 	merged := 0
 	for lane, share := range map[Lane]int64{EarlyLane: earlyShare, MainLane: 1} {
 		for {
-			in, err := Candidates(t.Context(), pool, lane, p, nil)
+			in, err := Candidates(t.Context(), pool, lane, p, nil, Mark{})
 			require.NoError(t, err)
 			if len(in) == 0 {
 				break
@@ -241,7 +241,7 @@ func TestUnmeasuredSegments(t *testing.T) {
 		}}))
 	}
 	for want := 2; want > 0; want-- {
-		in, err := Candidates(t.Context(), pool, EarlyLane, p, nil)
+		in, err := Candidates(t.Context(), pool, EarlyLane, p, nil, Mark{})
 		require.NoError(t, err)
 		require.Empty(t, in)
 		s, ok, err := Unmeasured(t.Context(), pool, p, nil)
@@ -252,7 +252,7 @@ func TestUnmeasuredSegments(t *testing.T) {
 	_, ok, err := Unmeasured(t.Context(), pool, p, nil)
 	require.NoError(t, err)
 	require.False(t, ok, "a finished segment needs no size")
-	in, err := Candidates(t.Context(), pool, EarlyLane, p, nil)
+	in, err := Candidates(t.Context(), pool, EarlyLane, p, nil, Mark{})
 	require.NoError(t, err)
 	require.Len(t, in, 2)
 	require.EqualValues(t, 77, in[0].RawBytes)

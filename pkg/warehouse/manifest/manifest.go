@@ -44,12 +44,19 @@ func Notify(ctx context.Context, db outbox.Querier) error {
 const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, coalesce(raw_bytes, 0)"
 
 // scan reads a segment from a row of columns.
-func scan(row pgx.CollectableRow) (segment.Segment, error) {
-	var s segment.Segment
+func scan(row pgx.CollectableRow) (segment.Segment, error) { return scanWith(row) }
+
+// scanChange reads a change from a row of columns and whether it is live.
+func scanChange(row pgx.CollectableRow) (c change, err error) {
+	c.Segment, err = scanWith(row, &c.live)
+	return c, err
+}
+
+func scanWith(row pgx.CollectableRow, more ...any) (s segment.Segment, err error) {
 	var sum, rollUpSum, usersSum []byte
 	var rollUpBytes, usersBytes *int64
-	err := row.Scan(&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
-		&rollUpBytes, &rollUpSum, &usersBytes, &usersSum, &s.Shredded, &s.RawBytes)
+	err = row.Scan(append([]any{&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
+		&rollUpBytes, &rollUpSum, &usersBytes, &usersSum, &s.Shredded, &s.RawBytes}, more...)...)
 	copy(s.SHA256[:], sum)
 	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
 	s.RollUp, s.Users = companion(rollUpBytes, rollUpSum), companion(usersBytes, usersSum)
@@ -142,12 +149,17 @@ func retire(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 	return int(tag.RowsAffected()), nil
 }
 
-const liveSQL = "SELECT " + columns + " FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id"
-
 // Live returns the live segments in the order of their ids. Unlike Read it also
 // does so in a database that waits to be restored.
 func Live(ctx context.Context, db outbox.Querier) ([]segment.Segment, error) {
-	rows, err := db.Query(ctx, liveSQL)
+	return LiveAfter(ctx, db, 0)
+}
+
+const liveAfterSQL = "SELECT " + columns + " FROM analytics.segments WHERE replaced_at IS NULL AND id > $1 ORDER BY id"
+
+// LiveAfter returns the live segments with higher ids than one, in the order of these.
+func LiveAfter(ctx context.Context, db outbox.Querier, id int64) ([]segment.Segment, error) {
+	rows, err := db.Query(ctx, liveAfterSQL, id)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}
@@ -175,7 +187,7 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND users_bytes IS NULL A
 // WithoutUsers returns the first live segment that has a roll-up and not its events by
 // user, other than those with the ids except; ok is false when there is none.
 func WithoutUsers(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
-	return first(ctx, db, withoutUsersSQL, list(except))
+	return first(ctx, db, withoutUsersSQL, notNull(except))
 }
 
 const outdatedSQL = "SELECT " + columns + ` FROM analytics.segments
@@ -184,7 +196,7 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NULL AND id <> ALL ($1::bigint[]) 
 // Outdated returns the first live segment without a roll-up, other than those with
 // the ids except; ok is false when there is none.
 func Outdated(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
-	return first(ctx, db, outdatedSQL, list(except))
+	return first(ctx, db, outdatedSQL, notNull(except))
 }
 
 // first returns the segment that sql finds, if any.
@@ -239,8 +251,8 @@ func idsOf(segments []segment.Segment) []int64 {
 	return ids
 }
 
-// list is ids as an array that is not NULL: nothing compares with that.
-func list(ids []int64) []int64 { return append([]int64{}, ids...) }
+// notNull is ids as an array that is not NULL: nothing compares with that.
+func notNull(ids []int64) []int64 { return append([]int64{}, ids...) }
 
 // xid8 writes a transaction id as Postgres reads it.
 func xid8(xid uint64) string { return strconv.FormatUint(xid, 10) }

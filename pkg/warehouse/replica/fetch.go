@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -43,19 +42,16 @@ func (r *Reader) fetch(ctx context.Context, known, next *manifest.Snapshot) erro
 	return g.Wait()
 }
 
-// added returns the segments of a snapshot that another has not.
+// added returns the segments that loads added to a snapshot.
 func added(known, next *manifest.Snapshot) iter.Seq[segment.Segment] {
 	return func(yield func(segment.Segment) bool) {
-		for project := range next.Projects() {
+		for project := range next.Differing(known) {
 			if next.ProjectVersion(project) == known.ProjectVersion(project) && next.Position.Incarnation == known.Position.Incarnation {
 				continue
 			}
-			before := map[string]bool{}
-			for _, s := range known.Segments(project, time.Time{}, time.Time{}) {
-				before[s.Path] = true
-			}
-			for _, s := range next.Segments(project, time.Time{}, time.Time{}) {
-				if !before[s.Path] && !yield(s) {
+			_, came := next.Diff(known, project)
+			for _, s := range came {
+				if !yield(s) {
 					return
 				}
 			}
@@ -63,9 +59,9 @@ func added(known, next *manifest.Snapshot) iter.Seq[segment.Segment] {
 	}
 }
 
-// prefetch fetches the files of a snapshot as far as there is room for them: first those of
+// prefetch fetches the files of segments as far as there is room for them: first those of
 // events by user, which most questions need.
-func (r *Reader) prefetch(ctx context.Context, snapshot *manifest.Snapshot) {
+func (r *Reader) prefetch(ctx context.Context, segments []segment.Segment) {
 	if !r.files.Folder().HasBucket() {
 		return
 	}
@@ -77,12 +73,12 @@ func (r *Reader) prefetch(ctx context.Context, snapshot *manifest.Snapshot) {
 			return nil
 		})
 	}
-	for s := range snapshot.All() {
+	for _, s := range segments {
 		if s.Users != nil && ctx.Err() == nil {
 			get(s, s.UsersFile())
 		}
 	}
-	for s := range snapshot.All() {
+	for _, s := range segments {
 		if ctx.Err() == nil {
 			get(s, s.EventsFile())
 		}

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"eventanalytics/pkg/outbox"
-	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/manifest"
@@ -60,7 +59,7 @@ func (r *Reader) Run(ctx context.Context) error {
 	wake := make(chan struct{}, 1)
 	var background sync.WaitGroup
 	defer background.Wait()
-	background.Go(func() { r.inspect(ctx) })
+	background.Go(func() { newInspector(r).run(ctx) })
 	background.Go(func() {
 		postgres.Listen(ctx, r.pool, manifest.Channel, r.log, func() {
 			select {
@@ -171,7 +170,7 @@ func (r *Reader) refresh(ctx context.Context) error {
 		}
 	}
 	if changed {
-		walks = r.walks.follow(next, walks)
+		walks = r.walks.follow(next, known, walks)
 	}
 	full := newSnapshot(next, views, walks, before)
 
@@ -214,61 +213,3 @@ func (r *Reader) MadeBytes() int64 { return r.walks.bytes() }
 
 // MadeBudget returns how many they may take.
 func (r *Reader) MadeBudget() int64 { return r.walks.budget }
-
-// inspect looks at the files of each new snapshot until ctx ends, so that damage
-// is known before a query meets it.
-func (r *Reader) inspect(ctx context.Context) {
-	reported := map[string]bool{}
-	ticker := time.NewTicker(r.poll)
-	defer ticker.Stop()
-	for {
-		r.mu.Lock()
-		current, swapped := r.current, r.swapped
-		r.mu.Unlock()
-		if current != nil {
-			r.inspectAll(ctx, current, reported)
-		}
-		again := ticker.C
-		if len(reported) == 0 {
-			again = nil
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-swapped:
-		case <-again:
-		}
-	}
-}
-
-func (r *Reader) inspectAll(ctx context.Context, snapshot *Snapshot, reported map[string]bool) {
-	live := map[string]bool{}
-	report := func(s segment.Segment, path string, reason error) {
-		live[path] = true
-		fields := []zap.Field{zap.String(logging.Segment, path), zap.Int64(logging.ProjectID, s.ProjectID)}
-		switch {
-		case reason != nil && !reported[path]:
-			reported[path] = true
-			r.log.Error("segment is quarantined", append(fields, zap.Error(reason))...)
-		case reason == nil && reported[path]:
-			delete(reported, path)
-			r.log.Info("segment is whole again", fields...)
-		}
-	}
-	r.prefetch(ctx, snapshot.Snapshot)
-	r.walks.keep(ctx, snapshot) // before the events, of which there are more
-	for s := range snapshot.All() {
-		for _, f := range s.Files() {
-			if ctx.Err() != nil {
-				return
-			}
-			report(s, f.Path, r.files.Inspect(ctx, s.ProjectID, f))
-		}
-	}
-	r.files.Forget(func(path string) bool { return live[path] })
-	for path := range reported {
-		if !live[path] {
-			delete(reported, path)
-		}
-	}
-}

@@ -20,7 +20,7 @@ import (
 )
 
 // list puts a segment into the manifest and moves the position to (xid, 1).
-func list(t *testing.T, pool *pgxpool.Pool, s segment.Segment, xid int) {
+func list(t testing.TB, pool *pgxpool.Pool, s segment.Segment, xid int) {
 	t.Helper()
 	require.NoError(t, pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 		return manifest.Insert(t.Context(), tx, []segment.Segment{s})
@@ -28,13 +28,13 @@ func list(t *testing.T, pool *pgxpool.Pool, s segment.Segment, xid int) {
 	move(t, pool, fmt.Sprintf("version = version + 1, xid = '%d', seq = 1", xid))
 }
 
-func move(t *testing.T, pool *pgxpool.Pool, set string) {
+func move(t testing.TB, pool *pgxpool.Pool, set string) {
 	t.Helper()
 	_, err := pool.Exec(t.Context(), "UPDATE analytics.sync_state SET "+set)
 	require.NoError(t, err)
 }
 
-func newReader(t *testing.T, cfg warehouse.Config, pool *pgxpool.Pool) *Reader {
+func newReader(t testing.TB, cfg warehouse.Config, pool *pgxpool.Pool) *Reader {
 	return NewReader(pool, segment.NewIntegrity(segment.NewFolder(cfg.Dir)), cfg, zap.NewNop())
 }
 

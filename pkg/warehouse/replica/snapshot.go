@@ -21,10 +21,9 @@ import (
 // change.
 type Snapshot struct {
 	*manifest.Snapshot
-	rollUps  map[int64]*rollup.View // by project
-	walks    map[int64]*projectWalk // by project
-	people   map[int64]*people      // by project
-	projects int                    // with segments
+	rollUps map[int64]*rollup.View // by project
+	walks   map[int64]*projectWalk // by project with segments
+	people  map[int64]*people      // by project
 }
 
 // NewSnapshot reads the roll-ups of a snapshot's segments, as a Reader does, but
@@ -34,15 +33,11 @@ func NewSnapshot(ctx context.Context, s *manifest.Snapshot, files *segment.Integ
 	if err != nil {
 		return nil, err
 	}
-	return newSnapshot(s, views, newWalks(files, math.MaxInt64, zap.NewNop()).follow(s, nil), nil), nil
+	return newSnapshot(s, views, newWalks(files, math.MaxInt64, zap.NewNop()).follow(s, nil, nil), nil), nil
 }
 
 func newSnapshot(s *manifest.Snapshot, views map[int64]*rollup.View, walks map[int64]*projectWalk, before map[int64]*people) *Snapshot {
-	full := &Snapshot{Snapshot: s, rollUps: views, walks: walks, people: peopleOf(s, before)}
-	for range s.Projects() {
-		full.projects++
-	}
-	return full
+	return &Snapshot{Snapshot: s, rollUps: views, walks: walks, people: peopleOf(s, before)}
 }
 
 // WithPersons returns the same events with other persons, by project, in place of those
@@ -104,4 +99,4 @@ func (s *Snapshot) WithoutWalk() (n int) {
 }
 
 // WithoutRollUp returns the number of projects with events and without a roll-up.
-func (s *Snapshot) WithoutRollUp() int { return s.projects - len(s.rollUps) }
+func (s *Snapshot) WithoutRollUp() int { return len(s.walks) - len(s.rollUps) }

@@ -63,18 +63,23 @@ type projectWalk struct {
 }
 
 // follow returns the events by user of a snapshot's projects. Those of a project whose
-// segments are the same are taken from before.
-func (w *walks) follow(s *manifest.Snapshot, before map[int64]*projectWalk) map[int64]*projectWalk {
-	all := map[int64]*projectWalk{}
-	for project := range s.Projects() {
+// segments are the same as in the snapshot known, which may be nil, are taken from before.
+func (w *walks) follow(s, known *manifest.Snapshot, before map[int64]*projectWalk) map[int64]*projectWalk {
+	all := maps.Clone(before)
+	if all == nil {
+		all = map[int64]*projectWalk{}
+	}
+	for project := range s.Differing(known) {
 		segments := s.Segments(project, time.Time{}, time.Time{})
-		p := before[project]
-		if p == nil || !slices.EqualFunc(p.segments, segments, func(a, b segment.Segment) bool {
+		p := all[project]
+		switch {
+		case len(segments) == 0:
+			delete(all, project)
+		case p == nil || !slices.EqualFunc(p.segments, segments, func(a, b segment.Segment) bool {
 			return a.ID == b.ID && a.Path == b.Path && (a.Users == nil) == (b.Users == nil)
-		}) {
-			p = &projectWalk{walks: w, segments: segments}
+		}):
+			all[project] = &projectWalk{walks: w, segments: segments}
 		}
-		all[project] = p
 	}
 	return all
 }
@@ -180,18 +185,16 @@ func sizeOf(s segment.Segment) int64 {
 	return s.Events * eventBytes
 }
 
-// keep opens the files of a snapshot, so that questions need not, and drops those of
-// segments that are gone, and what was made of segments whose file is back.
+// keep opens the files of some segments of a snapshot, so that questions need not, and
+// drops what was made of those whose file is back.
 //
 // Of a bucket's objects only those are opened that have copies. One whose copy had to make
 // room is closed, or its room would not be free.
-func (w *walks) keep(ctx context.Context, snapshot *Snapshot) {
-	live := map[string]bool{}
-	for s := range snapshot.All() {
+func (w *walks) keep(ctx context.Context, snapshot *Snapshot, segments []segment.Segment) {
+	for _, s := range segments {
 		if ctx.Err() != nil {
 			return
 		}
-		live[s.Path] = true
 		if s.Users == nil {
 			continue
 		}
@@ -204,8 +207,16 @@ func (w *walks) keep(ctx context.Context, snapshot *Snapshot) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	maps.DeleteFunc(w.made, func(path string, _ madeUsers) bool { return w.open[path] != nil })
+}
+
+// retain drops the files of segments whose path is not among live ones, and what was made
+// in their place.
+func (w *walks) retain(live map[string]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	maps.DeleteFunc(w.open, func(path string, _ *segment.Users) bool { return !live[path] })
-	maps.DeleteFunc(w.made, func(path string, _ madeUsers) bool { return !live[path] || w.open[path] != nil })
+	maps.DeleteFunc(w.made, func(path string, _ madeUsers) bool { return !live[path] })
 }
 
 // shut forgets the open file of a segment, and the view that has it.

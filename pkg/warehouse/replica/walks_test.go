@@ -34,7 +34,7 @@ func followed(t *testing.T, r *Reader) *Snapshot {
 	require.NoError(t, r.refresh(t.Context()))
 	s, err := r.Current()
 	require.NoError(t, err)
-	r.inspectAll(t.Context(), s, map[string]bool{})
+	newInspector(r).look(t.Context(), s)
 	return s
 }
 

@@ -31,19 +31,55 @@ type Compactor struct {
 	metrics *Metrics
 	tracer  trace.Tracer
 	log     *zap.Logger
+
+	looked [2]look // by lane
+}
+
+// sweepEvery is how often all projects are looked at for something to merge; in between
+// only those whose segments changed are.
+const sweepEvery = time.Minute
+
+// look is the last one of a lane that found nothing more to merge.
+type look struct {
+	mark  manifest.Mark // when it began; zero: all projects have to be looked at
+	swept time.Time     // when all were
+	cut   []int64       // segments that were passed over
 }
 
 // Compact merges the segments of a lane until no project has enough of one level.
 // Loads continue while it runs. A merge that fails is passed over until the next
 // call: it may fail forever, and must not hold up those of other projects.
 func (c *Compactor) Compact(ctx context.Context, lane manifest.Lane) error {
+	last := c.looked[lane]
+	c.looked[lane] = look{} // unless nothing fails
+	cut, err := manifest.PassedOver(ctx, c.pool, c.term.Epoch())
+	if err != nil {
+		return err
+	}
+	slices.Sort(cut)
+	if time.Since(last.swept) >= sweepEvery || !slices.Equal(cut, last.cut) { // some may be tried again
+		last = look{swept: time.Now()}
+	}
+	mark, err := manifest.ReadMark(ctx, c.pool)
+	if err != nil {
+		return err
+	}
+	if err := c.compact(ctx, lane, last.mark); err != nil || ctx.Err() != nil {
+		return err
+	}
+	c.looked[lane] = look{mark, last.swept, cut}
+	return nil
+}
+
+// compact is Compact for projects whose segments changed since a mark.
+func (c *Compactor) compact(ctx context.Context, lane manifest.Lane, since manifest.Mark) error {
 	var failed []int64
 	var errs []error
 	if lane == manifest.MainLane {
 		errs = append(errs, c.measure(ctx))
 	}
 	for ctx.Err() == nil {
-		in, err := c.once(ctx, lane, failed)
+		in, err := c.once(ctx, lane, failed, since)
 		if err != nil {
 			errs = append(errs, err)
 		}
@@ -60,8 +96,8 @@ func (c *Compactor) Compact(ctx context.Context, lane manifest.Lane) error {
 }
 
 // once merges segments other than those with the ids except and returns them, none
-// when there is nothing to merge.
-func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64) (in []segment.Segment, err error) {
+// when there is nothing to merge in projects that changed since a mark.
+func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64, since manifest.Mark) (in []segment.Segment, err error) {
 	began := time.Now()
 	if lane == manifest.EarlyLane { // the main lane takes turns with garbage collection
 		c.term.Merging.Lock()
@@ -71,7 +107,7 @@ func (c *Compactor) once(ctx context.Context, lane manifest.Lane, except []int64
 	if err != nil {
 		return nil, err
 	}
-	if in, err = manifest.Candidates(ctx, c.pool, lane, c.policy, slices.Concat(c.damage.list(), cut, except)); err != nil || len(in) < 2 {
+	if in, err = manifest.Candidates(ctx, c.pool, lane, c.policy, slices.Concat(c.damage.list(), cut, except), since); err != nil || len(in) < 2 {
 		return nil, err
 	}
 	ctx, span := tracing.StartAt(ctx, c.tracer, "compact", began)

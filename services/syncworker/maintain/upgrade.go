@@ -36,6 +36,9 @@ type Upgrader struct {
 	keys    *userkey.Keys
 	damage  *damage
 	log     *zap.Logger
+	// current: the live segments with ids up to this one were found to be of today. Files do
+	// not change, so their beginnings are read once in a term.
+	current int64
 }
 
 // Upgrade rewrites old segments one after the other. The events of those without a
@@ -81,13 +84,24 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 	if old, ok, err = manifest.WithoutUsers(ctx, u.pool, except); ok || err != nil {
 		return old, ok, err
 	}
-	live, err := manifest.Live(ctx, u.pool)
+	live, err := manifest.LiveAfter(ctx, u.pool, u.current)
 	if err != nil {
 		return old, false, err
 	}
+	passed := false
 	for _, s := range live {
-		if s.RollUp != nil && !slices.Contains(except, s.ID) && !(u.hasCurrentRollUp(ctx, s) && u.hasCurrentUsers(ctx, s)) {
+		if s.RollUp == nil || slices.Contains(except, s.ID) {
+			passed = true
+			continue
+		}
+		rollUp, rollUpErr := u.folder.HasCurrentRollUp(ctx, s)
+		users, usersErr := u.folder.HasCurrentUsers(ctx, s)
+		// What cannot be read is made again by the next merge, or a rebuild.
+		if rollUpErr == nil && !rollUp || usersErr == nil && !users {
 			return s, true, nil
+		}
+		if passed = passed || rollUpErr != nil || usersErr != nil; !passed {
+			u.current = s.ID
 		}
 	}
 	return old, false, nil
@@ -97,12 +111,6 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 func (u *Upgrader) hasCurrentRollUp(ctx context.Context, s segment.Segment) bool {
 	current, err := u.folder.HasCurrentRollUp(ctx, s)
 	return current || err != nil // the next merge or a rebuild makes it again
-}
-
-// hasCurrentUsers says that the events by user of a segment are not of an old version.
-func (u *Upgrader) hasCurrentUsers(ctx context.Context, s segment.Segment) bool {
-	current, err := u.folder.HasCurrentUsers(ctx, s)
-	return current || err != nil // as above
 }
 
 func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {

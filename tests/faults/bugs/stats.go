@@ -33,13 +33,11 @@ func stats() []Bug {
 			New:  "id uuid.UUID) ([]engine.Event, error) {\n\te.project = 0\n",
 		}, {
 			File: "pkg/warehouse/manifest/snapshot.go",
-			Old:  "\tall := s.segments[project]\n",
+			Old:  "\tall := slices.Clip(s.listOf(project).segments) // behind them are those of later snapshots\n",
 			New: `
-	all := s.segments[project]
+	all := slices.Clip(s.listOf(project).segments)
 	if project == 0 {
-		for _, segments := range s.segments {
-			all = append(all, segments...)
-		}
+		all = slices.Collect(s.All())
 	}
 `,
 		}, {

@@ -106,24 +106,9 @@ func warehouse() []Bug {
 		About: "A replica keeps the roll-ups of segments that were merged beside that of their merger. " +
 			"Shows after any compaction while the replica runs: answers from roll-ups count events twice, those from events, or of a replica that has just started, once.",
 		Edits: []Edit{{
-			File: "pkg/warehouse/replica/rollups.go",
-			Old:  "\tp.files, p.bytes, p.damaged, p.short = map[string]*rollup.File{}, 0, false, false\n",
-			New:  "\tp.files, p.bytes, p.damaged, p.short = map[string]*rollup.File{}, 0, false, false\n\tmaps.Copy(p.files, known)\n",
-		}, {
-			File: "pkg/warehouse/replica/rollups.go",
-			Old:  "\t\"errors\"\n",
-			New:  "\t\"errors\"\n\t\"maps\"\n",
-		}, {
-			File: "pkg/warehouse/replica/rollups.go",
-			Old: `
-	all := make([]*rollup.File, len(segments))
-	for i, s := range segments {
-		all[i] = p.files[s.Path]
-	}
-`,
-			New: `
-	all := slices.Collect(maps.Values(p.files))
-`,
+			File: "pkg/warehouse/rollup/change.go",
+			Old:  "if !gone[r.file] {",
+			New:  "if !gone[r.file] || len(more) > 0 {",
 		}},
 	}, {
 		Name:   "users-not-verified",
@@ -152,8 +137,8 @@ func warehouse() []Bug {
 			"Shows after any load while the replica runs: answers from the walk lack the load's events, those from roll-ups, or of a replica that has just started, do not.",
 		Edits: []Edit{{
 			File: "pkg/warehouse/replica/walks.go",
-			Old:  "if p == nil || !slices.EqualFunc(",
-			New:  "if p == nil || len(segments) < len(p.segments) && !slices.EqualFunc(",
+			Old:  "case p == nil || !slices.EqualFunc(",
+			New:  "case p == nil || len(segments) < len(p.segments) && !slices.EqualFunc(",
 		}},
 	}}
 }
