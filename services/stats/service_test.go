@@ -85,7 +85,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.Close()) })
 	a.now = func() time.Time { a.mu.Lock(); defer a.mu.Unlock(); return a.clock }
-	a.builder, err = duckdb.NewBuilder(cfg.Warehouse)
+	a.builder, err = duckdb.NewBuilder(cfg.Warehouse, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, a.builder.Close()) })
 

@@ -24,6 +24,7 @@ import (
 	"eventanalytics/pkg/platform/server"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/fields"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
@@ -193,7 +194,7 @@ type leader struct {
 
 // newLeader makes what works during a term. Close its builder at the end.
 func (s *Service) newLeader(term *lease.Term) (*leader, error) {
-	builder, err := duckdb.NewBuilderIn(s.cfg.Warehouse, s.folder)
+	builder, err := duckdb.NewBuilderIn(s.cfg.Warehouse, s.folder, fields.New(s.pool).Of)
 	if err != nil {
 		return nil, err
 	}

@@ -72,7 +72,7 @@ func BenchmarkMergeAtTheBound(b *testing.B) {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			limit := debug.SetMemoryLimit(2304 << 20)
 			defer debug.SetMemoryLimit(limit)
-			builder, err := NewBuilder(warehouse.Config{Dir: b.TempDir(), MemoryLimit: "256MiB"})
+			builder, err := NewBuilder(warehouse.Config{Dir: b.TempDir(), MemoryLimit: "256MiB"}, nil)
 			require.NoError(b, err)
 			defer builder.Close()
 			var in []segment.Segment

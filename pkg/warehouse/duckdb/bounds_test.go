@@ -42,7 +42,7 @@ func TestDuckDBFindsEachValue(t *testing.T) {
 					return
 				}
 			}
-		}))
+		}, nil))
 		finds(t, b, path, "few", few, missing)
 		finds(t, b, path, "many", many, nil)
 		finds(t, b, path, "long", long, nil)

@@ -29,11 +29,16 @@ type Builder struct {
 	dir    string // of folder
 	spill  string
 	files  *segment.Publisher
+	fields FieldIDs
 }
 
+// FieldIDs returns the ids of all columns of a segment of a project whose properties have
+// the columns with some names.
+type FieldIDs func(ctx context.Context, project int64, names []string) (map[string]int32, error)
+
 // NewBuilder makes a Builder that writes below cfg.Dir, which it creates when
-// missing.
-func NewBuilder(cfg warehouse.Config) (*Builder, error) {
+// missing. The columns of what it writes have ids of fields; none have where that is nil.
+func NewBuilder(cfg warehouse.Config, fields FieldIDs) (*Builder, error) {
 	if err := segment.MakeFolders(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
 	}
@@ -41,12 +46,12 @@ func NewBuilder(cfg warehouse.Config) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewBuilderIn(cfg, segment.NewFolder(dir))
+	return NewBuilderIn(cfg, segment.NewFolder(dir), fields)
 }
 
 // NewBuilderIn is NewBuilder for the files in a folder, which the caller closes after the
 // Builder.
-func NewBuilderIn(cfg warehouse.Config, folder *segment.Folder) (*Builder, error) {
+func NewBuilderIn(cfg warehouse.Config, folder *segment.Folder, fields FieldIDs) (*Builder, error) {
 	dir := folder.Dir()
 	if err := segment.MakeFolders(segment.TemporaryFolder(dir)); err != nil {
 		return nil, fmt.Errorf("making the warehouse folder: %w", err)
@@ -63,7 +68,7 @@ func NewBuilderIn(cfg warehouse.Config, folder *segment.Folder) (*Builder, error
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(spill))
 	}
-	return &Builder{ShredFrom: shredFrom, db: db, folder: folder, dir: dir, spill: spill, files: segment.NewPublisher(folder)}, nil
+	return &Builder{ShredFrom: shredFrom, db: db, folder: folder, dir: dir, spill: spill, files: segment.NewPublisher(folder), fields: fields}, nil
 }
 
 // hold has the files of events of segments of one project in the folder, whole, until
@@ -141,12 +146,24 @@ func (b *Builder) publish(ctx context.Context, s segment.Segment, t *table, prop
 	for _, c := range properties {
 		s.Shredded = append(s.Shredded, c.name())
 	}
+	ids, err := b.identify(ctx, &s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
 	return b.place(ctx, s, rollUp, func(tmp string) error {
-		if err := pages.Write(ctx, tmp, t.groups(rowGroup(s.Events, s.RawBytes), properties)); err != nil {
+		if err := pages.Write(ctx, tmp, t.groups(rowGroup(s.Events, s.RawBytes), properties), ids); err != nil {
 			return fmt.Errorf("writing events of project %d: %w", s.ProjectID, err)
 		}
 		return nil
 	})
+}
+
+// identify returns the ids of the columns of s, which says that it has them.
+func (b *Builder) identify(ctx context.Context, s *segment.Segment) (map[string]int32, error) {
+	if s.FieldIDs = b.fields != nil; !s.FieldIDs {
+		return nil, nil
+	}
+	return b.fields(ctx, s.ProjectID, s.Shredded)
 }
 
 // place makes the files of s: the roll-up that rollUp returns, the Parquet file that events

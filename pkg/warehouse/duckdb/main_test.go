@@ -27,7 +27,7 @@ func testConfig(t testing.TB) warehouse.Config {
 }
 
 func newBuilder(t testing.TB, cfg warehouse.Config) *Builder {
-	b, err := NewBuilder(cfg)
+	b, err := NewBuilder(cfg, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.Close()) })
 	return b

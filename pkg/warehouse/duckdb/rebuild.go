@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"eventanalytics/pkg/event"
+	"eventanalytics/pkg/warehouse/pages"
 	"eventanalytics/pkg/warehouse/rollup"
 	"eventanalytics/pkg/warehouse/segment"
 )
@@ -176,10 +177,34 @@ func (b *Builder) sum(ctx context.Context, s segment.Segment) ([]byte, error) {
 	return sum.Bytes(s.ProjectID)
 }
 
+// AddFieldIDs copies a segment whose columns have no ids and gives them to those of the
+// copy, which must take its place in the manifest. The files beside it are made again where
+// they are damaged or of an older version. The error is segment.ErrQuarantined when the
+// events are damaged.
+func (b *Builder) AddFieldIDs(ctx context.Context, s segment.Segment) (segment.Segment, error) {
+	release, err := b.hold(ctx, s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
+	defer release()
+	if err := b.verify(ctx, s); err != nil {
+		return segment.Segment{}, err
+	}
+	rollUp, err := b.sum(ctx, s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
+	return b.copy(ctx, s, rollUp)
+}
+
 // copy copies a segment, so that readers of the old one keep its files, and gives the
-// copy a roll-up and events by user.
+// copy a roll-up and events by user, and its columns ids.
 func (b *Builder) copy(ctx context.Context, s segment.Segment, rollUp []byte) (segment.Segment, error) {
-	from := filepath.Join(b.dir, s.Path)
+	from, size := filepath.Join(b.dir, s.Path), s.Bytes
+	ids, err := b.identify(ctx, &s)
+	if err != nil {
+		return segment.Segment{}, err
+	}
 	return b.place(ctx, s, func() ([]byte, error) { return rollUp, nil }, func(tmp string) (err error) {
 		in, err := os.Open(from)
 		if err != nil {
@@ -190,11 +215,18 @@ func (b *Builder) copy(ctx context.Context, s segment.Segment, rollUp []byte) (s
 		if err != nil {
 			return fmt.Errorf("copying a segment: %w", err)
 		}
-		if _, err := io.Copy(out, in); err != nil {
-			_ = out.Close() // the copy has failed anyway
+		if ids != nil {
+			err = pages.Identify(in, size, out, ids)
+		} else {
+			_, err = io.Copy(out, in)
+		}
+		if errors.Is(err, pages.ErrDamaged) {
+			err = fmt.Errorf("%w: %s: %w", segment.ErrQuarantined, s.Path, err)
+		}
+		if err = errors.Join(err, out.Close()); err != nil {
 			return fmt.Errorf("copying a segment: %w", err)
 		}
-		return out.Close()
+		return nil
 	})
 }
 

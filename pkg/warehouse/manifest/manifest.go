@@ -41,7 +41,7 @@ func Notify(ctx context.Context, db outbox.Querier) error {
 }
 
 // columns are those of analytics.segments that scan reads.
-const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, coalesce(raw_bytes, 0)"
+const columns = "id, project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, coalesce(raw_bytes, 0), field_ids"
 
 // scan reads a segment from a row of columns.
 func scan(row pgx.CollectableRow) (segment.Segment, error) { return scanWith(row) }
@@ -56,7 +56,7 @@ func scanWith(row pgx.CollectableRow, more ...any) (s segment.Segment, err error
 	var sum, rollUpSum, usersSum []byte
 	var rollUpBytes, usersBytes *int64
 	err = row.Scan(append([]any{&s.ID, &s.ProjectID, &s.Path, &s.Events, &s.Bytes, &sum, &s.MinAt, &s.MaxAt, &s.Level, &s.Epoch,
-		&rollUpBytes, &rollUpSum, &usersBytes, &usersSum, &s.Shredded, &s.RawBytes}, more...)...)
+		&rollUpBytes, &rollUpSum, &usersBytes, &usersSum, &s.Shredded, &s.RawBytes, &s.FieldIDs}, more...)...)
 	copy(s.SHA256[:], sum)
 	s.MinAt, s.MaxAt = s.MinAt.UTC(), s.MaxAt.UTC()
 	s.RollUp, s.Users = companion(rollUpBytes, rollUpSum), companion(usersBytes, usersSum)
@@ -75,13 +75,13 @@ func companion(bytes *int64, sum []byte) *segment.Companion {
 
 const insertSQL = `
 INSERT INTO analytics.segments (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-                                rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes)
+                                rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes, field_ids)
 SELECT project_id, path, events, bytes, sha256, min_at, max_at, level, epoch,
-       rollup_bytes, rollup_sha256, users_bytes, users_sha256, string_to_array(shredded, chr(1)), nullif(raw_bytes, 0)
+       rollup_bytes, rollup_sha256, users_bytes, users_sha256, string_to_array(shredded, chr(1)), nullif(raw_bytes, 0), field_ids
 FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[],
             $6::timestamptz[], $7::timestamptz[], $8::integer[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bytea[],
-            $14::text[], $15::bigint[])
-  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes)`
+            $14::text[], $15::bigint[], $16::boolean[])
+  AS s (project_id, path, events, bytes, sha256, min_at, max_at, level, epoch, rollup_bytes, rollup_sha256, users_bytes, users_sha256, shredded, raw_bytes, field_ids)`
 
 // shreddedSeparator joins the names of a segment's columns, for lack of arrays of
 // arrays of different lengths. No column's name has it.
@@ -94,7 +94,7 @@ func Insert(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 	projects, paths, events, bytes, sums := make([]int64, n), make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
 	first, last, levels, epochs := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
 	rollUpBytes, rollUpSums, usersBytes, usersSums := make([]*int64, n), make([][]byte, n), make([]*int64, n), make([][]byte, n)
-	shredded, raw := make([]string, n), make([]int64, n)
+	shredded, raw, fields := make([]string, n), make([]int64, n), make([]bool, n)
 	for i, s := range segments {
 		projects[i], paths[i], events[i], bytes[i], sums[i] = s.ProjectID, s.Path, s.Events, s.Bytes, s.SHA256[:]
 		first[i], last[i], levels[i], epochs[i] = s.MinAt, s.MaxAt, int32(s.Level), s.Epoch
@@ -104,10 +104,10 @@ func Insert(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 		if s.Users != nil {
 			usersBytes[i], usersSums[i] = &s.Users.Bytes, s.Users.SHA256[:]
 		}
-		shredded[i], raw[i] = strings.Join(s.Shredded, shreddedSeparator), s.RawBytes
+		shredded[i], raw[i], fields[i] = strings.Join(s.Shredded, shreddedSeparator), s.RawBytes, s.FieldIDs
 	}
 	_, err := db.Exec(ctx, insertSQL, projects, paths, events, bytes, sums, first, last, levels, epochs,
-		rollUpBytes, rollUpSums, usersBytes, usersSums, shredded, raw)
+		rollUpBytes, rollUpSums, usersBytes, usersSums, shredded, raw, fields)
 	if err != nil {
 		return fmt.Errorf("listing segments in the manifest: %w", err)
 	}
@@ -188,6 +188,15 @@ WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND users_bytes IS NULL A
 // user, other than those with the ids except; ok is false when there is none.
 func WithoutUsers(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
 	return first(ctx, db, withoutUsersSQL, notNull(except))
+}
+
+const withoutFieldIDsSQL = "SELECT " + columns + ` FROM analytics.segments
+WHERE replaced_at IS NULL AND rollup_bytes IS NOT NULL AND NOT field_ids AND id <> ALL ($1::bigint[]) ORDER BY id LIMIT 1`
+
+// WithoutFieldIDs returns the first live segment that has a roll-up and whose columns have
+// no ids, other than those with the ids except; ok is false when there is none.
+func WithoutFieldIDs(ctx context.Context, db outbox.Querier, except []int64) (s segment.Segment, ok bool, err error) {
+	return first(ctx, db, withoutFieldIDsSQL, notNull(except))
 }
 
 const outdatedSQL = "SELECT " + columns + ` FROM analytics.segments

@@ -45,16 +45,9 @@ var protocol thrift.CompactProtocol
 
 // readFooter reads what a Parquet file of some size says of itself.
 func readFooter(r io.ReaderAt, size int64) (*format.FileMetaData, error) {
-	var end [tail]byte
-	if size < int64(len(magic))+tail {
-		return nil, fmt.Errorf("%w: it has %d bytes", ErrDamaged, size)
-	}
-	if _, err := r.ReadAt(end[:], size-tail); err != nil {
-		return nil, fmt.Errorf("reading the end of a segment: %w", err)
-	}
-	length := int64(binary.LittleEndian.Uint32(end[:]))
-	if string(end[4:]) != magic || length > min(size-tail-int64(len(magic)), maxMeta) {
-		return nil, fmt.Errorf("%w: it has no footer", ErrDamaged)
+	length, err := footerLength(r, size)
+	if err != nil {
+		return nil, err
 	}
 	data := make([]byte, length)
 	if _, err := r.ReadAt(data, size-tail-length); err != nil {
@@ -65,6 +58,22 @@ func readFooter(r io.ReaderAt, size int64) (*format.FileMetaData, error) {
 		return nil, fmt.Errorf("%w: its footer: %w", ErrDamaged, err)
 	}
 	return meta, nil
+}
+
+// footerLength returns how many bytes that has.
+func footerLength(r io.ReaderAt, size int64) (int64, error) {
+	var end [tail]byte
+	if size < int64(len(magic))+tail {
+		return 0, fmt.Errorf("%w: it has %d bytes", ErrDamaged, size)
+	}
+	if _, err := r.ReadAt(end[:], size-tail); err != nil {
+		return 0, fmt.Errorf("reading the end of a segment: %w", err)
+	}
+	length := int64(binary.LittleEndian.Uint32(end[:]))
+	if string(end[4:]) != magic || length > min(size-tail-int64(len(magic)), maxMeta) {
+		return 0, fmt.Errorf("%w: it has no footer", ErrDamaged)
+	}
+	return length, nil
 }
 
 // leaf is a column, as the schema has it.

@@ -69,7 +69,7 @@ func write(t testing.TB, rows []row, group int) string {
 				return
 			}
 		}
-	}))
+	}, nil))
 	return path
 }
 

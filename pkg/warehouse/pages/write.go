@@ -16,8 +16,9 @@ const creator = "eventanalytics"
 
 // Write makes a Parquet file at a path of row groups, each of which has the same columns. Its
 // pages are small and compressed, with their places (offset indexes) and with Bloom filters of
-// ids and of the values of dictionaries. It holds one row group. The file is not synced.
-func Write(ctx context.Context, to string, groups iter.Seq[[]Column]) (err error) {
+// ids and of the values of dictionaries. Columns have the field ids of fields, by their names;
+// none have where that is nil. It holds one row group. The file is not synced.
+func Write(ctx context.Context, to string, groups iter.Seq[[]Column], fields map[string]int32) (err error) {
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing a segment: %w", err)
@@ -30,7 +31,9 @@ func Write(ctx context.Context, to string, groups iter.Seq[[]Column]) (err error
 	meta := &format.FileMetaData{Version: 1, CreatedBy: creator}
 	for columns := range groups {
 		if len(meta.RowGroups) == 0 {
-			describe(meta, columns)
+			if err := describe(meta, columns, fields); err != nil {
+				return err
+			}
 		}
 		g, err := o.group(ctx, columns)
 		if err != nil {
@@ -43,7 +46,7 @@ func Write(ctx context.Context, to string, groups iter.Seq[[]Column]) (err error
 }
 
 // describe says what columns a file has.
-func describe(meta *format.FileMetaData, columns []Column) {
+func describe(meta *format.FileMetaData, columns []Column, fields map[string]int32) error {
 	meta.Schema = append(meta.Schema, format.SchemaElement{
 		Name: "events", NumChildren: thrift.New(int32(len(columns))), RepetitionType: thrift.New(format.Required),
 	})
@@ -51,6 +54,10 @@ func describe(meta *format.FileMetaData, columns []Column) {
 		meta.Schema = append(meta.Schema, columns[i].element)
 		meta.ColumnOrders = append(meta.ColumnOrders, format.ColumnOrder{Value: &format.TypeDefinedOrder{}})
 	}
+	if fields == nil {
+		return nil
+	}
+	return identify(meta, fields)
 }
 
 // group writes a row group.

@@ -30,7 +30,7 @@ type world struct {
 func newWorld(t testing.TB) world {
 	t.Helper()
 	dir := t.TempDir()
-	b, err := duckdb.NewBuilder(warehouse.Config{Dir: dir, MemoryLimit: "256MiB", Threads: 1})
+	b, err := duckdb.NewBuilder(warehouse.Config{Dir: dir, MemoryLimit: "256MiB", Threads: 1}, nil)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, b.Close()) }()
 	write := func(project int64, user string) string {

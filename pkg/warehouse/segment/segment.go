@@ -36,6 +36,9 @@ type Segment struct {
 	// Shredded are the properties that have a column of their own, as kind:key;
 	// it is sorted.
 	Shredded []string
+	// FieldIDs says that the columns of the Parquet file have their ids. They have none in
+	// segments of versions before there were any.
+	FieldIDs bool
 }
 
 // Companion says what a file beside a segment's Parquet file must be.

@@ -49,7 +49,7 @@ func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	db, err := duckdb.Open(cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	builder, err := duckdb.NewBuilder(cfg)
+	builder, err := duckdb.NewBuilder(cfg, nil)
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })

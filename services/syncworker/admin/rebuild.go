@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/traits/traitlog"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/fields"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
@@ -55,7 +56,7 @@ func Rebuild(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, repo
 		return r, err
 	}
 	defer func() { err = errors.Join(err, folder.Close()) }()
-	builder, err := duckdb.NewBuilderIn(cfg, folder)
+	builder, err := duckdb.NewBuilderIn(cfg, folder, fields.New(pool).Of)
 	if err != nil {
 		return r, err
 	}

@@ -14,6 +14,7 @@ import (
 	"eventanalytics/pkg/platform/progress"
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
+	"eventanalytics/pkg/warehouse/fields"
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
@@ -53,11 +54,12 @@ func Verify(ctx context.Context, pool *pgxpool.Pool, cfg warehouse.Config, quick
 	if err != nil {
 		return Verified{}, err
 	}
+	ids := columnIDs{pool: pool, known: map[int64]map[string]int32{}}
 	v, err = verify(ctx, pool, func(s segment.Segment) []Damage {
 		return damages(s, func(f segment.File) error {
 			err := folder.VerifyObject(ctx, s.ProjectID, f)
 			if err == nil && f.Path == s.Path {
-				err = verifyEvents(ctx, db, folder, s)
+				err = verifyEvents(ctx, db, folder, &ids, s)
 			}
 			return err
 		})
@@ -90,14 +92,42 @@ func sizes(ctx context.Context, folder *segment.Folder) (func(segment.File) erro
 	}, err
 }
 
-// verifyEvents compares the number of a segment's events with its file.
-func verifyEvents(ctx context.Context, db *duckdb.DB, folder *segment.Folder, s segment.Segment) error {
+// verifyEvents compares the number of a segment's events, and the ids of its columns, with
+// its file.
+func verifyEvents(ctx context.Context, db *duckdb.DB, folder *segment.Folder, ids *columnIDs, s segment.Segment) error {
 	release, err := folder.Hold(ctx, s.ProjectID, s.EventsFile())
 	if err != nil {
 		return err
 	}
 	defer release()
-	return db.VerifyEvents(ctx, s)
+	if err := db.VerifyEvents(ctx, s); err != nil {
+		return err
+	}
+	return ids.verify(ctx, folder.Dir(), s)
+}
+
+// columnIDs are those of columns, by project, once they were needed.
+type columnIDs struct {
+	pool  *pgxpool.Pool
+	known map[int64]map[string]int32
+}
+
+// verify checks the ids of a segment's columns, if it has any. Ids are assigned before a
+// segment with them is listed, and never changed.
+func (c *columnIDs) verify(ctx context.Context, dir string, s segment.Segment) error {
+	if !s.FieldIDs {
+		return nil
+	}
+	ids := c.known[s.ProjectID]
+	if ids != nil && segment.CheckFieldIDs(dir, s, ids) == nil {
+		return nil
+	}
+	var err error // what is known may be older than the segment
+	if ids, err = fields.All(ctx, c.pool, s.ProjectID); err != nil {
+		return err
+	}
+	c.known[s.ProjectID] = ids
+	return segment.CheckFieldIDs(dir, s, ids)
 }
 
 // Damage is a file that is missing or not what the manifest says.

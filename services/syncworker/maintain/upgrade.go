@@ -84,6 +84,9 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 	if old, ok, err = manifest.WithoutUsers(ctx, u.pool, except); ok || err != nil {
 		return old, ok, err
 	}
+	if old, ok, err = manifest.WithoutFieldIDs(ctx, u.pool, except); ok || err != nil {
+		return old, ok, err
+	}
 	live, err := manifest.LiveAfter(ctx, u.pool, u.current)
 	if err != nil {
 		return old, false, err
@@ -119,6 +122,8 @@ func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 	switch {
 	case old.RollUp == nil:
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
+	case !old.FieldIDs:
+		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.addFieldIDs(ctx, old) })
 	case old.Users == nil && u.hasCurrentRollUp(ctx, old):
 		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
 	default:
@@ -145,6 +150,13 @@ func (u *Upgrader) addUsers(ctx context.Context, old segment.Segment, note int64
 		}
 		return tx.EndRewrite(ctx, note)
 	})
+}
+
+// addFieldIDs makes a copy of an old segment whose columns have ids.
+func (u *Upgrader) addFieldIDs(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
+	old.Epoch = u.term.Epoch()
+	made, err := u.builder.AddFieldIDs(ctx, old)
+	return []segment.Segment{made}, err
 }
 
 // rebuild makes a copy of an old segment with files beside its events that are of today.

@@ -91,7 +91,7 @@ func newFuzzed(f *testing.F) *fuzzed {
 	db, err := duckdb.Open(cfg)
 	require.NoError(f, err)
 	f.Cleanup(func() { require.NoError(f, db.Close()) })
-	builder, err := duckdb.NewBuilder(cfg)
+	builder, err := duckdb.NewBuilder(cfg, nil)
 	require.NoError(f, err)
 	f.Cleanup(func() { require.NoError(f, builder.Close()) })
 	w := &fuzzed{db: db}
