@@ -32,6 +32,7 @@ type cluster struct {
 	server   *private.Server
 	bridge   *bridge
 	db       *pgxpool.Pool // past the proxies
+	store    *store        // nil for a shared folder
 	redis    *stack.Process
 	redisAt  int // port
 	gateway  *stack.Process
@@ -90,10 +91,14 @@ func newCluster(ctx context.Context, dir string, variant stack.Variant) (_ *clus
 	if err := c.startRedis(ctx); err != nil {
 		return nil, err
 	}
+	if stack.Objects() {
+		if err := c.startStore(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.env = append([]string{
 		fmt.Sprintf("REDIS_URL=redis://127.0.0.1:%d/0", c.redisAt),
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
-		"WAREHOUSE_DIR=" + c.warehouse(),
 	}, settings...)
 	if err := c.migrate(ctx); err != nil {
 		return nil, err
@@ -183,7 +188,7 @@ func (c *cluster) start(ctx context.Context, s *service) error {
 	if err != nil {
 		return err
 	}
-	env := slices.Concat(c.env, []string{
+	env := slices.Concat(c.warehouseEnv(s.name), c.env, []string{
 		"ADDR=" + s.address, "FAILPOINTS=" + s.failpoints,
 		"DATABASE_URL=postgres://postgres@" + s.proxy.Listen + "/" + private.Database + "?sslmode=disable",
 	})
@@ -216,6 +221,11 @@ func (c *cluster) heal(ctx context.Context) error {
 		}
 		if !ended(s.Process) {
 			_ = syscall.Kill(s.PID(), syscall.SIGCONT) // it may just have ended
+		}
+	}
+	if c.store != nil {
+		if err := c.healStore(ctx); err != nil {
+			return err
 		}
 	}
 	select {
@@ -312,6 +322,9 @@ func (c *cluster) stop() error {
 	}
 	if c.redis != nil {
 		errs = append(errs, c.redis.Stop())
+	}
+	if c.store != nil {
+		errs = append(errs, c.store.stop())
 	}
 	if c.db != nil {
 		c.db.Close()

@@ -59,6 +59,9 @@ func environmentFaults() []fault {
 		all = append(all, fault{name: fmt.Sprintf("clock off by %.0f h", off.Hours()), strike: clockOff(func() time.Duration { return off })})
 	}
 	all = append(all, fault{name: "clock across midnight", strike: clockOff(toMidnight)})
+	if stack.Objects() {
+		all = append(all, bucketFaults()...)
+	}
 	return append(all, damages()...)
 }
 

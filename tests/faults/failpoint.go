@@ -20,7 +20,7 @@ var actions = []string{"kill", "error", "stop"}
 func pointFaults() []fault {
 	var all []fault
 	for _, point := range failpoint.All() {
-		if strings.HasPrefix(string(point), "objects-") && !bucketed() {
+		if strings.HasPrefix(string(point), "objects-") && !stack.Objects() {
 			continue
 		}
 		for _, action := range actions {

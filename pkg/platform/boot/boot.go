@@ -120,9 +120,16 @@ func Load[T any](postgres bool, fallback ...map[string]string) (T, memory.Plan, 
 	if known {
 		fallback = append(fallback, plan.Settings())
 	}
+	if os.Getenv("WAREHOUSE_S3_BUCKET") != "" {
+		fallback = append(fallback, bucketDefaults)
+	}
 	cfg, err := config.Load[T](fallback...)
 	return cfg, plan, err
 }
+
+// bucketDefaults are defaults of services whose segments are in a bucket, where each file
+// written costs money: docs/operating.md has how much.
+var bucketDefaults = map[string]string{"WORKER_LOAD_INTERVAL": "10s"}
 
 // LogMemory says how the memory was divided, for those who wonder why a container
 // was killed.

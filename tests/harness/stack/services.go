@@ -103,11 +103,15 @@ func ServersAt(ctx context.Context, plan Plan, env ...string) (_ *Stack, err err
 	s.Redis = redis
 	s.processes = append(s.processes, redis)
 	s.RedisURL = "redis://" + address(port) + "/0"
+	if Objects() {
+		if err := s.startObjects(ctx); err != nil {
+			return nil, err
+		}
+	}
 	s.env = append([]string{
 		"DATABASE_URL=" + s.DatabaseURL,
 		"REDIS_URL=" + s.RedisURL,
 		"AUTH_SECRET=" + rand.Text() + rand.Text(),
-		"WAREHOUSE_DIR=" + warehouse,
 		"DRAIN_DELAY=0s", // all services stop together, so there is no traffic to move
 	}, env...)
 	return s, s.migrate(ctx, s.dir, s.env)
@@ -164,7 +168,7 @@ func (s *Stack) startService(ctx context.Context, command []string, name string,
 		}
 	}
 	command = append(slices.Clone(command), program)
-	p, err := Start(ctx, s.dir, name, slices.Concat(s.env, env, []string{"ADDR=" + address(port)}), command[0], command[1:]...)
+	p, err := Start(ctx, s.dir, name, slices.Concat(s.warehouseOf(name), s.env, env, []string{"ADDR=" + address(port)}), command[0], command[1:]...)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,7 @@ type Stack struct {
 	ports     map[string]int    // of services, by name
 	settings  map[string]string // of Postgres
 	env       []string          // of each service
+	objects   []string          // settings of the bucket; nil for none
 	processes []*Process
 	stops     []func() error // what to stop, in the order of its start
 }

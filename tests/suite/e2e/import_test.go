@@ -174,6 +174,9 @@ func TestExportsAreImportable(t *testing.T) {
 		c.Visible(t, r.Position, "/api/stats/event-types")
 
 		env := []string{"DATABASE_URL=" + s.DatabaseURL, "WAREHOUSE_DIR=" + filepath.Join(workDir, filepath.Base(t.Name()), "warehouse")}
+		if s.Main == nil {
+			env = append(env, s.Warehouse()...)
+		}
 		for _, name := range []string{"events.csv", "events.parquet"} {
 			file := filepath.Join(i.dir, name)
 			out, err := stack.Command(t.Context(), env, "syncworker", "warehouse", "export", "--project", strconv.FormatInt(c.Project, 10), file)

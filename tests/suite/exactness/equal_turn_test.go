@@ -152,7 +152,7 @@ func (e *equal) merged(t *testing.T) error {
 // command runs syncworker to its end.
 func (e *equal) command(t *testing.T, args ...string) string {
 	t.Helper()
-	env := []string{"DATABASE_URL=" + e.servers.DatabaseURL, "WAREHOUSE_DIR=" + filepath.Join(e.dir, "warehouse")}
+	env := append(e.servers.Warehouse(), "DATABASE_URL="+e.servers.DatabaseURL)
 	out, err := stack.Command(t.Context(), env, "syncworker", args...)
 	require.NoError(t, err, out)
 	return out

@@ -1,0 +1,94 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+)
+
+// Objects says that stacks keep their segments in a bucket, and share no folder.
+func Objects() bool { return os.Getenv("OBJECTS") != "" }
+
+// objectsBucket is the bucket of segments. Its objects are files of a folder with that name,
+// where a stack without a bucket has the segments themselves: tests look at both alike.
+const objectsBucket = "warehouse"
+
+// ObjectStore is a running versitygw.
+type ObjectStore struct {
+	*Process
+	URL string
+}
+
+// StartObjectStore runs versitygw on a port of 127.0.0.1 with the folders in root as
+// buckets, of which it makes that of segments. logs is the folder of its log.
+func StartObjectStore(ctx context.Context, root, logs string, port int) (*ObjectStore, error) {
+	program, err := Variant{}.Binary("versitygw")
+	if err != nil {
+		return nil, err
+	}
+	if !exists(program) {
+		return nil, errors.New("there is no bin/versitygw: make install-test builds it")
+	}
+	if err := os.MkdirAll(filepath.Join(root, objectsBucket), 0o755); err != nil {
+		return nil, fmt.Errorf("making a bucket: %w", err)
+	}
+	p, err := Start(ctx, logs, "objects", nil, program, "--access", "harness", "--secret", "harness-secret", "--port", address(port), "--quiet", "posix", root)
+	if err != nil {
+		return nil, err
+	}
+	s := &ObjectStore{p, "http://" + address(port)}
+	err = Poll(ctx, opening, func() error {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
+		if err != nil {
+			return err
+		}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return fmt.Errorf("waiting for the object store: %w", err)
+		}
+		return answer.Body.Close()
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.Stop())
+	}
+	return s, nil
+}
+
+// ObjectSettings have a service keep segments in the bucket at a store's URL.
+func ObjectSettings(url string) []string {
+	return []string{
+		"WAREHOUSE_S3_BUCKET=" + objectsBucket, "WAREHOUSE_S3_ENDPOINT=" + url, "WAREHOUSE_S3_PATH_STYLE=true",
+		"WAREHOUSE_S3_ACCESS_KEY=harness", "WAREHOUSE_S3_SECRET_KEY=harness-secret",
+		"WORKER_LOAD_INTERVAL=250ms", // requests cost nothing here, and tests wait for loads
+	}
+}
+
+// startObjects starts the stack's object store, and has the services use it.
+func (s *Stack) startObjects(ctx context.Context) error {
+	port, err := FreePort()
+	if err != nil {
+		return err
+	}
+	store, err := StartObjectStore(ctx, s.data, s.dir, port)
+	if err != nil {
+		return err
+	}
+	s.onStop(store.Stop)
+	s.processes = append(s.processes, store.Process)
+	s.objects = ObjectSettings(store.URL)
+	return nil
+}
+
+// Warehouse are the settings by which a command finds the segments.
+func (s *Stack) Warehouse() []string { return s.warehouseOf("commands") }
+
+// warehouseOf are those of a service: with a bucket, each has a folder of its own.
+func (s *Stack) warehouseOf(name string) []string {
+	if s.objects == nil {
+		return []string{"WAREHOUSE_DIR=" + filepath.Join(s.data, objectsBucket)}
+	}
+	return append([]string{"WAREHOUSE_DIR=" + filepath.Join(s.dir, "copies", name)}, s.objects...)
+}
