@@ -42,13 +42,10 @@ func (r *Reader) fetch(ctx context.Context, known, next *manifest.Snapshot) erro
 	return g.Wait()
 }
 
-// added returns the segments that loads added to a snapshot.
+// added returns the segments that loads and merges added to a snapshot.
 func added(known, next *manifest.Snapshot) iter.Seq[segment.Segment] {
 	return func(yield func(segment.Segment) bool) {
 		for project := range next.Differing(known) {
-			if next.ProjectVersion(project) == known.ProjectVersion(project) && next.Position.Incarnation == known.Position.Incarnation {
-				continue
-			}
 			_, came := next.Diff(known, project)
 			for _, s := range came {
 				if !yield(s) {
