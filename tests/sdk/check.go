@@ -28,31 +28,47 @@ type event struct {
 // probeType is of the event by whose position it is known that all before it are visible.
 const probeType = "probe"
 
-// stored returns the events of a project that the stats API knows, except for the probe.
-func stored(ctx context.Context, base string, p *project) ([]event, error) {
+// stored returns the events of a project that the stats API knows, except for the probe,
+// and the ids that the user of the SDK's page has.
+func (r *run) stored(ctx context.Context, base string, p *project) (events []event, ids []string, err error) {
 	ingest, err := client.New(client.Config{URL: base, APIKey: p.probe, RetryFor: visible})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer ingest.Close()
 	probe := fmt.Sprintf(`[{"event_id":%q,"occurred_at":%q,"user_id":"probe","event_type":%q}]`, uuid.NewString(), time.Now().UTC().Format(time.RFC3339), probeType)
 	receipt, err := ingest.PostEvents(ctx, client.Upload{Body: []byte(probe)})
 	if err != nil {
-		return nil, fmt.Errorf("posting the probe: %w", err)
+		return nil, nil, fmt.Errorf("posting the probe: %w", err)
 	}
 	stats, err := client.New(client.Config{URL: base, APIKey: p.read, RetryFor: visible})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer stats.Close()
-	answer, err := stats.Ask(ctx, client.Question{
+	events, err = ask[event](ctx, stats, client.Question{
 		Metric: "events/latest", Values: url.Values{"limit": {"1000"}}, MinPosition: receipt.Position, Wait: visible,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("asking for the events: %w", err)
+		return nil, nil, err
 	}
-	rows, err := client.Rows[event](answer)
-	return slices.DeleteFunc(rows, func(e event) bool { return e.Type == probeType }), err
+	events = slices.DeleteFunc(events, func(e event) bool { return e.Type == probeType })
+	if !r.sdk.logsIn() {
+		return events, nil, nil
+	}
+	profiles, err := ask[struct{ IDs []string }](ctx, stats, client.Question{Metric: "profiles/" + user})
+	for _, one := range profiles {
+		ids = one.IDs
+	}
+	return events, ids, err
+}
+
+func ask[T any](ctx context.Context, stats *client.Client, q client.Question) ([]T, error) {
+	answer, err := stats.Ask(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s: %w", q.Metric, err)
+	}
+	return client.Rows[T](answer)
 }
 
 // check compares what is stored with what the SDK recorded and the network did. It returns
@@ -128,9 +144,10 @@ func (r *run) differences(n int, e *event) (all []string) {
 }
 
 // checkUsers finds what is wrong with the users of events: in a page, those before the
-// login are of one visitor, those after it of ann.
-func (r *run) checkUsers(rows []event) (wrong []string) {
-	if r.sdk.place != browser || r.sdk.anonymous {
+// login are of one visitor, those after it of the user, who is the same person unless the SDK
+// does not say so. ids are those that the user has.
+func (r *run) checkUsers(rows []event, ids []string) (wrong []string) {
+	if !r.sdk.logsIn() {
 		return nil
 	}
 	var visitors []string
@@ -139,13 +156,16 @@ func (r *run) checkUsers(rows []event) (wrong []string) {
 		case !ok:
 		case n < loggedIn:
 			visitors = append(visitors, rows[i].User)
-		case rows[i].User != "ann":
-			wrong = append(wrong, fmt.Sprintf("event %d: its user is %q, not ann", n, rows[i].User))
+		case rows[i].User != user:
+			wrong = append(wrong, fmt.Sprintf("event %d: its user is %q", n, rows[i].User))
 		}
 	}
 	slices.Sort(visitors)
 	if visitors = slices.Compact(visitors); len(visitors) > 1 {
 		wrong = append(wrong, fmt.Sprintf("visitors before the login: %q", visitors))
+	}
+	if len(visitors) == 1 && !r.sdk.losesAt(r.fault.name) && slices.Contains(ids, visitors[0]) == r.sdk.unlinked {
+		wrong = append(wrong, fmt.Sprintf("the visitor is %q, and the user has the ids %q", visitors[0], ids))
 	}
 	return wrong
 }

@@ -11,6 +11,9 @@ const events = 25
 // loggedIn is the first event that a page records after somebody has logged in.
 const loggedIn = 5
 
+// user is who logs in there.
+const user = "ann"
+
 // known is event n of the known set, as event.js makes it.
 type known struct {
 	name, user string

@@ -59,13 +59,13 @@ func (r *run) do(ctx context.Context, s *service, l *lane, tools *tools, folder 
 	if err := r.record(ctx, tools, l.proxy.url, p.sdk); err != nil {
 		r.wrong = append(r.wrong, err.Error())
 	}
-	rows, err := stored(ctx, "http://"+l.gateway, p)
+	rows, ids, err := r.stored(ctx, "http://"+l.gateway, p)
 	if err != nil {
 		return err
 	}
 	r.traffic.mu.Lock()
 	defer r.traffic.mu.Unlock()
-	r.wrong = slices.Concat(r.wrong, r.check(rows), r.checkUsers(rows))
+	r.wrong = slices.Concat(r.wrong, r.check(rows), r.checkUsers(rows, ids))
 	if r.fault.strikes > 0 && r.traffic.struck == 0 {
 		r.wrong = append(r.wrong, "the fault did not strike")
 	}

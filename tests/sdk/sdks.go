@@ -30,9 +30,14 @@ type SDK struct {
 	timeless bool
 	// anonymous SDKs know no users, only visitors.
 	anonymous bool
+	// unlinked SDKs do not say which visitor logs in.
+	unlinked bool
 }
 
 func (s *SDK) losesAt(fault string) bool { return slices.Contains(s.loses, fault) }
+
+// logsIn says whether the SDK's page has a visitor who logs in as user.
+func (s *SDK) logsIn() bool { return s.place == browser && !s.anonymous }
 
 var (
 	dies    = []string{"before", "during", "after"}
@@ -79,8 +84,8 @@ var sdks = []SDK{
 	{Name: "amplitude-web-beacon", Module: "@amplitude/analytics-browser", place: browser, script: "amplitude", variant: "beacon", loses: failing},
 	{Name: "snowplow-web", Module: "@snowplow/browser-tracker", place: browser, script: "snowplow"},
 	{Name: "snowplow-web-get", Module: "@snowplow/browser-tracker", place: browser, script: "snowplow", variant: "get"},
-	{Name: "openpanel-web", Module: "@openpanel/web", place: browser, script: "openpanel", inexact: noID},
-	{Name: "openpanel-web-ids", Module: "@openpanel/web", place: browser, script: "openpanel", variant: "ids"},
+	{Name: "openpanel-web", Module: "@openpanel/web", place: browser, script: "openpanel", inexact: noID, unlinked: true},
+	{Name: "openpanel-web-ids", Module: "@openpanel/web", place: browser, script: "openpanel", variant: "ids", unlinked: true},
 	{Name: "plausible", Module: "@plausible-analytics/tracker", place: browser, script: "plausible", loses: failing, inexact: noID, timeless: true, anonymous: true},
 
 	{Name: "posthog-go", Module: "github.com/posthog/posthog-go", place: golang, script: "posthog"},

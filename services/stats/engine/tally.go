@@ -36,6 +36,7 @@ const (
 	CountUsers      // Cell.Users
 	UserSets        // Cell.Users and Cell.Set
 	Numbers         // Cell.Numbers, of Tally.Field
+	Sums            // Cell.Sum, of Tally.Field
 )
 
 // Tally asks for what there is of a series in each bucket of a range, by group.
@@ -53,7 +54,7 @@ type Tally struct {
 	// 0 is as 1.
 	Least int
 	Part  Part
-	// Field is that of Numbers. With CountUsers and UserSets, if it is one, its distinct
+	// Field is that of Numbers and Sums. With CountUsers and UserSets, if it is one, its distinct
 	// values are counted in the place of users; events without it still count as events.
 	Field syntax.Field
 }
@@ -138,6 +139,13 @@ type Cell struct {
 	Set *roaring.Bitmap
 	// Numbers are the JSON numbers in Field, ascending.
 	Numbers []Number
+	// Sum is that of the JSON numbers in Field.
+	Sum *decimal.Sum
+}
+
+// SumOf adds numbers up.
+func SumOf(numbers []Number) *decimal.Sum {
+	return decimal.SumOf(len(numbers), func(i int) (decimal.Decimal, int64) { return numbers[i].Value, numbers[i].Events })
 }
 
 // Number is a number that some events have.

@@ -97,6 +97,7 @@ func cellOf(t *testing.T, events []happened) engine.Cell {
 		c.Numbers = append(c.Numbers, engine.Number{Value: d, Events: n})
 	}
 	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
+	c.Sum = engine.SumOf(c.Numbers)
 	return c
 }
 
@@ -158,6 +159,8 @@ func TestParts(t *testing.T) {
 			require.Equal(t, []engine.Part{engine.OnlyEvents, engine.OnlyEvents}, []engine.Part{part, merged})
 		case syntax.Users, syntax.PerUser, syntax.Distinct:
 			require.Equal(t, []engine.Part{engine.CountUsers, engine.UserSets}, []engine.Part{part, merged}, name)
+		case syntax.Sum, syntax.Avg:
+			require.Equal(t, []engine.Part{engine.Sums, engine.Sums}, []engine.Part{part, merged}, name)
 		default:
 			require.Equal(t, []engine.Part{engine.Numbers, engine.Numbers}, []engine.Part{part, merged}, name)
 		}
@@ -185,7 +188,7 @@ func TestSum(t *testing.T) {
 	x := new(big.Int).Mul(big.NewInt(math.MaxInt64), big.NewInt(math.MaxInt64))
 	x.Sub(x, new(big.Int).Mul(big.NewInt(999999999999999999), big.NewInt(1<<40)))
 	sum, _ := new(big.Float).SetInt(x).Float64()
-	require.Equal(t, Value{Number: sum}, Of(syntax.Measure{Name: syntax.Sum}, engine.Cell{Events: 1, Numbers: many}))
+	require.Equal(t, Value{Number: sum}, Of(syntax.Measure{Name: syntax.Sum}, engine.Cell{Events: 1, Sum: engine.SumOf(many)}))
 }
 
 func TestCompute(t *testing.T) {

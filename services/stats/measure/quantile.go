@@ -32,8 +32,8 @@ func between(measure string, count int64, at func(int64) decimal.Decimal) Value 
 		return number(low.Float())
 	}
 	// low·(100-rest) + high·rest is 100 times as much.
-	t := totalOf([]engine.Number{{Value: low, Events: 100 - rest}, {Value: high, Events: rest}})
-	return t.value(syntax.Avg)
+	ends, times := [2]decimal.Decimal{low, high}, [2]int64{100 - rest, rest}
+	return number(decimal.SumOf(2, func(i int) (decimal.Decimal, int64) { return ends[i], times[i] }).Average())
 }
 
 // quantile returns that of n numbers, which at returns ascending.

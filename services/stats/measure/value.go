@@ -6,6 +6,7 @@ package measure
 import (
 	"math"
 
+	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
 )
@@ -53,6 +54,8 @@ func Part(m syntax.Measure, merged bool) engine.Part {
 			return engine.UserSets
 		}
 		return engine.CountUsers
+	case syntax.Sum, syntax.Avg:
+		return engine.Sums
 	}
 	return engine.Numbers
 }
@@ -67,11 +70,23 @@ func Of(m syntax.Measure, c engine.Cell) Value {
 	case syntax.PerUser:
 		return ratio(c.Events, c.Users)
 	case syntax.Sum, syntax.Avg:
-		var t total
-		t.add(totalOf(c.Numbers))
-		return t.value(m.Name)
+		if c.Sum == nil {
+			return Nothing(m)
+		}
+		return sumOrAverage(m.Name, c.Sum)
 	}
 	return quantile(m.Name, len(c.Numbers), func(i int) engine.Number { return c.Numbers[i] })
+}
+
+// sumOrAverage is the sum of some numbers, or their average.
+func sumOrAverage(measure string, s *decimal.Sum) Value {
+	switch {
+	case measure == syntax.Sum:
+		return number(s.Float())
+	case s.Count() == 0:
+		return null
+	}
+	return number(s.Average())
 }
 
 // ratio is null for no users: a cell of events has some.

@@ -49,7 +49,7 @@ func newWindow(m syntax.Measure, cells []engine.Cell, n int) window {
 	case syntax.Events:
 		return eventWindow{}
 	case syntax.Sum, syntax.Avg:
-		return newSumWindow(m.Name, cells)
+		return &sumWindow{measure: m.Name, cells: cells}
 	case syntax.Users, syntax.PerUser, syntax.Distinct:
 		return &userWindow{perUser: m.Name == syntax.PerUser, cells: cells, length: n, behind: roaring.New()}
 	}
@@ -65,21 +65,23 @@ func (eventWindow) value(_ int, events int64) Value { return number(float64(even
 // sumWindow adds and takes back the sums of cells.
 type sumWindow struct {
 	measure string
-	sums    []*total
-	total
+	cells   []engine.Cell
+	sum     decimal.Sum
 }
 
-func newSumWindow(measure string, cells []engine.Cell) *sumWindow {
-	w := &sumWindow{measure: measure, sums: make([]*total, len(cells))}
-	for i, c := range cells {
-		w.sums[i] = totalOf(c.Numbers)
+func (w *sumWindow) add(cell int) {
+	if sum := w.cells[cell].Sum; sum != nil {
+		w.sum.Add(sum)
 	}
-	return w
 }
 
-func (w *sumWindow) add(cell int)           { w.total.add(w.sums[cell]) }
-func (w *sumWindow) take(cell int)          { w.total.take(w.sums[cell]) }
-func (w *sumWindow) value(int, int64) Value { return w.total.value(w.measure) }
+func (w *sumWindow) take(cell int) {
+	if sum := w.cells[cell].Sum; sum != nil {
+		w.sum.Take(sum)
+	}
+}
+
+func (w *sumWindow) value(int, int64) Value { return sumOrAverage(w.measure, &w.sum) }
 
 // userWindow unites sets. A window is the end of one block of as many cells and the
 // beginning of the next: with the unions from each cell to its block's end, and from the

@@ -2,6 +2,7 @@ package question_test
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -21,9 +22,30 @@ import (
 
 // found is what there is in a bucket and group, counted in Go.
 type found struct {
-	events  int64
-	users   map[string]int
-	numbers map[string]int64
+	events   int64
+	users    map[string]int
+	numbers  map[string]int64
+	n, price sum
+}
+
+// sum is one of numbers.
+type sum struct {
+	big.Rat
+	count int64
+}
+
+func (s *sum) add(v property.Value) {
+	if !v.IsNumber() {
+		return
+	}
+	x, _ := new(big.Rat).SetString(v.JSON())
+	s.Add(&s.Rat, x)
+	s.count++
+}
+
+func (s *sum) float() float64 {
+	x, _ := s.Float64()
+	return x
 }
 
 // Tallies of events, some of them in columns and some in JSON, are those that Go counts.
@@ -35,10 +57,11 @@ func TestTally(t *testing.T) {
 	start := time.Date(2025, 10, 24, 0, 0, 0, 0, time.UTC).UnixMicro() // clocks go back on the 26th
 	make1 := func(n int, values []string) (events []event.Event) {
 		for range n {
-			p := fmt.Sprintf(`{"price": %s}`, pick(g, values))
+			p := fmt.Sprintf(`{"n": %s, "price": %s`, pick(g, []string{"0", "-2.5", "0.10", "-1.25e2", `"x"`, "123456789012.345"}), pick(g, values))
 			if g.IntN(4) > 0 {
-				p = fmt.Sprintf(`{"country": %q, "price": %s}`, pick(g, []string{"UA", "PL", "", "Ünï'"}), pick(g, values))
+				p += fmt.Sprintf(`, "country": %q`, pick(g, []string{"UA", "PL", "", "Ünï'"}))
 			}
+			p += "}"
 			events = append(events, event.Event{ID: uuid.New(), OccurredAt: start + g.Int64N(5*86400)*1e6, UserID: fmt.Sprint(g.IntN(20)), Type: pick(g, []string{"a", "b"}), Properties: p})
 		}
 		return events
@@ -50,6 +73,7 @@ func TestTally(t *testing.T) {
 	d := w.data(t, 1, time.Time{})
 
 	price := syntax.Field{Source: syntax.Property, Keys: []string{"price"}}
+	n := syntax.Field{Source: syntax.Property, Keys: []string{"n"}} // whose numbers are of few digits
 	country := syntax.Field{Source: syntax.Property, Keys: []string{"country"}}
 	groups := []engine.Group{{{Value: "UA"}, {Value: "1"}}, {{Missing: true}, {Value: "1.5"}}, {{Value: "Ünï'"}, {Value: "1000000000000000000000"}}, {{Value: ""}, {Value: "null"}}}
 	holds := syntax.Filter{Form: syntax.Any, Of: []syntax.Filter{
@@ -101,18 +125,21 @@ func TestTally(t *testing.T) {
 					f := want[key]
 					f.events++
 					f.users[e.UserID]++
+					f.price.add(at)
+					f.n.add(property.Find(e.Properties, n.Keys))
 					if at.IsNumber() {
 						f.numbers[at.Text()]++
 					}
 				}
-				for _, part := range []engine.Part{engine.OnlyEvents, engine.CountUsers, engine.UserSets, engine.Numbers} {
+				for _, of := range []struct {
+					part  engine.Part
+					field syntax.Field
+				}{{engine.OnlyEvents, syntax.Field{}}, {engine.CountUsers, syntax.Field{}}, {engine.UserSets, syntax.Field{}}, {engine.Numbers, price}, {engine.Sums, price}, {engine.Sums, n}} {
+					part := of.part
 					q := engine.Tally{
 						Scope: engine.Scope{Zone: zone, Filter: holds}, Range: engine.Range{From: from, To: to},
 						Series: engine.Series{Types: []string{"a"}, First: first}, Interval: unit, Before: before,
-						Breakdown: []syntax.Breakdown{{Field: country}, {Field: price}}, Groups: groups, Part: part,
-					}
-					if part == engine.Numbers {
-						q.Field = price
+						Breakdown: []syntax.Breakdown{{Field: country}, {Field: price}}, Groups: groups, Part: part, Field: of.field,
 					}
 					for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
 						cells, err := e.Tally(t.Context(), q)
@@ -131,6 +158,14 @@ func TestTally(t *testing.T) {
 							if part == engine.Numbers {
 								require.Len(t, c.Numbers, len(f.numbers))
 								require.True(t, slices.IsSortedFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) }))
+							}
+							if part == engine.Sums {
+								want := &f.price
+								if of.field.Keys[0] == "n" {
+									want = &f.n
+								}
+								require.Equal(t, want.count, c.Sum.Count())
+								require.Equal(t, want.float(), c.Sum.Float())
 							}
 							for _, n := range c.Numbers {
 								require.Equal(t, f.numbers[n.Value.String()], n.Events, n.Value.String())

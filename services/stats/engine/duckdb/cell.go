@@ -14,8 +14,12 @@ import (
 // cell is one that is being read.
 type cell struct{ engine.Cell }
 
-// end returns the cell with its numbers ascending.
-func (c *cell) end() engine.Cell {
+// end returns the cell, with the sum of its numbers or with these, ascending.
+func (c *cell) end(part engine.Part) engine.Cell {
+	if part == engine.Sums {
+		c.Sum, c.Numbers = engine.SumOf(c.Numbers), nil
+		return c.Cell
+	}
 	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
 	return c.Cell
 }

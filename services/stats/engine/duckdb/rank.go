@@ -19,9 +19,12 @@ var rankSQL = map[engine.Part]string{
 	engine.OnlyEvents: "SELECT count(*) AS events, 0 AS users, NULL{{fields}} FROM placed GROUP BY ALL {{by}}",
 	engine.CountUsers: `SELECT sum(n)::BIGINT AS events, count(value) AS users, NULL{{fields}}
 		FROM (SELECT value, count(*) AS n{{fields}} FROM placed GROUP BY ALL) GROUP BY ALL {{by}}`,
-	engine.Numbers: `SELECT sum(n)::BIGINT, 0, string_agg(value || ' ' || n, ' '){{fields}}
-		FROM (SELECT value, count(*) AS n, hash(value) % 16 AS slice{{fields}} FROM placed GROUP BY ALL) GROUP BY slice{{fields}}`,
+	engine.Numbers: rankNumbersSQL,
+	engine.Sums:    rankNumbersSQL,
 }
+
+const rankNumbersSQL = `SELECT sum(n)::BIGINT, 0, string_agg(value || ' ' || n, ' '){{fields}}
+	FROM (SELECT value, count(*) AS n, hash(value) % 16 AS slice{{fields}} FROM placed GROUP BY ALL) GROUP BY slice{{fields}}`
 
 // orders are those of the measures that DuckDB ranks by.
 var orders = map[string]string{
@@ -63,7 +66,7 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 	}
 	all := make([]*ranking, 0, len(ranked))
 	for _, g := range ranked {
-		g.value = measure.Of(r.Measure, g.end())
+		g.value = measure.Of(r.Measure, g.end(part))
 		if g.Events == 0 {
 			g.value = measure.Nothing(r.Measure)
 		}

@@ -28,10 +28,13 @@ var partSQL = map[engine.Part]string{
 	engine.UserSets: `SELECT bucket, place, sum(n)::BIGINT, count(value), list(value) FILTER (value IS NOT NULL)
 		FROM (SELECT bucket, place, value, count(*) AS n FROM placed GROUP BY ALL)
 		GROUP BY bucket, place, hash(value) % 16 ORDER BY bucket, place < 0, place`,
-	engine.Numbers: `SELECT bucket, place, sum(n)::BIGINT, 0, string_agg(value || ' ' || n, ' ')
-		FROM (SELECT bucket, place, value, count(*) AS n FROM placed GROUP BY ALL)
-		GROUP BY bucket, place, hash(value) % 16 ORDER BY bucket, place < 0, place`,
+	engine.Numbers: numbersSQL,
+	engine.Sums:    numbersSQL, // which Go adds up: DuckDB's sums are of float64
 }
+
+const numbersSQL = `SELECT bucket, place, sum(n)::BIGINT, 0, string_agg(value || ' ' || n, ' ')
+	FROM (SELECT bucket, place, value, count(*) AS n FROM placed GROUP BY ALL)
+	GROUP BY bucket, place, hash(value) % 16 ORDER BY bucket, place < 0, place`
 
 // Tally serves a scan.
 func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, error) {
@@ -46,7 +49,7 @@ func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, erro
 		if c == nil {
 			return nil
 		}
-		done := c.end()
+		done := c.end(t.Part)
 		return result.Add(done)
 	}
 	err := e.run(ctx, st, func(r *sql.Rows) error {
@@ -127,7 +130,7 @@ func (st *statement) tally(t engine.Tally, bucket, part string) {
 	}
 	value := "NULL"
 	switch {
-	case t.Part == engine.Numbers:
+	case t.Part == engine.Numbers, t.Part == engine.Sums:
 		value = st.fieldNumber(t.Field)
 	case t.Part != engine.OnlyEvents && t.Field.Source != "":
 		value = st.fieldText(t.Field)

@@ -17,7 +17,7 @@ import (
 // Tally serves a scan.
 func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, error) {
 	// Of several types in a period a roll-up does not know which came first.
-	if t.First && (len(t.Breakdown) > 0 || t.Before) || t.Part == engine.Numbers || t.Field.Source != "" || t.Least > 1 || !byType(t.Breakdown) {
+	if t.First && (len(t.Breakdown) > 0 || t.Before) || t.Part == engine.Numbers || t.Part == engine.Sums || t.Field.Source != "" || t.Least > 1 || !byType(t.Breakdown) {
 		return nil, engine.ErrUnsupported
 	}
 	match, err := seriesTypes(t.Scope, t.Series)

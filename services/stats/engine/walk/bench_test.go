@@ -137,6 +137,7 @@ func BenchmarkTally(b *testing.B) {
 	b.Run("by item", tally("", engine.Tally{Part: engine.CountUsers, Breakdown: []syntax.Breakdown{{Field: field("properties.item_id")}}}))
 	b.Run("numbers of a type", tally("", engine.Tally{Part: engine.Numbers, Series: purchases, Field: field("properties.price")}))
 	b.Run("numbers", tally("", engine.Tally{Part: engine.Numbers, Field: field("properties.price")}))
+	b.Run("sums", tally("", engine.Tally{Part: engine.Sums, Field: field("properties.price")}))
 	b.Run("contains", tally("properties.item_id~99", engine.Tally{Part: engine.CountUsers}))
 	b.Run("matches", tally("properties.item_id:matches(^item-[1-5]+$)", engine.Tally{Part: engine.CountUsers}))
 	b.Run("by plan of the user", tally("", engine.Tally{Part: engine.CountUsers, Breakdown: []syntax.Breakdown{{Field: field("user.plan")}}}))

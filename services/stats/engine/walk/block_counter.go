@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 
+	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
 )
@@ -18,7 +19,7 @@ func (c *counting) byBlocks() bool {
 	if c.first || c.least > 1 || c.unit != nil || c.groups == 0 {
 		return false
 	}
-	if c.value != nil && c.part != engine.Numbers {
+	if c.value != nil && c.part != engine.Numbers && c.part != engine.Sums {
 		return false
 	}
 	_, ok := c.sorter().(blockSorter)
@@ -35,6 +36,7 @@ type blockCounter struct {
 	users  []int64
 	last   []uint32   // user that was counted last, and 1
 	sets   [][]uint32 // of users, ascending
+	totals []decimal.Total
 	tallied
 	// Of a block's events: their buckets, their cells or noCell, their numbers.
 	buckets []int32
@@ -57,6 +59,8 @@ func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
 	switch c.part {
 	case engine.Numbers:
 		b.tallied = newTallied(n, len(c.value.texts.all), c.dense)
+	case engine.Sums:
+		b.totals = make([]decimal.Total, n)
 	case engine.UserSets:
 		b.sets = make([][]uint32, n)
 		fallthrough
@@ -113,6 +117,13 @@ func (b *blockCounter) Block(block *walk.Block) error {
 	case b.part == engine.Numbers:
 		b.values = b.value.appendIDs(b.r, block, b.values[:0])
 		return b.spend(b.tally(b.cells, b.values))
+	case b.part == engine.Sums:
+		b.values = b.value.appendIDs(b.r, block, b.values[:0])
+		for i, at := range b.cells {
+			if id := b.values[i]; id != 0 && at != noCell {
+				b.totals[at].Add(b.scaled.Integers[id])
+			}
+		}
 	case b.countsUsers():
 		for i, at := range b.cells {
 			if at != noCell {
@@ -205,6 +216,9 @@ func (b *blockCounter) merge(other *blockCounter) {
 	for at, n := range other.users {
 		b.users[at] += n
 	}
+	for at, total := range other.totals {
+		b.totals[at].Merge(total)
+	}
 	for at, set := range other.sets {
 		b.sets[at] = append(b.sets[at], set...)
 	}
@@ -219,6 +233,9 @@ func (b *blockCounter) cell(at int) cell {
 	}
 	if b.sets != nil {
 		c.set = b.sets[at]
+	}
+	if b.totals != nil {
+		c.total = b.totals[at]
 	}
 	b.tallied.cell(at, &c)
 	return c

@@ -24,8 +24,9 @@ type counting struct {
 	groups int // how many there are; 0 when they are found, in one bucket
 	least  int
 	part   engine.Part
-	value  *field // of numbers, or whose values are counted in the place of users
-	dense  bool   // cells have a counter for each number that there is
+	value  *field         // of numbers, or whose values are counted in the place of users
+	scaled decimal.Scaled // numbers by the value's id, to add up
+	dense  bool           // cells have a counter for each number that there is
 }
 
 // cell is what there is of a group in a bucket.
@@ -39,6 +40,7 @@ type cell struct {
 	values *roaring.Bitmap // counted in the place of users
 	dense  []uint32        // events by number
 	sparse map[uint32]int64
+	total  decimal.Total // of the scaled numbers
 }
 
 // counter counts the events of some users.
@@ -196,6 +198,10 @@ func (c *counter) add(to *cell, user, value uint32) error {
 		if value != 0 {
 			return c.addNumber(to, value, 1)
 		}
+	case c.part == engine.Sums:
+		if value != 0 {
+			to.total.Add(c.scaled.Integers[value])
+		}
 	case c.value != nil:
 		if to.values == nil {
 			to.values = roaring.New()
@@ -264,6 +270,7 @@ func (c *counter) merge(other *counter) {
 			}
 			to.values.Or(from.values)
 		}
+		to.total.Merge(from.total)
 		to.mergeNumbers(from)
 	}
 }
@@ -294,6 +301,25 @@ func (c *counting) setDense(cells int) {
 	c.dense = c.part == engine.Numbers && 4*cells*len(c.value.texts.all) <= maxDense
 }
 
+// setSums has numbers added up as they are counted, unless they need more digits than
+// there is room for: then they are counted, and added up in the end.
+func (c *counting) setSums() {
+	if scaled, ok := decimal.Scale(c.value.decimals()); ok {
+		c.scaled = scaled
+	} else {
+		c.part = engine.Numbers
+	}
+}
+
+// decimals are the numbers of a field, by id.
+func (f *field) decimals() []decimal.Decimal {
+	all := make([]decimal.Decimal, len(f.texts.all))
+	for id := 1; id < len(all); id++ {
+		all[id], _ = decimal.Parse(f.texts.all[id]) // it is one
+	}
+	return all
+}
+
 // numbers are those of a field, by id, and the ids in their order.
 type numbers struct {
 	all   []decimal.Decimal
@@ -301,9 +327,8 @@ type numbers struct {
 }
 
 func newNumbers(f *field) *numbers {
-	n := &numbers{all: make([]decimal.Decimal, len(f.texts.all))}
+	n := &numbers{all: f.decimals()}
 	for id := 1; id < len(n.all); id++ {
-		n.all[id], _ = decimal.Parse(f.texts.all[id]) // it is one
 		n.order = append(n.order, uint32(id))
 	}
 	slices.SortFunc(n.order, func(a, b uint32) int { return decimal.Compare(n.all[a], n.all[b]) })

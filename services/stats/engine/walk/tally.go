@@ -84,8 +84,10 @@ func (e *Engine) newCounting(ctx context.Context, t engine.Tally) (*counting, er
 	}
 	switch {
 	case t.Part == engine.OnlyEvents:
-	case t.Part == engine.Numbers:
-		c.value, err = c.numbers(ctx, t.Field)
+	case t.Part == engine.Numbers, t.Part == engine.Sums:
+		if c.value, err = c.numbers(ctx, t.Field); err == nil && t.Part == engine.Sums {
+			c.setSums()
+		}
 	case t.Field.Source != "":
 		c.value, err = c.field(ctx, t.Field)
 	default:
@@ -121,6 +123,10 @@ func (e *Engine) cells(c *counting, t engine.Tally, budget *engine.Budget) func(
 	return func(from *cell) (engine.Cell, error) {
 		to := engine.Cell{Events: from.events, Users: from.users}
 		switch {
+		case c.part == engine.Sums:
+			to.Sum = c.scaled.Sum(from.total)
+		case t.Part == engine.Sums:
+			to.Sum = engine.SumOf(all.of(from))
 		case c.part == engine.Numbers:
 			to.Numbers = all.of(from)
 			return to, budget.Spend(numberBytes * len(to.Numbers))

@@ -242,6 +242,7 @@ func TestRefusals(t *testing.T) {
 		"least":          {Least: 2, Part: engine.CountUsers},
 		"distinct":       {Part: engine.CountUsers, Field: n},
 		"numbers":        {Part: engine.Numbers, Field: n},
+		"sums":           {Part: engine.Sums, Field: n},
 		"a history":      {Breakdown: []syntax.Breakdown{{Field: syntax.Field{Source: syntax.UserProperty, Keys: []string{"n"}}}}, Groups: []engine.Group{{{}}}},
 		"no file has it": {Breakdown: []syntax.Breakdown{{Field: syntax.Field{Source: syntax.FirstProperty, Keys: []string{"none"}}}}, Groups: []engine.Group{{{}}}},
 	} {
