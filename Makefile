@@ -92,6 +92,11 @@ bench-stats: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Compare queries with
 	@[ -z "$(CLICKHOUSE)" ] || GOWORK=off $(GO) build -C tests/bench/clickhouse -o "$(CURDIR)/bin/bench-clickhouse" .
 	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" bin/bench-stats $(if $(CLICKHOUSE),--clickhouse=bin/bench-clickhouse) $(BENCH)
 
+.PHONY: scale
+scale: install-test ## Simulate 1, 10 and 100 billion events and print what was run and what computed (SCALE="--page=docs/scaling.md"); about 5 minutes
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/scale
+	@bin/scale $(SCALE)
+
 $(LIBCHDB): tests/bench/clickhouse/package-lock.json
 	@deployments/install npm
 	@echo "fetching ClickHouse, once: 170 MB"

@@ -183,7 +183,7 @@ func (c *changing) endAll() {
 
 func (c *changing) rollBack() {
 	for _, tx := range c.open {
-		_ = tx.Rollback(context.Background()) // the pool is closed when they gave their connections back
+		_ = tx.Rollback(context.WithoutCancel(c.Context())) // the pool is closed when they gave their connections back
 	}
 }
 
