@@ -14,6 +14,7 @@ DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/stan
 RACE_MODULES := migrations pkg web services/account services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
+OBJECT_ROUNDS ?= 12
 SEED ?= 0
 BUG ?= .
 SDK ?= .
@@ -51,6 +52,13 @@ test: install-test build ## Run all tests, against a real Postgres, redis-server
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m -p 3 $(TEST_FLAGS) -skip '$(ALONE)' $$(GOWORK=off $(GO) list -C tests ./suite/... | grep -v -e /compose$$ -e /noisy$$)
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ALONE)' ./suite/security
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) ./suite/security/noisy
+
+.PHONY: objects-test
+objects-test: install-test ## Run a part of the suites and of the fault rounds with segments in an object store and no shared folder (OBJECT_ROUNDS=12)
+	@OBJECTS=1 ROUNDS=4 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestAnswersAreEqual' ./suite/exactness
+	@OBJECTS=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestWarehouseInABucket|TestImport' ./suite/e2e
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
+	@OBJECTS=1 bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='^object' --quiet
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post

@@ -20,6 +20,8 @@ const objectsBucket = "warehouse"
 type ObjectStore struct {
 	*Process
 	URL string
+
+	port int
 }
 
 // StartObjectStore runs versitygw on a port of 127.0.0.1 with the folders in root as
@@ -39,7 +41,7 @@ func StartObjectStore(ctx context.Context, root, logs string, port int) (*Object
 	if err != nil {
 		return nil, err
 	}
-	s := &ObjectStore{p, "http://" + address(port)}
+	s := &ObjectStore{p, "http://" + address(port), port}
 	err = Poll(ctx, opening, func() error {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL, nil)
 		if err != nil {
@@ -72,14 +74,17 @@ func (s *Stack) startObjects(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	store, err := StartObjectStore(ctx, s.data, s.dir, port)
-	if err != nil {
+	if s.Store, err = StartObjectStore(ctx, s.data, s.dir, port); err != nil {
 		return err
 	}
-	s.onStop(store.Stop)
-	s.processes = append(s.processes, store.Process)
-	s.objects = ObjectSettings(store.URL)
+	s.onStop(func() error { return s.Store.Stop() })
 	return nil
+}
+
+// RestartStore starts the object store that was killed, at the same address.
+func (s *Stack) RestartStore(ctx context.Context) (err error) {
+	s.Store, err = StartObjectStore(ctx, s.data, s.dir, s.Store.port)
+	return err
 }
 
 // Warehouse are the settings by which a command finds the segments.
@@ -87,8 +92,8 @@ func (s *Stack) Warehouse() []string { return s.warehouseOf("commands") }
 
 // warehouseOf are those of a service: with a bucket, each has a folder of its own.
 func (s *Stack) warehouseOf(name string) []string {
-	if s.objects == nil {
+	if s.Store == nil {
 		return []string{"WAREHOUSE_DIR=" + filepath.Join(s.data, objectsBucket)}
 	}
-	return append([]string{"WAREHOUSE_DIR=" + filepath.Join(s.dir, "copies", name)}, s.objects...)
+	return append([]string{"WAREHOUSE_DIR=" + filepath.Join(s.dir, "copies", name)}, ObjectSettings(s.Store.URL)...)
 }

@@ -35,13 +35,14 @@ type Stack struct {
 	Postgres *private.Server
 	// Redis is the services' redis-server; nil for the standalone.
 	Redis *Process
+	// Store is the services' object store; nil for a shared folder.
+	Store *ObjectStore
 
 	data      string            // folder of Postgres and the warehouse
 	dir       string            // of the services' logs
 	ports     map[string]int    // of services, by name
 	settings  map[string]string // of Postgres
 	env       []string          // of each service
-	objects   []string          // settings of the bucket; nil for none
 	processes []*Process
 	stops     []func() error // what to stop, in the order of its start
 }
