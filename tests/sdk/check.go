@@ -53,7 +53,7 @@ func (r *run) stored(ctx context.Context, base string, p *project) (events []eve
 		return nil, nil, err
 	}
 	events = slices.DeleteFunc(events, func(e event) bool { return e.Type == probeType })
-	if !r.sdk.logsIn() {
+	if !r.sdk.logsIn() || !slices.ContainsFunc(events, isOfUser) {
 		return events, nil, nil
 	}
 	profiles, err := ask[struct{ IDs []string }](ctx, stats, client.Question{Metric: "profiles/" + user})
@@ -62,6 +62,9 @@ func (r *run) stored(ctx context.Context, base string, p *project) (events []eve
 	}
 	return events, ids, err
 }
+
+// isOfUser says whether an event is of who logged in.
+func isOfUser(e event) bool { return e.User == user }
 
 func ask[T any](ctx context.Context, stats *client.Client, q client.Question) ([]T, error) {
 	answer, err := stats.Ask(ctx, q)
@@ -164,7 +167,7 @@ func (r *run) checkUsers(rows []event, ids []string) (wrong []string) {
 	if visitors = slices.Compact(visitors); len(visitors) > 1 {
 		wrong = append(wrong, fmt.Sprintf("visitors before the login: %q", visitors))
 	}
-	if len(visitors) == 1 && !r.sdk.losesAt(r.fault.name) && slices.Contains(ids, visitors[0]) == r.sdk.unlinked {
+	if len(visitors) == 1 && len(ids) > 0 && !r.sdk.losesAt(r.fault.name) && slices.Contains(ids, visitors[0]) == r.sdk.unlinked {
 		wrong = append(wrong, fmt.Sprintf("the visitor is %q, and the user has the ids %q", visitors[0], ids))
 	}
 	return wrong

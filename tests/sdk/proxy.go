@@ -204,15 +204,16 @@ func (p *proxy) slow(x *exchange) {
 // away passes the request to a service whose Postgres cannot be reached.
 func (p *proxy) away(x *exchange) { p.refused(x, p.lane.away) }
 
-// limited passes the request to a service that takes one in three seconds, and has taken it.
+// limited passes the request to a service that takes one in three seconds, and has taken it:
+// on a route that takes keys of browsers, too.
 func (p *proxy) limited(x *exchange) {
+	body := fmt.Appendf(nil, `{"writeKey":%q,"batch":[]}`, x.key)
 	for range 100 {
-		r, err := http.NewRequestWithContext(x.r.Context(), http.MethodPost, "/api/events", nil)
+		r, err := http.NewRequestWithContext(x.r.Context(), http.MethodPost, "/v1/batch", nil)
 		if err != nil {
 			panic(err) // of constants
 		}
-		r.Header.Set("X-API-Key", x.key)
-		if a, err := forward(x.r.Context(), p.lane.limited, r, []byte("[]")); err != nil || a.status == http.StatusTooManyRequests {
+		if a, err := forward(x.r.Context(), p.lane.limited, r, body); err != nil || a.status == http.StatusTooManyRequests {
 			break
 		}
 	}
