@@ -98,7 +98,7 @@ func run(ctx context.Context, pool *pgxpool.Pool, size Size, small, rounds int) 
 	}
 	m.snapshot += heap()
 	known = kept
-	next := func() error { return load(ctx, pool, int64(1+known.Version%int64(size.Projects)), 1000) }
+	next := func() error { return load(ctx, pool, 1+known.Version%int64(size.Projects), 1000) }
 	m.load, err = median(5*rounds, next, func() (err error) { known, err = manifest.ReadAfter(ctx, pool, known); return err })
 	if err != nil {
 		return m, err
