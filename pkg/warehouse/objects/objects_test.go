@@ -44,7 +44,7 @@ func open(t *testing.T, cfg warehouse.Bucket) (*Bucket, *Metrics) {
 }
 
 // file writes a file and says what the manifest would.
-func file(t *testing.T, path, content string) (f cache.File, from string) {
+func file(t testing.TB, path, content string) (f cache.File, from string) {
 	t.Helper()
 	from = filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(from, []byte(content), 0o600))
