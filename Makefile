@@ -14,7 +14,7 @@ DUCKDB_MODULES := pkg/warehouse services/syncworker services/stats services/stan
 RACE_MODULES := migrations pkg web services/account services/ingest cmd/import_events
 MODULES := $(RACE_MODULES) $(DUCKDB_MODULES) tests
 ROUNDS ?= 100
-OBJECT_ROUNDS ?= 12
+OBJECT_ROUNDS ?= 10
 SEED ?= 0
 BUG ?= .
 SDK ?= .
@@ -54,9 +54,9 @@ test: install-test build ## Run all tests, against a real Postgres, redis-server
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) ./suite/security/noisy
 
 .PHONY: objects-test
-objects-test: install-test ## Run a part of the suites and of the fault rounds with segments in an object store and no shared folder (OBJECT_ROUNDS=12)
-	@OBJECTS=1 ROUNDS=4 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestAnswersAreEqual' ./suite/exactness
-	@OBJECTS=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestWarehouseInABucket|TestImport' ./suite/e2e
+objects-test: install-test ## Run a part of the suites and of the fault rounds with segments in an object store and no shared folder (OBJECT_ROUNDS=10)
+	@OBJECTS=1 ROUNDS=2 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestAnswersAreEqual' ./suite/exactness
+	@OBJECTS=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestWarehouseInABucket|TestBackupAndRestore' ./suite/e2e
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@OBJECTS=1 bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='^object' --quiet
 

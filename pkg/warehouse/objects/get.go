@@ -40,7 +40,7 @@ func (b *Bucket) get(ctx context.Context, f cache.File, to string) (err error) {
 		return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)
 	}
 	defer os.Remove(out.Name())
-	if err := errors.Join(b.read(ctx, f, out), out.Chmod(0o644)); err != nil {
+	if err := b.read(ctx, f, out); err != nil {
 		return errors.Join(err, out.Close())
 	}
 	if err := errors.Join(out.Sync(), out.Close()); err != nil {

@@ -150,14 +150,14 @@ func TestGetFindsDamage(t *testing.T) {
 
 // interfering stands between a Bucket and its server and does what spoil says to each
 // request, of which it gets the number.
-func interfering(t *testing.T, server *objectstest.Server, spoil func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler)) (url_ string) {
+func interfering(t *testing.T, server *objectstest.Server, spoil func(n int64, w http.ResponseWriter, r *http.Request, next http.Handler)) string {
 	t.Helper()
 	target, err := url.Parse(server.URL)
 	require.NoError(t, err)
-	next := httputil.NewSingleHostReverseProxy(target)
-	director := next.Director
-	next.Director = func(r *http.Request) { host := r.Host; director(r); r.Host = host }
-	next.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { panic(http.ErrAbortHandler) }
+	next := &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target); r.Out.Host = r.In.Host }, // which is signed
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+	}
 	var n atomic.Int64
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { spoil(n.Add(1), w, r, next) }))
 	t.Cleanup(proxy.Close)
