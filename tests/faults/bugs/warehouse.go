@@ -23,8 +23,12 @@ func warehouse() []Bug {
 			"Shows after a loss of power alone; in the system calls of a load (strace): no fsync of the project's folder between the rename and the COMMIT.",
 		Edits: []Edit{{
 			File: "pkg/warehouse/segment/publish.go",
-			Old:  "return segment, p.syncFolder(segment)",
-			New:  "return segment, nil",
+			Old: `
+	if err := p.syncFolder(segment); err != nil {
+		return Segment{}, err
+	}
+`,
+			New: "\n",
 		}},
 	}, {
 		Name:   "manifest-before-file",
@@ -109,6 +113,16 @@ func warehouse() []Bug {
 			File: "pkg/warehouse/rollup/change.go",
 			Old:  "if !gone[r.file] {",
 			New:  "if !gone[r.file] || len(more) > 0 {",
+		}},
+	}, {
+		Name:   "manifest-keeps-replaced",
+		Faults: `^compact`,
+		About: "A replica reads which segments were added since its last snapshot, and not which were replaced. " +
+			"Shows after any compaction while the replica runs: all its answers count events twice, those of a replica that has just started once.",
+		Edits: []Edit{{
+			File: "pkg/warehouse/manifest/read.go",
+			Old:  "WHERE changed_xid >= $1::text::xid8 ORDER BY id",
+			New:  "WHERE changed_xid >= $1::text::xid8 AND replaced_at IS NULL ORDER BY id",
 		}},
 	}, {
 		Name:   "users-not-verified",
