@@ -33,7 +33,7 @@ func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Tim
 		return nil
 	}
 	if s.folder.HasBucket() { // what the roll-up serves need not fetch anything
-		engines = append(engines, engine.Late(func(ctx context.Context) engine.Engine {
+		engines = append(engines, engine.Late("walk", func(ctx context.Context) engine.Engine {
 			if snapshot.Fetch(ctx, project) {
 				return atHand()
 			}

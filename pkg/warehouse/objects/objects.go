@@ -39,6 +39,10 @@ const (
 	attempts = 3
 	// A request may wait so long for a connection, and for the first byte of an answer.
 	connectTimeout, headerTimeout = 5 * time.Second, 15 * time.Second
+	// A write may take slowest and a second for each slowestRate bytes: a server that stops
+	// reading would hold up all loads.
+	slowest     = 30 * time.Second
+	slowestRate = 1 << 20
 	// removedAtOnce is how many objects a request removes, the protocol's maximum.
 	removedAtOnce = 1000
 )
@@ -102,6 +106,8 @@ func (b *Bucket) Put(ctx context.Context, f cache.File, from string) error {
 		return fmt.Errorf("putting an object: %w", err)
 	}
 	defer file.Close()
+	ctx, cancel := context.WithTimeout(ctx, slowest+time.Duration(f.Bytes/slowestRate)*time.Second)
+	defer cancel()
 	_, err = b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.name, Key: b.key(f.Path), Body: file, ContentLength: &f.Bytes,
 		IfNoneMatch: aws.String("*"), ChecksumSHA256: aws.String(base64.StdEncoding.EncodeToString(f.SHA256[:])),

@@ -48,17 +48,20 @@ func NewSource(now, completeUntil time.Time, engines ...Engine) *Source {
 	return &Source{Now: now, CompleteUntil: completeUntil, engines: engines}
 }
 
-// Late is an engine that open makes for the first scan that no engine before it serves; nil
-// serves no scan, until it is asked again.
-func Late(open func(context.Context) Engine) Engine { return &late{open: open} }
+// Late is an engine with a name that open makes for the first scan that no engine before it
+// serves; nil serves no scan, until it is asked again.
+func Late(name string, open func(context.Context) Engine) Engine {
+	return &late{name: name, open: open}
+}
 
 type late struct {
 	Unsupported
+	name string
 	open func(context.Context) Engine
 }
 
-// Name is never asked: what open makes takes its place.
-func (*late) Name() string { return "" }
+// Name is that of the engine that open makes.
+func (l *late) Name() string { return l.name }
 
 // Name is that of the engine that served the scans so far: of several, the last in
 // the order of NewSource.

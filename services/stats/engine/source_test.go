@@ -62,6 +62,33 @@ func TestSource(t *testing.T) {
 	require.Equal(t, "quick", broken.Name())
 }
 
+// TestLateEngines: an engine is opened once, and only when no other serves a scan.
+func TestLateEngines(t *testing.T) {
+	t.Parallel()
+	opened := 0
+	var made Engine
+	late := func() Engine {
+		return Late("late", func(context.Context) Engine { opened++; return made })
+	}
+	s := NewSource(time.Time{}, time.Time{}, quick{}, late(), slow{})
+	_, err := s.Counts(t.Context(), Counts{})
+	require.NoError(t, err)
+	require.Zero(t, opened)
+	_, err = s.Event(t.Context(), uuid.UUID{1})
+	require.NoError(t, err)
+	require.Equal(t, 1, opened)
+	require.Equal(t, "slow", s.Name(), "there is none yet")
+
+	made = slow{}
+	for range 2 {
+		_, err = s.Event(t.Context(), uuid.UUID{1})
+		require.NoError(t, err)
+	}
+	require.Equal(t, 2, opened)
+	first := NewSource(time.Time{}, time.Time{}, late(), slow{})
+	require.Equal(t, "late", first.Name(), "before anything was asked")
+}
+
 // meter has room for so many bytes, and so many more each time that somebody waited.
 type meter struct{ held, room, more int64 }
 
