@@ -11,6 +11,7 @@ const (
 	ScopeRead    Scope = "read"    // read analytics: members of any role, read keys
 	ScopeAccount Scope = "account" // act on one's own account: users, no keys
 	ScopeBrowser Scope = "browser" // post by the SDKs of vendors alone: keys in web pages, where they are public
+	ScopeSQL     Scope = "sql"     // read events by SQL, whole and with all ids: owners, sql keys
 )
 
 // Role of a member in a project.
@@ -52,6 +53,8 @@ func (p Principal) Has(scope Scope) bool {
 		return p.Role == RoleOwner || p.Role == RoleEditor
 	case ScopeRead:
 		return p.Role == RoleOwner || p.Role == RoleEditor || p.Role == RoleViewer
+	case ScopeSQL:
+		return p.Role == RoleOwner
 	case ScopeAccount:
 		return true
 	}

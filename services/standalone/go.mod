@@ -7,6 +7,7 @@ toolchain go1.26.11
 require (
 	eventanalytics/migrations v0.0.0
 	eventanalytics/pkg v0.0.0
+	eventanalytics/pkg/warehouse v0.0.0
 	eventanalytics/services/account v0.0.0
 	eventanalytics/services/ingest v0.0.0
 	eventanalytics/services/stats v0.0.0
@@ -29,7 +30,6 @@ require (
 )
 
 require (
-	eventanalytics/pkg/warehouse v0.0.0 // indirect
 	github.com/KimMachineGun/automemlimit v1.0.1 // indirect
 	github.com/RoaringBitmap/roaring/v2 v2.30.0 // indirect
 	github.com/alexedwards/argon2id v1.0.0 // indirect

@@ -36,8 +36,8 @@ type Meta struct {
 // answer is all that is written of an answer.
 type answer struct {
 	rows     *question.Table
-	meta     Meta
-	query    question.Question
+	meta     any // of which JSON has all, and other formats nothing
+	query    any
 	counting counting // what it was asked to count as a user
 	seconds  float64  // that it took
 }

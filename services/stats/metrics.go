@@ -9,6 +9,7 @@ import (
 
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/inflight"
 )
@@ -36,6 +37,16 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	for _, r := range refusals {
 		s.refused.WithLabelValues(r.reason)
 	}
+	s.statements = f.NewCounterVec(prometheus.CounterOpts{
+		Name: "analytics_stats_sql_statements_total",
+		Help: "Statements of POST /api/sql, by what became of them: answered; refused for what they would do (refused); not understood, or with a wrong value (invalid); over their memory (memory), their time (time) or the limits of answers (length); not run because another did (busy); failed.",
+	}, []string{"outcome"})
+	for _, o := range sqlOutcomes {
+		s.statements.WithLabelValues(o)
+	}
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "analytics_stats_sql_running_statements", Help: "Statements of POST /api/sql that run; SQL_MAX_STATEMENTS bounds them.",
+	}, func() float64 { return float64(s.sql.Running()) })
 	s.slow = f.NewCounter(prometheus.CounterOpts{
 		Name: "analytics_stats_slow_readers_total", Help: "Clients that took too long for their answer, or left before its end.",
 	})
@@ -95,10 +106,12 @@ var refusals = []struct {
 	{inflight.ErrBusy, "room"},
 	{engine.ErrNoRoom, "room"},
 	{duckdb.ErrBusy, "turn"},
+	{sandbox.ErrBusy, "turn"},
 	{engine.ErrTooManyRows, "length"},
 	{engine.ErrTooLarge, "length"},
 	{duckdb.ErrMemory, "memory"},
 	{duckdb.ErrTimeout, "time"},
+	{sandbox.ErrTimeout, "time"},
 }
 
 func (s *Service) countRefusal(err error) {

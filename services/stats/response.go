@@ -57,7 +57,9 @@ func (r *response) write(ctx huma.Context) {
 	if r.fileName != "" { // of letters, digits, - and _
 		ctx.SetHeader("Content-Disposition", `attachment; filename="`+r.fileName+`"`)
 	}
-	ctx.SetHeader("ETag", r.tag)
+	if r.tag != "" {
+		ctx.SetHeader("ETag", r.tag)
+	}
 	ctx.SetHeader("Cache-Control", "private, no-cache")
 	ctx.AppendHeader("Vary", "Authorization, X-API-Key, Accept, X-Project, Accept-Encoding")
 	if r.stream == nil && len(r.body) <= unchunked && r.status != http.StatusNotModified {

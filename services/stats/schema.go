@@ -35,13 +35,35 @@ func responses(schemas huma.Registry, rows []question.Row) map[string]*huma.Resp
 	}
 }
 
+// sqlResponses describes the answers to SQL, whose columns nobody knows before.
+func sqlResponses(schemas huma.Registry) map[string]*huma.Response {
+	all := responses(schemas, nil)
+	delete(all, "304")
+	delete(all["200"].Headers, "ETag")
+	all["200"].Description = "The rows"
+	all["200"].Content["application/json"].Schema = &huma.Schema{
+		Type: huma.TypeObject,
+		Properties: map[string]*huma.Schema{
+			"data":              {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}, Description: "The rows, each with the statement's columns"},
+			"meta":              schemas.Schema(reflect.TypeFor[SQLMeta](), true, ""),
+			"query":             schemas.Schema(reflect.TypeFor[question.SQL](), true, ""),
+			"response_time_sec": {Type: huma.TypeNumber, Description: "Time the service took, in seconds"},
+		},
+		Required: []string{"data", "meta", "query", "response_time_sec"},
+	}
+	return all
+}
+
 func answerSchema(schemas huma.Registry, rows []question.Row) *huma.Schema {
 	lists := make([]*huma.Schema, len(rows))
 	for i, row := range rows {
 		schemas.Map()[row.Schema] = rowSchema(row)
 		lists[i] = &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Ref: schemaPath + row.Schema}}
 	}
-	data := lists[0]
+	data := &huma.Schema{}
+	if len(lists) > 0 {
+		data = lists[0]
+	}
 	if len(lists) > 1 {
 		data = &huma.Schema{AnyOf: lists}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/trace"
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/pkg/auth"
@@ -29,6 +30,7 @@ import (
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/replica"
+	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/inflight"
@@ -43,6 +45,7 @@ type Config struct {
 	Redis     ratelimit.RedisConfig
 	Rates     ratelimit.Config
 	Warehouse warehouse.Config
+	SQL       sandbox.Config
 
 	AnswerBytes int64         `env:"STATS_ANSWER_BYTES" envDefault:"671088640" doc:"Maximum memory of all answers that are being computed or sent, at least 402653184. A project may hold as much as it leaves free; what has no room waits for 5 s and is answered 503"`
 	ReadGrace   time.Duration `env:"STATS_READ_GRACE" envDefault:"30s" doc:"How long a client may leave its answer unread. From then on it must take 64 KiB a second on average, or is disconnected"`
@@ -100,6 +103,9 @@ type Service struct {
 	answers    *prometheus.CounterVec
 	refused    *prometheus.CounterVec
 	slow       prometheus.Counter
+	sql        *sandbox.Runner
+	statements *prometheus.CounterVec // of SQL
+	log        *zap.Logger
 }
 
 // New makes the service and its routes. It does not connect anywhere yet.
@@ -142,6 +148,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		tracer: otel.Tracer("eventanalytics/services/stats"), feed: live.NewFeed(deps.Pool), trusted: cfg.Auth.CacheFor,
 	}
 	s.identities = newIdentities(s.pool, s.tokens)
+	s.sql, s.log = sandbox.New(cfg.SQL, cfg.Warehouse.Threads), deps.Log
 	s.measure(deps.Registry)
 	limiter := ratelimit.New(cfg.Rates, limits, cfg.Redis.Timeout, deps.Log, deps.Registry)
 	srv.API.UseMiddleware(authhttp.Middleware(s.who), ratelimit.Middleware(limiter))
@@ -150,6 +157,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 	s.registerFreeze(srv.API)
 	s.registerUsage(srv.API)
 	s.registerGroups(srv.API)
+	s.registerSQL(srv.API)
 	s.registerShares(srv.API)
 	s.registerShared(srv.API, limiter)
 	openapi.Register(srv.Echo())

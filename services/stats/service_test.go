@@ -35,10 +35,14 @@ import (
 	"eventanalytics/pkg/warehouse"
 	"eventanalytics/pkg/warehouse/duckdb"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/pkg/warehouse/segment"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	sandbox.Enter()
+	pgtest.Main(m)
+}
 
 // api is a running stats service on a warehouse that the test publishes to.
 type api struct {
@@ -75,6 +79,7 @@ func newAPI(t *testing.T, changes ...func(*Config)) *api {
 			Dir: a.dir, MemoryLimit: "1GiB", Threads: 1, MaxQueries: 2, QueryTimeout: 20 * time.Second,
 			PollInterval: 2 * time.Second, GracePeriod: time.Hour,
 		},
+		SQL:         sandbox.Config{Memory: 256 << 20, Timeout: 20 * time.Second, Places: 2},
 		AnswerBytes: 512 << 20, ReadGrace: 30 * time.Second, CacheBytes: cacheBytes,
 	}
 	for _, change := range changes {

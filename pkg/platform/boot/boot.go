@@ -114,6 +114,8 @@ func Load[T any](postgres bool, fallback ...map[string]string) (T, memory.Plan, 
 			needs.DuckDBs++
 		case memory.MergeSetting:
 			needs.Worker = true
+		case memory.SQLSetting:
+			needs.SQL = true
 		}
 	}
 	plan, known := memory.Apply(needs)
@@ -134,7 +136,7 @@ var bucketDefaults = map[string]string{"WORKER_LOAD_INTERVAL": "10s"}
 // LogMemory says how the memory was divided, for those who wonder why a container
 // was killed.
 func LogMemory(log *zap.Logger, p memory.Plan) {
-	log.Info("divided the memory", zap.Int64("limit_bytes", p.Limit), zap.Int64("go_bytes", p.Go), zap.Int64("duckdb_bytes", p.DuckDB))
+	log.Info("divided the memory", zap.Int64("limit_bytes", p.Limit), zap.Int64("go_bytes", p.Go), zap.Int64("duckdb_bytes", p.DuckDB), zap.Int64("sql_bytes", p.SQL))
 }
 
 // Connect opens the pool of a service and checks that its database has the schema

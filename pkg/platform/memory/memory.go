@@ -21,6 +21,7 @@ const (
 	MergeSetting        = "WORKER_MERGE_BYTES"
 	mergeRollUpsSetting = "WORKER_MERGE_ROLLUP_BYTES"
 	goSetting           = "GOMEMLIMIT"
+	SQLSetting          = "SQL_MEMORY_BYTES"
 )
 
 const (
@@ -31,6 +32,8 @@ const (
 	maxRollUps = 1024 * mib
 	// least is what each of them gets however little there is.
 	least = 64 * mib
+	// sqlShare and maxSQL are what a process that runs a statement of people gets.
+	sqlShare, maxSQL = 8, 1024 * mib
 	// workerShare and maxWorker are what the worker's DuckDB gets, which reads single files.
 	workerShare, maxWorker = 12, 256 * mib
 	// What the worker reads at a time, as a share of Go's part, and at most:
@@ -46,26 +49,30 @@ type Needs struct {
 	DuckDBs int
 	// Worker says that one of them is the worker's.
 	Worker bool
+	// SQL says that it starts processes for statements of people, one at a time.
+	SQL bool
 	// Postgres says that a private Postgres lives under the same limit.
 	Postgres bool
 }
 
 // Given is what the environment says, in bytes; 0 for what it does not.
-type Given struct{ Go, DuckDB int64 }
+type Given struct{ Go, DuckDB, SQL int64 }
 
 // Plan says who gets how much, in bytes.
 type Plan struct {
 	Limit   int64 // of the cgroup, or what the machine has
 	Go      int64 // what Go's garbage collector aims for
 	DuckDB  int64 // of each DuckDB
+	SQL     int64 // of a process that runs a statement of people
 	RollUps int64 // of a replica, part of Go's
 }
 
 // Divide divides a limit. A sixth of it stays free for what neither counts: stacks,
 // code, DuckDB's buffers outside its limit, what Go takes beyond its aim while it
 // collects. A private Postgres gets another sixth, the DuckDBs share up to five
-// twelfths, and Go has the rest. In a container of 3 GiB with one DuckDB that is
-// 1280 MiB each. The worker's DuckDB takes a twelfth at most: 256 MiB of these 3 GiB, and
+// twelfths, of which the process of a statement of people has an eighth of the whole, and Go
+// has the rest. In a container of 3 GiB with one DuckDB that is 1280 MiB each, or 1280 for
+// Go, 896 for DuckDB and 384 for a statement. The worker's DuckDB takes a twelfth at most: 256 MiB of these 3 GiB, and
 // Go has 2304. What the environment gives to one is taken from the other.
 func Divide(limit int64, needs Needs, given Given) Plan {
 	p := Plan{Limit: limit}
@@ -77,8 +84,14 @@ func Divide(limit int64, needs Needs, given Given) Plan {
 	if needs.Postgres {
 		free -= limit / 6
 	}
+	if needs.SQL {
+		if p.SQL = min(limit/sqlShare, maxSQL); given.SQL > 0 {
+			p.SQL = given.SQL
+		}
+		free -= p.SQL
+	}
 	n := int64(needs.DuckDBs)
-	p.DuckDB = min(limit*5/12/n, maxDuckDB)
+	p.DuckDB = min(max(limit*5/12-p.SQL, least)/n, maxDuckDB)
 	if worker := min(limit/workerShare, maxWorker); needs.Worker && n == 1 {
 		p.DuckDB = worker
 	} else if needs.Worker {
@@ -104,13 +117,17 @@ func (p Plan) Settings() map[string]string {
 	if p.DuckDB == 0 {
 		return nil
 	}
-	return map[string]string{
+	settings := map[string]string{
 		DuckDBSetting:       strconv.FormatInt(p.DuckDB/mib, 10) + "MiB",
 		rollUpsSetting:      strconv.FormatInt(p.RollUps, 10),
 		loadSetting:         strconv.FormatInt(min(p.Go/loadShare, maxLoad), 10),
 		MergeSetting:        strconv.FormatInt(min(p.Go/mergeShare, maxMerge), 10),
 		mergeRollUpsSetting: strconv.FormatInt(min(p.Go/mergeRollUpsShare, maxMergeRollUps), 10),
 	}
+	if p.SQL > 0 {
+		settings[SQLSetting] = strconv.FormatInt(max(p.SQL, least), 10)
+	}
+	return settings
 }
 
 // Apply finds the limit of the process's cgroup, of version 1 or 2, divides it and
@@ -121,7 +138,7 @@ func Apply(needs Needs) (Plan, bool) {
 	if limit == 0 {
 		return Plan{}, false
 	}
-	given := Given{DuckDB: bytes(os.Getenv(DuckDBSetting))}
+	given := Given{DuckDB: bytes(os.Getenv(DuckDBSetting)), SQL: bytes(os.Getenv(SQLSetting))}
 	if os.Getenv(goSetting) != "" { // the runtime has read it
 		if given.Go = debug.SetMemoryLimit(-1); given.Go == math.MaxInt64 { // "off"
 			given.Go = 0

@@ -214,6 +214,28 @@ func (db *DB) hold(ctx context.Context, project int64, segments []segment.Segmen
 	return db.files.Hold(ctx, project, files...)
 }
 
+// Read calls read with the paths of the files with the events of segments, which are whole, and
+// there until it returns. The error is segment.ErrQuarantined when one is damaged, or was
+// replaced while it was read.
+func (db *DB) Read(ctx context.Context, project int64, segments []segment.Segment, read func(paths []string) error) error {
+	release, err := db.hold(ctx, project, segments)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := db.check(ctx, segments); err != nil {
+		return err
+	}
+	paths := make([]string, len(segments))
+	for i, s := range segments {
+		paths[i] = filepath.Join(db.dir, s.Path)
+	}
+	if err := read(paths); err != nil {
+		return err
+	}
+	return db.check(ctx, segments)
+}
+
 // check hashes the files that were not needed before, or that have changed.
 func (db *DB) check(ctx context.Context, segments []segment.Segment) error {
 	for _, s := range segments {

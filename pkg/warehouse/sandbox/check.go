@@ -21,10 +21,17 @@ func (q *query) parse(text string) ([]byte, error) {
 	return []byte(tree), nil
 }
 
+// maxComments is how many comments there may be: thousands inside of each other take the parser
+// half a minute.
+const maxComments = 100
+
 // check has the first wall look at the statement, and returns what it needs.
 func (q *query) check() (Needs, error) {
 	// What ends a statement would end it inside of ours; a comment behind that is refused.
 	q.text = strings.TrimRight(q.job.SQL, "; \t\r\n")
+	if strings.Count(q.text, "/*") > maxComments {
+		return Needs{}, &Failure{Refused, fmt.Sprintf("more than %d comments are not allowed", maxComments), -1}
+	}
 	tree, err := q.parse(q.text)
 	if err != nil {
 		return Needs{}, err

@@ -123,7 +123,7 @@ type createKeyInput struct {
 	InProject
 	Body struct {
 		Name    string     `json:"name" minLength:"1" maxLength:"200" doc:"What it is for" example:"web shop"`
-		Scope   auth.Scope `json:"scope" enum:"ingest,read,browser" doc:"ingest: post events; read: read analytics; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
+		Scope   auth.Scope `json:"scope" enum:"ingest,read,browser,sql" doc:"ingest: post events; read: read analytics; sql: ask POST /api/sql alone; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
 		Origins []string   `json:"origins,omitempty" maxItems:"100" doc:"Origins of the pages that a browser key is for; any when empty" example:"[\"https://shop.example\"]"`
 	} `nameHint:"NewKey"`
 }

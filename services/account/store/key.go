@@ -20,7 +20,7 @@ type APIKey struct {
 	ID        int64      `json:"id" doc:"Id of the key"`
 	ProjectID int64      `json:"project_id" doc:"The one project it acts on"`
 	Name      string     `json:"name" doc:"What it is for"`
-	Scope     auth.Scope `json:"scope" enum:"ingest,read,browser" doc:"ingest: post events; read: read analytics; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
+	Scope     auth.Scope `json:"scope" enum:"ingest,read,browser,sql" doc:"ingest: post events; read: read analytics; sql: ask POST /api/sql alone; browser: post by vendors' SDKs alone, for web pages, where a key is public"`
 	Origins   []string   `json:"origins" doc:"Origins of the pages that a browser key is for; any when empty"`
 	Prefix    string     `json:"prefix" doc:"First characters of the key, to recognise it by"`
 	CreatedBy int64      `json:"created_by" doc:"Id of the user who made it, who may have left the project since"`

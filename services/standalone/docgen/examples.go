@@ -51,6 +51,10 @@ var bodies = map[string]any{
 	"post /api/projects/{id}/annotations":                    object{"at": "2025-08-21", "text": "Version 2 is out"},
 	"patch /api/projects/{id}/annotations/{annotation}":      object{"text": "Version 2.0 is out"},
 	"post /api/projects/{id}/cohorts/{name}/freeze":          object{"as_of": "2025-08-31", "timezone": "Europe/Kyiv", "to": "paying-in-august"},
+	"post /api/sql": object{
+		"sql":    "SELECT event_type, count(*) AS events, count(DISTINCT person_id) AS users\nFROM events WHERE properties ->> 'country' = $1\nGROUP BY event_type ORDER BY events DESC LIMIT 10",
+		"params": []any{"PL"}, "from": "2025-08-01", "to": "2025-08-31", "timezone": "Europe/Kyiv",
+	},
 	"post /api/events": []any{object{
 		"event_id": exampleEvent, "occurred_at": "2025-08-21T06:52:34+03:00", "user_id": 1, "event_type": "view_item",
 		"properties": object{"country": "PL", "session_id": "5ef18783", "item_id": "SKU6991", "price": 118.64, "currency": "USD"},

@@ -93,6 +93,7 @@ func TestRoutes(t *testing.T) {
 		"/api/identity/links/7":              "ingest",
 		"/api/identity/linksx":               "stats",
 		"/api/groups/company/acme":           "stats",
+		"/api/sql":                           "stats",
 		"/api/auth":                          "account",
 		"/api/auth/token":                    "account",
 		"/api/projects":                      "account",

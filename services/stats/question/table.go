@@ -66,6 +66,9 @@ var (
 	NullNumber = Value{kind: Number, null: true}
 )
 
+// NullOf makes the null of a column of some kind, which is Nullable or of documents.
+func NullOf(kind Kind) Value { return Value{kind: kind, null: kind != JSON} }
+
 // JSONOf makes a value of a JSON column; an empty document is null.
 func JSONOf(document string) Value { return Value{kind: JSON, text: document} }
 

@@ -20,7 +20,7 @@ var scripts = []string{
 	"service", "accounts", "projects", "credentials",
 	"uploads", "bad-events", "bad-uploads",
 	"dau", "top-events", "events", "active-users", "event-types", "properties", "property-values", "trends", "funnels", "single-events", "usage", "retention", "sessions", "paths", "profiles", "cohorts", "boards", "shares", "annotations", "browsers",
-	"zones", "filters", "formats", "caching", "positions", "parameters", "invites", "identity", "sdks",
+	"zones", "filters", "formats", "caching", "positions", "parameters", "invites", "identity", "sdks", "sql",
 }
 
 func TestAnswers(t *testing.T) {

@@ -159,6 +159,23 @@ var oddQueries = []badInput{
 	{row: 52, name: "as JSON", ask: func(t *testing.T, c *caller) {
 		c.Post(t, dau, object{"from": "2025-08-01", "to": "2025-08-31", "filter": object{"not": 1}}).Is(t, 422, "invalid-parameter")
 	}},
+	{row: 56, name: "SQL", ask: func(t *testing.T, c *caller) {
+		for _, body := range []object{
+			{"sql": ""}, {"sql": "SELEC 1"}, {"sql": "SELECT 1; SELECT 2"}, {"sql": "DROP VIEW events"}, {"sql": "SELECT * FROM '/etc/passwd'"},
+			{"sql": "SELECT * FROM read_text('/etc/passwd')"}, {"sql": "SELECT getenv('AUTH_SECRET')"}, {"sql": "SELECT " + strings.Repeat("(", 9000)},
+			{"sql": "SELECT " + strings.Repeat("1,", 9000) + "1"}, {"sql": "FROM cohort('none')"}, {"sql": "SELECT repeat('x', 2000000) AS x"},
+		} {
+			p := c.Post(t, "/api/sql", body).Is(t, 422, "").Problem(t)
+			require.Equal(t, "sql", p.Fields[0].Field, body)
+		}
+		for field, body := range map[string]object{
+			"params": {"sql": "SELECT ? AS x"}, "limit": {"sql": "FROM range(2)", "limit": 1}, "from": {"sql": "SELECT 1", "from": "2025-13-01"}, "timezone": {"sql": "SELECT 1", "timezone": "Mars"},
+		} {
+			p := c.Post(t, "/api/sql", body).Is(t, 422, "").Problem(t)
+			require.Equal(t, field, p.Fields[0].Field)
+		}
+		c.Post(t, "/api/sql", object{"sql": "SELECT len(range(4000000000)) AS x"}).Is(t, 503, "query-too-large")
+	}},
 	{row: 49, name: "positions of others", stored: 1, ask: func(t *testing.T, c *caller) {
 		r := c.Upload(t, event(newID()))
 		newUser(t, c.URL()).Get(t, dau, append(days, "min_position", r.Position)...).Is(t, 422, "invalid-position")

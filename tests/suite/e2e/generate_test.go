@@ -179,6 +179,9 @@ func mutations(s *openapi3.Schema, v any) (all []mutation) {
 			}
 		}
 	case []any:
+		if len(v) == 0 { // values of SQL, as many as it names
+			break
+		}
 		for _, m := range mutations(branch(s, v).Items.Value, v[0]) {
 			all = append(all, mutation{"item " + m.what, []any{m.value}})
 		}

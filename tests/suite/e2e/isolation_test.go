@@ -40,10 +40,22 @@ func seesNothing(t *testing.T, stranger, owner *caller, position string) {
 	stranger.Get(t, "/api/stats/usage").Is(t, 200, "").Decode(t, &has)
 	require.Zero(t, has)
 	foreign.Get(t, "/api/stats/usage").Is(t, 404, "not-found")
+	counts := object{"sql": "SELECT count(*) AS events FROM events"}
+	require.JSONEq(t, `[{"events":0}]`, string(rowsBySQL(t, stranger, counts)))
+	require.NotEqual(t, `[{"events":0}]`, string(rowsBySQL(t, owner, counts)))
+	foreign.Post(t, "/api/sql", counts).Is(t, 404, "not-found")
 	group := nameGroup(t, owner)
 	owner.Get(t, "/api/groups/group/"+group).Is(t, 200, "")
 	stranger.Get(t, "/api/groups/group/"+group).Is(t, 404, "not-found")
 	stranger.Get(t, "/api/stats/events/"+id).Is(t, 404, "not-found")
 	stranger.Get(t, "/api/stats/event-types", "min_position", position).Is(t, 422, "")
 	foreign.Send(t, event(newID())).Is(t, 404, "not-found")
+}
+
+// rowsBySQL asks by SQL.
+func rowsBySQL(t *testing.T, c *caller, body object) json.RawMessage {
+	t.Helper()
+	var answer struct{ Data json.RawMessage }
+	c.Post(t, "/api/sql", body).Is(t, 200, "").Decode(t, &answer)
+	return answer.Data
 }

@@ -26,7 +26,7 @@ var update = flag.Bool("update", false, "write the answers into the pages of doc
 // two #, asks about the sample, or about the events of its table, which begins with the
 // columns of eventColumns.
 func TestPagesAreTrue(t *testing.T) {
-	for _, name := range []string{"recipes.md", "definitions.md"} {
+	for _, name := range []string{"recipes.md", "definitions.md", "sql.md"} {
 		t.Run(name, func(t *testing.T) {
 			lines := strings.Split(string(repositoryFile(t, "docs", name)), "\n")
 			run := func(t *testing.T, s *stack.Stack) []string {

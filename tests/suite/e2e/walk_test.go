@@ -257,7 +257,7 @@ func (w *walker) credentials(t *testing.T) {
 	scopes := []string{"ingest", "read"}
 	if keys := slices.ContainsFunc(*w.op.Security, func(r openapi3.SecurityRequirement) bool { _, ok := r["apiKey"]; return ok }); keys {
 		scopes = slices.DeleteFunc(scopes, func(scope string) bool {
-			return (scope == "ingest") == (slices.Contains([]string{"post-events", "replay-rejected-events", "link-ids", "unlink-ids"}, w.op.OperationID))
+			return w.op.OperationID != "sql" && (scope == "ingest") == (slices.Contains([]string{"post-events", "replay-rejected-events", "link-ids", "unlink-ids"}, w.op.OperationID))
 		})
 	}
 	for _, scope := range scopes {

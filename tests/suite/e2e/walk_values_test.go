@@ -126,6 +126,8 @@ func (w *walker) values(t *testing.T) object {
 		v["user_id"], v["to"] = "1", w.oneOf("today", "2025-08-31")
 	case "group":
 		v["type"], v["key"] = "group", nameGroup(t, w.c)
+	case "sql":
+		v["sql"], v["params"] = "SELECT event_type, count(*) AS events FROM events GROUP BY ALL", []any{}
 	case "timeline":
 		v["user_id"], v["after"], v["segment"], v["filter"] = "1", w.event, "user_id=1", "event_type:view"
 	}

@@ -31,6 +31,7 @@ const (
 	member  right = "member"  // of the project in the path
 	edit    right = "edit"    // of the project in the path: an owner or editor
 	manage  right = "manage"  // of the project in the path: an owner
+	bySQL   right = "sql"     // of the request's project: an owner, an sql key
 	link    right = "link"    // the secret of a share, of whichever project
 )
 
@@ -43,6 +44,7 @@ const (
 	readKey  standing = "read key"
 	postKey  standing = "ingest key"
 	pageKey  standing = "browser key"
+	sqlKey   standing = "sql key"
 	viewer   standing = "viewer"
 	editor   standing = "editor"
 	owner    standing = "owner"
@@ -57,6 +59,7 @@ var holders = map[right][]standing{
 	member: {viewer, editor, owner},
 	edit:   {editor, owner},
 	manage: {owner},
+	bySQL:  {sqlKey, owner},
 }
 
 // expected is the status of a request on the callers' own project, or on another.
@@ -70,7 +73,7 @@ func expected(needs right, s standing, own bool, success int) int {
 		return success
 	case s == none || s == dead:
 		return http.StatusUnauthorized
-	case (s == readKey || s == postKey || s == pageKey) && needs != read && needs != post:
+	case (s == readKey || s == postKey || s == pageKey || s == sqlKey) && needs != read && needs != post && needs != bySQL:
 		return http.StatusForbidden // for users, whatever the project
 	case needs == account || needs == visitor:
 		return success
@@ -222,6 +225,7 @@ var operations = map[string]operation{
 	"usage":                {needs: read},
 	"group":                {needs: read, shows: true},
 	"stream-events":        {needs: read, query: "for=20ms"},
+	"sql":                  {needs: bySQL, shows: true, body: fixed(`{"sql": "SELECT event_type, user_id, properties FROM events"}`)},
 }
 
 const (
@@ -315,7 +319,7 @@ func actors(t *testing.T, p *place) []*actor {
 		{bearing("a revoked key", revoked), dead, nil},
 		{bearing("an unknown key", revoked[:len(revoked)-1]+"a"), dead, nil},
 		{sharing(p), holder, nil}, {bearing("the secret of a share as a token", p.secret), dead, nil},
-		key(readKey, "read"), key(postKey, "ingest"), key(pageKey, "browser"),
+		key(readKey, "read"), key(postKey, "ingest"), key(pageKey, "browser"), key(sqlKey, "sql"),
 		{p.owner.browser(t, "the owner's browser"), owner, p.owner},
 		member(viewer), member(editor), {p.owner.caller, owner, p.owner},
 		{foreign.caller, stranger, foreign},
@@ -412,6 +416,10 @@ func TestForeignIDs(t *testing.T) {
 		{"POST", fmt.Sprintf("%s/api/invitations/%d/accept", gateway, other.owner.project), "", 404},
 		{"DELETE", fmt.Sprintf("%s/api/invitations/%d", gateway, other.owner.project), "", 404},
 		{"GET", gateway + "/api/stats/events/" + other.event, "", 404},
+		{"POST", gateway + "/api/sql", object("sql", "SELECT 1", "min_position", other.position), 422},
+		{"POST", gateway + "/api/sql", object("sql", "SELECT 1", "project", other.owner.project), 422},
+		{"POST", gateway + "/api/sql", object("sql", "FROM cohort('x')", "project_id", other.owner.project), 422},
+		{"POST", gateway + "/api/sql?project=" + id(other.owner.project), object("sql", "SELECT 1"), 404},
 		{"GET", gateway + "/api/stats/event-types?min_position=" + other.position, "", 422},
 		{"POST", gateway + "/api/stats/event-types", object("min_position", other.position), 422},
 		{"GET", gateway + "/api/stats/event-types?project=" + id(other.owner.project), "", 404},

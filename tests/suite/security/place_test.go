@@ -168,7 +168,7 @@ func (p *place) request(t *testing.T, r route, c *actor) *answer {
 	query := o.query
 	from := c.caller
 	switch { // both ways of naming the project
-	case o.needs != read && o.needs != post:
+	case o.needs != read && o.needs != post && o.needs != bySQL:
 	case r.method == http.MethodGet:
 		query = strings.TrimSuffix("project="+strconv.FormatInt(p.owner.project, 10)+"&"+query, "&")
 	default:

@@ -14,6 +14,7 @@ import (
 	"eventanalytics/pkg/platform/config"
 	"eventanalytics/pkg/platform/logging"
 	"eventanalytics/pkg/platform/server"
+	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/services/account"
 	"eventanalytics/services/standalone"
 )
@@ -26,6 +27,7 @@ var cli struct {
 }
 
 func main() {
+	sandbox.Enter()
 	ctx := untilSignal()
 	k := kong.Parse(&cli, kong.Name("standalone"),
 		kong.Description("The whole event analytics service in one process."),

@@ -5,6 +5,7 @@ import (
 	"context"
 
 	"eventanalytics/pkg/platform/boot"
+	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/services/stats"
 )
 
@@ -15,7 +16,10 @@ var cli struct {
 	boot.Commands
 }
 
-func main() { boot.Main(&cli, name, "Answers questions about events.") }
+func main() {
+	sandbox.Enter()
+	boot.Main(&cli, name, "Answers questions about events.")
+}
 
 type serve struct{}
 
