@@ -89,6 +89,7 @@ func TestWarehouseInABucket(t *testing.T) {
 	}
 	require.Equal(t, 40, count(position))
 	require.Equal(t, 40, walked(position))
+	require.JSONEq(t, `[{"n":40}]`, string(rowsBySQL(t, c, object{"sql": "SELECT count(*) AS n FROM events"})))
 
 	// The objects are what the commands look at, whatever copies there are.
 	rollUp := find(t, filepath.Join(dir, "warehouse"), ".rollup")[0]
