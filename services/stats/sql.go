@@ -181,7 +181,7 @@ func (s *Service) logSQL(ctx context.Context, text string, rows int, took time.D
 		zap.Int64("project", who.ProjectID), zap.Int64("user", who.UserID), zap.Int64("key", who.KeyID), zap.String("sha256", hex.EncodeToString(hash[:])),
 		zap.String("outcome", outcome), zap.Int("rows", rows), zap.Duration("took", took),
 	}
-	var failed *sandbox.Failure
+	var failed *sandbox.StatementError
 	if errors.As(err, &failed) && failed.Reason == sandbox.Engine {
 		fields = append(fields, zap.String("reason", failed.Message))
 	}
@@ -237,7 +237,7 @@ func (a *sqlAnswer) Row(row []sandbox.Value) error {
 
 // sqlProblem says what the client may know of an error.
 func sqlProblem(ctx context.Context, text string, err error) error {
-	var failed *sandbox.Failure
+	var failed *sandbox.StatementError
 	switch {
 	case ctx.Err() != nil:
 		return problem.ClientGone()
@@ -251,7 +251,7 @@ func sqlProblem(ctx context.Context, text string, err error) error {
 	return asProblem(ctx, sqlAbout, err)
 }
 
-func sqlFailure(text string, f *sandbox.Failure) error {
+func sqlFailure(text string, f *sandbox.StatementError) error {
 	switch f.Reason {
 	case sandbox.Params:
 		return problem.Invalid("invalid-parameter", "params", f.Message)
@@ -287,7 +287,7 @@ func place(text string) (line, column int) {
 var sqlOutcomes = []string{"answered", "refused", "invalid", "memory", "time", "length", "busy", "failed"}
 
 func sqlOutcome(err error) string {
-	var failed *sandbox.Failure
+	var failed *sandbox.StatementError
 	var known *problem.Error
 	var parameter *question.ParamError
 	switch {

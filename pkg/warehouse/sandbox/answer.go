@@ -17,7 +17,7 @@ func (q *query) columns() ([]Column, error) {
 		return nil, fmt.Errorf("reading the columns: %w", err)
 	}
 	if len(types) > MaxColumns {
-		return nil, &Failure{Refused, fmt.Sprintf("the answer has %d columns, at most %d are allowed", len(types), MaxColumns), -1}
+		return nil, &StatementError{Refused, fmt.Sprintf("the answer has %d columns, at most %d are allowed", len(types), MaxColumns), -1}
 	}
 	columns := make([]Column, len(types))
 	seen := map[string]bool{}
@@ -25,11 +25,11 @@ func (q *query) columns() ([]Column, error) {
 		columns[i] = Column{t.Name(), t.DatabaseTypeName(), kindOf(t.DatabaseTypeName())}
 		switch {
 		case t.Name() == "":
-			return nil, &Failure{Invalid, fmt.Sprintf("column %d of the answer has no name: give it one with AS", i+1), -1}
+			return nil, &StatementError{Invalid, fmt.Sprintf("column %d of the answer has no name: give it one with AS", i+1), -1}
 		case seen[t.Name()]:
-			return nil, &Failure{Invalid, fmt.Sprintf("two columns of the answer are called %s: give one another name with AS", t.Name()), -1}
+			return nil, &StatementError{Invalid, fmt.Sprintf("two columns of the answer are called %s: give one another name with AS", t.Name()), -1}
 		case columns[i].Kind == "":
-			return nil, &Failure{Invalid, fmt.Sprintf("column %s of the answer has the type %s, which has no form here: cast it to VARCHAR", t.Name(), t.DatabaseTypeName()), -1}
+			return nil, &StatementError{Invalid, fmt.Sprintf("column %s of the answer has the type %s, which has no form here: cast it to VARCHAR", t.Name(), t.DatabaseTypeName()), -1}
 		}
 		seen[t.Name()] = true
 	}
@@ -54,14 +54,14 @@ func (q *query) rows(columns []Column, each func([]any) error) error {
 	}
 	for n := 0; rows.Next(); n++ {
 		if n == q.job.Limits.Rows {
-			return &Failure{Rows, fmt.Sprintf("the answer has more than %d rows", n), -1}
+			return &StatementError{Rows, fmt.Sprintf("the answer has more than %d rows", n), -1}
 		}
 		if err := rows.Scan(places...); err != nil {
 			return fmt.Errorf("reading the answer: %w", err)
 		}
 		for i, cell := range cells {
 			if text, ok := cell.(string); ok && len(text) > q.job.Limits.Cell {
-				return &Failure{Cell, fmt.Sprintf("a value of column %s has %d bytes, at most %d are allowed", columns[i].Name, len(text), q.job.Limits.Cell), -1}
+				return &StatementError{Cell, fmt.Sprintf("a value of column %s has %d bytes, at most %d are allowed", columns[i].Name, len(text), q.job.Limits.Cell), -1}
 			}
 		}
 		if err := each(cells); err != nil {

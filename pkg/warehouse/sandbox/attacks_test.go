@@ -73,7 +73,7 @@ func TestAttacks(t *testing.T) {
 		}
 		c, err := w.ask(t, r, a.text)
 		what := fmt.Sprintf("%.300q: %v %v", a.text, c, err)
-		var failed *Failure
+		var failed *StatementError
 		if err != nil {
 			if !errors.As(err, &failed) || failed.Reason == Engine {
 				t.Error(what)

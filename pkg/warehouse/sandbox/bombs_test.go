@@ -61,7 +61,7 @@ func TestBombs(t *testing.T) {
 		c, err := w.ask(t, r, bomb)
 		took := time.Since(began)
 		stop()
-		var failed *Failure
+		var failed *StatementError
 		t.Logf("%v, %d MiB: %.80s: %v %.200v", took.Round(time.Millisecond), most()>>20, bomb, len(c.rows), err)
 		if errors.As(err, &failed) {
 			require.NotEqual(t, Refused, failed.Reason, bomb)

@@ -30,7 +30,7 @@ func (q *query) check() (Needs, error) {
 	// What ends a statement would end it inside of ours; a comment behind that is refused.
 	q.text = strings.TrimRight(q.job.SQL, "; \t\r\n")
 	if strings.Count(q.text, "/*") > maxComments {
-		return Needs{}, &Failure{Refused, fmt.Sprintf("more than %d comments are not allowed", maxComments), -1}
+		return Needs{}, &StatementError{Refused, fmt.Sprintf("more than %d comments are not allowed", maxComments), -1}
 	}
 	tree, err := q.parse(q.text)
 	if err != nil {
@@ -40,7 +40,7 @@ func (q *query) check() (Needs, error) {
 		return Needs{}, refused(err)
 	}
 	if q.tree.Params != len(q.args) {
-		return Needs{}, &Failure{Params, fmt.Sprintf("the statement names %d values, params has %d", q.tree.Params, len(q.args)), -1}
+		return Needs{}, &StatementError{Params, fmt.Sprintf("the statement names %d values, params has %d", q.tree.Params, len(q.args)), -1}
 	}
 	return Needs{Persons: q.tree.Events, Cohorts: q.tree.Cohorts}, nil
 }
@@ -49,7 +49,7 @@ func (q *query) check() (Needs, error) {
 // tree of the whole has the tree that was let through where ours has the statement.
 func (q *query) run(before, after string) (*sql.Rows, error) {
 	before += " FROM (\n"
-	whole := before + q.text + "\n) AS answer" + after
+	whole := before + q.text + "\n) AS answer" + after //nolint:gosec // running what people write is what this is for, and it was checked
 	tree, err := q.parse(whole)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func values(params []json.RawMessage) ([]any, error) {
 	for i, text := range params {
 		v, err := value(text)
 		if err != nil {
-			return nil, &Failure{Params, fmt.Sprintf("value %d %s", i+1, err), -1}
+			return nil, &StatementError{Params, fmt.Sprintf("value %d %s", i+1, err), -1}
 		}
 		args[i] = v
 	}
@@ -100,13 +100,13 @@ func value(text json.RawMessage) (any, error) {
 	return nil, errors.New("is not a string, a number, true, false or null")
 }
 
-// refused makes a *Failure of what the first wall says.
+// refused makes a *StatementError of what the first wall says.
 func refused(err error) error {
-	var r *statement.Refused
+	var r *statement.RefusedError
 	if !errors.As(err, &r) {
 		return err
 	}
-	f := &Failure{Refused, r.Message, r.At}
+	f := &StatementError{Refused, r.Message, r.At}
 	if r.Syntax {
 		f.Reason, f.Message = Invalid, clean(r.Message)
 	}

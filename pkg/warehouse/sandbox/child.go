@@ -20,9 +20,9 @@ func serve(in io.Reader, out io.Writer) int {
 	runtime.LockOSThread()
 	c := child{in: bufio.NewReaderSize(in, 64<<10), out: bufio.NewWriterSize(out, 64<<10)}
 	err := c.answer(context.Background())
-	var failed *Failure
+	var failed *StatementError
 	if err != nil && !errors.As(err, &failed) {
-		failed = &Failure{Engine, err.Error(), -1}
+		failed = &StatementError{Engine, err.Error(), -1}
 	}
 	last := reply{Failed: failed, Done: failed == nil}
 	if errors.Join(c.say(last), c.out.Flush()) != nil {

@@ -23,7 +23,7 @@ func failure(err error, before int) error {
 		Position string
 	}{Message: e.Msg}
 	_ = json.Unmarshal([]byte(e.Msg), &said) // some errors come from beside DuckDB's core
-	f := &Failure{Invalid, clean(said.Message), -1}
+	f := &StatementError{Invalid, clean(said.Message), -1}
 	if at, err := strconv.Atoi(said.Position); err == nil && at >= before {
 		f.At = at - before
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -94,28 +95,31 @@ func withoutFirstWall() {
 		panic(err)
 	}
 	for _, s := range statements {
-		rows, err := conn.QueryContext(ctx, s)
-		if err != nil {
-			tell(said{s, "", err.Error()})
-			continue
-		}
-		columns, _ := rows.Columns()
-		answer := fmt.Sprint(columns)
-		cells, places := make([]any, len(columns)), make([]any, len(columns))
-		for i := range cells {
-			places[i] = &cells[i]
-		}
-		for n := 0; rows.Next() && n < 1000; n++ {
-			_ = rows.Scan(places...)
-			for _, c := range cells {
-				if b, ok := c.([]byte); ok {
-					c = string(b)
-				}
-				answer += fmt.Sprint(" ", c)
-			}
-		}
-		err = rows.Err()
-		_ = rows.Close()
-		tell(said{s, answer, fmt.Sprint(err)})
+		tell(answerOf(ctx, conn, s))
 	}
+}
+
+// answerOf runs a statement.
+func answerOf(ctx context.Context, conn *sql.Conn, statement string) said {
+	rows, err := conn.QueryContext(ctx, statement)
+	if err != nil {
+		return said{statement, "", err.Error()}
+	}
+	defer rows.Close()
+	columns, _ := rows.Columns()
+	answer := fmt.Sprint(columns)
+	cells, places := make([]any, len(columns)), make([]any, len(columns))
+	for i := range cells {
+		places[i] = &cells[i]
+	}
+	for n := 0; rows.Next() && n < 1000; n++ {
+		_ = rows.Scan(places...)
+		for _, c := range cells {
+			if b, ok := c.([]byte); ok {
+				c = string(b)
+			}
+			answer += fmt.Sprint(" ", c)
+		}
+	}
+	return said{statement, answer, fmt.Sprint(rows.Err())}
 }

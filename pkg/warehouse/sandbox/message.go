@@ -39,10 +39,10 @@ type datum struct {
 
 // reply is a line of the process, unless that begins with [: such a line is a row.
 type reply struct {
-	Needs   *Needs   `json:",omitempty"`
-	Columns []Column `json:",omitempty"`
-	Failed  *Failure `json:",omitempty"`
-	Done    bool     `json:",omitempty"`
+	Needs   *Needs          `json:",omitempty"`
+	Columns []Column        `json:",omitempty"`
+	Failed  *StatementError `json:",omitempty"`
+	Done    bool            `json:",omitempty"`
 }
 
 // Needs says what a statement reads beside events.
@@ -89,14 +89,14 @@ const (
 	Engine  Reason = "engine"            // DuckDB ended; the message is for the log
 )
 
-// Failure is an error about a statement.
-type Failure struct {
+// StatementError is an error about a statement.
+type StatementError struct {
 	Reason  Reason
 	Message string
 	At      int // byte of the statement that it is about, from 0; -1 where that is not known
 }
 
-func (f *Failure) Error() string { return fmt.Sprintf("%s: %s", f.Reason, f.Message) }
+func (f *StatementError) Error() string { return fmt.Sprintf("%s: %s", f.Reason, f.Message) }
 
 // micros is a bound of a job.
 func micros(t time.Time) *int64 {

@@ -120,7 +120,7 @@ func New(cfg Config, threads int) *Runner {
 func (r *Runner) Running() int { return r.turns.running() }
 
 // Run runs a statement once it is the project's turn. tables is called when the statement
-// was let through, with what it needs. The error is a *Failure for what is wrong with the
+// was let through, with what it needs. The error is a *StatementError for what is wrong with the
 // statement, ErrBusy, ErrTimeout, or that of ctx, tables or answer.
 func (r *Runner) Run(ctx context.Context, s Statement, tables func(context.Context, Needs, Tables) error, answer Answer) error {
 	if err := r.turns.enter(ctx, s.Project, r.cfg.Timeout); err != nil {
@@ -175,7 +175,7 @@ func (r *Runner) run(ctx context.Context, s Statement, tables func(context.Conte
 	kill() // there is nothing that it might still do
 	waited := child.Wait()
 	if errors.Is(err, errEnded) {
-		return &Failure{Engine, fmt.Sprintf("%v: %s", waited, said.text), -1}
+		return &StatementError{Engine, fmt.Sprintf("%v: %s", waited, said.text), -1}
 	}
 	return err
 }
@@ -328,7 +328,7 @@ func (c *conversation) line() ([]byte, error) {
 		case err == nil && whole == nil:
 			return part, nil
 		case len(whole)+len(part) > maxRow:
-			return nil, &Failure{Cell, fmt.Sprintf("a row of the answer has more than %d MiB", maxRow>>20), -1}
+			return nil, &StatementError{Cell, fmt.Sprintf("a row of the answer has more than %d MiB", maxRow>>20), -1}
 		case err == nil:
 			return append(whole, part...), nil
 		case !errors.Is(err, bufio.ErrBufferFull):

@@ -114,7 +114,7 @@ func TestParams(t *testing.T) {
 		"SELECT $1 AS f, $1 + 1": {"1", "2"},
 	} {
 		_, err := ask(t, sql, params...)
-		var failed *Failure
+		var failed *StatementError
 		require.ErrorAs(t, err, &failed, sql)
 		require.Equal(t, Params, failed.Reason, sql)
 	}
@@ -123,7 +123,7 @@ func TestParams(t *testing.T) {
 // TestFailures: what is wrong is said with its place, and without ours.
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	for sql, want := range map[string]Failure{
+	for sql, want := range map[string]StatementError{
 		"SELECT a FROM events":                      {Invalid, "Referenced column \"a\" not found", 7},
 		"SELECT 1 AS a,\n  lower(1, 2) FROM events": {Invalid, "No function matches", 17},
 		"SELEC 1":                                   {Invalid, "syntax error at or near \"SELEC\"", 0},
@@ -140,7 +140,7 @@ func TestFailures(t *testing.T) {
 		"SELECT repeat('x', 200000000) AS x":        {Memory, "", -1},
 	} {
 		_, err := ask(t, sql)
-		var failed *Failure
+		var failed *StatementError
 		require.ErrorAs(t, err, &failed, sql)
 		require.Equal(t, want.Reason, failed.Reason, "%s: %v", sql, err)
 		require.Contains(t, failed.Message, want.Message, sql)

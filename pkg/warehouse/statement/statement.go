@@ -21,15 +21,15 @@ const (
 	maxNodes = 20_000
 )
 
-// Refused says what is not let through.
-type Refused struct {
+// RefusedError says what is not let through.
+type RefusedError struct {
 	// Syntax says that the parser did not understand it, or found no SELECT.
 	Syntax  bool
 	Message string
 	At      int // byte of the text, from 0; -1 where that is not known
 }
 
-func (r *Refused) Error() string { return r.Message }
+func (r *RefusedError) Error() string { return r.Message }
 
 // Statement is one that was let through.
 type Statement struct {
@@ -39,7 +39,7 @@ type Statement struct {
 	node    any      // its tree, without places
 }
 
-// Check looks at what json_serialize_sql made of a text. The error is a *Refused.
+// Check looks at what json_serialize_sql made of a text. The error is a *RefusedError.
 func Check(serialized []byte) (*Statement, error) {
 	node, err := only(serialized)
 	if err != nil {
@@ -87,19 +87,19 @@ func only(serialized []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(serialized))
 	decoder.UseNumber()
 	if err := decoder.Decode(&all); err != nil {
-		return nil, &Refused{Syntax: true, Message: "it cannot be parsed", At: -1}
+		return nil, &RefusedError{Syntax: true, Message: "it cannot be parsed", At: -1}
 	}
 	switch {
 	case all.Error && strings.Contains(all.Message, "Only SELECT"):
 		return nil, refuse(nil, "anything but one SELECT")
 	case all.Error:
-		r := &Refused{Syntax: true, Message: all.Message, At: -1}
+		r := &RefusedError{Syntax: true, Message: all.Message, At: -1}
 		if at, err := strconv.Atoi(all.Position); err == nil {
 			r.At = at
 		}
 		return nil, r
 	case len(all.Statements) != 1:
-		return nil, &Refused{Message: fmt.Sprintf("%d statements, of which only one can be asked", len(all.Statements)), At: -1}
+		return nil, &RefusedError{Message: fmt.Sprintf("%d statements, of which only one can be asked", len(all.Statements)), At: -1}
 	}
 	for name, value := range all.Statements[0] {
 		if name != "node" && name != "named_param_map" && !empty(value) {
@@ -109,9 +109,9 @@ func only(serialized []byte) (any, error) {
 	return all.Statements[0]["node"], nil
 }
 
-// refuse makes a *Refused about a node.
-func refuse(node any, what string) *Refused {
-	r := &Refused{Message: what + " is not allowed", At: -1}
+// refuse makes a *RefusedError about a node.
+func refuse(node any, what string) *RefusedError {
+	r := &RefusedError{Message: what + " is not allowed", At: -1}
 	if n, ok := object(node)["query_location"].(json.Number); ok {
 		if at, err := n.Int64(); err == nil && at >= 0 && at < 1<<20 { // the largest number stands for none
 			r.At = int(at)
