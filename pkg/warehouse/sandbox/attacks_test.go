@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,6 +57,22 @@ func (w world) ask(t testing.TB, r *Runner, sql string) (*collected, error) {
 	var c collected
 	err := r.Run(t.Context(), Statement{Project: 1, SQL: sql, Zone: "UTC", Rows: 1000, Files: []string{w.own}}, nothing, &c)
 	return &c, err
+}
+
+// TestFirstWall: the first wall by itself refuses what must be, except for what has nothing to
+// refuse: names that are found to be missing, answers with too many columns, and a comment that only
+// our SELECT around the statement makes a mistake.
+func TestFirstWall(t *testing.T) {
+	t.Parallel()
+	conn := connect(t)
+	for _, a := range corpus(t, "MARK", mark, "DIR", "/w", "OTHER", "/w/2/x.parquet", "OWN", "/w/1/x.parquet") {
+		q := query{ctx: t.Context(), conn: conn, job: &job{SQL: a.text}}
+		_, err := q.check()
+		missing := slices.ContainsFunc([]string{"no_such_column", "cohort('no-such", "cohort('" + mark, "main.cohort('x')", "1, 1, 1, 1", "SELECT 1; -- a comment"}, func(s string) bool { return strings.Contains(a.text, s) })
+		if a.refused && !missing && err == nil {
+			t.Errorf("it lets through %.300q", a.text)
+		}
+	}
 }
 
 // TestAttacks: what asks for more than own events is refused, and no answer has anything of

@@ -29,6 +29,9 @@ const maxComments = 100
 func (q *query) check() (Needs, error) {
 	// What ends a statement would end it inside of ours; a comment behind that is refused.
 	q.text = strings.TrimRight(q.job.SQL, "; \t\r\n")
+	if strings.ContainsRune(q.text, 0) { // DuckDB would take it for the end
+		return Needs{}, &StatementError{Refused, "a character NUL is not allowed", -1}
+	}
 	if strings.Count(q.text, "/*") > maxComments {
 		return Needs{}, &StatementError{Refused, fmt.Sprintf("more than %d comments are not allowed", maxComments), -1}
 	}
