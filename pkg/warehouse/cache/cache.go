@@ -158,12 +158,14 @@ func take(below string) (dir string, lock *lockfile.Lock, err error) {
 
 // scan finds the copies that an earlier process left, and removes what it did not finish.
 func (c *Cache) scan() error {
-	return filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
+	var parts []string
+	err := filepath.WalkDir(c.dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
 		if IsPart(entry.Name()) {
-			return os.Remove(path)
+			parts = append(parts, path)
+			return nil
 		}
 		name, err := filepath.Rel(c.dir, path)
 		if err != nil || filepath.Dir(name) == "." { // the lock
@@ -175,6 +177,10 @@ func (c *Cache) scan() error {
 		}
 		return err
 	})
+	for _, path := range parts {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
 }
 
 // Close ends all downloads.

@@ -44,7 +44,7 @@ func Start(t testing.TB, bucket string) *Server {
 	port, err := freeport.Take()
 	require.NoError(t, err)
 	s := &Server{URL: fmt.Sprintf("http://127.0.0.1:%d", port), Dir: t.TempDir()}
-	require.NoError(t, os.Mkdir(filepath.Join(s.Dir, bucket), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(s.Dir, bucket), 0o750))
 	s.args = []string{program, "--access", AccessKey, "--secret", SecretKey, "--port", fmt.Sprintf("127.0.0.1:%d", port), "--quiet", "posix", s.Dir}
 	s.Up(t)
 	t.Cleanup(s.Kill)
@@ -54,7 +54,7 @@ func Start(t testing.TB, bucket string) *Server {
 // Up starts the server that was killed, and waits until it answers.
 func (s *Server) Up(t testing.TB) {
 	t.Helper()
-	s.command = exec.CommandContext(context.WithoutCancel(t.Context()), s.args[0], s.args[1:]...)
+	s.command = exec.CommandContext(context.WithoutCancel(t.Context()), s.args[0], s.args[1:]...) //nolint:gosec // the program that Start found
 	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(t, s.command.Start())
 	require.Eventually(t, func() bool {
