@@ -46,7 +46,7 @@ func (c *cluster) startStore(ctx context.Context) (err error) {
 		return err
 	}
 	c.store = s
-	target, err := url.Parse(s.ObjectStore.URL)
+	target, err := url.Parse(s.URL)
 	if err != nil {
 		return fmt.Errorf("parsing the store's URL: %w", err)
 	}
