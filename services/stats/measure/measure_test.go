@@ -236,6 +236,7 @@ func BenchmarkWindows(b *testing.B) {
 		for n := range int64(1000) {
 			cells[i].Numbers = append(cells[i].Numbers, engine.Number{Value: decimal.OfInteger(3 * n), Events: 3})
 		}
+		cells[i].Sum = engine.SumOf(cells[i].Numbers)
 	}
 	for _, name := range []string{syntax.Users, syntax.Sum, syntax.P95} {
 		for _, n := range []int{0, 7, 365} {

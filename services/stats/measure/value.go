@@ -37,12 +37,6 @@ func Nothing(m syntax.Measure) Value {
 	return null
 }
 
-// AboveNothing says whether the value of any events is above that of none. Of the others,
-// distinct values are 0 where no event has the field.
-func AboveNothing(m syntax.Measure) bool {
-	return m.Name == syntax.Users || m.Name == syntax.Events || m.Name == syntax.PerUser
-}
-
 // Part returns what a tally has to find out for a measure. merged says that buckets are
 // taken together.
 func Part(m syntax.Measure, merged bool) engine.Part {

@@ -1,11 +1,9 @@
 package duckdb
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"eventanalytics/pkg/syntax"
@@ -64,41 +62,21 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 			return engine.Ranked{}, err
 		}
 	}
-	all := make([]*ranking, 0, len(ranked))
+	all := make([]measure.Ranking, 0, len(ranked))
 	for _, g := range ranked {
-		g.value = measure.Of(r.Measure, g.end(part))
-		if g.Events == 0 {
-			g.value = measure.Nothing(r.Measure)
+		one := measure.Ranking{Group: g.group, Value: measure.Nothing(r.Measure)}
+		if g.Events > 0 {
+			one.Value = measure.Of(r.Measure, g.end(part))
 		}
-		all = append(all, g)
+		all = append(all, one)
 	}
-	slices.SortFunc(all, compareRankings)
-	result := engine.Ranked{More: len(all) > r.Top}
-	for _, g := range all[:min(r.Top, len(all))] {
-		result.Groups = append(result.Groups, g.group)
-	}
-	return result, nil
+	return measure.Rank(all, r.Top), nil
 }
 
-// ranking is a group with what it is ranked by: a cell of the first series.
+// ranking is a group and its cell of the first series.
 type ranking struct {
 	cell
 	group engine.Group
-	value measure.Value
-}
-
-// compareRankings puts the highest value first, none last, then goes by the group.
-func compareRankings(a, b *ranking) int {
-	switch {
-	case a.value.Null != b.value.Null:
-		if a.value.Null {
-			return 1
-		}
-		return -1
-	case !a.value.Null && a.value.Number != b.value.Number:
-		return cmp.Compare(b.value.Number, a.value.Number)
-	}
-	return a.group.Compare(b.group)
 }
 
 // rank adds the groups of a series, which a text reads.

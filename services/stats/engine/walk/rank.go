@@ -1,26 +1,18 @@
 package walk
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/measure"
 )
-
-// ranking is a group with what it is ranked by.
-type ranking struct {
-	group engine.Group
-	value measure.Value
-}
 
 // Rank serves a scan.
 func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error) {
 	if len(r.Breakdown) == 0 || len(r.Series) == 0 {
 		return engine.Ranked{}, engine.ErrUnsupported
 	}
-	var all []ranking
+	var all []measure.Ranking
 	known := map[string]bool{}
 	for i, s := range r.Series {
 		if i == 1 && len(all) > r.Top && measure.AboveNothing(r.Measure) {
@@ -36,9 +28,9 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 				return nil
 			}
 			known[key] = true
-			one := ranking{g, measure.Nothing(r.Measure)}
+			one := measure.Ranking{Group: g, Value: measure.Nothing(r.Measure)}
 			if i == 0 {
-				one.value = measure.Of(r.Measure, c)
+				one.Value = measure.Of(r.Measure, c)
 			}
 			all = append(all, one)
 			return nil
@@ -47,25 +39,7 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 			return engine.Ranked{}, err
 		}
 	}
-	slices.SortFunc(all, compareRankings)
-	ranked := engine.Ranked{More: len(all) > r.Top}
-	for _, one := range all[:min(r.Top, len(all))] {
-		ranked.Groups = append(ranked.Groups, one.group)
-	}
-	return ranked, nil
-}
-
-// compareRankings puts the highest value first, none last, then goes by the group.
-func compareRankings(a, b ranking) int {
-	switch {
-	case a.value.Null && !b.value.Null:
-		return 1
-	case b.value.Null && !a.value.Null:
-		return -1
-	case !a.value.Null && a.value.Number != b.value.Number:
-		return cmp.Compare(b.value.Number, a.value.Number)
-	}
-	return a.group.Compare(b.group)
+	return measure.Rank(all, r.Top), nil
 }
 
 // found calls add with all groups that the events of a tally over a whole range fall into,
