@@ -109,6 +109,9 @@ func Difference(old, now []segment.Segment) (left, came []segment.Segment) {
 		case len(old) == 0 || now[0].ID < old[0].ID:
 			came, now = append(came, now[0]), now[1:]
 		default:
+			if old[0].Path != now[0].Path { // of another database: it was restored, and its ids are used again
+				left = append(left, old[0])
+			}
 			if !same(&old[0], &now[0]) {
 				came = append(came, now[0])
 			}

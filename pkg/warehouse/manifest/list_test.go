@@ -8,6 +8,19 @@ import (
 	"eventanalytics/pkg/warehouse/segment"
 )
 
+// A restored database uses the ids again of segments that its dump did not have.
+func TestDifference(t *testing.T) {
+	t.Parallel()
+	listed := func(id int64, path string, users int64) segment.Segment {
+		return segment.Segment{ID: id, Path: path, Users: &segment.Companion{Bytes: users}}
+	}
+	old := []segment.Segment{listed(1, "a", 1), listed(2, "b", 1), listed(3, "c", 1), listed(5, "e", 1)}
+	now := []segment.Segment{listed(1, "a", 1), listed(2, "b", 2), listed(4, "d", 1), listed(5, "f", 1)}
+	left, came := Difference(old, now)
+	require.Equal(t, []segment.Segment{old[2], old[3]}, left)
+	require.Equal(t, now[1:], came)
+}
+
 // Lists share memory, and two that were made of the same one do not write over each other.
 func TestListsDoNotChange(t *testing.T) {
 	t.Parallel()
