@@ -149,17 +149,12 @@ func retire(ctx context.Context, db outbox.Querier, segments []segment.Segment) 
 	return int(tag.RowsAffected()), nil
 }
 
+const liveSQL = "SELECT " + columns + " FROM analytics.segments WHERE replaced_at IS NULL ORDER BY id"
+
 // Live returns the live segments in the order of their ids. Unlike Read it also
 // does so in a database that waits to be restored.
 func Live(ctx context.Context, db outbox.Querier) ([]segment.Segment, error) {
-	return LiveAfter(ctx, db, 0)
-}
-
-const liveAfterSQL = "SELECT " + columns + " FROM analytics.segments WHERE replaced_at IS NULL AND id > $1 ORDER BY id"
-
-// LiveAfter returns the live segments with higher ids than one, in the order of these.
-func LiveAfter(ctx context.Context, db outbox.Querier, id int64) ([]segment.Segment, error) {
-	rows, err := db.Query(ctx, liveAfterSQL, id)
+	rows, err := db.Query(ctx, liveSQL)
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)
 	}

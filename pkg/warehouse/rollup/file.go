@@ -121,12 +121,6 @@ func (f *File) readAt(at int64, length uint64) (data []byte, err error) {
 	return readAt(r, at, length)
 }
 
-// IsCurrent says whether a file is a roll-up of the version that is written now.
-func IsCurrent(r io.ReaderAt) (bool, error) {
-	begin, err := readAt(r, 0, uint64(len(magic)))
-	return string(begin) == magic, err
-}
-
 // CountsProperties says whether the file is of a version that does: others are to be
 // made again.
 func (f *File) CountsProperties() bool { return f.counted }

@@ -1,11 +1,9 @@
 package segment
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -223,29 +221,4 @@ func (f *Folder) replace(ctx context.Context, file File) error {
 		f.copies.Add(file)
 	}
 	return err
-}
-
-// beginning is how much of a file tells its version.
-const beginning = 64
-
-// begins asks is about how a file begins; of a bucket's object no more is fetched. The error
-// is ErrQuarantined when the file is missing.
-func (f *Folder) begins(ctx context.Context, path string, is func(io.ReaderAt) (bool, error)) (bool, error) {
-	file, err := os.Open(filepath.Join(f.dir, path))
-	if errors.Is(err, fs.ErrNotExist) && f.HasBucket() {
-		first, err := f.bucket.Peek(ctx, path, beginning)
-		if err != nil {
-			return false, damagedOr(err)
-		}
-		return is(bytes.NewReader(first))
-	}
-	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrQuarantined, err)
-	}
-	defer file.Close()
-	current, err := is(file)
-	if err != nil {
-		return false, fmt.Errorf("reading how %s begins: %w", path, err)
-	}
-	return current, nil
 }

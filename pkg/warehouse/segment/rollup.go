@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,12 +23,6 @@ func (i *Integrity) ReadRollUp(s Segment) (*rollup.File, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrQuarantined, s.RollUpPath(), err)
 	}
 	return f, nil
-}
-
-// HasCurrentRollUp says whether the roll-up of a segment is of the version that is written
-// now. It looks only at how the file begins.
-func (f *Folder) HasCurrentRollUp(ctx context.Context, s Segment) (bool, error) {
-	return f.begins(ctx, s.RollUpPath(), rollup.IsCurrent)
 }
 
 // rollUpSource is a segment's roll-up on disk. Each opened file is checked: what

@@ -66,12 +66,6 @@ func (i *Integrity) OpenUsers(s Segment, before *Users) (*Users, error) {
 	return &Users{opened, info}, nil
 }
 
-// HasCurrentUsers says whether the events by user of a segment are of the version that is
-// written now. It looks only at how the file begins.
-func (f *Folder) HasCurrentUsers(ctx context.Context, s Segment) (bool, error) {
-	return f.begins(ctx, s.UsersPath(), walk.IsCurrent)
-}
-
 // MakeUsers makes a segment's events by user in memory: its file is damaged, or it has
 // none. The error is ErrQuarantined when its Parquet file is damaged, and ErrOutdated when
 // that has no user keys.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 
@@ -43,15 +42,6 @@ func Read(data []byte) (*File, error) {
 		}
 	}
 	return f, nil
-}
-
-// IsCurrent says whether a file of events by user is of the version that is written now.
-func IsCurrent(r io.ReaderAt) (bool, error) {
-	begin := make([]byte, len(magic))
-	if _, err := r.ReadAt(begin, 0); err != nil {
-		return false, fmt.Errorf("reading how events by user begin: %w", err)
-	}
-	return string(begin) == magic, nil
 }
 
 // lengths are those of the sections that the index says.

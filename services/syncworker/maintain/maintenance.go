@@ -76,7 +76,7 @@ func New(cfg Config, deps Deps) *Maintenance {
 			policy: cfg.Policy, pool: deps.Pool, term: deps.Term, builder: deps.Builder, damage: damage,
 			merged: func() { signal(compactable) }, metrics: deps.Metrics, tracer: deps.Tracer, log: deps.Log,
 		},
-		Upgrader: &Upgrader{folder: deps.Folder, pool: deps.Pool, term: deps.Term, builder: deps.Builder, keys: deps.Keys, damage: damage, log: deps.Log},
+		Upgrader: &Upgrader{pool: deps.Pool, term: deps.Term, builder: deps.Builder, keys: deps.Keys, damage: damage, log: deps.Log},
 		Collector: &Collector{
 			folder: deps.Folder, spill: deps.Builder.Spill(), grace: cfg.GracePeriod,
 			pool: deps.Pool, term: deps.Term, metrics: deps.Metrics, log: deps.Log,

@@ -25,20 +25,17 @@ const (
 	upgradeBytes  = 64 << 20
 )
 
-// Upgrader rewrites the segments of workers that made no roll-ups, roll-ups of a version
-// that did not count properties, or events by user of their first version; and gives those
-// that lack it a file of their events by user.
+// Upgrader rewrites the segments of workers that made no roll-ups, and those of workers that
+// gave columns no field ids: among these are all whose roll-ups do not count properties, or
+// whose events by user are of their first version. It gives those that lack it a file of
+// their events by user.
 type Upgrader struct {
-	folder  *segment.Folder
 	pool    *pgxpool.Pool
 	term    *lease.Term
 	builder *duckdb.Builder
 	keys    *userkey.Keys
 	damage  *damage
 	log     *zap.Logger
-	// current: the live segments with ids up to this one were found to be of today. Files do
-	// not change, so their beginnings are read once in a term.
-	current int64
 }
 
 // Upgrade rewrites old segments one after the other. The events of those without a
@@ -84,36 +81,7 @@ func (u *Upgrader) next(ctx context.Context, except []int64) (old segment.Segmen
 	if old, ok, err = manifest.WithoutUsers(ctx, u.pool, except); ok || err != nil {
 		return old, ok, err
 	}
-	if old, ok, err = manifest.WithoutFieldIDs(ctx, u.pool, except); ok || err != nil {
-		return old, ok, err
-	}
-	live, err := manifest.LiveAfter(ctx, u.pool, u.current)
-	if err != nil {
-		return old, false, err
-	}
-	passed := false
-	for _, s := range live {
-		if s.RollUp == nil || slices.Contains(except, s.ID) {
-			passed = true
-			continue
-		}
-		rollUp, rollUpErr := u.folder.HasCurrentRollUp(ctx, s)
-		users, usersErr := u.folder.HasCurrentUsers(ctx, s)
-		// What cannot be read is made again by the next merge, or a rebuild.
-		if rollUpErr == nil && !rollUp || usersErr == nil && !users {
-			return s, true, nil
-		}
-		if passed = passed || rollUpErr != nil || usersErr != nil; !passed {
-			u.current = s.ID
-		}
-	}
-	return old, false, nil
-}
-
-// hasCurrentRollUp says that the roll-up of a segment is not of an old version.
-func (u *Upgrader) hasCurrentRollUp(ctx context.Context, s segment.Segment) bool {
-	current, err := u.folder.HasCurrentRollUp(ctx, s)
-	return current || err != nil // the next merge or a rebuild makes it again
+	return manifest.WithoutFieldIDs(ctx, u.pool, except)
 }
 
 func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
@@ -124,10 +92,8 @@ func (u *Upgrader) upgrade(ctx context.Context, old segment.Segment) error {
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.write(ctx, old) })
 	case !old.FieldIDs:
 		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.addFieldIDs(ctx, old) })
-	case old.Users == nil && u.hasCurrentRollUp(ctx, old):
-		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
 	default:
-		err = rewrite(ctx, u.pool, u.term, in, func() ([]segment.Segment, error) { return u.rebuild(ctx, old) })
+		err = noted(ctx, u.pool, u.term, in, func(note int64) error { return u.addUsers(ctx, old, note) })
 	}
 	if err != nil {
 		return err
@@ -152,20 +118,11 @@ func (u *Upgrader) addUsers(ctx context.Context, old segment.Segment, note int64
 	})
 }
 
-// addFieldIDs makes a copy of an old segment whose columns have ids.
+// addFieldIDs makes a copy of an old segment whose columns have ids, with files beside its
+// events that are of today.
 func (u *Upgrader) addFieldIDs(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
 	old.Epoch = u.term.Epoch()
 	made, err := u.builder.AddFieldIDs(ctx, old)
-	return []segment.Segment{made}, err
-}
-
-// rebuild makes a copy of an old segment with files beside its events that are of today.
-func (u *Upgrader) rebuild(ctx context.Context, old segment.Segment) ([]segment.Segment, error) {
-	old.Epoch = u.term.Epoch()
-	made, fates, err := u.builder.Rebuild(ctx, old)
-	if err == nil && !fates.IsReplaced() {
-		err = fmt.Errorf("the files beside %s are not old: %+v", old.Path, fates)
-	}
 	return []segment.Segment{made}, err
 }
 
