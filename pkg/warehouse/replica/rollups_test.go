@@ -73,6 +73,20 @@ func TestReplicasFollowRollUps(t *testing.T) {
 	require.Equal(t, -1, sums(t, newReader(t, cfg, pool)))
 }
 
+// A restored database gives ids again. What had one before it is not counted any more.
+func TestRollUpsOfARestoredDatabase(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	random := rand.New(rand.NewPCG(1, 1))
+	r := newReader(t, cfg, pool)
+	list(t, pool, write(t, cfg, random, 30, 2), 7)
+	require.Equal(t, 30, sums(t, r))
+	_, err := pool.Exec(t.Context(), "DELETE FROM analytics.segments; ALTER TABLE analytics.segments ALTER COLUMN id RESTART; UPDATE analytics.sync_state SET incarnation = 2")
+	require.NoError(t, err)
+	list(t, pool, write(t, cfg, random, 40, 2), 3)
+	require.Equal(t, 40, sums(t, r))
+}
+
 func TestRollUpsKeepToTheirMemory(t *testing.T) {
 	t.Parallel()
 	cfg := testConfig(t)
