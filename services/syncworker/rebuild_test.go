@@ -246,6 +246,26 @@ func TestSegmentsWithoutUsersAreUpgraded(t *testing.T) {
 	require.Zero(t, value[int](t, pool, "SELECT count(*) FROM analytics.rewrites"))
 }
 
+// Merges do not wait until the last old segment is a new one.
+func TestMergesGoOnDuringUpgrades(t *testing.T) {
+	t.Parallel()
+	cfg, pool := testConfig(t), pgtest.New(t)
+	leader := newTerm(t, cfg, pool)
+	for range cfg.CompactSegments {
+		leader.loadAll(t, appendTo(t, pool, 1, someEvents(20, 1)...))
+	}
+	leader.loadAll(t, appendTo(t, pool, 2, someEvents(20, 1)...))
+	exec(t, pool, "UPDATE analytics.segments SET level = 1") // of the main lane
+	exec(t, pool, "UPDATE analytics.segments SET field_ids = false WHERE project_id = 2")
+	leader.maintenance.Loaded()
+	require.NoError(t, leader.maintenance.Upgrader.Upgrade(t.Context()))
+	after, err := manifest.Live(t.Context(), pool)
+	require.NoError(t, err)
+	require.Len(t, after, 2)
+	require.EqualValues(t, 20*cfg.CompactSegments, after[0].Events, "the merger came first")
+	require.True(t, after[1].FieldIDs)
+}
+
 // An upgrade that fails for a reason of its own does not hold up others.
 func TestUpgradeGoesOnBehindFailures(t *testing.T) {
 	t.Parallel()

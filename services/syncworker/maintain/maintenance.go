@@ -71,7 +71,7 @@ type Maintenance struct {
 func New(cfg Config, deps Deps) *Maintenance {
 	compactable := make(chan struct{}, 1)
 	damage := &damage{folder: deps.Folder}
-	return &Maintenance{
+	m := &Maintenance{
 		Compactor: &Compactor{
 			policy: cfg.Policy, pool: deps.Pool, term: deps.Term, builder: deps.Builder, damage: damage,
 			merged: func() { signal(compactable) }, metrics: deps.Metrics, tracer: deps.Tracer, log: deps.Log,
@@ -87,6 +87,8 @@ func New(cfg Config, deps Deps) *Maintenance {
 		collectEvery: cfg.CollectInterval, log: deps.Log,
 		loaded: make(chan struct{}, 1), compactable: compactable,
 	}
+	m.Upgrader.between = m.compactWaiting
+	return m
 }
 
 // Loaded says that there are new segments.
@@ -150,6 +152,16 @@ func (m *Maintenance) Maintain(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// compactWaiting runs the main lane of compaction if there may be work for it.
+func (m *Maintenance) compactWaiting(ctx context.Context) error {
+	select {
+	case <-m.compactable:
+		return m.retryLater(ctx, "compacting", m.compact(manifest.MainLane))
+	default:
+		return nil
+	}
 }
 
 // ReapStalled ends uploads that hold up the loads, until ctx ends.

@@ -36,6 +36,8 @@ type Upgrader struct {
 	keys    *userkey.Keys
 	damage  *damage
 	log     *zap.Logger
+	// between is called before each segment: what cannot wait for all of them has its turn.
+	between func(context.Context) error
 }
 
 // Upgrade rewrites old segments one after the other. The events of those without a
@@ -45,6 +47,9 @@ func (u *Upgrader) Upgrade(ctx context.Context) error {
 	var failed []int64
 	var errs []error
 	for ctx.Err() == nil {
+		if err := u.between(ctx); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
 		cut, err := manifest.PassedOver(ctx, u.pool, u.term.Epoch())
 		if err != nil {
 			return err
