@@ -66,7 +66,7 @@ func fill(ctx context.Context, pool *pgxpool.Pool, size Size, small int) error {
 		if n := (i - size.finished()) / size.Projects; i >= size.finished() {
 			events, level = eventsOfLoad, n/(policy.Segments-1)
 		}
-		all[i] = made(int64(1+i%size.Projects), i/size.Projects%dayOfEvents, events)
+		all[i] = made(int64(1+i%size.Projects), i/size.Projects%daysOfSize, events)
 		all[i].Level = level
 	}
 	for some := range slices.Chunk(all, 10_000) {

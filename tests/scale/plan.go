@@ -116,8 +116,8 @@ func (p planned) rows(sizes []Size) []Row {
 			fmt.Sprintf("Object store: PUTs a day, a load each %s", interval), each(sizes, func(s Size) string { return count(requests(s)) }),
 			fmt.Sprintf("computed: loads × %.2f segments × %d files × projects, all of which get events all the time", perLoad, filesOfSegment),
 		}, Row{
-			fmt.Sprintf("Object store: GETs a day of %d replicas, a load each %s", replicasOfRequest, interval),
-			each(sizes, func(s Size) string { return count(replicasOfRequest * requests(s)) }), "computed: each replica fetches each file once",
+			fmt.Sprintf("Object store: GETs a day of %d replicas, a load each %s", replicas, interval),
+			each(sizes, func(s Size) string { return count(replicas * requests(s)) }), "computed: each replica fetches each file once",
 		})
 	}
 	return rows

@@ -32,9 +32,9 @@ func rollUpBytes(events int) (float64, error) {
 	random := rand.New(rand.NewPCG(1, 1))
 	var sum rollup.Builder
 	start := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	users := uint32(events / usersOfEvents)
+	users := uint32(events / eventsOfUser)
 	for n := 0; n < events; {
-		user, at := random.Uint32N(users), start.AddDate(0, 0, random.IntN(dayOfEvents)).Add(time.Duration(random.IntN(20*3600))*time.Second)
+		user, at := random.Uint32N(users), start.AddDate(0, 0, random.IntN(daysOfSize)).Add(time.Duration(random.IntN(20*3600))*time.Second)
 		for range int(eventsOfVisit + random.Float64()) {
 			// Few types are frequent, as in all products.
 			kind := int(madeTypes * random.Float64() * random.Float64() * random.Float64())

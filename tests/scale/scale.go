@@ -16,20 +16,20 @@ import (
 
 // Units that are computed with, and where they were measured.
 const (
-	eventsOfSegment   = 700_000 // on average, of live ones; bench-stats, 10 million events in 15 segments
-	usersOfEvents     = 100     // events of a user
-	jsonBytes         = 265     // of an event, as it is sent; bench-stats
-	parquetBytes      = 45      // of an event; bench-stats
-	usersFileBytes    = 11      // of an event in events by user; ADR 29
-	rollUpFileBytes   = 4       // of an event; ADR 17
-	ledgerBytes       = 101     // of an event, with its index; docs/benchmarks.md
-	userKeyBytes      = 170     // of a user, with its index
-	manifestRowBytes  = 510     // of a segment, with indexes
-	walBytes          = 220     // of an event
-	workerMicros      = 8.8     // CPU of an event, loads and merges; ADR 36
-	filesOfSegment    = 3       // events, roll-up, events by user
-	dayOfEvents       = 365     // days that a size is spread over
-	replicasOfRequest = 2       // replicas that read what is new
+	eventsOfSegment  = 700_000 // on average, of live ones; docs/benchmarks.md: 140 for 100 million events
+	eventsOfUser     = 100
+	jsonBytes        = 265 // of an event, as it is sent; docs/benchmarks.md
+	parquetBytes     = 45  // of an event; docs/benchmarks.md
+	usersFileBytes   = 11  // of an event in events by user; docs/benchmarks.md
+	rollUpFileBytes  = 4   // of an event; docs/benchmarks.md
+	ledgerBytes      = 101 // of an event, with its index; docs/benchmarks.md
+	userKeyBytes     = 185 // of a user, with its index; ADR 14
+	manifestRowBytes = 510 // of a segment, with indexes
+	walBytes         = 220 // of an event, sent with 99 others; docs/benchmarks.md
+	workerMicros     = 20  // CPU of an event, loads and merges, before ADR 36; docs/benchmarks.md
+	filesOfSegment   = 3   // events, roll-up, events by user
+	daysOfSize       = 365 // that one is spread over
+	replicas         = 2   // that read what is new
 )
 
 // Size is how much there is.
@@ -41,7 +41,7 @@ type Size struct {
 // segments is how many are live: finished ones, and small ones of each project.
 func (s Size) segments(small int) int { return s.finished() + small*s.Projects }
 func (s Size) finished() int          { return int(s.Events / eventsOfSegment) }
-func (s Size) users() int64           { return s.Events / usersOfEvents }
+func (s Size) users() int64           { return s.Events / eventsOfUser }
 
 // Config of a simulation.
 type Config struct {
@@ -92,18 +92,18 @@ func computed(sizes []Size, small int) []Row {
 		return Row{what, each(sizes, value), "computed: " + how}
 	}
 	return []Row{
-		row("Users", "one for 100 events", func(s Size) string { return count(s.users()) }),
-		row("JSON as sent", "265 B an event", func(s Size) string { return bytesText(s.Events * jsonBytes) }),
-		row("Files of segments", "45 B an event in Parquet, 4 in roll-ups, 11 in events by user", func(s Size) string {
+		row("Users", fmt.Sprintf("one for %d events", eventsOfUser), func(s Size) string { return count(s.users()) }),
+		row("JSON as sent", fmt.Sprintf("%d B an event", jsonBytes), func(s Size) string { return bytesText(s.Events * jsonBytes) }),
+		row("Files of segments", fmt.Sprintf("%d B an event in Parquet, %d in roll-ups, %d in events by user", parquetBytes, rollUpFileBytes, usersFileBytes), func(s Size) string {
 			return bytesText(s.Events * (parquetBytes + rollUpFileBytes + usersFileBytes))
 		}),
-		row("Ledger in Postgres", "101 B an event", func(s Size) string { return bytesText(s.Events * ledgerBytes) }),
-		row("User keys in Postgres", "170 B a user", func(s Size) string { return bytesText(s.users() * userKeyBytes) }),
-		row("Live segments", fmt.Sprintf("one for 700,000 events, and %d small ones for each project (run: below)", small), func(s Size) string { return count(int64(s.segments(small))) }),
-		row("Manifest in Postgres", "510 B a segment", func(s Size) string { return bytesText(int64(s.segments(small)) * manifestRowBytes) }),
-		row("WAL of Postgres a day", "220 B an event, all of them in a year", func(s Size) string { return bytesText(s.Events / dayOfEvents * walBytes) }),
-		row("CPU of the worker a day", "8.8 µs an event, all of them in a year", func(s Size) string {
-			return time.Duration(float64(s.Events/dayOfEvents) * workerMicros * 1000).Round(time.Second).String()
+		row("Ledger in Postgres", fmt.Sprintf("%d B an event", ledgerBytes), func(s Size) string { return bytesText(s.Events * ledgerBytes) }),
+		row("User keys in Postgres", fmt.Sprintf("%d B a user", userKeyBytes), func(s Size) string { return bytesText(s.users() * userKeyBytes) }),
+		row("Live segments", fmt.Sprintf("one for %s events, and %d small ones for each project (run: below)", count(eventsOfSegment), small), func(s Size) string { return count(int64(s.segments(small))) }),
+		row("Manifest in Postgres", fmt.Sprintf("%d B a segment", manifestRowBytes), func(s Size) string { return bytesText(int64(s.segments(small)) * manifestRowBytes) }),
+		row("WAL of Postgres a day", fmt.Sprintf("%d B an event, all of them in a year", walBytes), func(s Size) string { return bytesText(s.Events / daysOfSize * walBytes) }),
+		row("CPU of the worker a day", fmt.Sprintf("%d µs an event, measured before ADR 36, all of them in a year", workerMicros), func(s Size) string {
+			return (time.Duration(s.Events/daysOfSize) * workerMicros * time.Microsecond).Round(time.Second).String()
 		}),
 	}
 }
