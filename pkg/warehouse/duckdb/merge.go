@@ -90,7 +90,7 @@ func propertiesOf(ctx context.Context, rollUp []byte) (map[string]rollup.Kinds, 
 	if err != nil {
 		return nil, err
 	}
-	view, err := rollup.NewView(nil, []*rollup.File{file})
+	view, err := rollup.NewView([]*rollup.File{file})
 	if err != nil {
 		return nil, err
 	}

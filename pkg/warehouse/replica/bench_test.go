@@ -86,7 +86,7 @@ UPDATE analytics.sync_state SET version = 1`)
 			p.files[s.Path] = files[i]
 			p.bytes += files[i].Memory()
 		}
-		p.view, err = rollup.NewView(nil, files)
+		p.view, err = rollup.NewView(files)
 		require.NoError(b, err)
 		r.rollUps.projects[project] = p
 	}

@@ -217,7 +217,7 @@ func (r *rollUps) update(ctx context.Context, project int64, p *projectRollUps, 
 		for i, s := range segments {
 			all[i] = p.files[s.Path]
 		}
-		p.view, err = rollup.NewView(nil, all)
+		p.view, err = rollup.NewView(all)
 	}
 	return err // never: ReadRollUp refuses files of other projects
 }

@@ -40,7 +40,7 @@ var world = sync.OnceValues(func() (*View, float64) {
 		files = append(files, f)
 		bytes += len(data)
 	}
-	v, err := NewView(nil, files)
+	v, err := NewView(files)
 	if err != nil {
 		panic(err)
 	}

@@ -7,7 +7,8 @@ import (
 
 // Change returns the view without files that left, and with others that came behind all
 // that stay. It is the view that NewView makes of them, at the cost of the days that these
-// files have. There must be a file that stays or comes.
+// files have; what is known of the others is taken over. There must be a file that stays or
+// comes.
 func (v *View) Change(left, came []*File) (*View, error) {
 	next := &View{days: make([]*day, 0, len(v.days)+1), users: v.users, memo: v.memo}
 	gone, shrunk := make(map[*File]bool, len(left)), false

@@ -7,7 +7,7 @@ package rollup
 // know them.
 func Merge(project int64, files []*File, first, last int32) (data []byte, events uint64, err error) {
 	m := merger{numbers: map[*File][]uint32{}}
-	v, err := NewView(nil, files)
+	v, err := NewView(files)
 	if err != nil {
 		return nil, 0, err
 	}

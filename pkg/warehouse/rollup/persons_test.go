@@ -52,11 +52,10 @@ func TestPersons(t *testing.T) {
 		loaded := all[:n]
 		files := []*File{read(t, build(t, loaded))}
 		var sent, view *View
+		var known []*File
 		roots := map[uint32]uint32{}
 		for round := range 6 {
-			var err error
-			sent, err = NewView(sent, files)
-			require.NoError(t, err)
+			sent, known = follow(t, sent, known, files), slices.Clone(files)
 			m := persons.New(roots)
 			view = sent.WithPersonsAfter(view, m)
 			require.Same(t, sent, view.WithPersons(nil))
@@ -91,7 +90,7 @@ func TestPersons(t *testing.T) {
 func TestDaysWithoutLinkedUsersAreKnown(t *testing.T) {
 	t.Parallel()
 	file := read(t, build(t, facts{{0, "a", 1, ""}, {0, "a", 2, ""}, {dayMicros, "a", 1, ""}, {2 * dayMicros, "a", 3, ""}, {2 * dayMicros, "a", 4, ""}}))
-	sent, err := NewView(nil, []*File{file})
+	sent, err := NewView([]*File{file})
 	require.NoError(t, err)
 	first := sent.WithPersons(persons.New(map[uint32]uint32{2: 1}))
 	require.NotSame(t, sent.days[0], first.days[0])
@@ -108,7 +107,7 @@ func TestDaysWithoutLinkedUsersAreKnown(t *testing.T) {
 // TestFoldedSetsAreGivenBack: what days keep of persons is bounded, and given back with
 // them.
 func TestFoldedSetsAreGivenBack(t *testing.T) { // alone: others keep sets, too
-	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1, ""}, {0, "a", 2, ""}}))})
+	view, err := NewView([]*File{read(t, build(t, facts{{0, "a", 1, ""}, {0, "a", 2, ""}}))})
 	require.NoError(t, err)
 	before := allFolded.Load()
 	func() {

@@ -99,7 +99,7 @@ func ordinary(g generator) string {
 // A key that comes twice, which no event has, is counted once.
 func TestKeyTwice(t *testing.T) {
 	t.Parallel()
-	view, err := NewView(nil, []*File{read(t, build(t, facts{{0, "a", 1, `{"a": 1, "\u0061": "x", "a": null}`}}))})
+	view, err := NewView([]*File{read(t, build(t, facts{{0, "a", 1, `{"a": 1, "\u0061": "x", "a": null}`}}))})
 	require.NoError(t, err)
 	properties, err := view.Scan(nil).Properties(t.Context(), Always)
 	require.NoError(t, err)
@@ -119,7 +119,7 @@ func TestFirstVersion(t *testing.T) {
 	require.NoError(t, err)
 	first := read(t, data)
 	require.False(t, first.CountsProperties())
-	view, err := NewView(nil, []*File{first})
+	view, err := NewView([]*File{first})
 	require.NoError(t, err)
 	q := view.Scan(nil)
 	for range 50 {
@@ -139,7 +139,7 @@ func TestFirstVersion(t *testing.T) {
 
 	now := read(t, build(t, facts{{-dayMicros, "a", 1, `{"a": 1}`}}))
 	require.True(t, now.CountsProperties())
-	view, err = NewView(nil, []*File{first, now})
+	view, err = NewView([]*File{first, now})
 	require.NoError(t, err)
 	before := Period{-quartersOfDay, 0}
 	properties, err := view.Scan(nil).Properties(t.Context(), before)

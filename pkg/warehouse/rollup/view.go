@@ -121,14 +121,9 @@ func (d *day) remember(what counted, c count) {
 
 var dayIDs atomic.Uint64
 
-// NewView makes the view of the roll-ups of one project. previous, which may be
-// nil, is the project's view before: what it knows of days that stayed the same
-// is taken over.
-func NewView(previous *View, files []*File) (*View, error) {
+// NewView makes the view of the roll-ups of one project.
+func NewView(files []*File) (*View, error) {
 	v := &View{memo: &memo{&allRemembered, &atomic.Int64{}}}
-	if previous != nil && previous.memo != nil {
-		v.memo = previous.memo
-	}
 	var refs []ref
 	for _, f := range files {
 		if f.Project != files[0].Project {
@@ -138,10 +133,6 @@ func NewView(previous *View, files []*File) (*View, error) {
 		v.users = max(v.users, f.Users())
 	}
 	slices.SortStableFunc(refs, func(a, b ref) int { return int(a.all().day) - int(b.all().day) })
-	var known []*day
-	if previous != nil {
-		known = previous.days
-	}
 	for len(refs) > 0 {
 		at := refs[0].all().day
 		n := 1
@@ -150,14 +141,7 @@ func NewView(previous *View, files []*File) (*View, error) {
 		}
 		var same []ref
 		same, refs = refs[:n], refs[n:]
-		for len(known) > 0 && known[0].day < at {
-			known = known[1:]
-		}
-		if len(known) > 0 && known[0].day == at && slices.Equal(known[0].refs, same) {
-			v.days = append(v.days, known[0])
-			continue
-		}
-		// A copy: a day that stays the same would keep all files of this view.
+		// A copy: a day that stays the same in later views would keep all files of this one.
 		v.days = append(v.days, newDay(at, slices.Clone(same), v.memo))
 	}
 	return v, nil
