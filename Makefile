@@ -19,8 +19,8 @@ SEED ?= 0
 BUG ?= .
 SDK ?= .
 FUZZ_TIME ?= 30s
-# ClickHouse, which bench-stats compares with: a library of 560 MB, from npm, and the only
-# binary that loads it. There is one for this kind of machine alone.
+# ClickHouse, which bench-stats compares with and engine-test asks: a library of 560 MB, from
+# npm, and the only two binaries that load it. There is one for this kind of machine alone.
 CLICKHOUSE := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),.cache/clickhouse)
 LIBCHDB := $(CLICKHOUSE)/node_modules/@chdb/lib-linux-x64-gnu/libchdb.so
 SOURCES := migrations pkg services cmd web/*.go tests
@@ -59,6 +59,12 @@ objects-test: install-test ## Run a part of the suites and of the fault rounds w
 	@OBJECTS=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestWarehouseInABucket|TestBackupAndRestore' ./suite/e2e
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@OBJECTS=1 bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='^object' --quiet
+
+.PHONY: engine-test
+engine-test: go $(if $(CLICKHOUSE),$(LIBCHDB)) ## Run the tests that ask a real ClickHouse, in process: of the fixture itself, and of the engine of stats
+	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
+	@GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off $(GO) test -C tests/clickhouse -count=1 $(TEST_FLAGS) ./...
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
