@@ -43,7 +43,8 @@ type File struct {
 // Objects are where the copies come from.
 type Objects interface {
 	// Get makes a file at the path to, whole or not at all, of the object with the name,
-	// size and hash of f. The error is ErrMissing, ErrDamaged or ErrUnavailable.
+	// size and hash of f. It bounds its time. The error is ErrMissing, ErrDamaged or
+	// ErrUnavailable.
 	Get(ctx context.Context, f File, to string) error
 }
 
@@ -62,9 +63,6 @@ const (
 	parallel = 8
 	// queued is how long a download may wait for others.
 	queued = time.Minute
-	// A download may take slowest and a second for each slowestRate bytes.
-	slowest     = 30 * time.Second
-	slowestRate = 1 << 20
 	// After givenUp such failures in a row nothing is asked for until retryAfter: each
 	// takes seconds to find out.
 	givenUp = 4

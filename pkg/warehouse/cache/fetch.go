@@ -115,13 +115,11 @@ func (c *Cache) download(ctx context.Context, project int64, f File, shared *fli
 	c.sweep()
 	c.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(c.ending, slowest+time.Duration(f.Bytes/slowestRate)*time.Second)
-	defer cancel()
 	path := filepath.Join(c.dir, f.Path)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	if err := c.objects.Get(ctx, f, path); err != nil {
+	if err := c.objects.Get(c.ending, f, path); err != nil {
 		return err
 	}
 	info, err := os.Stat(path)

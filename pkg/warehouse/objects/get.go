@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"eventanalytics/pkg/warehouse/cache"
 )
@@ -20,6 +20,8 @@ import (
 // all. The bytes are hashed as they come; what was cut short or altered on its way is
 // asked for again. The error is cache.ErrMissing, ErrDamaged or ErrUnavailable.
 func (b *Bucket) Get(ctx context.Context, f cache.File, to string) error {
+	ctx, cancel := b.bounded(ctx, f.Bytes)
+	defer cancel()
 	for attempt := 1; ; attempt++ {
 		err := b.get(ctx, f, to)
 		if err == nil {
@@ -75,9 +77,11 @@ func (b *Bucket) read(ctx context.Context, f cache.File, to io.Writer) error {
 	return nil
 }
 
-// classify says what a failed request tells of its object.
+// classify says what a failed request tells of its object. Only the store's word makes one
+// missing: 404 is also what is said of a bucket that is gone, or by a gateway in between.
 func classify(err error) error {
-	if status(err) == http.StatusNotFound {
+	var none *types.NoSuchKey
+	if errors.As(err, &none) {
 		return fmt.Errorf("%w: %w", cache.ErrMissing, err)
 	}
 	return fmt.Errorf("%w: %w", cache.ErrUnavailable, err)

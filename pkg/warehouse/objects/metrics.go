@@ -57,7 +57,7 @@ func (m *Metrics) count(next aws.HTTPClient) aws.HTTPClient {
 		began := time.Now()
 		answer, err := next.Do(r)
 		m.seconds.WithLabelValues(operation).Observe(time.Since(began).Seconds())
-		m.requests.WithLabelValues(operation, outcomeOf(answer, err)).Inc()
+		m.requests.WithLabelValues(operation, outcomeOf(operation, answer, err)).Inc()
 		if err == nil && answer.StatusCode < 300 {
 			switch {
 			case operation == "put" && r.ContentLength > 0:
@@ -85,7 +85,7 @@ func operationOf(r *http.Request) string {
 	return "get"
 }
 
-func outcomeOf(answer *http.Response, err error) string {
+func outcomeOf(operation string, answer *http.Response, err error) string {
 	switch {
 	case err != nil:
 		return "failed"
@@ -95,7 +95,7 @@ func outcomeOf(answer *http.Response, err error) string {
 	switch code := answer.StatusCode; {
 	case code == http.StatusPreconditionFailed:
 		return "exists"
-	case code == http.StatusNotFound:
+	case code == http.StatusNotFound && operation == "get": // else it is the bucket that is not there
 		return "missing"
 	case code == http.StatusTooManyRequests || code == http.StatusServiceUnavailable:
 		return "busy"

@@ -39,18 +39,17 @@ const (
 	attempts = 3
 	// A request may wait so long for a connection, and for the first byte of an answer.
 	connectTimeout, headerTimeout = 5 * time.Second, 15 * time.Second
-	// A write may take slowest and a second for each slowestRate bytes: a server that stops
-	// reading would hold up all loads.
+	// All of it may take slowest and a second for each slowestRate bytes: a server that stops
+	// reading, or in the middle of an answer, would hold up all loads and merges.
 	slowest     = 30 * time.Second
 	slowestRate = 1 << 20
-	// removedAtOnce is how many objects a request removes, the protocol's maximum.
-	removedAtOnce = 1000
 )
 
 // Bucket has objects. Its methods may be called at the same time.
 type Bucket struct {
 	client       *s3.Client
 	name, prefix string
+	slowest      time.Duration // tests lower it
 }
 
 // Open makes a Bucket. It makes no request.
@@ -84,7 +83,7 @@ func Open(ctx context.Context, cfg warehouse.Bucket, metrics *Metrics) (*Bucket,
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	return &Bucket{client: client, name: cfg.Name, prefix: cfg.Prefix}, nil
+	return &Bucket{client: client, name: cfg.Name, prefix: cfg.Prefix, slowest: slowest}, nil
 }
 
 // impatient gives up on servers that do not answer.
@@ -98,6 +97,11 @@ func impatient() *awshttp.BuildableClient {
 		})
 }
 
+// bounded is a context for requests that move so many bytes, repetitions included.
+func (b *Bucket) bounded(ctx context.Context, bytes int64) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, b.slowest+time.Duration(bytes/slowestRate)*time.Second)
+}
+
 // Put makes an object of the file at from, which has the size and hash of f. An equal one
 // that is there already is success; the error is cache.ErrDiffers when another one is.
 func (b *Bucket) Put(ctx context.Context, f cache.File, from string) error {
@@ -106,7 +110,7 @@ func (b *Bucket) Put(ctx context.Context, f cache.File, from string) error {
 		return fmt.Errorf("putting an object: %w", err)
 	}
 	defer file.Close()
-	ctx, cancel := context.WithTimeout(ctx, slowest+time.Duration(f.Bytes/slowestRate)*time.Second)
+	ctx, cancel := b.bounded(ctx, f.Bytes)
 	defer cancel()
 	_, err = b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.name, Key: b.key(f.Path), Body: file, ContentLength: &f.Bytes,
@@ -153,19 +157,17 @@ func (b *Bucket) equal(ctx context.Context, f cache.File) error {
 	return err
 }
 
-// Peek returns how an object begins: n bytes, or all of a shorter one. The error is
-// cache.ErrMissing when there is none.
-func (b *Bucket) Peek(ctx context.Context, path string, n int) ([]byte, error) {
-	got, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: b.key(path), Range: aws.String(fmt.Sprintf("bytes=0-%d", n-1))})
+// Has returns nil when there is an object, and cache.ErrMissing when there is none. It asks
+// for a byte: a store says in the answer to that, not in one without a body, what is missing.
+func (b *Bucket) Has(ctx context.Context, path string) error {
+	ctx, cancel := b.bounded(ctx, 1)
+	defer cancel()
+	got, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: b.key(path), Range: aws.String("bytes=0-0")})
 	if err != nil {
-		return nil, fmt.Errorf("looking at %s: %w", path, classify(err))
+		return fmt.Errorf("looking for %s: %w", path, classify(err))
 	}
-	defer got.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(got.Body, int64(n)))
-	if err != nil {
-		return nil, fmt.Errorf("looking at %s: %w: %w", path, cache.ErrUnavailable, err)
-	}
-	return data, nil
+	_ = got.Body.Close()
+	return nil
 }
 
 // List calls each with all objects below the prefix, in the order of their names' bytes:
@@ -174,7 +176,7 @@ func (b *Bucket) Peek(ctx context.Context, path string, n int) ([]byte, error) {
 func (b *Bucket) List(ctx context.Context, each func(path string, bytes int64, written time.Time) error) error {
 	pages := s3.NewListObjectsV2Paginator(b.client, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &b.prefix})
 	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+		page, err := b.next(ctx, pages)
 		if err != nil {
 			return fmt.Errorf("listing objects: %w", classify(err))
 		}
@@ -187,21 +189,28 @@ func (b *Bucket) List(ctx context.Context, each func(path string, bytes int64, w
 	return nil
 }
 
-// Remove removes objects. Those that are already gone are no error.
+func (b *Bucket) next(ctx context.Context, pages *s3.ListObjectsV2Paginator) (*s3.ListObjectsV2Output, error) {
+	ctx, cancel := b.bounded(ctx, 0)
+	defer cancel()
+	return pages.NextPage(ctx)
+}
+
+// Remove removes objects, at most 1,000. Those that are already gone are no error. The
+// error is cache.ErrUnavailable when it is not about single ones.
 func (b *Bucket) Remove(ctx context.Context, paths ...string) error {
+	ctx, cancel := b.bounded(ctx, 0)
+	defer cancel()
+	all := make([]types.ObjectIdentifier, len(paths))
+	for i, path := range paths {
+		all[i].Key = b.key(path)
+	}
+	out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &b.name, Delete: &types.Delete{Objects: all, Quiet: aws.Bool(true)}})
+	if err != nil {
+		return fmt.Errorf("removing objects: %w", classify(err))
+	}
 	var errs []error
-	for ; len(paths) > 0; paths = paths[min(removedAtOnce, len(paths)):] {
-		var all []types.ObjectIdentifier
-		for _, path := range paths[:min(removedAtOnce, len(paths))] {
-			all = append(all, types.ObjectIdentifier{Key: b.key(path)})
-		}
-		out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{Bucket: &b.name, Delete: &types.Delete{Objects: all, Quiet: aws.Bool(true)}})
-		if err != nil {
-			return fmt.Errorf("removing objects: %w", classify(err))
-		}
-		for _, failed := range out.Errors {
-			errs = append(errs, fmt.Errorf("removing %s: %s", aws.ToString(failed.Key), aws.ToString(failed.Code)))
-		}
+	for _, failed := range out.Errors {
+		errs = append(errs, fmt.Errorf("removing %s: %s", aws.ToString(failed.Key), aws.ToString(failed.Code)))
 	}
 	return errors.Join(errs...)
 }

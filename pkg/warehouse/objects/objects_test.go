@@ -83,9 +83,7 @@ func TestBucket(t *testing.T) {
 			copied, err := os.ReadFile(to)
 			require.NoError(t, err)
 			require.Equal(t, f.SHA256, sha256.Sum256(copied))
-			begin, err := b.Peek(t.Context(), f.Path, 6)
-			require.NoError(t, err)
-			require.Equal(t, "events", string(begin))
+			require.NoError(t, b.Has(t.Context(), f.Path))
 
 			second, secondFrom := file(t, "8/1-b.rollup", "roll-up")
 			require.NoError(t, b.Put(t.Context(), second, secondFrom))
@@ -94,8 +92,7 @@ func TestBucket(t *testing.T) {
 			require.NoError(t, b.Remove(t.Context(), f.Path))
 			require.Empty(t, within(objectsOf(t, b), prefix))
 			require.ErrorIs(t, b.Get(t.Context(), f, to), cache.ErrMissing)
-			_, err = b.Peek(t.Context(), f.Path, 6)
-			require.ErrorIs(t, err, cache.ErrMissing)
+			require.ErrorIs(t, b.Has(t.Context(), f.Path), cache.ErrMissing)
 		})
 	}
 }
@@ -292,6 +289,46 @@ func TestAway(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, b.Get(ctx, f, to), cache.ErrUnavailable)
+}
+
+// TestStalled: a server that stops in the middle of an answer is given up.
+func TestStalled(t *testing.T) {
+	t.Parallel()
+	server := objectstest.Start(t, bucket)
+	cfg := server.Config(bucket, "")
+	cfg.Endpoint = interfering(t, server, func(_ int64, w http.ResponseWriter, r *http.Request, _ http.Handler) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	b, _ := open(t, cfg)
+	b.slowest = 100 * time.Millisecond
+	f, _ := file(t, "7/1-a.parquet", "events")
+	for name, request := range map[string]func(context.Context) error{
+		"get":    func(ctx context.Context) error { return b.Get(ctx, f, filepath.Join(t.TempDir(), "copy")) },
+		"list":   func(ctx context.Context) error { return b.List(ctx, nil) },
+		"remove": func(ctx context.Context) error { return b.Remove(ctx, f.Path) },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		require.ErrorIs(t, request(ctx), cache.ErrUnavailable, name)
+		require.NoError(t, ctx.Err(), name)
+		cancel()
+	}
+}
+
+// TestNoBucket: that there is no bucket does not mean that its objects are missing.
+func TestNoBucket(t *testing.T) {
+	t.Parallel()
+	server := objectstest.Start(t, bucket)
+	b, m := open(t, server.Config("another-bucket", ""))
+	f, _ := file(t, "7/1-a.parquet", "events")
+	err := b.Get(t.Context(), f, filepath.Join(t.TempDir(), "copy"))
+	require.ErrorIs(t, err, cache.ErrUnavailable)
+	require.NotErrorIs(t, err, cache.ErrMissing)
+	require.ErrorIs(t, b.Has(t.Context(), f.Path), cache.ErrUnavailable)
+	require.Error(t, b.Reach(t.Context()))
+	require.Positive(t, testutil.ToFloat64(m.requests.WithLabelValues("head", "refused")), "of which there is an alert")
 }
 
 // TestOtherCredentials: a bucket that does not let us in is not one without objects.

@@ -108,6 +108,7 @@ func TestReplicaLosesCopies(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, content, 0o600))
 		release, err = b.files.Hold(t.Context(), 1, f)
 		require.NoError(t, err, "the bucket has it whole")
+		require.Zero(t, b.Quarantined())
 		release()
 		require.NoError(t, b.files.Check(f))
 	}

@@ -100,7 +100,11 @@ func (f *Folder) Remove(ctx context.Context, paths ...string) error {
 		if f.HasBucket() && !first { // the first alone, so that there is a midway
 			n = min(removedAtOnce, len(paths))
 		}
-		errs = append(errs, f.remove(ctx, paths[:n]))
+		err := f.remove(ctx, paths[:n])
+		if errors.Is(err, ErrUnavailable) {
+			return err // what is left over are orphans: each request would take as long
+		}
+		errs = append(errs, err)
 		if err := failpoint.Hit(failpoint.CollectMidway); err != nil {
 			return err
 		}
@@ -109,7 +113,7 @@ func (f *Folder) Remove(ctx context.Context, paths ...string) error {
 	return errors.Join(errs...)
 }
 
-// removedAtOnce is how many objects one request removes.
+// removedAtOnce is how many objects one request removes, the protocol's maximum.
 const removedAtOnce = 1000
 
 func (f *Folder) remove(ctx context.Context, paths []string) error {

@@ -24,11 +24,12 @@ type Bucket interface {
 	// Put makes an object of the file at from. It returns nil for an equal object that is
 	// there already, and cache.ErrDiffers for another one.
 	Put(ctx context.Context, f File, from string) error
-	// Peek returns the first n bytes of an object.
-	Peek(ctx context.Context, path string, n int) ([]byte, error)
+	// Has returns nil when there is an object. The error is cache.ErrMissing when there is none.
+	Has(ctx context.Context, path string) error
 	// List calls each with all objects in the order of their names' bytes.
 	List(ctx context.Context, each func(path string, bytes int64, written time.Time) error) error
-	// Remove removes objects. Those that are already gone are no error.
+	// Remove removes objects, at most removedAtOnce. Those that are already gone are no
+	// error. It is ErrUnavailable when it is not about single ones.
 	Remove(ctx context.Context, paths ...string) error
 	// Reach asks whether the bucket is there.
 	Reach(ctx context.Context) error
@@ -88,8 +89,7 @@ func (f *Folder) Has(ctx context.Context, file File) error {
 	if !f.HasBucket() {
 		return VerifyFileSize(f.dir, file)
 	}
-	_, err := f.bucket.Peek(ctx, file.Path, 1)
-	return damagedOr(err)
+	return damagedOr(f.bucket.Has(ctx, file.Path))
 }
 
 // Discard removes copies of a bucket's objects, so that these are looked at again.

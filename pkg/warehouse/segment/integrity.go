@@ -45,21 +45,29 @@ func (i *Integrity) Hold(ctx context.Context, project int64, files ...File) (rel
 	}
 	holding, cancel := context.WithTimeout(ctx, soon)
 	defer cancel()
-	if release, err = i.folder.Hold(holding, project, files...); err != nil {
-		if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("%w: it takes more than %s", ErrUnavailable, soon)
-		}
+	release, err = i.hold(holding, project, files)
+	if err != nil && holding.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: it takes more than %s", ErrUnavailable, soon)
+	}
+	return release, err
+}
+
+// hold is Hold without its bound.
+func (i *Integrity) hold(ctx context.Context, project int64, files []File) (release func(), err error) {
+	if release, err = i.folder.Hold(ctx, project, files...); err != nil {
 		return nil, err
 	}
 	for _, f := range files {
 		if i.Check(f) == nil {
 			continue
 		}
-		if err := ctx.Err(); err != nil {
-			release()
-			return nil, err
+		if err = ctx.Err(); err == nil {
+			err = i.folder.again(ctx, project, f)
 		}
-		if err := i.folder.again(ctx, project, f); err != nil {
+		if err == nil {
+			err = i.Check(f) // so that it no longer counts as damaged
+		}
+		if err != nil {
 			release()
 			return nil, err
 		}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -80,12 +79,10 @@ func sizes(ctx context.Context, folder *segment.Folder) (func(segment.File) erro
 	})
 	return func(f segment.File) error {
 		bytes, ok := have[f.Path]
-		switch {
-		case !ok && folder.Has(ctx, f) == nil: // it came later
-			return nil
-		case !ok:
-			return fmt.Errorf("%w: %s: %w", segment.ErrQuarantined, f.Path, fs.ErrNotExist)
-		case bytes != f.Bytes:
+		if !ok {
+			return folder.Has(ctx, f) // it may have come later
+		}
+		if bytes != f.Bytes {
 			return fmt.Errorf("%w: %s has %d bytes, the manifest says %d", segment.ErrQuarantined, f.Path, bytes, f.Bytes)
 		}
 		return nil
