@@ -39,7 +39,7 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}
 	s.statements = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_stats_sql_statements_total",
-		Help: "Statements of POST /api/sql, by what became of them: answered; refused for what they would do (refused); not understood, or with a wrong value (invalid); over their memory (memory), their time (time) or the limits of answers (length); not run because another did (busy); failed.",
+		Help: "Statements of POST /api/sql, by what became of them: answered; refused for what they would do (refused); not understood, or with a wrong value (invalid); over their memory (memory), their time (time) or the limits of answers (length); not run because others did (busy); given up by the client (left); failed.",
 	}, []string{"outcome"})
 	for _, o := range sqlOutcomes {
 		s.statements.WithLabelValues(o)
@@ -111,14 +111,22 @@ var refusals = []struct {
 	{engine.ErrTooLarge, "length"},
 	{duckdb.ErrMemory, "memory"},
 	{duckdb.ErrTimeout, "time"},
+	{engine.ErrTimeout, "time"},
 	{sandbox.ErrTimeout, "time"},
 }
 
-func (s *Service) countRefusal(err error) {
+// refusalOf returns the reason of a refusal, "" for other errors.
+func refusalOf(err error) string {
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
-			s.refused.WithLabelValues(r.reason).Inc()
-			return
+			return r.reason
 		}
+	}
+	return ""
+}
+
+func (s *Service) countRefusal(err error) {
+	if reason := refusalOf(err); reason != "" {
+		s.refused.WithLabelValues(reason).Inc()
 	}
 }

@@ -284,13 +284,13 @@ func place(text string) (line, column int) {
 }
 
 // sqlOutcomes are what can become of a statement.
-var sqlOutcomes = []string{"answered", "refused", "invalid", "memory", "time", "length", "busy", "failed"}
+var sqlOutcomes = []string{"answered", "refused", "invalid", "memory", "time", "length", "busy", "left", "failed"}
 
 func sqlOutcome(err error) string {
 	var failed *sandbox.StatementError
 	var known *problem.Error
 	var parameter *question.ParamError
-	switch {
+	switch reason := refusalOf(err); {
 	case err == nil:
 		return "answered"
 	case errors.As(err, &failed):
@@ -305,12 +305,12 @@ func sqlOutcome(err error) string {
 			return "failed"
 		}
 		return "invalid"
-	case errors.Is(err, sandbox.ErrBusy):
+	case reason == "room", reason == "turn":
 		return "busy"
-	case errors.Is(err, sandbox.ErrTimeout):
-		return "time"
-	case errors.Is(err, engine.ErrTooManyRows), errors.Is(err, engine.ErrTooLarge):
-		return "length"
+	case reason != "":
+		return reason
+	case errors.Is(err, context.Canceled):
+		return "left"
 	case errors.As(err, &parameter), errors.As(err, &known) && known.Status < http.StatusInternalServerError:
 		return "invalid"
 	}

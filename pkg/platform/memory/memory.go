@@ -85,7 +85,7 @@ func Divide(limit int64, needs Needs, given Given) Plan {
 		free -= limit / 6
 	}
 	if needs.SQL {
-		if p.SQL = min(limit/sqlShare, maxSQL); given.SQL > 0 {
+		if p.SQL = max(min(limit/sqlShare, maxSQL), least); given.SQL > 0 {
 			p.SQL = given.SQL
 		}
 		free -= p.SQL
@@ -125,7 +125,7 @@ func (p Plan) Settings() map[string]string {
 		mergeRollUpsSetting: strconv.FormatInt(min(p.Go/mergeRollUpsShare, maxMergeRollUps), 10),
 	}
 	if p.SQL > 0 {
-		settings[SQLSetting] = strconv.FormatInt(max(p.SQL, least), 10)
+		settings[SQLSetting] = strconv.FormatInt(p.SQL, 10)
 	}
 	return settings
 }

@@ -41,9 +41,12 @@ func TestDivide(t *testing.T) {
 // Unless an operator gives more than there is, the parts fit with a tenth to spare.
 func TestPartsFit(t *testing.T) {
 	for limit := int64(512 * mib); limit < 200*gib; limit += limit / 3 {
-		for _, needs := range []Needs{{}, {DuckDBs: 1}, {DuckDBs: 1, Worker: true}, {DuckDBs: 2, Worker: true, Postgres: true}} {
+		for _, needs := range []Needs{
+			{}, {DuckDBs: 1}, {DuckDBs: 1, Worker: true}, {DuckDBs: 2, Worker: true, Postgres: true},
+			{DuckDBs: 1, SQL: true}, {DuckDBs: 2, Worker: true, Postgres: true, SQL: true},
+		} {
 			p := Divide(limit, needs, Given{})
-			taken := p.Go + p.DuckDB
+			taken := p.Go + p.DuckDB + p.SQL
 			if needs.DuckDBs == 2 {
 				taken += min(limit/workerShare, maxWorker)
 			}
@@ -62,6 +65,7 @@ func TestSettings(t *testing.T) {
 	require.Equal(t, map[string]string{
 		DuckDBSetting: "64MiB", rollUpsSetting: "301989888", loadSetting: "16777216", MergeSetting: "67108864", mergeRollUpsSetting: "8388608",
 	}, Divide(768*mib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings())
+	require.Equal(t, "67108864", Divide(256*mib, Needs{DuckDBs: 1, SQL: true}, Given{}).Settings()[SQLSetting])
 	require.Equal(t, Divide(96*gib, Needs{DuckDBs: 1, Worker: true}, Given{}).Settings()[MergeSetting], "268435456")
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -16,24 +17,37 @@ func (q *query) columns() ([]Column, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the columns: %w", err)
 	}
-	if len(types) > MaxColumns {
-		return nil, &StatementError{Refused, fmt.Sprintf("the answer has %d columns, at most %d are allowed", len(types), MaxColumns), -1}
-	}
 	columns := make([]Column, len(types))
-	seen := map[string]bool{}
 	for i, t := range types {
 		columns[i] = Column{t.Name(), t.DatabaseTypeName(), kindOf(t.DatabaseTypeName())}
-		switch {
-		case t.Name() == "":
-			return nil, &StatementError{Invalid, fmt.Sprintf("column %d of the answer has no name: give it one with AS", i+1), -1}
-		case seen[t.Name()]:
-			return nil, &StatementError{Invalid, fmt.Sprintf("two columns of the answer are called %s: give one another name with AS", t.Name()), -1}
-		case columns[i].Kind == "":
-			return nil, &StatementError{Invalid, fmt.Sprintf("column %s of the answer has the type %s, which has no form here: cast it to VARCHAR", t.Name(), t.DatabaseTypeName()), -1}
-		}
-		seen[t.Name()] = true
+	}
+	if err := checkColumns(columns); err != nil {
+		return nil, err
 	}
 	return columns, rows.Err()
+}
+
+// checkColumns says what is wrong with the columns of an answer.
+func checkColumns(columns []Column) error {
+	if n := len(columns); n == 0 || n > MaxColumns {
+		return &StatementError{Refused, fmt.Sprintf("the answer has %d columns, at most %d are allowed", n, MaxColumns), -1}
+	}
+	bytes, seen := 0, map[string]bool{}
+	for i, c := range columns {
+		bytes += len(c.Name) + len(c.Type)
+		switch {
+		case bytes > maxHeader:
+			return &StatementError{Refused, fmt.Sprintf("names and types of the answer's columns have more than %d bytes: cast those of long types to VARCHAR", maxHeader), -1}
+		case c.Name == "":
+			return &StatementError{Invalid, fmt.Sprintf("column %d of the answer has no name: give it one with AS", i+1), -1}
+		case seen[c.Name]:
+			return &StatementError{Invalid, fmt.Sprintf("two columns of the answer are called %s: give one another name with AS", c.Name), -1}
+		case c.Kind == "":
+			return &StatementError{Invalid, fmt.Sprintf("column %s of the answer has the type %s, which has no form here: cast it to VARCHAR", c.Name, c.Type), -1}
+		}
+		seen[c.Name] = true
+	}
+	return nil
 }
 
 // rows passes on each row of the answer.
@@ -54,14 +68,18 @@ func (q *query) rows(columns []Column, each func([]any) error) error {
 	}
 	for n := 0; rows.Next(); n++ {
 		if n == q.job.Limits.Rows {
-			return &StatementError{Rows, fmt.Sprintf("the answer has more than %d rows", n), -1}
+			return tooManyRows(n)
 		}
 		if err := rows.Scan(places...); err != nil {
 			return fmt.Errorf("reading the answer: %w", err)
 		}
 		for i, cell := range cells {
-			if text, ok := cell.(string); ok && len(text) > q.job.Limits.Cell {
+			text, ok := cell.(string)
+			switch {
+			case ok && len(text) > q.job.Limits.Cell:
 				return &StatementError{Cell, fmt.Sprintf("a value of column %s has %d bytes, at most %d are allowed", columns[i].Name, len(text), q.job.Limits.Cell), -1}
+			case ok && columns[i].Kind == JSON && !json.Valid([]byte(text)): // DuckDB's JSON may have NaN and more
+				return &StatementError{Invalid, fmt.Sprintf("a value of column %s is no JSON for others than DuckDB, as with NaN or an infinity in a list: cast it to VARCHAR", columns[i].Name), -1}
 			}
 		}
 		if err := each(cells); err != nil {
@@ -72,6 +90,10 @@ func (q *query) rows(columns []Column, each func([]any) error) error {
 		return failure(err, q.before)
 	}
 	return nil
+}
+
+func tooManyRows(most int) error {
+	return &StatementError{Rows, fmt.Sprintf("the answer has more than %d rows", most), -1}
 }
 
 // kindOf returns the kind of a type's values, "" for one that has no form in answers.

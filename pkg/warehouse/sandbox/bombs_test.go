@@ -135,7 +135,7 @@ func TestCancelled(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	t.Parallel()
 	r := New(Config{Memory: 256 << 20, Timeout: time.Second, Places: 1}, 2)
-	_, err := newWorld(t).ask(t, r, bombs[0])
+	_, err := newWorld(t).ask(t, r, bombs[1])
 	require.ErrorIs(t, err, ErrTimeout)
 }
 

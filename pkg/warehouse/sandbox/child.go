@@ -19,6 +19,8 @@ func serve(in io.Reader, out io.Writer) int {
 	// DuckDB's threads are started by this one, and have its limits.
 	runtime.LockOSThread()
 	c := child{in: bufio.NewReaderSize(in, 64<<10), out: bufio.NewWriterSize(out, 64<<10)}
+	c.lines = json.NewEncoder(c.out)
+	c.lines.SetEscapeHTML(false) // a row of HTML would take six times its bytes
 	err := c.answer(context.Background())
 	var failed *StatementError
 	if err != nil && !errors.As(err, &failed) {
@@ -33,12 +35,13 @@ func serve(in io.Reader, out io.Writer) int {
 
 // child is the process of a statement.
 type child struct {
-	in  *bufio.Reader
-	out *bufio.Writer
+	in    *bufio.Reader
+	out   *bufio.Writer
+	lines *json.Encoder // to out
 }
 
 func (c *child) say(line any) error {
-	return json.NewEncoder(c.out).Encode(line) //nolint:wrapcheck // nobody is there to be told
+	return c.lines.Encode(line) //nolint:wrapcheck // nobody is there to be told
 }
 
 func (c *child) answer(ctx context.Context) error {

@@ -39,7 +39,7 @@ func FuzzWall(f *testing.F) {
 		var tree any
 		require.NoError(t, json.Unmarshal(serialized, &tree))
 		whole(t, tree, namesOf(tree))
-		require.LessOrEqual(t, s.Params, MaxParams)
+		require.LessOrEqual(t, s.Params, statement.MaxParams)
 	})
 }
 

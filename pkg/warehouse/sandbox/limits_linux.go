@@ -10,10 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// confine takes from the process what a statement does not need: memory and time beyond the
-// limits, files that it writes, and the first turn when CPUs or memory are short. It must be
-// called on the thread that opens DuckDB: DuckDB's threads have what that thread has.
+// confine takes from the process what a statement does not need: files that the service has
+// open, memory and time beyond the limits, files that it writes, and the first turn when CPUs
+// or memory are short. It must be called on the thread that opens DuckDB: DuckDB's threads have
+// what that thread has.
 func confine(l limits) error {
+	if err := closeInherited(); err != nil {
+		return err
+	}
 	data, err := dataSize()
 	if err != nil {
 		return err
@@ -35,6 +39,26 @@ func confine(l limits) error {
 	// is the one that the kernel ends. Not all kernels let it.
 	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 19)
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	return nil
+}
+
+// closeInherited closes the files that were open in the service when it started the process:
+// DuckDB opens those that it reads, of whatever project, without FD_CLOEXEC. What the process
+// has opened itself has that flag.
+func closeInherited() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return fmt.Errorf("closing what was inherited: %w", err)
+	}
+	for _, entry := range open {
+		fd, err := strconv.Atoi(entry.Name())
+		if err != nil || fd <= 2 {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			_ = unix.Close(fd)
+		}
+	}
 	return nil
 }
 

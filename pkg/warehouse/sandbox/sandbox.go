@@ -3,7 +3,7 @@
 // statement. What it takes of memory and time is given back by the kernel, whatever DuckDB
 // does, and what it must not read is closed three times over: package statement lets
 // through what is known to be harmless, DuckDB opens no file but those of the project, and
-// the kernel (Landlock, where it has that) opens no other either. ADR 40 says why.
+// the kernel (Landlock, where it has that) opens no other either. ADR 42 says why.
 package sandbox
 
 import (
@@ -24,10 +24,11 @@ import (
 const (
 	// MaxSQL is how many bytes a statement may have.
 	MaxSQL = 16 << 10
-	// MaxParams is how many values it may have.
-	MaxParams = 100
 	// MaxColumns is how many columns its answer may have.
 	MaxColumns = 200
+	// maxHeader is how many bytes the names and types of its columns may have together: a
+	// type in a type in a type doubles with each.
+	maxHeader = 64 << 10
 	// MaxCell is how many bytes a value of its answer may have.
 	MaxCell = 1 << 20
 	// maxRow is how long a line of the process may be.
@@ -46,7 +47,7 @@ var (
 type Config struct {
 	Memory  int64         `env:"SQL_MEMORY_BYTES" envDefault:"402653184" doc:"Maximum memory of the process that runs a statement of POST /api/sql, at least 67108864. By default an eighth of what the service may take, and at most 1 GiB"`
 	Timeout time.Duration `env:"SQL_TIMEOUT" envDefault:"30s" doc:"Maximum time a statement of POST /api/sql may wait for its turn, and then run"`
-	Places  int           `env:"SQL_MAX_STATEMENTS" envDefault:"1" doc:"Maximum statements of POST /api/sql at a time, each of another project; others wait"`
+	Places  int           `env:"SQL_MAX_STATEMENTS" envDefault:"1" doc:"Maximum statements of POST /api/sql at a time, each of another project and with SQL_MEMORY_BYTES for itself; others wait"`
 }
 
 // minMemory is what DuckDB needs to be of use.
@@ -86,12 +87,19 @@ type Tables struct{ to *json.Encoder }
 
 // Person says who the user with a key is.
 func (t Tables) Person(key uint32, person string) error {
-	return t.to.Encode(datum{Key: key, Person: &person}) //nolint:wrapcheck // Run wraps it
+	return t.send(datum{Key: key, Person: &person})
 }
 
 // Member says that a person is in a cohort.
 func (t Tables) Member(cohort, person string) error {
-	return t.to.Encode(datum{Cohort: cohort, Member: person}) //nolint:wrapcheck // Run wraps it
+	return t.send(datum{Cohort: cohort, Member: person})
+}
+
+func (t Tables) send(d datum) error {
+	if t.to.Encode(d) != nil { // it may have said why it ended
+		return errEnded
+	}
+	return nil
 }
 
 // Answer takes the answer of a statement: its columns, and then each row, which is valid until
@@ -149,6 +157,7 @@ const self = "/proc/self/exe"
 
 func (r *Runner) run(ctx context.Context, s Statement, tables func(context.Context, Needs, Tables) error, answer Answer) (err error) {
 	ctx, kill := context.WithCancel(ctx)
+	defer kill()
 	child := exec.CommandContext(ctx, self)
 	child.Args = []string{childName}
 	child.Env = []string{} // none of our secrets
@@ -156,28 +165,25 @@ func (r *Runner) run(ctx context.Context, s Statement, tables func(context.Conte
 	child.WaitDelay = time.Second
 	to, err := child.StdinPipe()
 	if err != nil {
-		kill()
 		return fmt.Errorf("running a statement: %w", err)
 	}
 	from, err := child.StdoutPipe()
 	if err != nil {
-		kill()
 		return fmt.Errorf("running a statement: %w", err)
 	}
 	said := &tail{}
 	child.Stderr = said
 	if err := child.Start(); err != nil {
-		kill()
 		return fmt.Errorf("running a statement: %w", err)
 	}
+	defer func() { // also when answer panics
+		kill() // there is nothing that it might still do
+		if waited := child.Wait(); errors.Is(err, errEnded) {
+			err = &StatementError{Engine, fmt.Sprintf("%v: %s", waited, said.text), -1}
+		}
+	}()
 	c := conversation{bufio.NewReaderSize(from, 64<<10), to, json.NewEncoder(to)}
-	err = c.hold(ctx, r.job(s), tables, answer)
-	kill() // there is nothing that it might still do
-	waited := child.Wait()
-	if errors.Is(err, errEnded) {
-		return &StatementError{Engine, fmt.Sprintf("%v: %s", waited, said.text), -1}
-	}
-	return err
+	return c.hold(ctx, r.job(s), tables, answer)
 }
 
 func (r *Runner) job(s Statement) job {
@@ -213,7 +219,7 @@ func (c *conversation) hold(ctx context.Context, j job, tables func(context.Cont
 	case first.Needs == nil:
 		return errEnded
 	}
-	if err := c.tell(ctx, *first.Needs, tables); err != nil && !errors.Is(err, errEnded) { // it may have said why it ended
+	if err := c.tell(ctx, *first.Needs, tables); err != nil && !errors.Is(err, errEnded) {
 		return err
 	}
 	second, err := c.reply()
@@ -223,10 +229,13 @@ func (c *conversation) hold(ctx context.Context, j job, tables func(context.Cont
 	case second.Failed != nil:
 		return second.Failed
 	}
+	if err := checkColumns(second.Columns); err != nil { // it did; it may be somebody else's by now
+		return err
+	}
 	if err := answer.Columns(second.Columns); err != nil {
 		return err
 	}
-	return c.rows(second.Columns, answer)
+	return c.rows(second.Columns, j.Limits.Rows, answer)
 }
 
 // tell sends the tables.
@@ -242,10 +251,10 @@ func (c *conversation) tell(ctx context.Context, needs Needs, tables func(contex
 	return nil
 }
 
-// rows reads rows until the answer is whole.
-func (c *conversation) rows(columns []Column, answer Answer) error {
+// rows reads rows, at most so many, until the answer is whole.
+func (c *conversation) rows(columns []Column, most int, answer Answer) error {
 	row := make([]Value, len(columns))
-	for {
+	for n := 0; ; n++ {
 		line, err := c.line()
 		if err != nil {
 			return err
@@ -261,6 +270,9 @@ func (c *conversation) rows(columns []Column, answer Answer) error {
 				return errEnded
 			}
 			return nil
+		}
+		if n == most {
+			return tooManyRows(n)
 		}
 		if err := parseRow(line, columns, row); err != nil {
 			return err

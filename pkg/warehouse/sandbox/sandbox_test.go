@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -120,6 +123,16 @@ func TestParams(t *testing.T) {
 	}
 }
 
+// doubled is a statement whose answer has a type with a long name in a type in a type, so many
+// times.
+func doubled(times int) string {
+	with := []string{fmt.Sprintf("t0 AS (SELECT {'%s': 1} AS s)", strings.Repeat("x", 8000))}
+	for i := range times {
+		with = append(with, fmt.Sprintf("t%d AS (SELECT {'a': s, 'b': s} AS s FROM t%d)", i+1, i))
+	}
+	return fmt.Sprintf("WITH %s SELECT s FROM t%d", strings.Join(with, ", "), times)
+}
+
 // TestFailures: what is wrong is said with its place, and without ours.
 func TestFailures(t *testing.T) {
 	t.Parallel()
@@ -138,6 +151,9 @@ func TestFailures(t *testing.T) {
 		"SELECT " + strings.Repeat("1,", 200) + "1": {Refused, "201 columns", -1},
 		"SELECT 1 AS a, repeat('x', 9000000) AS x":  {Cell, "9000000 bytes", -1},
 		"SELECT repeat('x', 200000000) AS x":        {Memory, "", -1},
+		"SELECT [1, 'NaN'::DOUBLE] AS x":            {Invalid, "column x is no JSON", -1},
+		"SELECT {'a': 'inf'::DOUBLE} AS x":          {Invalid, "column x is no JSON", -1},
+		doubled(4):                                  {Refused, "names and types", -1},
 	} {
 		_, err := ask(t, sql)
 		var failed *StatementError
@@ -148,6 +164,82 @@ func TestFailures(t *testing.T) {
 			require.Equal(t, want.At, failed.At, "%s: %v", sql, err)
 		}
 		require.NotContains(t, failed.Message, "answer(", sql)
+	}
+}
+
+// TestLongRows: what is in a row counts, not how JSON writes it.
+func TestLongRows(t *testing.T) {
+	t.Parallel()
+	got, err := ask(t, "SELECT repeat('<', 1000000) AS a, repeat('&', 1000000) AS b")
+	require.NoError(t, err)
+	require.Equal(t, [][]Value{{strings.Repeat("<", 1_000_000), strings.Repeat("&", 1_000_000)}}, got.rows)
+}
+
+// TestUnknownZone: DuckDB may lack a zone that the service knows.
+func TestUnknownZone(t *testing.T) {
+	t.Parallel()
+	err := runner().Run(t.Context(), Statement{Project: 1, SQL: "SELECT 1 AS x", Zone: "Mars/Olympus", Rows: 1}, nothing, &collected{})
+	var failed *StatementError
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, Zone, failed.Reason)
+}
+
+// TestTooManyMembers: whoever sends more than the process can hold is told why it ended.
+func TestTooManyMembers(t *testing.T) {
+	t.Parallel()
+	r := New(Config{Memory: minMemory, Timeout: 20 * time.Second, Places: 1}, 1)
+	s := Statement{Project: 1, SQL: "SELECT count(*) AS n FROM cohort('many')", Zone: "UTC", Rows: 1}
+	sent := 0
+	err := r.Run(t.Context(), s, func(_ context.Context, _ Needs, to Tables) error {
+		for ; sent < 1_000_000; sent++ {
+			if err := to.Member("many", fmt.Sprint(sent, strings.Repeat("x", 1000))); err != nil {
+				return fmt.Errorf("sending: %w", err)
+			}
+		}
+		return nil
+	}, &collected{})
+	var failed *StatementError
+	require.ErrorAs(t, err, &failed)
+	require.Contains(t, []Reason{Memory, Engine}, failed.Reason)
+	require.Less(t, sent, 1_000_000, "it ended before")
+}
+
+// TestBounded: what a process says is read within bounds, whatever has become of it.
+func TestBounded(t *testing.T) {
+	t.Parallel()
+	columns := func(all ...Column) string {
+		line, err := json.Marshal(reply{Columns: all})
+		require.NoError(t, err)
+		return string(line) + "\n"
+	}
+	one := columns(Column{"a", "BIGINT", Integer})
+	many := make([]Column, MaxColumns+1)
+	for i := range many {
+		many[i] = Column{fmt.Sprint(i), "BIGINT", Integer}
+	}
+	for said, want := range map[string]string{
+		one + "[1]\n[2]\n{\"Done\":true}\n":              "",
+		one + "[1]\n[2]\n[3]\n":                          "more than 2 rows",
+		one + "[" + strings.Repeat(" ", maxRow) + "1]\n": "more than 8 MiB",
+		one + "[1]\n":              errEnded.Error(),
+		one + "[1,2]\n":            errEnded.Error(),
+		one + "[1.5]\n":            errEnded.Error(),
+		one + "{\"Columns\":[]}\n": errEnded.Error(),
+		one + "\n":                 errEnded.Error(),
+		"{\"Done\":true}\n":        "0 columns",
+		columns(many...):           "201 columns",
+		columns(Column{"a", strings.Repeat("x", maxHeader), JSON}): "names and types",
+		columns(Column{"a", "BIGINT", ""}):                         "no form",
+	} {
+		c := conversation{bufio.NewReader(strings.NewReader("{\"Needs\":{}}\n" + said)), io.Discard, json.NewEncoder(io.Discard)}
+		var got collected
+		err := c.hold(t.Context(), job{Limits: limits{Rows: 2}}, nothing, &got)
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, [][]Value{{int64(1)}, {int64(2)}}, got.rows)
+			continue
+		}
+		require.ErrorContains(t, err, want, "%.200s", said)
 	}
 }
 

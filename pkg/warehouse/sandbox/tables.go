@@ -76,23 +76,30 @@ func (q *query) load(lines *json.Decoder) error {
 	if err := q.fill(lines); err != nil {
 		return err
 	}
-	for _, statement := range []string{
-		q.events(),
-		"SET GLOBAL TimeZone = " + quote(q.job.Zone),
-		"SET lock_configuration = true", // last: it forbids the others
-	} {
-		if err := q.exec(statement); err != nil {
-			return err
-		}
+	if err := q.exec(q.events()); err != nil {
+		return err
 	}
-	return nil
+	if _, err := q.conn.ExecContext(q.ctx, "SET GLOBAL TimeZone = "+quote(q.job.Zone)); err != nil {
+		return &StatementError{Zone, "DuckDB, which has a tz database of its own, does not know it", -1}
+	}
+	return q.exec("SET lock_configuration = true") // last: it forbids the others
 }
 
 func (q *query) exec(statement string) error {
 	if _, err := q.conn.ExecContext(q.ctx, statement); err != nil {
-		return fmt.Errorf("making tables: %w", failure(err, 0))
+		return unmade(err)
 	}
 	return nil
+}
+
+// unmade is about tables that could not be made, which is no mistake of the statement.
+func unmade(err error) error {
+	err = failure(err, 0)
+	var f *StatementError
+	if errors.As(err, &f) && f.Reason != Memory {
+		f.Reason, f.At = Engine, -1
+	}
+	return fmt.Errorf("making tables: %w", err)
 }
 
 // fill reads the tables.
@@ -106,7 +113,7 @@ func (q *query) fill(lines *json.Decoder) error {
 		return err //nolint:wrapcheck // it is below
 	})
 	if err != nil {
-		return fmt.Errorf("making tables: %w", err)
+		return unmade(err)
 	}
 	for {
 		var d datum
@@ -116,7 +123,7 @@ func (q *query) fill(lines *json.Decoder) error {
 			return fmt.Errorf("reading tables: %w", err)
 		case d.End:
 			if err := errors.Join(moved.Close(), members.Close()); err != nil {
-				return fmt.Errorf("making tables: %w", failure(err, 0))
+				return unmade(err)
 			}
 			return nil
 		case d.Person != nil:
@@ -125,7 +132,7 @@ func (q *query) fill(lines *json.Decoder) error {
 			err = members.AppendRow(d.Cohort, d.Member)
 		}
 		if err != nil {
-			return fmt.Errorf("making tables: %w", failure(err, 0))
+			return unmade(err)
 		}
 	}
 }

@@ -13,7 +13,6 @@ type turns struct {
 
 	mu   sync.Mutex
 	busy map[int64]bool // projects with a statement that runs or waits
-	runs int
 }
 
 func newTurns(places int) *turns {
@@ -35,7 +34,6 @@ func (t *turns) enter(ctx context.Context, project int64, most time.Duration) er
 	err := ErrBusy
 	select {
 	case t.places <- struct{}{}: // a channel serves those who wait in their order
-		t.count(1)
 		return nil
 	case <-ctx.Done():
 		err = ctx.Err()
@@ -48,7 +46,6 @@ func (t *turns) enter(ctx context.Context, project int64, most time.Duration) er
 // leave gives a place back.
 func (t *turns) leave(project int64) {
 	t.forget(project)
-	t.count(-1)
 	<-t.places
 }
 
@@ -58,14 +55,4 @@ func (t *turns) forget(project int64) {
 	delete(t.busy, project)
 }
 
-func (t *turns) count(n int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.runs += n
-}
-
-func (t *turns) running() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.runs
-}
+func (t *turns) running() int { return len(t.places) }

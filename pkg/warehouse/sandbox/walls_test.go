@@ -81,6 +81,10 @@ func closedFiles() {
 			var port int
 			_, _ = fmt.Sscanf(path, "tcp %d", &port)
 			err = unix.Connect(fd, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}})
+		case strings.HasPrefix(path, "inherited "):
+			var fd int
+			_, _ = fmt.Sscanf(path, "inherited %d", &fd)
+			_, err = unix.Read(fd, make([]byte, 64))
 		case strings.HasPrefix(path, "write "):
 			_, err = unix.Open(strings.TrimPrefix(path, "write "), unix.O_CREAT|unix.O_WRONLY, 0o600)
 		default:
@@ -118,4 +122,17 @@ func TestThirdWall(t *testing.T) {
 	}
 	without := try(t, "closed-files", slices.Clone(tried[:2]), tried[:2])
 	require.Empty(t, without[1].Err, "the test would see it")
+}
+
+// TestNothingIsInherited: the process has no file that the service has open, as DuckDB opens
+// those that it reads: without O_CLOEXEC.
+func TestNothingIsInherited(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	fd, err := unix.Open(w.other, unix.O_RDONLY, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	all := try(t, "closed-files", []string{w.own}, []string{fmt.Sprintf("inherited %d", fd), w.own})
+	require.Equal(t, "bad file descriptor", all[0].Err)
+	require.Equal(t, said{w.own, "64", ""}, all[1])
 }

@@ -215,12 +215,9 @@ func (c *checker) call(node any, s scope) error { return c.node(node, expression
 func (c *checker) parameter(node, value any, _ scope) error {
 	name, _ := value.(string)
 	n, err := strconv.Atoi(name)
-	if err != nil || n < 1 || n > maxParams || strconv.Itoa(n) != name {
+	if err != nil || n < 1 || n > MaxParams || strconv.Itoa(n) != name {
 		return refuse(node, "a value that is not ? or $1, $2 and so on")
 	}
 	c.params[n] = true
 	return nil
 }
-
-// maxParams is how many values a statement may name.
-const maxParams = 100

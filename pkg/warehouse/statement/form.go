@@ -84,6 +84,7 @@ func init() { // they refer to each other
 		list                   = each(expression)
 		order                  = of(form{"type": plain, "null_order": plain, "expression": expression})
 		modifiers              = each(oneOf(modifierForms(expression, list, order)))
+		with                   = of(form{"map": each(of(form{"key": plain, "value": plain}))}) // which query has looked at
 		withExpressions        = func(f form, names ...string) form {
 			for _, name := range names {
 				f[name] = expression
@@ -94,11 +95,11 @@ func init() { // they refer to each other
 	withForm = form{"aliases": plain, "query": stmt, "materialized": plain}
 	queries = map[string]form{
 		"SELECT_NODE": withExpressions(form{
-			"type": plain, "modifiers": modifiers, "cte_map": plain, "select_list": list, "from_table": relation, "group_expressions": list, "group_sets": plain,
+			"type": plain, "modifiers": modifiers, "cte_map": with, "select_list": list, "from_table": relation, "group_expressions": list, "group_sets": plain,
 			"aggregate_handling": plain, "sample": plain,
 		}, "where_clause", "having", "qualify"),
 		"SET_OPERATION_NODE": {
-			"type": plain, "modifiers": modifiers, "cte_map": plain, "setop_type": plain, "setop_all": plain, "left": query, "right": query, "children": each(query),
+			"type": plain, "modifiers": modifiers, "cte_map": with, "setop_type": plain, "setop_all": plain, "left": query, "right": query, "children": each(query),
 		},
 	}
 	relations = map[string]form{

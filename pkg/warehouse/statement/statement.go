@@ -15,6 +15,9 @@ import (
 	"strings"
 )
 
+// MaxParams is how many values a statement may name.
+const MaxParams = 100
+
 // Bounds of a tree: whoever binds and plans it does so recursively.
 const (
 	maxDepth = 120
@@ -34,7 +37,7 @@ func (r *RefusedError) Error() string { return r.Message }
 // Statement is one that was let through.
 type Statement struct {
 	Events  bool     // it reads events
-	Cohorts []string // that it reads, each once, in their order
+	Cohorts []string // that it reads, each once
 	Params  int      // values that it names: ? or $1 to $Params
 	node    any      // its tree, without places
 }
