@@ -137,7 +137,7 @@ lint: go $(GOLANGCI) ## Check the code with golangci-lint
 .PHONY: lint-deployments
 lint-deployments: ## Check the compose files and the Dockerfile with dclint and dockerfile-utils
 	@deployments/install npm
-	@npx --yes dclint@3.1.0 -c deployments/docker/dclint.yaml docker-compose.yml deployments/docker/tls.yml deployments/docker/objects.yml
+	@npx --yes dclint@3.1.0 -c deployments/docker/dclint.yaml docker-compose.yml deployments/docker/tls.yml deployments/docker/objects.yml deployments/docker/cell.yml deployments/docker/cells.yml
 	@npx --yes dockerfile-utils@0.16.3 lint deployments/docker/Dockerfile
 
 .PHONY: lint-tool

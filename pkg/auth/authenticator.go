@@ -90,7 +90,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, c Credential, scope Sc
 	switch {
 	case c.Cookie:
 		p, err = a.byCookie(ctx, c, scope)
-	case c.OnlyKey || isCredential(c.Value, KeyPrefix):
+	case c.OnlyKey || IsKey(c.Value):
 		p, err = a.byKey(ctx, c)
 	default:
 		p, err = a.byToken(ctx, c, scope)
@@ -114,9 +114,6 @@ func (a *Authenticator) Key(ctx context.Context, key string) (Principal, error) 
 	return p, nil
 }
 
-// IsKey reports whether s has the form of an API key.
-func IsKey(s string) bool { return isCredential(s, KeyPrefix) }
-
 // orLater refuses for now whom Postgres is needed for and away.
 func orLater(err error) error {
 	if errors.Is(err, errAway) {
@@ -136,7 +133,7 @@ func forbidden(p Principal, scope Scope) string {
 }
 
 func (a *Authenticator) byKey(ctx context.Context, c Credential) (Principal, error) {
-	if !isCredential(c.Value, KeyPrefix) {
+	if !IsKey(c.Value) {
 		return Principal{}, Unauthorized("the API key is not valid")
 	}
 	k, err := a.keys.get(ctx, string(HashCredential(c.Value)))

@@ -63,6 +63,29 @@ func HashCredential(credential string) []byte {
 	return sum[:]
 }
 
+// NewKey makes an API key. One that is made in a cell names it: ea_eu1_….
+func NewKey(cell Cell) (key string, hash []byte) {
+	prefix := KeyPrefix
+	if cell != "" {
+		prefix += string(cell) + cellEnd
+	}
+	return NewCredential(prefix)
+}
+
+// KeyName is the part of a key made by NewKey by which people recognise it: 40 of its 256
+// bits, and what is before them.
+func KeyName(key string) string { return key[:len(key)-credentialLen+len(KeyPrefix)+8] }
+
+// IsKey reports whether s has the form of an API key, of whatever cell: keys keep working in
+// a cell that took over another's database.
+func IsKey(s string) bool {
+	rest, ok := strings.CutPrefix(s, KeyPrefix)
+	if cell, secret, named := strings.Cut(rest, cellEnd); named && Cell(cell).valid() {
+		rest = secret
+	}
+	return ok && isCredential(KeyPrefix+rest, KeyPrefix)
+}
+
 // isCredential reports whether s has the form of a credential with the prefix.
 func isCredential(s, prefix string) bool {
 	return len(s) == credentialLen && strings.HasPrefix(s, prefix)

@@ -91,7 +91,7 @@ func Create(ctx context.Context, pool *pgxpool.Pool, user store.NewUser, out io.
 	if err != nil {
 		return err
 	}
-	made, err := store.New(pool, hasher).CreateUser(ctx, user)
+	made, err := store.New(pool, hasher, "").CreateUser(ctx, user)
 	if err != nil {
 		return err
 	}

@@ -29,6 +29,7 @@ type Config struct {
 	Auth     auth.Config
 	Sessions store.SessionConfig
 	API      api.Config
+	Cell     auth.CellConfig
 	Redis    ratelimit.RedisConfig
 	Rates    ratelimit.Config
 }
@@ -67,7 +68,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		authhttp.Middleware(who),
 		ratelimit.Middleware(limiter),
 	)
-	accounts := store.New(deps.Pool, hasher)
+	accounts := store.New(deps.Pool, hasher, cfg.Cell.Cell)
 	sessions, err := store.NewSessions(cfg.Sessions, accounts, cfg.Auth.AuthSecret, tokens, clock.Now)
 	if err != nil {
 		return nil, err

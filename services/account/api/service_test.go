@@ -61,7 +61,7 @@ func newService(t *testing.T, cfg Config, limits ratelimit.Config) *service {
 	tokens, err := auth.NewTokens(secret, time.Now)
 	require.NoError(t, err)
 	sessions, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: time.Hour, RefreshGrace: 10 * time.Second, KnownAddressLifetime: time.Hour},
-		store.New(pool, hasher), secret, tokens, time.Now)
+		store.New(pool, hasher, ""), secret, tokens, time.Now)
 	require.NoError(t, err)
 	registry := prometheus.NewRegistry()
 	authCfg := auth.Config{HonourFor: time.Minute} // nothing cached: what ends, ends now

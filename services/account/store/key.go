@@ -36,9 +36,6 @@ type NewAPIKey struct {
 	Key string `json:"key" doc:"The key itself. It is shown only now."`
 }
 
-// prefixLen is how much of a key is kept to recognise it: 40 of 256 bits.
-const prefixLen = len(auth.KeyPrefix) + 8
-
 const keysSQL = `
 SELECT k.id, k.project_id, k.name, k.scope, k.origins, k.prefix, k.created_by, u.username, k.created_at, k.last_used_at, k.revoked_at
 FROM analytics.api_keys AS k
@@ -91,7 +88,7 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 	if origins, err = checkOrigins(scope, origins); err != nil {
 		return k, err
 	}
-	key, hash := auth.NewCredential(auth.KeyPrefix)
+	key, hash := auth.NewKey(s.cell)
 	err = s.within(ctx, project, owner, toManage, "creating an API key", func(tx pgx.Tx, _ auth.Role) error {
 		var live int
 		if err := tx.QueryRow(ctx, countKeysSQL, project).Scan(&live); err != nil {
@@ -103,7 +100,7 @@ func (s *Store) CreateKey(ctx context.Context, project, owner int64, name string
 		if _, err := tx.Exec(ctx, forgetKeysSQL, project, maxRevoked); err != nil {
 			return err
 		}
-		rows, _ := tx.Query(ctx, createKeySQL, project, name, scope, key[:prefixLen], hash, owner, origins)
+		rows, _ := tx.Query(ctx, createKeySQL, project, name, scope, auth.KeyName(key), hash, owner, origins)
 		k.APIKey, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[APIKey])
 		return err
 	})

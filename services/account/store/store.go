@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"eventanalytics/pkg/auth"
 	"eventanalytics/pkg/auth/password"
 	"eventanalytics/pkg/platform/postgres"
 	"eventanalytics/pkg/refusal"
@@ -20,12 +21,13 @@ import (
 type Store struct {
 	pool   *pgxpool.Pool
 	hasher *password.Hasher
+	cell   auth.Cell
 	taken  atomic.Bool // there is a user; none is ever deleted
 }
 
-// New makes a Store on a migrated database.
-func New(pool *pgxpool.Pool, hasher *password.Hasher) *Store {
-	return &Store{pool: pool, hasher: hasher}
+// New makes a Store on a migrated database, whose API keys name the cell.
+func New(pool *pgxpool.Pool, hasher *password.Hasher, cell auth.Cell) *Store {
+	return &Store{pool: pool, hasher: hasher, cell: cell}
 }
 
 // wrap says what failed. While Postgres is away, the caller is asked to come back.

@@ -36,7 +36,7 @@ func newSessions(t *testing.T, pool *pgxpool.Pool, params argon2id.Params, now f
 	tokens, err := auth.NewTokens(secret, now)
 	require.NoError(t, err)
 	s, err := store.NewSessions(store.SessionConfig{RefreshTokenLifetime: 24 * time.Hour, RefreshGrace: 10 * time.Second, KnownAddressLifetime: 48 * time.Hour},
-		store.New(pool, hasher), secret, tokens, now)
+		store.New(pool, hasher, ""), secret, tokens, now)
 	require.NoError(t, err)
 	return s
 }

@@ -58,10 +58,6 @@ const opening = 30 * time.Second
 // another, so that one answering says nothing of the next. It reads and writes only
 // in dir.
 func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) {
-	program, err := find("nginx")
-	if err != nil {
-		return nil, err
-	}
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -82,19 +78,68 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	if err != nil {
 		return nil, err
 	}
-	conf, err := nginxConf(root, dir)
+	return startNginx(ctx, dir, g.Under, map[string]string{
+		"gateway.conf":          gateway,
+		"gateway.d/server.conf": g.Server,
+		"upstreams.conf":        group("account", g.Account) + group("ingest", g.Ingest) + group("stats", g.Stats),
+	})
+}
+
+// Cells configures the nginx in front of several installations.
+type Cells struct {
+	Listen string // host:port
+	List   string // cells.conf, by default that of deployments/nginx
+	Server string // added to the server block, as from gateway.d
+	// PerCell is CONNECTIONS_PER_CELL, by default that of the compose file.
+	PerCell int
+}
+
+// perCell is the default of the compose file.
+const perCell = 2048
+
+// StartCells is StartGateway for the gateway in front of several others.
+func StartCells(ctx context.Context, dir string, c Cells) (*Process, error) {
+	root, err := Root()
 	if err != nil {
+		return nil, err
+	}
+	template, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "cells.conf.template"))
+	if err != nil {
+		return nil, fmt.Errorf("reading the gateway's configuration: %w", err)
+	}
+	conf, err := substitute(string(template), map[string]string{
+		"LISTEN": c.Listen, "RESOLVER": "127.0.0.1", "CONNECTIONS_PER_CELL": strconv.Itoa(cmp.Or(c.PerCell, perCell)),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if c.List == "" {
+		shipped, err := os.ReadFile(filepath.Join(root, "deployments", "nginx", "cells.conf"))
+		if err != nil {
+			return nil, fmt.Errorf("reading the list of cells: %w", err)
+		}
+		c.List = string(shipped)
+	}
+	return startNginx(ctx, dir, nil, map[string]string{"gateway.conf": conf, "gateway.d/server.conf": c.Server, "cells.conf": c.List})
+}
+
+// startNginx runs nginx on files, by path in dir, of which gateway.conf has the server.
+func startNginx(ctx context.Context, dir string, under []string, files map[string]string) (*Process, error) {
+	program, err := find("nginx")
+	if err != nil {
+		return nil, err
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	if files["nginx.conf"], err = nginxConf(root, dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "gateway.d"), 0o755); err != nil {
 		return nil, fmt.Errorf("making a folder for nginx: %w", err)
 	}
-	for name, content := range map[string]string{
-		"gateway.conf":          gateway,
-		"gateway.d/server.conf": g.Server,
-		"nginx.conf":            conf,
-		"upstreams.conf":        group("account", g.Account) + group("ingest", g.Ingest) + group("stats", g.Stats),
-	} {
+	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			return nil, fmt.Errorf("writing nginx's configuration: %w", err)
 		}
@@ -105,7 +150,7 @@ func StartGateway(ctx context.Context, dir string, g Gateway) (*Process, error) 
 	if err := os.Remove(pid); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("removing the mark of an earlier nginx: %w", err)
 	}
-	command := append(slices.Clone(g.Under), program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
+	command := append(slices.Clone(under), program, "-p", dir, "-e", "stderr", "-c", filepath.Join(dir, "nginx.conf"))
 	p, err := Start(ctx, dir, "nginx", nil, command[0], command[1:]...)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,32 @@
+package auth
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Cell is the name of an installation among several behind one gateway, or "". The gateway
+// finds it in API keys.
+type Cell string
+
+const (
+	maxCell = 8   // characters
+	cellEnd = "_" // between a cell's name and the rest of a key; no name has it
+)
+
+// CellConfig is embedded in the settings of services that make API keys.
+type CellConfig struct {
+	Cell Cell `env:"CELL" doc:"Name of this installation among several behind one gateway, which new API keys have in them: 1 to 8 of a–z and 0–9"`
+}
+
+// Validate reports a name that no key can have.
+func (c *CellConfig) Validate() error {
+	if c.Cell != "" && !c.Cell.valid() {
+		return fmt.Errorf("CELL is %q, not 1 to %d of a-z and 0-9", c.Cell, maxCell)
+	}
+	return nil
+}
+
+func (c Cell) valid() bool {
+	return c != "" && len(c) <= maxCell && strings.Trim(string(c), "abcdefghijklmnopqrstuvwxyz0123456789") == ""
+}
