@@ -12,6 +12,7 @@ import (
 
 	"eventanalytics/pkg/warehouse/native"
 	"eventanalytics/tests/bench/measure"
+	"eventanalytics/tests/harness/stack"
 )
 
 // engine answers the questions. What it has computed for one answer it does not use
@@ -40,17 +41,23 @@ func (b *bench) engines(ctx context.Context) (names []string, engines []engine, 
 	names, engines = []string{"service", "DuckDB"}, []engine{&serviceEngine{b: b}, &duckEngine{b: b}}
 	if b.ClickHouse == "" {
 		fmt.Print("\nClickHouse is not compared: --clickhouse does not name its program\n")
-		return names, engines, nil
+	} else {
+		if err := b.makeClickHouse(ctx); err != nil {
+			return nil, nil, err
+		}
+		names, engines = append(names, "ClickHouse"), append(engines, &clickHouseEngine{b: b})
 	}
-	if err := b.makeClickHouse(ctx); err != nil {
+	objects, err := b.startStore(ctx)
+	if err != nil {
 		return nil, nil, err
 	}
-	return append(names, "ClickHouse"), append(engines, &clickHouseEngine{b: b}), nil
+	return append(names, objectStore), append(engines, objects), nil
 }
 
 type serviceEngine struct {
-	b *bench
-	a *asker
+	b       *bench
+	process *stack.Process
+	a       *asker
 }
 
 func (s *serviceEngine) restart(ctx context.Context) (err error) {
@@ -60,6 +67,7 @@ func (s *serviceEngine) restart(ctx context.Context) (err error) {
 	if err := s.b.startServices(ctx, "stats"); err != nil {
 		return err
 	}
+	s.process = s.b.services["stats"]
 	if s.a, err = s.b.asker(1); err != nil {
 		return err
 	}
@@ -67,7 +75,7 @@ func (s *serviceEngine) restart(ctx context.Context) (err error) {
 }
 
 func (s *serviceEngine) ask(ctx context.Context, q *question) (a answered, err error) {
-	pid := s.b.services["stats"].PID()
+	pid := s.process.PID()
 	before, err := measure.PreciseCPU(pid)
 	if err != nil {
 		return a, err
