@@ -40,6 +40,12 @@ func newCaller(t *testing.T) *caller {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
+	return newCallerAt(t, base, transport)
+}
+
+// newCallerAt is newCaller at another address.
+func newCallerAt(t *testing.T, base string, transport http.RoundTripper) *caller {
+	t.Helper()
 	c := &caller{Caller: api.NewUser(t, base, transport)}
 	var err error
 	c.settling, err = client.New(client.Config{

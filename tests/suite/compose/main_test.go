@@ -64,7 +64,9 @@ func run(m *testing.M) int {
 }
 
 // output runs a command at the root of the repository and returns all it wrote.
-func output(name string, args ...string) (string, error) {
+func output(name string, args ...string) (string, error) { return outputIn(env, name, args...) }
+
+func outputIn(env []string, name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 15*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
