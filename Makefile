@@ -53,18 +53,18 @@ test: install-test build ## Run all tests, against a real Postgres, redis-server
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ALONE)' ./suite/security
 	@BUILT=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) ./suite/security/noisy
 
-.PHONY: objects-test
-objects-test: install-test ## Run a part of the suites and of the fault rounds with segments in an object store and no shared folder (OBJECT_ROUNDS=10)
-	@OBJECTS=1 ROUNDS=2 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestAnswersAreEqual' ./suite/exactness
-	@OBJECTS=1 GOWORK=off $(GO) test -C tests -count=1 -timeout 20m $(TEST_FLAGS) -run 'TestWarehouseInABucket|TestBackupAndRestore' ./suite/e2e
-	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
-	@OBJECTS=1 bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='^object' --quiet
+# What needs no shared folder: with ALL, everything that can do without one.
+ALL ?=
+S3 ?= versitygw
+OBJECT_E2E := TestWarehouseInABucket|TestBackupAndRestore
+OBJECT_EXACTNESS := TestAnswersAreEqual
 
-.PHONY: engine-test
-engine-test: go $(if $(CLICKHOUSE),$(LIBCHDB)) ## Run the tests that ask a real ClickHouse, in process: of the fixture itself, and of the engine of stats
-	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
-	@GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
-	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off $(GO) test -C tests/clickhouse -count=1 $(TEST_FLAGS) ./...
+.PHONY: objects-test
+objects-test: install-test $(if $(filter rclone,$(S3)),bin/rclone) ## Run a part of the suites and of the fault rounds with segments in an object store and no shared folder (OBJECT_ROUNDS=10, ALL=1 for the whole suites, S3=rclone for another store)
+	@OBJECTS=$(S3) ROUNDS=2 GOWORK=off $(GO) test -C tests -count=1 -timeout 40m $(TEST_FLAGS) -run '$(if $(ALL),.,$(OBJECT_EXACTNESS))' ./suite/exactness
+	@OBJECTS=$(S3) GOWORK=off $(GO) test -C tests -count=1 -timeout 40m $(TEST_FLAGS) -run '$(if $(ALL),.,$(OBJECT_E2E))' ./suite/e2e
+	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
+	@OBJECTS=$(S3) bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='$(if $(ALL),.,^object)' --quiet
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
@@ -220,3 +220,9 @@ install-test: go bin/versitygw
 bin/versitygw: tests/tools/versitygw/go.mod
 	@echo "building versitygw, once; this takes a minute or more"
 	@GOWORK=off $(GO) build -C tests/tools/versitygw -o "$(CURDIR)/$@" github.com/versity/versitygw/cmd/versitygw
+
+# A second opinion of object stores: make objects-test S3=rclone.
+RCLONE_VERSION := v1.76.0
+bin/rclone:
+	@echo "building rclone $(RCLONE_VERSION), once; this takes some minutes"
+	@GOWORK=off GOFLAGS= GOBIN="$(CURDIR)/$(@D)" $(GO) install github.com/rclone/rclone@$(RCLONE_VERSION)

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 )
 
 // Objects says that stacks keep their segments in a bucket, and share no folder.
@@ -16,7 +18,17 @@ func Objects() bool { return os.Getenv("OBJECTS") != "" }
 // where a stack without a bucket has the segments themselves: tests look at both alike.
 const objectsBucket = "warehouse"
 
-// ObjectStore is a running versitygw.
+// storeCommand is the server of OBJECTS: rclone, or else versitygw. Both have the folders in
+// root as buckets.
+func storeCommand(root, at string) (name string, args []string) {
+	if os.Getenv("OBJECTS") == "rclone" {
+		// Tests remove objects behind its back.
+		return "rclone", []string{"serve", "s3", "--addr", at, "--auth-key", "harness,harness-secret", "--config", os.DevNull, "--dir-cache-time", "0", root}
+	}
+	return "versitygw", []string{"--access", "harness", "--secret", "harness-secret", "--port", at, "--quiet", "posix", root}
+}
+
+// ObjectStore is a running store.
 type ObjectStore struct {
 	*Process
 	URL string
@@ -24,20 +36,21 @@ type ObjectStore struct {
 	port int
 }
 
-// StartObjectStore runs versitygw on a port of 127.0.0.1 with the folders in root as
+// StartObjectStore runs a store on a port of 127.0.0.1 with the folders in root as
 // buckets, of which it makes that of segments. logs is the folder of its log.
 func StartObjectStore(ctx context.Context, root, logs string, port int) (*ObjectStore, error) {
-	program, err := Variant{}.Binary("versitygw")
+	name, args := storeCommand(root, address(port))
+	program, err := Variant{}.Binary(name)
 	if err != nil {
 		return nil, err
 	}
 	if !exists(program) {
-		return nil, errors.New("there is no bin/versitygw: make install-test builds it")
+		return nil, fmt.Errorf("there is no bin/%s: make install-test builds versitygw, make bin/rclone the other", name)
 	}
 	if err := os.MkdirAll(filepath.Join(root, objectsBucket), 0o755); err != nil {
 		return nil, fmt.Errorf("making a bucket: %w", err)
 	}
-	p, err := Start(ctx, logs, "objects", nil, program, "--access", "harness", "--secret", "harness-secret", "--port", address(port), "--quiet", "posix", root)
+	p, err := Start(ctx, logs, "objects", nil, program, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +70,16 @@ func StartObjectStore(ctx context.Context, root, logs string, port int) (*Object
 		return nil, errors.Join(err, p.Stop())
 	}
 	return s, nil
+}
+
+// Stop ends the store.
+func (s *ObjectStore) Stop() error {
+	err := s.Process.Stop()
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && ended.ExitCode() == 128+int(syscall.SIGTERM) { // rclone's success
+		return nil
+	}
+	return err
 }
 
 // ObjectSettings have a service keep segments in the bucket at a store's URL.
