@@ -66,6 +66,13 @@ objects-test: install-test $(if $(filter rclone,$(S3)),bin/rclone) ## Run a part
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/fault-test
 	@OBJECTS=$(S3) bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='$(if $(ALL),.,^object)' --quiet
 
+.PHONY: lake-test
+lake-test: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Read published Iceberg tables with ClickHouse and with iceberg-go, and compare with the API; builds iceberg-go's reader, once, for some minutes
+	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
+	@GOWORK=off $(GO) build -C tests/bench/clickhouse -o "$(CURDIR)/bin/bench-clickhouse" .
+	@GOWORK=off $(GO) build -C tests/tools/iceberg -o "$(CURDIR)/bin/iceberg" .
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off $(GO) test -C tests -count=1 $(TEST_FLAGS) ./suite/lake
+
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
 	@docker compose version >/dev/null || { echo "Docker with the compose plugin is required" >&2; exit 1; }

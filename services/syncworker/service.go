@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,6 +30,7 @@ import (
 	"eventanalytics/pkg/warehouse/manifest"
 	"eventanalytics/pkg/warehouse/objects"
 	"eventanalytics/pkg/warehouse/segment"
+	"eventanalytics/services/syncworker/lake"
 	"eventanalytics/services/syncworker/lease"
 	"eventanalytics/services/syncworker/load"
 	"eventanalytics/services/syncworker/maintain"
@@ -51,6 +54,8 @@ type Config struct {
 	MergeBytes      int64         `env:"WORKER_MERGE_BYTES" envDefault:"268435456" doc:"Maximum bytes of events, as they are in memory, that one merge reads; segments of more than a quarter stay as they are. By default a ninth of GOMEMLIMIT, and at most 256 MiB: a merge takes up to three times as much"`
 	MergeRollUps    int64         `env:"WORKER_MERGE_ROLLUP_BYTES" envDefault:"33554432" doc:"Maximum bytes of roll-ups that one merge reads; segments of more than a quarter stay as they are. By default a 72nd of GOMEMLIMIT, and at most 32 MiB: a merge takes up to 25 times as much"`
 	CollectInterval time.Duration `env:"WORKER_COLLECT_INTERVAL" envDefault:"10m" doc:"How often files replaced more than WAREHOUSE_GRACE_PERIOD ago are deleted"`
+	LakeInterval    time.Duration `env:"LAKE_INTERVAL" envDefault:"0s" doc:"How often the Iceberg tables of projects that want one are brought up to date, 1s to 1h. 0: there are none, and those that were published are withdrawn"`
+	LakeLocation    string        `env:"LAKE_LOCATION" doc:"URL of WAREHOUSE_DIR, or of the bucket with its prefix, as the readers of Iceberg tables see it, such as file:///srv/warehouse. Empty: file:// with the folder's path, or s3:// with the bucket and its prefix"`
 	OutboxRetention time.Duration `env:"OUTBOX_RETENTION" envDefault:"168h" doc:"How long loaded batches stay in the outbox; they are dropped by whole UTC days"`
 }
 
@@ -81,7 +86,31 @@ func (c *Config) Validate() error {
 	if c.OutboxRetention < 24*time.Hour {
 		errs = append(errs, errors.New("OUTBOX_RETENTION must be at least 24h"))
 	}
+	if c.LakeInterval != 0 && (c.LakeInterval < minLakeInterval || c.LakeInterval > maxLakeInterval) {
+		errs = append(errs, fmt.Errorf("LAKE_INTERVAL must be 0, or %s to %s", minLakeInterval, maxLakeInterval))
+	}
+	if c.LakeLocation != "" && (len(c.LakeLocation) > maxLakeLocation || !lakeLocationPattern.MatchString(c.LakeLocation)) {
+		errs = append(errs, fmt.Errorf("LAKE_LOCATION must be a URL such as s3://bucket/prefix, without a slash at its end, of at most %d characters", maxLakeLocation))
+	}
 	return errors.Join(errs...)
+}
+
+const (
+	minLakeInterval, maxLakeInterval = time.Second, time.Hour
+	maxLakeLocation                  = 500
+)
+
+var lakeLocationPattern = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[A-Za-z0-9/._~@=+-]*[A-Za-z0-9._~@=+-]$`)
+
+// lakeLocation is where readers of tables find the files.
+func (s *Service) lakeLocation() string {
+	switch bucket := s.cfg.Warehouse.Bucket; {
+	case s.cfg.LakeLocation != "":
+		return s.cfg.LakeLocation
+	case bucket.Used():
+		return strings.TrimSuffix("s3://"+bucket.Name+"/"+bucket.Prefix, "/")
+	}
+	return "file://" + s.folder.Dir()
 }
 
 // Service is a worker, leading or standing by.
@@ -99,6 +128,7 @@ type Service struct {
 	storage storageMetrics
 	loads   *load.Metrics
 	upkeep  *maintain.Metrics
+	tables  *lake.Metrics
 }
 
 // New makes the service. It does not connect anywhere yet.
@@ -129,6 +159,7 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		tracer: otel.Tracer("eventanalytics/services/syncworker"), name: host + "/" + uuid.NewString(),
 		gauges: newGauges(deps.Registry), storage: newStorageMetrics(cfg.Warehouse.Dir, deps.Registry),
 		loads: load.NewMetrics(deps.Registry), upkeep: maintain.NewMetrics(deps.Registry),
+		tables: lake.NewMetrics(deps.Registry),
 	}
 	return s, nil
 }
@@ -182,6 +213,7 @@ func (s *Service) lead(ctx context.Context, term *lease.Term) (err error) {
 	g.Go(func() error { return l.maintenance.Maintain(ctx) })
 	g.Go(func() error { return l.maintenance.ReapStalled(ctx) })
 	g.Go(func() error { return l.maintenance.CollectNames(ctx) })
+	g.Go(func() error { return l.publisher.Run(ctx) })
 	return g.Wait()
 }
 
@@ -190,6 +222,7 @@ type leader struct {
 	builder     *duckdb.Builder
 	loader      *load.Loader
 	maintenance *maintain.Maintenance
+	publisher   *lake.Publisher
 }
 
 // newLeader makes what works during a term. Close its builder at the end.
@@ -211,5 +244,9 @@ func (s *Service) newLeader(term *lease.Term) (*leader, error) {
 	}, load.Deps{
 		Pool: s.pool, Term: term, Writer: builder, Keys: s.keys, Loaded: maintenance.Loaded, Log: s.log, Tracer: s.tracer, Metrics: s.loads,
 	})
-	return &leader{builder, loader, maintenance}, nil
+	publisher := lake.New(lake.Config{
+		Interval: s.cfg.LakeInterval, Location: s.lakeLocation(), Keep: s.cfg.Warehouse.GracePeriod / 2,
+		GracePeriod: s.cfg.Warehouse.GracePeriod, SweepInterval: s.cfg.CollectInterval,
+	}, lake.Deps{Pool: s.pool, Term: term, Folder: s.folder, Log: s.log, Metrics: s.tables})
+	return &leader{builder, loader, maintenance, publisher}, nil
 }

@@ -118,6 +118,16 @@ func (c *cluster) provoke(ctx context.Context, rng *rand.Rand, point failpoint.N
 		return c.endTerm(ctx) // a new leader looks for old ones
 	case failpoint.CollectBeforeUnlink, failpoint.CollectMidway:
 		return c.ageOne(ctx)
+	case failpoint.LakeBeforeCommit:
+		return c.wantTables(ctx, true)
+	}
+	return nil
+}
+
+// wantTables has all projects published as tables, or none.
+func (c *cluster) wantTables(ctx context.Context, wanted bool) error {
+	if _, err := c.db.Exec(ctx, "UPDATE analytics.projects SET lake = $1 WHERE lake <> $1", wanted); err != nil {
+		return fmt.Errorf("choosing projects that want a table: %w", err)
 	}
 	return nil
 }

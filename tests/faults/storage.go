@@ -232,6 +232,9 @@ RETURNING path`
 
 // ageOne backdates up to two replaced segments.
 func (c *cluster) ageOne(ctx context.Context) error {
+	if err := c.wantTables(ctx, false); err != nil { // they hold what they list
+		return err
+	}
 	old, err := c.paths(ctx, ageOneSQL)
 	for _, path := range old {
 		delete(c.seen, path)
@@ -267,8 +270,11 @@ func (c *cluster) ageOrphans() error {
 	})
 }
 
-// noLitter waits until every file is named in the manifest.
+// noLitter waits until every file is named in the manifest. Tables are withdrawn before.
 func (c *cluster) noLitter(ctx context.Context) error {
+	if err := c.wantTables(ctx, false); err != nil {
+		return err
+	}
 	return stack.Poll(ctx, 30*time.Second, func() error {
 		if err := c.age(ctx); err != nil {
 			return err

@@ -30,6 +30,7 @@ const (
 	CollectBeforeUnlink  Name = "collect-before-unlink" // the rows are deleted
 	CollectMidway        Name = "collect-midway"        // some of the files are deleted
 	CollectBeforeOrphans Name = "collect-before-orphans"
+	LakeBeforeCommit     Name = "lake-before-commit" // the files of a table are written
 	PartitionDetached    Name = "partition-detached" // but not dropped
 	StatsBeforeAnswer    Name = "stats-before-answer"
 )
@@ -42,7 +43,7 @@ func All() []Name {
 		SegmentBeforeSync, SegmentBeforeRename, UsersBeforeSync, UsersBeforeRename, FolderBeforeSync,
 		ObjectsBeforePut, ObjectsAfterPut, LoadMidway, LoadBeforeCommit, LoadInCommit, LoadAfterCommit,
 		CompactBeforeSwap, CompactInSwap, CompactAfterSwap,
-		CollectBeforeUnlink, CollectMidway, CollectBeforeOrphans, PartitionDetached,
+		CollectBeforeUnlink, CollectMidway, CollectBeforeOrphans, LakeBeforeCommit, PartitionDetached,
 		StatsBeforeAnswer,
 	}
 }

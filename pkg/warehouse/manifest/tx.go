@@ -114,12 +114,22 @@ func (tx *Tx) AddUsers(ctx context.Context, s segment.Segment) error {
 	return tx.raise(ctx)
 }
 
+// A replaced segment may be in a listed snapshot of a published table; see Published.
 const expireSQL = `
-DELETE FROM analytics.segments WHERE replaced_at < clock_timestamp() - $1::interval RETURNING path`
+DELETE FROM analytics.segments AS s
+WHERE replaced_at < clock_timestamp() - $1::interval AND NOT EXISTS (
+    SELECT FROM analytics.lake_tables AS l
+    WHERE l.project_id = s.project_id AND l.metadata_location IS NOT NULL AND s.changed_xid >= l.oldest_xmin)
+RETURNING path`
 
 // Expire drops the rows of segments that were replaced more than grace ago and
-// returns their paths. Once it is committed nothing needs their files any more.
+// returns their paths. Once it is committed nothing needs their files any more. Those
+// that a published table lists stay; a table that lists one for longer than maxHeld
+// beyond grace is withdrawn.
 func (tx *Tx) Expire(ctx context.Context, grace time.Duration) ([]string, error) {
+	if err := tx.withdrawStuck(ctx, grace+maxHeld); err != nil {
+		return nil, err
+	}
 	rows, err := tx.Query(ctx, expireSQL, grace)
 	if err != nil {
 		return nil, err

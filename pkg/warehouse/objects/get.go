@@ -77,6 +77,28 @@ func (b *Bucket) read(ctx context.Context, f cache.File, to io.Writer) error {
 	return nil
 }
 
+// Read returns an object of at most so many bytes, for small ones whose hash nobody noted. The
+// error is cache.ErrMissing or ErrUnavailable.
+func (b *Bucket) Read(ctx context.Context, path string, most int64) ([]byte, error) {
+	ctx, cancel := b.bounded(ctx, most)
+	defer cancel()
+	got, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.name, Key: b.key(path)})
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, classify(err))
+	}
+	defer got.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(got.Body, most+1))
+	switch n := aws.ToInt64(got.ContentLength); {
+	case err != nil:
+		return nil, fmt.Errorf("reading %s: %w: %w", path, cache.ErrUnavailable, err)
+	case int64(len(data)) > most:
+		return nil, fmt.Errorf("reading %s: it has more than %d bytes", path, most)
+	case got.ContentLength != nil && int64(len(data)) != n:
+		return nil, fmt.Errorf("reading %s: %w: %d bytes of %d", path, cache.ErrUnavailable, len(data), n)
+	}
+	return data, nil
+}
+
 // classify says what a failed request tells of its object. Only the store's word makes one
 // missing: 404 is also what is said of a bucket that is gone, or by a gateway in between.
 func classify(err error) error {

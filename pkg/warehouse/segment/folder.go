@@ -26,6 +26,9 @@ type Bucket interface {
 	Put(ctx context.Context, f File, from string) error
 	// Has returns nil when there is an object. The error is cache.ErrMissing when there is none.
 	Has(ctx context.Context, path string) error
+	// Read returns an object of at most so many bytes. The error is cache.ErrMissing when there
+	// is none.
+	Read(ctx context.Context, path string, most int64) ([]byte, error)
 	// List calls each with all objects in the order of their names' bytes.
 	List(ctx context.Context, each func(path string, bytes int64, written time.Time) error) error
 	// Remove removes objects, at most removedAtOnce. Those that are already gone are no

@@ -332,6 +332,15 @@ func TestProjectSettings(t *testing.T) {
 	require.Equal(t, renamed.member("data"), change(ann, `{}`).member("data"))
 	require.Equal(t, "sunday", s.get("/api/projects", ann).text("data.1.week_start"))
 
+	require.Equal(t, false, shop.member("lake"))
+	published := change(ann, `{"lake": true}`)
+	require.Equal(t, true, published.member("lake"))
+	require.Equal(t, "Store", published.text("name"))
+	require.Equal(t, true, change(ann, `{"name": "Store"}`).member("lake"))
+	require.Equal(t, true, s.get("/api/projects", ann).member("data.1.lake"))
+	require.Equal(t, false, change(ann, `{"lake": false}`).member("lake"))
+	change(ann, `{"lake": "yes"}`).problem(422, "invalid-field", "lake")
+
 	change(ann, `{"week_start": "tuesday"}`).problem(422, "invalid-field", "week_start")
 	change(ann, `{"name": ""}`).problem(422, "invalid-field", "name")
 	change(ann, `{"name": "a\u202eb"}`).problem(422, "invalid-character", "name")

@@ -104,11 +104,12 @@ type updateProjectInput struct {
 		Name      *string `json:"name,omitempty" minLength:"1" maxLength:"200" doc:"Name of the project" example:"Shop"`
 		Timezone  *string `json:"timezone,omitempty" minLength:"1" maxLength:"100" doc:"The time zone that people look at the project in, an IANA name" example:"Europe/Kyiv"`
 		WeekStart *string `json:"week_start,omitempty" enum:"monday,sunday,saturday" doc:"The day that weeks begin on where a question does not say"`
+		Lake      *bool   `json:"lake,omitempty" doc:"Publish its events as an Iceberg table, which other engines read (docs/lake.md), where the operator has that switched on; false takes the table away"`
 	} `nameHint:"ProjectChange"`
 }
 
 func (h *handlers) updateProject(ctx context.Context, in *updateProjectInput) (*projectOutput, error) {
-	p, err := h.Sessions.UpdateProject(ctx, in.ID, auth.From(ctx).UserID, store.ProjectChange{Name: in.Body.Name, Timezone: in.Body.Timezone, WeekStart: in.Body.WeekStart})
+	p, err := h.Sessions.UpdateProject(ctx, in.ID, auth.From(ctx).UserID, store.ProjectChange{Name: in.Body.Name, Timezone: in.Body.Timezone, WeekStart: in.Body.WeekStart, Lake: in.Body.Lake})
 	if err != nil {
 		return nil, err
 	}

@@ -153,7 +153,7 @@ INSERT INTO analytics.members (project_id, user_id, role) VALUES ($1, $2, $3)
 ON CONFLICT (project_id, user_id) DO NOTHING`
 
 	joinedSQL = `
-SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at, p.timezone, p.week_start
+SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at, p.timezone, p.week_start, p.lake
 FROM analytics.members AS m
 JOIN analytics.projects AS p ON p.id = m.project_id
 WHERE m.project_id = $1 AND m.user_id = $2`

@@ -23,10 +23,11 @@ type Project struct {
 	CreatedAt time.Time `json:"created_at" doc:"When it was made"`
 	Timezone  string    `json:"timezone" doc:"The time zone that people look at the project in, an IANA name. Questions that do not name one are in UTC"`
 	WeekStart string    `json:"week_start" enum:"monday,sunday,saturday" doc:"The day that weeks begin on where a question does not say"`
+	Lake      bool      `json:"lake" doc:"Whether its events are published as an Iceberg table, where the operator has that switched on"`
 }
 
 const projectsSQL = `
-SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at, p.timezone, p.week_start
+SELECT p.id, p.name, m.role, p.home_of IS NOT DISTINCT FROM m.user_id, p.created_at, p.timezone, p.week_start, p.lake
 FROM analytics.members AS m
 JOIN analytics.projects AS p ON p.id = m.project_id
 WHERE m.user_id = $1
@@ -50,13 +51,13 @@ const createProjectSQL = `
 WITH p AS (
     INSERT INTO analytics.projects (name)
     SELECT $1 WHERE (SELECT count(*) FROM analytics.members WHERE user_id = $2 AND role = 'owner') < $3
-    RETURNING id, name, created_at, timezone, week_start
+    RETURNING id, name, created_at, timezone, week_start, lake
 ), m AS (
     INSERT INTO analytics.members (project_id, user_id, role)
     SELECT id, $2, 'owner' FROM p
     RETURNING role
 )
-SELECT p.id, p.name, m.role, false, p.created_at, p.timezone, p.week_start FROM p CROSS JOIN m`
+SELECT p.id, p.name, m.role, false, p.created_at, p.timezone, p.week_start, p.lake FROM p CROSS JOIN m`
 
 // CreateProject makes a project owned by user.
 func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Project, error) {
@@ -77,13 +78,15 @@ func (s *Store) CreateProject(ctx context.Context, user int64, name string) (Pro
 // ProjectChange is what is to change of a project. What is nil stays as it is.
 type ProjectChange struct {
 	Name, Timezone, WeekStart *string
+	Lake                      *bool
 }
 
 const updateProjectSQL = `
 UPDATE analytics.projects AS p
-SET name = coalesce($2, name), week_start = coalesce($3, week_start), timezone = coalesce($6, timezone)
+SET name = coalesce($2, name), week_start = coalesce($3, week_start), timezone = coalesce($6, timezone),
+    lake = coalesce($7, lake)
 WHERE id = $1
-RETURNING id, name, $4::text, home_of IS NOT DISTINCT FROM $5, created_at, timezone, week_start`
+RETURNING id, name, $4::text, home_of IS NOT DISTINCT FROM $5, created_at, timezone, week_start, lake`
 
 // UpdateProject changes a project, which owners can.
 func (s *Store) UpdateProject(ctx context.Context, project, user int64, change ProjectChange) (p Project, err error) {
@@ -98,7 +101,7 @@ func (s *Store) UpdateProject(ctx context.Context, project, user int64, change P
 		}
 	}
 	err = s.within(ctx, project, user, toManage, "changing a project", func(tx pgx.Tx, role auth.Role) error {
-		rows, _ := tx.Query(ctx, updateProjectSQL, project, change.Name, change.WeekStart, role, user, change.Timezone)
+		rows, _ := tx.Query(ctx, updateProjectSQL, project, change.Name, change.WeekStart, role, user, change.Timezone, change.Lake)
 		p, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Project])
 		return err
 	})

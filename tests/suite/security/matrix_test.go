@@ -124,7 +124,7 @@ var operations = map[string]operation{
 	"logout":          {needs: account, ends: true},
 	"change-password": {needs: account, ends: true, body: newPassword},
 
-	"update-project": {needs: manage, body: fixed(`{"week_start": "sunday"}`)},
+	"update-project": {needs: manage, body: fixed(`{"week_start": "sunday", "lake": true}`)},
 	"list-members":   {needs: member, shows: true},
 	"set-member":     {needs: manage, shows: true, body: spareViewer},
 	"remove-member":  {needs: manage},
