@@ -33,7 +33,7 @@ const location = "s3://bucket/events"
 // world is a warehouse with one project that wants a table. Its segments are files of a few
 // bytes: nothing here opens them.
 type world struct {
-	*testing.T
+	testing.TB
 	pool    *pgxpool.Pool
 	folder  *segment.Folder
 	term    *lease.Term
@@ -41,9 +41,9 @@ type world struct {
 	project int64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{T: t, pool: pgtest.New(t), folder: segment.NewFolder(t.TempDir())}
+	w := &world{TB: t, pool: pgtest.New(t), folder: segment.NewFolder(t.TempDir())}
 	require.NoError(t, segment.MakeFolders(segment.TemporaryFolder(w.folder.Dir())))
 	require.NoError(t, w.pool.QueryRow(t.Context(), "INSERT INTO analytics.projects (name, lake) VALUES ('shop', true) RETURNING id").Scan(&w.project))
 	w.lead(Config{Interval: time.Minute, Keep: time.Hour})

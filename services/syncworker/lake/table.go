@@ -109,9 +109,8 @@ func (p *Publisher) commit(ctx context.Context, l manifest.Lake, t *table, live 
 		return false, err
 	}
 	for _, s := range next.Snapshots {
-		if of, ok := next.lists[s.ManifestList]; !ok && t != nil && t.lists[s.ManifestList] != nil {
-			of = t.lists[s.ManifestList]
-			next.lists[s.ManifestList] = of
+		if t != nil && t.lists[s.ManifestList] != nil {
+			next.lists[s.ManifestList] = t.lists[s.ManifestList]
 		}
 	}
 	p.tables[l.Project] = next
