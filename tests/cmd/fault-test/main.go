@@ -18,6 +18,7 @@ import (
 
 	"eventanalytics/tests/faults"
 	"eventanalytics/tests/faults/bugs"
+	"eventanalytics/tests/harness/stack"
 )
 
 type command struct {
@@ -81,6 +82,10 @@ func (c command) detect(ctx context.Context) error {
 	undetected := 0
 	for _, bug := range bugs.All() {
 		if ctx.Err() != nil || !name.MatchString(bug.Name) {
+			continue
+		}
+		if bug.Objects && !stack.Objects() {
+			fmt.Printf("%s: left out, it needs OBJECTS=1\n", bug.Name)
 			continue
 		}
 		o, err := c.options()

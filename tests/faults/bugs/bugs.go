@@ -23,6 +23,8 @@ type Bug struct {
 	// Faults in which it can show, as a regular expression of their names; empty for
 	// a bug that no round of package faults can show.
 	Faults string
+	// Objects says that it shows only where segments are in an object store.
+	Objects bool
 	// Test that finds such a bug, as arguments of go test in the module of the tests.
 	Test  string
 	Edits []Edit
