@@ -74,6 +74,15 @@ lake-test: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Read published Iceberg
 	@[ -z "$(ICEBERG)" ] || GOWORK=off $(GO) build -C tests/tools/iceberg -o "$(CURDIR)/$(ICEBERG)" .
 	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" ICEBERG="$(ICEBERG)" GOWORK=off $(GO) test -C tests -count=1 $(TEST_FLAGS) ./suite/lake
 
+ENGINE_TESTS := ^(TestDown|TestSilent|TestNotAsked|TestExceptions|TestBack|TestConfig|TestFiles|TestTally|TestRank|TestTooLarge|TestClickHouse.*)$$
+
+.PHONY: engine-test
+engine-test: go $(if $(CLICKHOUSE),$(LIBCHDB)) ## Run the tests that ask a real ClickHouse, in process: of the fixture itself, and of the engine of stats
+	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
+	@GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off $(GO) test -C tests/clickhouse -count=1 $(TEST_FLAGS) ./...
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off bin/clickhouse $(GO) test -C services/stats -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ENGINE_TESTS)' . ./engine/clickhouse ./question
+
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
 	@docker compose version >/dev/null || { echo "Docker with the compose plugin is required" >&2; exit 1; }
@@ -145,7 +154,7 @@ lint: go $(GOLANGCI) ## Check the code with golangci-lint
 .PHONY: lint-deployments
 lint-deployments: ## Check the compose files and the Dockerfile with dclint and dockerfile-utils
 	@deployments/install npm
-	@npx --yes dclint@3.1.0 -c deployments/docker/dclint.yaml docker-compose.yml deployments/docker/tls.yml deployments/docker/objects.yml deployments/docker/cell.yml deployments/docker/cells.yml
+	@npx --yes dclint@3.1.0 -c deployments/docker/dclint.yaml docker-compose.yml deployments/docker/tls.yml deployments/docker/objects.yml deployments/docker/cell.yml deployments/docker/cells.yml deployments/docker/clickhouse.yml
 	@npx --yes dockerfile-utils@0.16.3 lint deployments/docker/Dockerfile
 
 .PHONY: lint-tool

@@ -29,7 +29,7 @@ type Meta struct {
 	Stale         bool      `json:"stale" doc:"There may be newer data that could not be read"`
 	// IdentityPosition is empty where no ids were ever linked, or each counts.
 	IdentityPosition string `json:"identity_position,omitempty" doc:"Position of the last link between ids that counts; absent when none does"`
-	Source           string `json:"source" doc:"What the answer was computed from: rollup: sums kept of the events; walk: files of the events by user; raw: the events themselves. The rows are the same" enum:"rollup,walk,raw"`
+	Source           string `json:"source" doc:"What the answer was computed from: rollup: sums kept of the events; walk: files of the events by user; raw: the events themselves; engine: these, read by another engine (ClickHouse). The rows are the same" enum:"rollup,walk,raw,engine"`
 	Rows             int    `json:"rows" doc:"How many rows data has"`
 }
 

@@ -12,18 +12,22 @@ import (
 	"eventanalytics/pkg/warehouse/segment"
 	files "eventanalytics/pkg/warehouse/walk"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 	raw "eventanalytics/services/stats/engine/duckdb"
 	"eventanalytics/services/stats/engine/rollup"
 	"eventanalytics/services/stats/engine/walk"
 )
 
-// source has the engines for a project's events: its roll-up and its events by user, as
-// far as they are at hand, before the events themselves; and last, for what only events
+// source has the engines for a project's events: its roll-up, ClickHouse for scans of many
+// events, and its events by user, as far as they are at hand, before the events themselves; and last, for what only events
 // by user can tell, these again, however long it takes to have them.
 func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
 	var engines []engine.Engine
 	if view := snapshot.RollUp(project); view != nil {
 		engines = append(engines, rollup.New(s.db, project, view))
+	}
+	if s.clickHouse != nil { // before what would read as many events here, or fetch them
+		engines = append(engines, clickhouse.New(s.clickHouse, snapshot.Snapshot, project))
 	}
 	rows := raw.NewRows(s.db, snapshot.Snapshot, project)
 	atHand := func() engine.Engine {

@@ -11,13 +11,14 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 	"eventanalytics/services/stats/inflight"
 )
 
 func (s *Service) measure(registry prometheus.Registerer) {
 	f := promauto.With(registry)
 	s.seconds = f.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups, events by user or raw events, waiting for a place included.",
+		Name: "analytics_stats_query_seconds", Help: "Time to compute an answer from roll-ups, events by user, raw events or another engine, waiting for a place included.",
 		Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 	}, []string{"metric", "source"})
 	s.answers = f.NewCounterVec(prometheus.CounterOpts{
@@ -32,7 +33,7 @@ func (s *Service) measure(registry prometheus.Registerer) {
 	}, func() float64 { _, bytes := s.cache.Held(); return float64(bytes) })
 	s.refused = f.NewCounterVec(prometheus.CounterOpts{
 		Name: "analytics_stats_refused_total",
-		Help: "Questions refused for what they take: no room for an answer in STATS_ANSWER_BYTES (room), no turn in time (turn), an answer over its limits (length), a query over DuckDB's memory (memory) or time (time).",
+		Help: "Questions refused for what they take: no room for an answer in STATS_ANSWER_BYTES (room), no turn in time (turn), an answer over its limits (length), a query over its memory (memory) or time (time).",
 	}, []string{"reason"})
 	for _, r := range refusals {
 		s.refused.WithLabelValues(r.reason)
@@ -110,8 +111,10 @@ var refusals = []struct {
 	{engine.ErrTooManyRows, "length"},
 	{engine.ErrTooLarge, "length"},
 	{duckdb.ErrMemory, "memory"},
+	{clickhouse.ErrMemory, "memory"},
 	{duckdb.ErrTimeout, "time"},
 	{engine.ErrTimeout, "time"},
+	{clickhouse.ErrTimeout, "time"},
 	{sandbox.ErrTimeout, "time"},
 }
 

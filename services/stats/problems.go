@@ -13,6 +13,7 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/question"
 )
@@ -51,11 +52,11 @@ func asProblem(ctx context.Context, d question.Definition, err error) error {
 		return unavailable("upgrading", "the project has events of an earlier release, which are being rewritten: until then nothing can be asked about what users did, nor cohorts", time.Minute)
 	case errors.Is(err, cohort.ErrChanged):
 		return unavailable("cohort-changed", "a cohort was changed while it was read; try again", time.Second)
-	case errors.Is(err, duckdb.ErrTimeout), errors.Is(err, engine.ErrTimeout):
+	case errors.Is(err, duckdb.ErrTimeout), errors.Is(err, engine.ErrTimeout), errors.Is(err, clickhouse.ErrTimeout):
 		return unavailable("query-timeout", "the question takes too long: ask for a shorter range or with fewer conditions", 10*time.Second)
 	case errors.Is(err, engine.ErrUnsupported): // by all engines: it takes too much
 		return unavailable("query-too-large", "the question takes more than can be held at once: ask for a shorter range", 10*time.Second)
-	case errors.Is(err, duckdb.ErrMemory):
+	case errors.Is(err, duckdb.ErrMemory), errors.Is(err, clickhouse.ErrMemory):
 		return unavailable("query-too-large", "the question needs too much memory: ask for a shorter range", 10*time.Second)
 	case errors.Is(err, segment.ErrQuarantined):
 		return unavailable("data-damaged", "some of the data asked for are damaged and being kept back", time.Minute)

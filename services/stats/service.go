@@ -33,6 +33,7 @@ import (
 	"eventanalytics/pkg/warehouse/sandbox"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 	"eventanalytics/services/stats/inflight"
 	"eventanalytics/services/stats/live"
 	"eventanalytics/services/stats/question"
@@ -46,6 +47,7 @@ type Config struct {
 	Rates     ratelimit.Config
 	Warehouse warehouse.Config
 	SQL       sandbox.Config
+	Engine    clickhouse.Config
 
 	AnswerBytes int64         `env:"STATS_ANSWER_BYTES" envDefault:"671088640" doc:"Maximum memory of all answers that are being computed or sent, at least 402653184. A project may hold as much as it leaves free; what has no room waits for 5 s and is answered 503"`
 	ReadGrace   time.Duration `env:"STATS_READ_GRACE" envDefault:"30s" doc:"How long a client may leave its answer unread. From then on it must take 64 KiB a second on average, or is disconnected"`
@@ -82,6 +84,7 @@ type Service struct {
 	limits     redis.UniversalClient
 	folder     *segment.Folder
 	db         *duckdb.DB
+	clickHouse *clickhouse.Server // nil where none is asked
 	reader     *replica.Reader
 	identities *identities
 	names      userNames
@@ -147,6 +150,12 @@ func New(cfg Config, deps boot.Deps) (*Service, error) {
 		inFlight: inflight.NewBudget(cfg.AnswerBytes, engine.MaxTaken, roomWait), patience: patience{cfg.ReadGrace, readRate},
 		tracer: otel.Tracer("eventanalytics/services/stats"), feed: live.NewFeed(deps.Pool), trusted: cfg.Auth.CacheFor,
 	}
+	metrics := clickhouse.NewMetrics(deps.Registry)
+	if cfg.Engine.Used() {
+		if s.clickHouse, err = clickhouse.Open(cfg.Engine, cfg.Warehouse.QueryTimeout, db.Files().Known, metrics, deps.Log); err != nil {
+			return nil, err
+		}
+	}
 	s.identities = newIdentities(s.pool, s.tokens)
 	s.sql, s.log = sandbox.New(cfg.SQL, cfg.Warehouse.Threads), deps.Log
 	s.measure(deps.Registry)
@@ -190,4 +199,10 @@ func (s *Service) Run(ctx context.Context) error {
 }
 
 // Close ends all queries.
-func (s *Service) Close() error { return errors.Join(s.db.Close(), s.folder.Close(), s.limits.Close()) }
+func (s *Service) Close() error {
+	errs := []error{s.db.Close(), s.folder.Close(), s.limits.Close()}
+	if s.clickHouse != nil {
+		errs = append(errs, s.clickHouse.Close())
+	}
+	return errors.Join(errs...)
+}

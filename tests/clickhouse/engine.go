@@ -24,12 +24,21 @@ type engine struct {
 	folder  string // for what requests bring
 }
 
+// small are settings for queries of few rows: threads and compiled code take longer than
+// they save.
+const small = "SET max_threads = 1, max_parsing_threads = 1, compile_expressions = 0, compile_aggregate_expressions = 0, compile_sort_description = 0"
+
 func newEngine(folder string) (*engine, error) {
 	session, err := chdb.NewSession(filepath.Join(folder, "session"))
 	if err != nil {
 		return nil, fmt.Errorf("opening a session of ClickHouse: %w", err)
 	}
-	return &engine{session: session, folder: folder}, nil
+	e := &engine{session: session, folder: folder}
+	if err := e.do(small); err != nil {
+		session.Close()
+		return nil, err
+	}
+	return e, nil
 }
 
 func (e *engine) close() {
@@ -97,7 +106,7 @@ func (q *query) remove() {
 }
 
 // notSettings are the names in an address that are none.
-var notSettings = []string{"query", "default_format", "client_protocol_version", "database", "query_id", "session_id", "compress", "decompress", "readonly"}
+var notSettings = []string{"query", "default_format", "client_protocol_version", "database", "query_id", "session_id", "wait_end_of_query", "buffer_size", "compress", "decompress", "readonly"}
 
 func (e *engine) read(r *http.Request) (*query, error) {
 	values := r.URL.Query()
@@ -166,17 +175,27 @@ func (e *engine) parts(q *query, body *multipart.Reader, value func(string) stri
 	}
 }
 
+// reads is what begins a query that does.
+var reads = regexp.MustCompile(`^(\s|--.*\n)*(?i:SELECT|WITH)\b`)
+
 // run runs a query: settings and tables are the session's, so they are taken back.
 func (e *engine) run(q *query) (data []byte, err error) {
-	if word, _, _ := strings.Cut(strings.TrimSpace(q.text), " "); q.readOnly && !slices.Contains([]string{"SELECT", "WITH"}, strings.ToUpper(strings.Fields(word + " ")[0])) {
+	if q.readOnly && !reads.MatchString(q.text) {
 		return nil, errors.New("Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)") //nolint:revive,staticcheck // as the server says it
 	}
+	var set, reset []string
 	for name, value := range q.settings {
-		if err := e.do("SET " + name + " = " + quoted(value)); err != nil {
-			return nil, err
-		}
+		set = append(set, name+" = "+quoted(value))
 		if !strings.HasPrefix(name, "param_") {
-			defer func() { err = errors.Join(err, e.do("SET "+name+" = DEFAULT")) }()
+			reset = append(reset, name+" = DEFAULT")
+		}
+	}
+	if len(reset) > 0 {
+		defer func() { err = errors.Join(err, e.do("SET "+strings.Join(reset, ", "))) }()
+	}
+	if len(set) > 0 {
+		if err := e.do("SET " + strings.Join(set, ", ")); err != nil {
+			return nil, err
 		}
 	}
 	for _, t := range q.tables {

@@ -161,6 +161,19 @@ func (i *Integrity) Check(f File) error {
 	return i.check(f.Path, func() error { return VerifyFile(i.dir, f) })
 }
 
+// Known returns what a look at a file found wrong with it, nil where nobody looked: for those
+// who have another read it, where hashing it would take as long.
+func (i *Integrity) Known(f File) error {
+	i.mu.Lock()
+	known := i.files[f.Path]
+	i.mu.Unlock()
+	if known == nil || !known.mu.TryLock() { // it is being hashed
+		return nil
+	}
+	defer known.mu.Unlock()
+	return known.reason
+}
+
 // Damaged returns how many files are known to be damaged.
 func (i *Integrity) Damaged() int {
 	i.mu.Lock()

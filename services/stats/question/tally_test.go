@@ -1,6 +1,7 @@
 package question_test
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 )
 
 // found is what there is in a bucket and group, counted in Go.
@@ -141,8 +143,11 @@ func TestTally(t *testing.T) {
 						Series: engine.Series{Types: []string{"a"}, First: first}, Interval: unit, Before: before,
 						Breakdown: []syntax.Breakdown{{Field: country}, {Field: price}}, Groups: groups, Part: part, Field: of.field,
 					}
-					for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
+					for _, e := range d.all() {
 						cells, err := e.Tally(t.Context(), q)
+						if e.Name() == clickhouse.Name && errors.Is(err, engine.ErrUnsupported) {
+							continue
+						}
 						require.NoError(t, err)
 						require.Len(t, cells, len(want), "%v %v %v %v", first, before, unit, part)
 						for i, c := range cells {
@@ -233,11 +238,14 @@ func TestRank(t *testing.T) {
 		}
 		require.Len(t, want, 7)
 		for top := range 9 {
-			for _, e := range []engine.Engine{d.raw(), d.walker(true)} {
+			for _, e := range d.all() {
 				ranked, err := e.Rank(t.Context(), engine.Rank{
 					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20301, To: 20301}, Series: series,
 					Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top,
 				})
+				if e.Name() == clickhouse.Name && errors.Is(err, engine.ErrUnsupported) {
+					continue
+				}
 				require.NoError(t, err)
 				require.Equal(t, top < len(want), ranked.More)
 				require.Equal(t, want[:min(top, len(want))], append([]engine.Group{}, ranked.Groups...), "%s %d from %s", name, top, e.Name())

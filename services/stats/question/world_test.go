@@ -20,23 +20,25 @@ import (
 	"eventanalytics/pkg/warehouse/replica"
 	"eventanalytics/pkg/warehouse/segment"
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/clickhouse"
 	"eventanalytics/services/stats/question"
 )
 
 // world is a warehouse with events of some projects.
 type world struct {
-	dir      string
-	db       *duckdb.DB
-	builder  *duckdb.Builder
-	events   map[int64][]event.Event
-	keys     map[string]uint32 // of users
-	linked   map[int64]linked  // by project
-	said     map[int64]oracle.Operations
-	segments []segment.Segment
-	complete time.Time
-	answers  map[string]int      // compared, by what they came from
-	shredded map[string][]string // keys by kind
-	marked   map[bool]int        // rows of buckets compared, by whether they are incomplete
+	dir        string
+	db         *duckdb.DB
+	builder    *duckdb.Builder
+	clickHouse *clickhouse.Server // nil where there is none
+	events     map[int64][]event.Event
+	keys       map[string]uint32 // of users
+	linked     map[int64]linked  // by project
+	said       map[int64]oracle.Operations
+	segments   []segment.Segment
+	complete   time.Time
+	answers    map[string]int      // compared, by what they came from
+	shredded   map[string][]string // keys by kind
+	marked     map[bool]int        // rows of buckets compared, by whether they are incomplete
 }
 
 func newWorld(t testing.TB) *world { return newWorldOf(t, func(*warehouse.Config) {}) }
@@ -53,7 +55,7 @@ func newWorldOf(t testing.TB, change func(*warehouse.Config)) *world {
 	require.NoError(t, err)
 	builder.ShredFrom = 1
 	t.Cleanup(func() { require.NoError(t, builder.Close()) })
-	return &world{dir: cfg.Dir, db: db, builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, linked: map[int64]linked{}, said: map[int64]oracle.Operations{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
+	return &world{dir: cfg.Dir, db: db, clickHouse: clickHouseOf(t, db.Files().Folder().Dir(), db.Files()), builder: builder, events: map[int64][]event.Event{}, keys: map[string]uint32{}, linked: map[int64]linked{}, said: map[int64]oracle.Operations{}, answers: map[string]int{}, shredded: map[string][]string{}, marked: map[bool]int{}}
 }
 
 func (w *world) keysOf(events []event.Event) []uint32 {

@@ -1,0 +1,4 @@
+SELECT day, toInt64(uniqExact(person))
+FROM {{local}}
+GROUP BY day
+ORDER BY day
