@@ -239,6 +239,9 @@ func TestRank(t *testing.T) {
 		require.Len(t, want, 7)
 		for top := range 9 {
 			for _, e := range d.all() {
+				if e.Name() == clickhouse.Name && top%4 != 1 {
+					continue // each takes it some ten milliseconds
+				}
 				ranked, err := e.Rank(t.Context(), engine.Rank{
 					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20301, To: 20301}, Series: series,
 					Breakdown: []syntax.Breakdown{{Field: key}}, Measure: m, Top: top,
