@@ -39,6 +39,18 @@ func seeded(t testing.TB, seed uint64) generator {
 	return generator{Rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
+// rounds calls ask until it has seen each of some things more than so many times: chance may
+// leave some out at first.
+func rounds(t *testing.T, seen map[string]int, more int, what []string, ask func(round int)) {
+	t.Helper()
+	missing := func(w string) bool { return seen[w] <= more }
+	for round := 0; round == 0 || round < 10 && slices.ContainsFunc(what, missing); round++ {
+		ask(round)
+	}
+	t.Log(seen)
+	require.False(t, slices.ContainsFunc(what, missing), "%v", slices.DeleteFunc(what, func(w string) bool { return !missing(w) }))
+}
+
 // TestQuestions compares every question with the oracle, from the events and from
 // roll-ups, on random events of several projects, written in several segments in
 // any order.

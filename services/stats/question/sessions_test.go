@@ -24,27 +24,25 @@ func TestGeneratedSessions(t *testing.T) {
 	g := seeded(t, uint64(time.Now().UnixNano()))
 	w := newWorld(t)
 	seen := map[string]int{}
-	for i, s := range scenes {
-		project := int64(i)
-		g.kinds, g.near = g.someKinds(), s.at()
-		w.scatter(t, g, project, g.events(s, 150+g.IntN(150)))
-		t.Run(fmt.Sprintf("%s %s", s.zone, s.around[:10]), func(t *testing.T) {
-			c := newComparison(t, g, w, s, project)
-			for _, e := range c.whole {
-				c.model = append(c.model, c.naive(e))
-			}
-			for range 12 {
-				c.sessions(t, seen)
-			}
-		})
-	}
-	t.Log(seen)
-	for _, what := range []string{
+	rounds(t, seen, 2, []string{
 		"session", "bounce", "longer", "group value", "group other", "group all", "null", "incomplete", "complete",
 		"path", "unit", "place value", "place other", "place end", "missing", "started", "ended",
-	} {
-		require.Greater(t, seen[what], 2, what)
-	}
+	}, func(round int) {
+		for i, s := range scenes {
+			project := int64(round*len(scenes) + i)
+			g.kinds, g.near = g.someKinds(), s.at()
+			w.scatter(t, g, project, g.events(s, 150+g.IntN(150)))
+			t.Run(fmt.Sprintf("%d %s %s", round, s.zone, s.around[:10]), func(t *testing.T) {
+				c := newComparison(t, g, w, s, project)
+				for _, e := range c.whole {
+					c.model = append(c.model, c.naive(e))
+				}
+				for range 12 {
+					c.sessions(t, seen)
+				}
+			})
+		}
+	})
 }
 
 func (c *comparison) sessions(t *testing.T, seen map[string]int) {
