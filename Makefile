@@ -68,20 +68,20 @@ objects-test: install-test $(if $(filter rclone,$(S3)),bin/rclone) ## Run a part
 	@OBJECTS=$(S3) bin/fault-test --rounds=$(OBJECT_ROUNDS) --seed=$(SEED) --only='$(if $(ALL),.,^object)' --quiet
 
 .PHONY: lake-test
-lake-test: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Read published Iceberg tables with ClickHouse and with iceberg-go's reader, which takes minutes to build once (ICEBERG=: without it), and compare with the API
+lake-test: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Read segments and published Iceberg tables, in a folder and in a bucket, with ClickHouse and with iceberg-go's reader, which takes minutes to build once (ICEBERG=: without it), and compare with the API
 	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
-	@GOWORK=off $(GO) build -C tests/bench/clickhouse -o "$(CURDIR)/bin/bench-clickhouse" .
+	@GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
 	@[ -z "$(ICEBERG)" ] || GOWORK=off $(GO) build -C tests/tools/iceberg -o "$(CURDIR)/$(ICEBERG)" .
 	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" ICEBERG="$(ICEBERG)" GOWORK=off $(GO) test -C tests -count=1 $(TEST_FLAGS) ./suite/lake
 
-ENGINE_TESTS := ^(TestDown|TestSilent|TestNotAsked|TestExceptions|TestBack|TestConfig|TestFiles|TestTally|TestRank|TestTooLarge|TestClickHouse.*)$$
+ENGINE_TESTS := ^(TestDown|TestSilent|TestNotAsked|TestExceptions|TestBack|TestConfig|TestFiles|TestTally|TestRank|TestRetention|TestTooLarge|TestClickHouse.*)$$
 
 .PHONY: engine-test
 engine-test: go $(if $(CLICKHOUSE),$(LIBCHDB)) ## Run the tests that ask a real ClickHouse, in process: of the fixture itself, and of the engine of stats
 	@[ -n "$(CLICKHOUSE)" ] || { echo "There is a library of ClickHouse for Linux on x86-64 alone" >&2; exit 1; }
 	@GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
 	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off $(GO) test -C tests/clickhouse -count=1 $(TEST_FLAGS) ./...
-	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off bin/clickhouse $(GO) test -C services/stats -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ENGINE_TESTS)' . ./engine/clickhouse ./question
+	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" GOWORK=off bin/clickhouse -small $(GO) test -C services/stats -count=1 -timeout 20m $(TEST_FLAGS) -run '$(ENGINE_TESTS)' . ./engine/clickhouse ./question
 
 .PHONY: compose-test
 compose-test: go ## Scale, kill, roll out, back up and restore with docker compose, while clients post
@@ -121,6 +121,7 @@ bench-ingest: install-test ## Compare ingest with a bare COPY on the same Postgr
 bench-stats: install-test $(if $(CLICKHOUSE),$(LIBCHDB)) ## Compare queries with DuckDB and ClickHouse on the same events (BENCH="--events=100000000 --soak=10m"); the events are kept for the next run
 	@GOWORK=off $(GO) build -C tests -o "$(CURDIR)/bin/" ./cmd/bench-stats
 	@[ -z "$(CLICKHOUSE)" ] || GOWORK=off $(GO) build -C tests/bench/clickhouse -o "$(CURDIR)/bin/bench-clickhouse" .
+	@[ -z "$(CLICKHOUSE)" ] || GOWORK=off $(GO) build -C tests/clickhouse -o "$(CURDIR)/bin/clickhouse" .
 	@CHDB_LIB_PATH="$(CURDIR)/$(LIBCHDB)" bin/bench-stats $(if $(CLICKHOUSE),--clickhouse=bin/bench-clickhouse) $(BENCH)
 
 .PHONY: scale

@@ -22,11 +22,15 @@ func TestRetention(t *testing.T) {
 		w.scatter(t, g, int64(i), g.events(s, 150))
 	}
 	seen := map[string]int{}
-	rounds(t, seen, 0, []string{
+	kinds := []string{
 		"rollup", "raw", "rollup mode ", "rollup mode after", "rollup mode bracket", "raw mode ", "raw mode after", "raw mode bracket", "rollup filter",
 		"walk", "files of walk", "walk mode ", "walk mode after", "walk mode bracket", "walk filter",
 		"returned in window 0", "value", "other", "all",
-	}, func(int) {
+	}
+	if w.clickHouse != nil {
+		kinds = append(kinds, "engine", "engine mode ", "engine mode after", "engine mode bracket", "engine filter")
+	}
+	rounds(t, seen, 0, kinds, func(int) {
 		for i, s := range scenes {
 			c := newComparison(t, g, w, s, int64(i))
 			for _, e := range c.whole {

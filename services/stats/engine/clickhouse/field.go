@@ -61,7 +61,7 @@ func (f *file) number(keys []string) string {
 }
 
 var clockSQL = map[syntax.Source]string{
-	syntax.Hour:    "toInt64(intDiv(positiveModulo(clock_us, 86400000000), 3600000000))",
+	syntax.Hour:    "toInt64(intDiv(positiveModulo(clock_us, toInt64(86400000000)), 3600000000))",
 	syntax.Weekday: "toInt64(positiveModulo(day + 3, 7) + 1)",
 }
 
@@ -95,6 +95,11 @@ func (st *statement) bucket(unit calendar.Unit, r engine.Range) string {
 	if sql, ok := bucketSQL[unit]; ok {
 		return "toInt64(" + sql + ")"
 	}
+	return "toInt64(roundDown(day, " + st.begins(unit, r) + "))"
+}
+
+// begins is an array of the first dates of a range's buckets.
+func (st *statement) begins(unit calendar.Unit, r engine.Range) string {
 	var begins []int64
 	for day := unit.Floor(r.From); day <= r.To && len(begins) <= maxValues; day = unit.Add(day, 1) {
 		begins = append(begins, int64(day))
@@ -102,5 +107,5 @@ func (st *statement) bucket(unit calendar.Unit, r engine.Range) string {
 	if len(begins) > maxValues {
 		return st.cannot("it has too many buckets")
 	}
-	return "toInt64(roundDown(day, " + st.integers(begins) + "))"
+	return st.integers(begins)
 }

@@ -1,5 +1,6 @@
 (
-    SELECT *, intDiv(clock_us - positiveModulo(clock_us, 86400000000), 86400000000) AS day
+    -- A literal beyond 32 bits is a UInt64, which would make instants before 1970 large.
+    SELECT *, intDiv(clock_us - positiveModulo(clock_us, toInt64(86400000000)), toInt64(86400000000)) AS day
     FROM (
         SELECT *, us + offset_us AS clock_us
         FROM (
