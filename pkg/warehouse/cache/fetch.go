@@ -37,6 +37,10 @@ func (c *Cache) fetch(ctx context.Context, project int64, f File) error {
 		return c.last.err
 	}
 	shared := c.flights[f.Path]
+	if shared == nil && c.look(f) { // the download that the caller did not see the end of
+		c.mu.Unlock()
+		return nil
+	}
 	if shared == nil {
 		shared = c.start(project, f)
 	}

@@ -8,10 +8,15 @@ import (
 // has says whether there is a copy of a file, as far as can be told without reading it,
 // and notes that it is used.
 func (c *Cache) has(f File) bool {
-	info, err := os.Stat(filepath.Join(c.dir, f.Path))
-	there := err == nil && info.Mode().IsRegular() && info.Size() == f.Bytes
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.look(f)
+}
+
+// look is has; c is locked, so that a download that ends is seen whole or not at all.
+func (c *Cache) look(f File) bool {
+	info, err := os.Stat(filepath.Join(c.dir, f.Path))
+	there := err == nil && info.Mode().IsRegular() && info.Size() == f.Bytes
 	at := c.copies[f.Path]
 	switch {
 	case !there:
