@@ -28,15 +28,17 @@ type engine struct {
 // they save.
 const small = "SET max_threads = 1, max_parsing_threads = 1, compile_expressions = 0, compile_aggregate_expressions = 0, compile_sort_description = 0"
 
-func newEngine(folder string) (*engine, error) {
+func newEngine(folder string, ofFewRows bool) (*engine, error) {
 	session, err := chdb.NewSession(filepath.Join(folder, "session"))
 	if err != nil {
 		return nil, fmt.Errorf("opening a session of ClickHouse: %w", err)
 	}
 	e := &engine{session: session, folder: folder}
-	if err := e.do(small); err != nil {
-		session.Close()
-		return nil, err
+	if ofFewRows {
+		if err := e.do(small); err != nil {
+			session.Close()
+			return nil, err
+		}
 	}
 	return e, nil
 }

@@ -13,7 +13,7 @@ import (
 
 // TestDriver: the driver gets from the fixture what it gets from a server, also after errors.
 func TestDriver(t *testing.T) {
-	e, err := newEngine(t.TempDir())
+	e, err := newEngine(t.TempDir(), true)
 	require.NoError(t, err)
 	defer e.close()
 	server := httptest.NewServer(e)

@@ -34,14 +34,16 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeAll(engines)) }()
-	columns := []string{"question", "source"}
-	for _, name := range names {
-		columns = append(columns, name+": p50 ms", "p90 ms", "CPU ms", "cold ms")
+	var main, otherwise []int // engines of the two tables
+	for i, name := range names {
+		if !isVariant(name) {
+			main = append(main, i)
+		}
+		if i == 0 || isVariant(name) {
+			otherwise = append(otherwise, i)
+		}
 	}
-	for _, name := range names[1:] {
-		columns = append(columns, "service ÷ "+name+": p50", "CPU", "cold")
-	}
-	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: at most %d each; cold: median of %d first answers", len(names), b.Samples, b.Cold), columns...)
+	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: at most %d each; cold: median of %d first answers", len(main), b.Samples, b.Cold), columns(names, main)...)
 	var done []comparison
 	var failed []error
 	for _, q := range b.all {
@@ -56,14 +58,34 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 			continue
 		}
 		done = append(done, c)
-		measure.Row(c.cells()...)
+		measure.Row(c.cells(main)...)
+	}
+	measure.Heading("The service over other engines and stores, in the same turns", columns(names, otherwise)...)
+	for _, c := range done {
+		if c.served() {
+			measure.Row(c.cells(otherwise)...)
+		}
 	}
 	return errors.Join(errors.Join(failed...), b.draw(names, done), b.printTargets(names, done))
 }
 
-func (c comparison) cells() []string {
+// columns of a table of some engines, the first of which is the service.
+func columns(names []string, engines []int) []string {
+	columns := []string{"question", "source"}
+	for _, i := range engines {
+		columns = append(columns, names[i]+": p50 ms", "p90 ms", "CPU ms", "cold ms")
+	}
+	for _, i := range engines[1:] {
+		columns = append(columns, "service ÷ "+names[i]+": p50", "CPU", "cold")
+	}
+	return columns
+}
+
+// cells are a row below columns.
+func (c comparison) cells(engines []int) []string {
 	cells := []string{c.question, c.source}
-	for _, f := range c.figures {
+	for _, i := range engines {
+		f := c.figures[i]
 		for _, d := range []time.Duration{f.p50, f.p90, f.cpu, f.cold} {
 			if d == 0 {
 				cells = append(cells, "–")
@@ -73,7 +95,8 @@ func (c comparison) cells() []string {
 		}
 	}
 	service := c.figures[0]
-	for _, f := range c.figures[1:] {
+	for _, i := range engines[1:] {
+		f := c.figures[i]
 		cells = append(cells, ratio(service.p50, f.p50), ratio(service.cpu, f.cpu), ratio(service.cold, f.cold))
 	}
 	return cells
@@ -92,9 +115,13 @@ func ratio(a, b time.Duration) string {
 func (b *bench) compare(ctx context.Context, names []string, engines []engine, q *question) (c comparison, err error) {
 	c = comparison{question: q.name, path: q.path, figures: make([]figures, len(engines))}
 	var want []string
+	left := make([]bool, len(engines)) // to another engine
 	ask := func(i int) (answered, error) {
 		a, err := engines[i].ask(ctx, q)
 		switch {
+		case errors.Is(err, errOtherEngine):
+			left[i] = true
+			return a, nil
 		case err != nil:
 		case want == nil:
 			want = a.rows
@@ -115,7 +142,7 @@ func (b *bench) compare(ctx context.Context, names []string, engines []engine, q
 	order := func(round int) (turns []int) {
 		for k := range engines {
 			// DuckDB begins: the others are compared with its answer.
-			if i := (round + 1 + k) % len(engines); !q.unserved || names[i] != names[0] && names[i] != objectStore {
+			if i := (round + 1 + k) % len(engines); !left[i] && (!q.unserved || i > 0 && !isVariant(names[i])) {
 				turns = append(turns, i)
 			}
 		}

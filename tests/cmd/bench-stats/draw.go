@@ -39,10 +39,13 @@ func (b *bench) draw(names []string, all []comparison) error {
 	}
 	for set, rows := range sets {
 		for _, d := range charts {
-			bars := chart.Bars{Title: fmt.Sprintf("%s, %s events", d.title, millions(b.Events)), Axis: d.axis, Series: names}
+			bars := chart.Bars{Title: fmt.Sprintf("%s, %s events", d.title, millions(b.Events)), Axis: d.axis, Series: slices.DeleteFunc(slices.Clone(names), isVariant)}
 			for _, c := range rows {
 				row := chart.Row{Name: c.question}
-				for _, f := range c.figures {
+				for i, f := range c.figures {
+					if isVariant(names[i]) {
+						continue
+					}
 					row.Values = append(row.Values, float64(d.value(f))/float64(time.Millisecond))
 				}
 				bars.Rows = append(bars.Rows, row)

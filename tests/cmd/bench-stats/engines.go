@@ -25,6 +25,10 @@ type engine interface {
 	close() error
 }
 
+// errOtherEngine says that an engine left a question to another, so that there is nothing to
+// measure.
+var errOtherEngine = errors.New("another engine answers it")
+
 // answered is one answer and what it took. The time includes HTTP and JSON for the
 // service; the CPU is that of the process that answers.
 type answered struct {
@@ -32,6 +36,10 @@ type answered struct {
 	took, cpu time.Duration
 	source    string // of the service's answer
 }
+
+// isVariant says whether it is the service over another engine or store: these are in a table
+// of their own.
+func isVariant(name string) bool { return name == clickHouseOverFiles || name == objectStore }
 
 // engines are compared in this order.
 func (b *bench) engines(ctx context.Context) (names []string, engines []engine, err error) {
@@ -45,7 +53,7 @@ func (b *bench) engines(ctx context.Context) (names []string, engines []engine, 
 		if err := b.makeClickHouse(ctx); err != nil {
 			return nil, nil, err
 		}
-		names, engines = append(names, "ClickHouse"), append(engines, &clickHouseEngine{b: b})
+		names, engines = append(names, "ClickHouse", clickHouseOverFiles), append(engines, &clickHouseEngine{b: b}, &filesEngine{serviceEngine: serviceEngine{b: b}})
 	}
 	objects, err := b.startStore(ctx)
 	if err != nil {
@@ -94,6 +102,28 @@ func (s *serviceEngine) close() error {
 	}
 	s.a = nil
 	return nil
+}
+
+// beside starts a replica beside the stack's, with settings of its own.
+func (s *serviceEngine) beside(ctx context.Context, settings ...string) (err error) {
+	const name = "stats"
+	others := s.b.stack.Addresses[name]
+	defer func() { s.b.stack.Addresses[name] = others }()
+	if s.process, err = s.b.stack.StartService(ctx, name, settings...); err != nil {
+		return err
+	}
+	s.a, err = s.b.asker(1)
+	return err
+}
+
+// end ends the replica that beside started, if there is one.
+func (s *serviceEngine) end() error {
+	err := s.close()
+	if s.process != nil {
+		err = errors.Join(err, s.process.Stop())
+	}
+	s.process = nil
+	return err
 }
 
 // duckEngine runs in this process, which does nothing else while it is asked.

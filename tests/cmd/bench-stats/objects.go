@@ -41,27 +41,7 @@ func (e *objectEngine) restart(ctx context.Context) error {
 	if err := measure.DropCache(e.b.warehouse()); err != nil {
 		return err
 	}
-	return e.start(ctx)
-}
-
-func (e *objectEngine) start(ctx context.Context) (err error) {
-	const name = "stats"
-	others := e.b.stack.Addresses[name]
-	defer func() { e.b.stack.Addresses[name] = others }()
-	e.process, err = e.b.stack.StartService(ctx, name, append(stack.ObjectSettings(e.store.URL), "WAREHOUSE_DIR="+e.copies())...)
-	if err != nil {
-		return err
-	}
-	e.a, err = e.b.asker(1)
-	return err
-}
-
-// end ends the replica, if there is one.
-func (e *objectEngine) end() error {
-	if e.process == nil {
-		return e.serviceEngine.close()
-	}
-	return errors.Join(e.serviceEngine.close(), e.process.Stop())
+	return e.beside(ctx, append(stack.ObjectSettings(e.store.URL), "WAREHOUSE_DIR="+e.copies())...)
 }
 
 func (e *objectEngine) close() error { return errors.Join(e.end(), e.store.Stop()) }

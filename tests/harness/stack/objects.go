@@ -18,14 +18,20 @@ func Objects() bool { return os.Getenv("OBJECTS") != "" }
 // where a stack without a bucket has the segments themselves: tests look at both alike.
 const objectsBucket = "warehouse"
 
+// Credentials of the bucket.
+const (
+	objectsKey    = "harness"
+	objectsSecret = "harness-secret"
+)
+
 // storeCommand is the server of OBJECTS: rclone, or else versitygw. Both have the folders in
 // root as buckets.
 func storeCommand(root, at string) (name string, args []string) {
 	if os.Getenv("OBJECTS") == "rclone" {
 		// Tests remove objects behind its back.
-		return "rclone", []string{"serve", "s3", "--addr", at, "--auth-key", "harness,harness-secret", "--config", os.DevNull, "--dir-cache-time", "0", root}
+		return "rclone", []string{"serve", "s3", "--addr", at, "--auth-key", objectsKey + "," + objectsSecret, "--config", os.DevNull, "--dir-cache-time", "0", root}
 	}
-	return "versitygw", []string{"--access", "harness", "--secret", "harness-secret", "--port", at, "--quiet", "posix", root}
+	return "versitygw", []string{"--access", objectsKey, "--secret", objectsSecret, "--port", at, "--quiet", "posix", root}
 }
 
 // ObjectStore is a running store.
@@ -86,7 +92,7 @@ func (s *ObjectStore) Stop() error {
 func ObjectSettings(url string) []string {
 	return []string{
 		"WAREHOUSE_S3_BUCKET=" + objectsBucket, "WAREHOUSE_S3_ENDPOINT=" + url, "WAREHOUSE_S3_PATH_STYLE=true",
-		"WAREHOUSE_S3_ACCESS_KEY=harness", "WAREHOUSE_S3_SECRET_KEY=harness-secret",
+		"WAREHOUSE_S3_ACCESS_KEY=" + objectsKey, "WAREHOUSE_S3_SECRET_KEY=" + objectsSecret,
 		"WORKER_LOAD_INTERVAL=250ms", // requests cost nothing here, and tests wait for loads
 	}
 }

@@ -1,11 +1,9 @@
-// Package lake reads published Iceberg tables with engines of others, as their users do, and
-// compares what they count with the API's answers. It needs ClickHouse's library and a reader
-// that `make lake-test` builds.
+// Package lake reads segments and published Iceberg tables with engines of others, as their
+// users do, and compares what they count with what was sent. It needs ClickHouse's library
+// and a reader that `make lake-test` builds.
 package lake
 
 import (
-	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -34,11 +32,76 @@ type answer struct {
 	amount                 float64
 }
 
+// TestReadBack: what the API, ClickHouse as an engine of stats, and readers of the published
+// table count is what was sent, of segments in a folder and in a bucket.
 func TestReadBack(t *testing.T) {
-	if os.Getenv("CHDB_LIB_PATH") == "" {
+	lib := os.Getenv("CHDB_LIB_PATH")
+	if lib == "" {
 		t.Skip("make lake-test has the engines")
 	}
-	// Not t.TempDir: Postgres runs as another user, which must be able to enter.
+	require.NoError(t, stack.Build(t.Context(), "standalone"))
+	for _, bucket := range []bool{false, true} {
+		t.Run(map[bool]string{false: "folder", true: "bucket"}[bucket], func(t *testing.T) {
+			dir := folder(t)
+			warehouse := filepath.Join(dir, "warehouse")
+			clickhouse, err := stack.StartClickHouse(t.Context(), dir, lib)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, clickhouse.Stop()) })
+			settings := append(clickhouse.Engine("file:"+warehouse), "LAKE_INTERVAL=1s", "WORKER_COMPACT_SEGMENTS=4",
+				"RATE_LIMIT_INGEST=100000/s", "RATE_LIMIT_STATS=1000/s")
+			var store *stack.ObjectStore
+			if bucket {
+				port, err := stack.FreePort()
+				require.NoError(t, err)
+				store, err = stack.StartObjectStore(t.Context(), dir, dir, port)
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, store.Stop()) })
+				require.NoError(t, clickhouse.Collect(t.Context(), "segments", store))
+				settings = append(append(settings, clickhouse.Engine("s3:segments")...), stack.ObjectSettings(store.URL)...)
+				settings = append(settings, "WAREHOUSE_DIR="+filepath.Join(dir, "copies"))
+			}
+			s, err := stack.Standalone(t.Context(), dir, append(settings, "WORKER_LOAD_INTERVAL=10ms")...)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, s.Stop()) })
+			c := api.NewUser(t, s.URL, nil)
+			published := c.Do(t, "PATCH", c.ProjectPath(), strings.NewReader(`{"lake": true}`), "Content-Type", "application/json")
+			require.Equal(t, 200, published.Status, published)
+
+			var want answer
+			var last client.Receipt
+			for n := range batches {
+				last = c.Upload(t, events(n, &want))
+				require.Equal(t, batchSize, last.Accepted)
+			}
+			want.users = 1000
+			require.Equal(t, want, asked(t, c, last.Position))
+
+			project := filepath.Base(c.ProjectPath())
+			metadata := awaitTable(t, filepath.Join(warehouse, project), want.events)
+			table := fmt.Sprintf("icebergLocal('%s')", filepath.Join(warehouse, project))
+			if bucket {
+				table = store.Iceberg(project)
+			}
+			row, err := clickhouse.Ask(t.Context(), fmt.Sprintf(`SELECT toInt64(count()), toInt64(uniqExact(user_id)), toInt64(countIf(country_text = 'UA')), sum(amount_decimal)
+				FROM %s SETTINGS output_format_json_quote_64bit_integers = 0`, table))
+			require.NoError(t, err)
+			require.JSONEq(t, fmt.Sprintf("[%d, %d, %d, %v]", want.events, want.users, want.ukraine, want.amount), row)
+
+			reader := os.Getenv("ICEBERG")
+			if reader == "" || bucket { // it has no bucket
+				return
+			}
+			out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), reader), "file://"+metadata, "country_text", "UA", "amount_decimal").Output()
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprintln(want.events, want.ukraine, want.amount), string(out))
+		})
+	}
+}
+
+// folder is one for a service: not t.TempDir, since Postgres runs as another user, which
+// must be able to enter.
+func folder(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "analytics-lake-")
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -49,38 +112,7 @@ func TestReadBack(t *testing.T) {
 		}
 		_ = os.RemoveAll(dir) // only a temporary folder
 	})
-	require.NoError(t, stack.Build(t.Context(), "standalone"))
-	s, err := stack.Standalone(t.Context(), dir, "LAKE_INTERVAL=1s", "WORKER_COMPACT_SEGMENTS=4", "WORKER_LOAD_INTERVAL=10ms",
-		"RATE_LIMIT_INGEST=100000/s", "RATE_LIMIT_STATS=1000/s")
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, s.Stop()) })
-	c := api.NewUser(t, s.URL, nil)
-	published := c.Do(t, "PATCH", c.ProjectPath(), strings.NewReader(`{"lake": true}`), "Content-Type", "application/json")
-	require.Equal(t, 200, published.Status, published)
-
-	var want answer
-	var last client.Receipt
-	for n := range batches {
-		last = c.Upload(t, events(n, &want))
-		require.Equal(t, batchSize, last.Accepted)
-	}
-	want.users = 1000
-	require.Equal(t, want, asked(t, c, last.Position))
-
-	project := filepath.Join(dir, "warehouse", filepath.Base(c.ProjectPath()))
-	metadata := awaitTable(t, project, want.events)
-	clickhouse := start(t, filepath.Dir(project))
-	table := fmt.Sprintf("icebergLocal('%s')", project)
-	clickhouse.ask(t, fmt.Sprintf(`SELECT toInt64(count()), toInt64(uniqExact(user_id)), toInt64(countIf(country_text = 'UA')), sum(amount_decimal) FROM %s
-		SETTINGS output_format_json_quote_64bit_integers = 0`, table), &want)
-
-	reader := os.Getenv("ICEBERG")
-	if reader == "" {
-		return
-	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(root(t), reader), "file://"+metadata, "country_text", "UA", "amount_decimal").Output()
-	require.NoError(t, err)
-	require.Equal(t, fmt.Sprintln(want.events, want.ukraine, want.amount), string(out))
+	return dir
 }
 
 // events makes a request of events, and counts them. The first have no amount, which is a
@@ -110,23 +142,26 @@ func events(batch int, count *answer) string {
 	return b.String() + "]"
 }
 
-// asked is the API's answer at a position.
+// asked is the API's answer at a position. ClickHouse reads what roll-ups do not tell.
 func asked(t *testing.T, c *api.Caller, position string) (a answer) {
 	t.Helper()
-	value := func(measure, filter string) float64 {
+	value := func(source, measure, filter string) float64 {
 		query := []string{"from", "2025-07-01", "to", "2025-09-30", "interval", "all", "series", fmt.Sprintf(`{"event":"purchase","measure":%q}`, measure)}
 		if filter != "" {
 			query = append(query, "filter", filter)
 		}
-		rows := api.Rows[struct {
-			Value float64 `json:"value"`
-		}](t, c, position, "/api/stats/trends", query...)
-		require.Len(t, rows, 1)
-		return rows[0].Value
+		var answer struct {
+			Data []struct{ Value float64 }
+			Meta struct{ Source string }
+		}
+		c.Visible(t, position, "/api/stats/trends", query...).Decode(t, &answer)
+		require.Len(t, answer.Data, 1)
+		require.Equal(t, source, answer.Meta.Source, measure)
+		return answer.Data[0].Value
 	}
 	return answer{
-		events: int64(value("events", "")), users: int64(value("users", "")),
-		ukraine: int64(value("events", "properties.country=UA")), amount: value("sum(properties.amount)", ""),
+		events: int64(value("rollup", "events", "")), users: int64(value("rollup", "users", "")),
+		ukraine: int64(value("engine", "events", "properties.country=UA")), amount: value("engine", "sum(properties.amount)", ""),
 	}
 }
 
@@ -161,42 +196,6 @@ func awaitTable(t *testing.T, project string, events int64) (path string) {
 		return nil
 	}))
 	return path
-}
-
-// process is ClickHouse behind pipes.
-type process struct {
-	in  *json.Encoder
-	out *json.Decoder
-}
-
-// It reads files below the folder that it runs in alone.
-func start(t *testing.T, folder string) *process {
-	t.Helper()
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(root(t), "bin", "bench-clickhouse"), t.TempDir())
-	cmd.Stderr, cmd.Dir = os.Stderr, folder
-	in, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		require.NoError(t, in.Close())
-		require.NoError(t, cmd.Wait())
-	})
-	return &process{json.NewEncoder(in), json.NewDecoder(bufio.NewReader(out))}
-}
-
-// ask compares ClickHouse's only row with an answer.
-func (p *process) ask(t *testing.T, sql string, want *answer) {
-	t.Helper()
-	require.NoError(t, p.in.Encode(sql))
-	var got struct {
-		Rows  [][]float64 `json:"rows"`
-		Error string      `json:"error"`
-	}
-	require.NoError(t, p.out.Decode(&got))
-	require.Empty(t, got.Error)
-	require.Equal(t, [][]float64{{float64(want.events), float64(want.users), float64(want.ukraine), want.amount}}, got.Rows)
 }
 
 func root(t *testing.T) string {
