@@ -95,6 +95,12 @@ func TestLateColumn(t *testing.T) {
 		require.Equal(t, id, f.ID)
 	}
 	require.Equal(t, 101, m.LastColumn)
+
+	w.load(30, "number:price") // a copy of a segment of an earlier version
+	w.round()
+	f, ok := w.check().schema().FindFieldByName("price_number")
+	require.True(t, ok)
+	require.Equal(t, 102, f.ID)
 }
 
 // TestOldSegments: a project is published when all of its segments have ids.

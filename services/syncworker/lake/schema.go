@@ -21,9 +21,12 @@ var types = map[string]iceberg.Type{
 	"properties": iceberg.PrimitiveTypes.String,
 }
 
-// kinds are the types of columns of properties, by what their names begin with.
+// kinds are the types of columns of properties, by what their names begin with. Segments of
+// earlier versions have "number", some of whose values are rounded; until a merge replaces them
+// their files have its id, and engines refuse a file with an id that the schema lacks.
 var kinds = map[string]iceberg.Type{
 	"text": iceberg.PrimitiveTypes.String, "integer": iceberg.PrimitiveTypes.Int64, "decimal": iceberg.PrimitiveTypes.Float64,
+	"number": iceberg.PrimitiveTypes.Float64,
 }
 
 // columnsOf makes the columns of a table of those that segments may have, by their ids.
