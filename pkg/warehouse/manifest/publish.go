@@ -82,8 +82,8 @@ func ChangedProjects(ctx context.Context, db outbox.Querier, since uint64) (proj
 type Published struct {
 	// Location of its metadata, as readers see it; empty when there is no table now.
 	Location string
-	// Files is how many files of metadata the project's tables ever had.
-	Files int64
+	// Number of its metadata. It rises, also after a table was withdrawn.
+	Number int64
 	// Incarnation of the position that was published.
 	Incarnation int32
 	// OldestXMin is the XMin of the oldest state that a listed snapshot has. Segments that
@@ -114,7 +114,7 @@ func Lakes(ctx context.Context, db outbox.Querier) ([]Lake, error) {
 	}
 	lakes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l Lake, err error) {
 		var xmin int64
-		err = row.Scan(&l.Project, &l.Wanted, &l.Location, &l.Files, &l.Incarnation, &xmin)
+		err = row.Scan(&l.Project, &l.Wanted, &l.Location, &l.Number, &l.Incarnation, &xmin)
 		l.OldestXMin = uint64(xmin)
 		return l, err
 	})
@@ -153,7 +153,7 @@ SET metadata_location = excluded.metadata_location, previous_metadata_location =
 // Publish makes now a project's table in place of before. The error is ErrPublished when it
 // is no longer that.
 func (tx *Tx) Publish(ctx context.Context, project int64, before, now Published) error {
-	tag, err := tx.Exec(ctx, publishSQL, project, now.Files, now.Incarnation, now.Location, xid8(now.OldestXMin), before.Location)
+	tag, err := tx.Exec(ctx, publishSQL, project, now.Number, now.Incarnation, now.Location, xid8(now.OldestXMin), before.Location)
 	if err != nil {
 		return fmt.Errorf("publishing a table: %w", err)
 	}

@@ -49,7 +49,7 @@ func (p *Publisher) writeMetadata(ctx context.Context, project, number int64, m 
 	if err != nil {
 		return "", fmt.Errorf("writing the metadata of a table: %w", err)
 	}
-	return p.write(ctx, project, fmt.Sprintf("%05d-%s.metadata.json", number, uuid.NewString()), data)
+	return p.write(ctx, project, fmt.Sprintf("%010d-%s.metadata.json", number, uuid.NewString()), data)
 }
 
 // writeManifests writes what a snapshot changes, and returns all manifests that it has.

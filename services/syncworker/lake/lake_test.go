@@ -178,8 +178,10 @@ func TestCrash(t *testing.T) {
 	orphans = len(w.files()) - orphans
 	require.Equal(t, 3, orphans, "a manifest, the list and the metadata")
 	require.Equal(t, before, w.catalog())
+	w.later()
 	w.round()
 	w.check()
+	w.latest()
 
 	all := len(w.files())
 	require.NoError(t, w.lake.Sweep(t.Context()))
@@ -260,6 +262,21 @@ func TestRestoredDatabase(t *testing.T) {
 	w.round()
 	require.NotEqual(t, id, w.check().UUID)
 	require.Greater(t, filepath.Base(w.catalog()), filepath.Base(first))
+
+	for range 3 {
+		w.load(20)
+		w.round()
+	}
+	// The same backup once more, with a bucket that kept what was published since.
+	w.exec("UPDATE analytics.sync_state SET incarnation = incarnation - 1")
+	w.exec("UPDATE analytics.lake_tables SET files = 1, incarnation = incarnation - 1, metadata_location = $1", first)
+	w.exec("UPDATE lake.iceberg_tables SET metadata_location = $1", first)
+	w.restore()
+	w.lead(Config{Interval: time.Minute, Keep: time.Hour})
+	w.later()
+	w.round()
+	w.check()
+	w.latest()
 }
 
 // TestOtherLocation: a table has absolute paths, so that another location makes another table.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -218,6 +219,43 @@ func (w *world) age() {
 		old := time.Now().Add(-48 * time.Hour)
 		require.NoError(w, os.Chtimes(filepath.Join(w.folder.Dir(), name), old, old))
 	}
+}
+
+// later waits until numbers of metadata by the time are above those that there are.
+func (w *world) later() {
+	w.Helper()
+	require.Eventually(w, func() bool {
+		var now time.Time
+		require.NoError(w, w.pool.QueryRow(w.Context(), "SELECT clock_timestamp()").Scan(&now))
+		return number(0, now) > w.highest()
+	}, time.Minute, 10*time.Millisecond)
+}
+
+// highest is the highest number of a file of metadata.
+func (w *world) highest() (highest int64) {
+	w.Helper()
+	for _, name := range w.files() {
+		if text, _, ok := strings.Cut(filepath.Base(name), "-"); ok && strings.HasSuffix(name, ".metadata.json") {
+			n, err := strconv.ParseInt(text, 10, 32)
+			require.NoError(w, err)
+			highest = max(highest, n)
+		}
+	}
+	return highest
+}
+
+// latest says that readers of the folder take the published metadata: no other file has its
+// number, or a higher one.
+func (w *world) latest() {
+	w.Helper()
+	prefix := fmt.Sprintf("%d/metadata/%010d-", w.project, w.highest())
+	var first []string
+	for _, name := range w.files() {
+		if strings.HasPrefix(name, prefix) {
+			first = append(first, w.lake.cfg.Location+"/"+name)
+		}
+	}
+	require.Equal(w, []string{w.catalog()}, first)
 }
 
 // files are those of metadata.
