@@ -58,7 +58,7 @@ func (f *Folder) WriteMetadata(ctx context.Context, name string, data []byte) (e
 // ReadMetadata reads a file of metadata. The error is fs.ErrNotExist when there is none.
 func (f *Folder) ReadMetadata(ctx context.Context, name string) (data []byte, err error) {
 	if !metadataPattern.MatchString(name) {
-		return nil, fmt.Errorf("reading metadata: %q is no name of it", name)
+		return nil, fmt.Errorf("reading metadata: %w: %q is no name of it", fs.ErrNotExist, name)
 	}
 	if f.HasBucket() {
 		data, err = f.bucket.Read(ctx, name, maxMetadata)

@@ -25,7 +25,7 @@ func (p *Publisher) url(name string) string { return p.cfg.Location + "/" + name
 func (p *Publisher) name(url string) (string, error) {
 	name, ok := strings.CutPrefix(url, p.cfg.Location+"/")
 	if !ok {
-		return "", fmt.Errorf("%s is not below %s", url, p.cfg.Location)
+		return "", fmt.Errorf("%w: %s is not below %s", errUnreadable, url, p.cfg.Location)
 	}
 	return name, nil
 }
@@ -35,6 +35,7 @@ func (p *Publisher) read(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.reads++
 	return p.deps.Folder.ReadMetadata(ctx, name)
 }
 
@@ -142,11 +143,21 @@ func (p *Publisher) readList(ctx context.Context, url string) ([]iceberg.Manifes
 	if err != nil {
 		return nil, err
 	}
-	manifests, err := iceberg.ReadManifestList(bytes.NewReader(data))
-	if err != nil {
-		return nil, fmt.Errorf("reading the list of manifests: %w", err)
+	return decoded(func() ([]iceberg.ManifestFile, error) { return iceberg.ReadManifestList(bytes.NewReader(data)) })
+}
+
+// decoded is what decode makes of a file. On some that are damaged by a single byte iceberg-go
+// panics, which would end the worker, and again as soon as it starts.
+func decoded[T any](decode func() (T, error)) (of T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errUnreadable, r)
+		}
+	}()
+	if of, err = decode(); err != nil {
+		err = fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	return manifests, nil
+	return of, err
 }
 
 // readManifest reads which files a manifest lists.
@@ -155,9 +166,9 @@ func (p *Publisher) readManifest(ctx context.Context, m iceberg.ManifestFile) (l
 	if err != nil {
 		return listed{}, err
 	}
-	entries, err := iceberg.ReadManifest(m, bytes.NewReader(data), true)
+	entries, err := decoded(func() ([]iceberg.ManifestEntry, error) { return iceberg.ReadManifest(m, bytes.NewReader(data), true) })
 	if err != nil {
-		return listed{}, fmt.Errorf("reading a manifest: %w", err)
+		return listed{}, err
 	}
 	l := listed{manifest: m}
 	for _, e := range entries {

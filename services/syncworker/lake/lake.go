@@ -11,8 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,7 +44,7 @@ type Config struct {
 	// SweepInterval is how often such files are looked for.
 	SweepInterval time.Duration
 
-	manifestFiles int // of tests
+	manifestFiles, sweepReads int // of tests
 }
 
 // Deps are what the publisher needs.
@@ -68,12 +66,17 @@ type Publisher struct {
 	fresh map[int64]time.Time
 	// again are projects to look at although nothing changed.
 	again map[int64]bool
+	swept time.Time // when the last Sweep began
+	reads int       // files of metadata that were read
 }
 
 // New makes the publisher of a term.
 func New(cfg Config, deps Deps) *Publisher {
 	if cfg.manifestFiles == 0 {
 		cfg.manifestFiles = manifestFiles
+	}
+	if cfg.sweepReads == 0 {
+		cfg.sweepReads = sweepReads
 	}
 	return &Publisher{cfg: cfg, deps: deps, tables: map[int64]*table{}, fresh: map[int64]time.Time{}, again: map[int64]bool{}}
 }
@@ -82,7 +85,7 @@ func New(cfg Config, deps Deps) *Publisher {
 // other failures are logged, and what failed is tried again in the next round.
 func (p *Publisher) Run(ctx context.Context) error {
 	defer p.deps.Metrics.clear()
-	pause, swept := p.cfg.Interval, time.Time{}
+	pause := p.cfg.Interval
 	if pause == 0 {
 		pause = p.cfg.SweepInterval
 	}
@@ -90,8 +93,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		if err := p.tryAgain(ctx, "publishing tables", p.Round); err != nil {
 			return err
 		}
-		if now := clock.Now(); now.Sub(swept) >= p.cfg.SweepInterval {
-			swept = now
+		if clock.Now().Sub(p.swept) >= p.cfg.SweepInterval {
 			if err := p.tryAgain(ctx, "collecting files of tables", p.Sweep); err != nil {
 				return err
 			}
@@ -211,7 +213,10 @@ func (p *Publisher) publish(ctx context.Context, l manifest.Lake) error {
 	}
 	began := time.Now()
 	t, err := p.open(ctx, l, live.Position.Incarnation)
-	if err != nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, errUnreadable)) {
+	if err == nil && t != nil && p.tables[l.Project] != t {
+		err = t.compare(live.Segments)
+	}
+	if beyondReading(err) {
 		p.deps.Log.Warn("a table is made again", zap.Int64(logging.ProjectID, l.Project), zap.Error(err))
 		t, err = nil, nil
 	}
@@ -240,48 +245,5 @@ func (p *Publisher) withdraw(ctx context.Context, l manifest.Lake) error {
 		return err
 	}
 	p.deps.Log.Info("withdrew a table", zap.Int64(logging.ProjectID, l.Project))
-	return nil
-}
-
-// Sweep deletes old files that no published table needs: of snapshots that are no longer listed,
-// of withdrawn tables, and what a crash left behind.
-//
-// The files are listed before the catalog is read. One that is old by then and that no table needs
-// is never needed again: a new version of a table has files of the one before and new ones. What
-// is younger than the grace period may be of a commit under way.
-func (p *Publisher) Sweep(ctx context.Context) error {
-	old, err := p.deps.Folder.OldMetadata(ctx, clock.Now().Add(-p.cfg.GracePeriod))
-	if err != nil || len(old) == 0 {
-		return err
-	}
-	lakes, err := manifest.Lakes(ctx, p.deps.Pool)
-	if err != nil {
-		return err
-	}
-	needed := map[string]bool{}
-	for _, l := range lakes {
-		t, err := p.open(ctx, l, l.Incarnation)
-		if errors.Is(err, errUnreadable) || errors.Is(err, fs.ErrNotExist) {
-			continue // it is published anew
-		}
-		if err != nil {
-			return err
-		}
-		if t == nil {
-			continue
-		}
-		of, err := p.references(ctx, t)
-		if err != nil {
-			return err
-		}
-		for name := range of {
-			needed[name] = true
-		}
-	}
-	old = slices.DeleteFunc(old, func(name string) bool { return needed[name] })
-	if err := p.deps.Folder.RemoveMetadata(ctx, old...); err != nil {
-		return err
-	}
-	p.deps.Metrics.collected.Add(float64(len(old)))
 	return nil
 }

@@ -1,6 +1,8 @@
 package lake
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -297,12 +299,68 @@ func TestDamagedMetadata(t *testing.T) {
 		w := newWorld(t)
 		w.load(10)
 		w.round()
-		name := strings.TrimPrefix(w.catalog(), location+"/")
-		require.NoError(t, os.WriteFile(filepath.Join(w.folder.Dir(), name), []byte(text), 0o600))
+		w.overwrite(strings.TrimPrefix(w.catalog(), location+"/"), []byte(text))
 		w.lead(Config{Interval: time.Minute, Keep: time.Hour})
 		w.round()
 		w.check()
 	}
+}
+
+// TestDamagedByte: a file of a table that is damaged anywhere ends neither the worker nor
+// publishing, and what the catalog names stays.
+func TestDamagedByte(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.load(10)
+	for _, kind := range []string{".metadata.json", "snap-", "-m0.avro"} {
+		for at := range 25 {
+			w.lead(Config{Interval: time.Minute, Keep: 0, GracePeriod: time.Hour})
+			w.load(10)
+			w.round()
+			m := w.check()
+			name := strings.TrimPrefix(w.catalog(), location+"/")
+			switch kind {
+			case "snap-":
+				name = strings.TrimPrefix(m.current().ManifestList, location+"/")
+			case "-m0.avro":
+				name = w.lake.tables[w.project].manifests[0].manifest.FilePath()[len(location)+1:]
+			}
+			require.Contains(t, name, kind)
+			damaged, err := os.ReadFile(filepath.Join(w.folder.Dir(), name))
+			require.NoError(t, err)
+			if field := bytes.Index(damaged, []byte(`"data_file"`)); at == 0 && field >= 0 {
+				damaged[field+1] ^= 1 // iceberg-go panics
+			} else {
+				damaged[len(damaged)*at/25] ^= 0x55
+			}
+			w.overwrite(name, damaged)
+			w.age()
+			w.lead(Config{Interval: time.Minute, Keep: 0, GracePeriod: time.Hour})
+			require.NoError(t, w.lake.Sweep(t.Context()))
+			require.Contains(t, w.files(), strings.TrimPrefix(w.catalog(), location+"/"))
+			w.load(10)
+			w.round()
+			require.Equal(t, fmt.Sprint(segment.EventsOf(w.live())), w.metadata().current().Summary["total-records"])
+			w.exec("UPDATE analytics.lake_tables SET metadata_location = NULL") // another byte, of a table that is whole
+		}
+	}
+}
+
+// TestListedOtherwise: what a table says of a segment is what the manifest says.
+func TestListedOtherwise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.load(10)
+	w.round()
+	id := w.check().UUID
+	w.lead(Config{Interval: time.Minute, Keep: time.Hour})
+	w.round()
+	require.Equal(t, id, w.check().UUID)
+	w.exec("UPDATE analytics.segments SET min_at = min_at - interval '1 hour'") // as a damaged bound would be
+	w.lead(Config{Interval: time.Minute, Keep: time.Hour})
+	w.round()
+	require.NotEqual(t, id, w.check().UUID)
+	require.Equal(t, w.live()[0].MinAt.UnixMicro(), w.lake.tables[w.project].manifests[0].files[0].first)
 }
 
 // TestNeighbours: a project that fails does not hold up the others.

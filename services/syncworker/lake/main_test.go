@@ -127,11 +127,12 @@ func joined(errs ...error) error {
 	return nil
 }
 
+// live are the segments of the project.
 func (w *world) live() []segment.Segment {
 	w.Helper()
 	live, err := manifest.Live(w.Context(), w.pool)
 	require.NoError(w, err)
-	return live
+	return slices.DeleteFunc(live, func(s segment.Segment) bool { return s.ProjectID != w.project })
 }
 
 func (w *world) round() {
@@ -210,6 +211,14 @@ func (w *world) restore() {
 		_, _, err := manifest.Reincarnate(w.Context(), tx)
 		return err
 	}))
+}
+
+// overwrite changes what is in a file of metadata.
+func (w *world) overwrite(name string, data []byte) {
+	w.Helper()
+	path := filepath.Join(w.folder.Dir(), name)
+	require.NoError(w, os.Remove(path)) // it is read-only
+	require.NoError(w, os.WriteFile(path, data, 0o600))
 }
 
 // age makes all files of metadata old.

@@ -100,7 +100,7 @@ func parseMetadata(data []byte) (*metadata, error) {
 	if err := json.Unmarshal(data, &m); err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-	if m.FormatVersion != 2 || m.current() == nil || m.schema() == nil {
+	if m.FormatVersion != 2 || slices.Contains(m.Schemas, nil) || m.current() == nil || m.schema() == nil {
 		return nil, fmt.Errorf("%w: it is not as it was written", errUnreadable)
 	}
 	return &m, nil

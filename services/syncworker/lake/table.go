@@ -12,6 +12,7 @@ import (
 	"eventanalytics/pkg/platform/failpoint"
 	"eventanalytics/pkg/warehouse/fields"
 	"eventanalytics/pkg/warehouse/manifest"
+	"eventanalytics/pkg/warehouse/segment"
 )
 
 // table is what a term remembers of a published table: reading it again would be a request for
@@ -57,6 +58,25 @@ func (p *Publisher) open(ctx context.Context, l manifest.Lake, incarnation int32
 	}
 	t.lists[t.current().ManifestList] = paths(t.manifests)
 	return t, nil
+}
+
+// compare says whether a table that was read lists live segments with what the manifest says of
+// them. A file of Avro may be damaged and still be read, with other bounds of occurred_at.
+func (t *table) compare(live []segment.Segment) error {
+	of := make(map[string]file, len(live))
+	for i := range live {
+		of[live[i].Path] = fileOf(&live[i])
+	}
+	for _, m := range t.manifests {
+		for _, f := range m.files {
+			want, isLive := of[f.path]
+			want.snapshot, want.sequence = f.snapshot, f.sequence
+			if isLive && f != want {
+				return fmt.Errorf("%w: it says something else of %s", errUnreadable, f.path)
+			}
+		}
+	}
+	return nil
 }
 
 func paths(manifests []listed) []string {
