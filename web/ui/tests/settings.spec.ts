@@ -76,6 +76,33 @@ test('usage is what the API says, in all and by month', async ({ page }) => {
   await expect(chart.locator('[aria-live]')).toHaveText(`Mar 2025: Events ${months.at(-2)!.value.toLocaleString('en-GB')}`);
 });
 
+test('an owner has the events published as a table, and not any more', async ({ page, browser }) => {
+  const shop = await owner('pia');
+  await join(shop, 'pit', 'editor');
+  const path = `/settings?project=${shop.id}`;
+  const published = async () => {
+    const projects = await ask<{ id: number; lake: boolean; timezone: string }>(shop.caller, '/api/projects');
+    return projects.find(({ id }) => id === shop.id);
+  };
+  await logIn(page, 'pia');
+  for (const wanted of [true, false]) {
+    await open(page, path);
+    const table = page.getByRole('checkbox', { name: 'Publish its events as an Iceberg table' });
+    await expect(table).toBeChecked({ checked: !wanted });
+    await table.setChecked(wanted);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('status')).toHaveText('Saved');
+    expect(await published()).toMatchObject({ lake: wanted, timezone: 'UTC' });
+  }
+
+  const context = await browser.newContext();
+  const editor = await context.newPage();
+  await logIn(editor, 'pit');
+  await open(editor, path);
+  await expect(editor.getByRole('checkbox', { name: 'Publish its events as an Iceberg table' })).toBeDisabled();
+  await context.close();
+});
+
 test('a link makes members: with a new account, with one that there is, and never twice', async ({ page, browser }) => {
   const shop = await owner('iva');
   await register(origin(), 'ivo');

@@ -5,6 +5,14 @@ import type { components, paths } from './schema';
 export type Schemas = components['schemas'];
 export type Meta = Schemas['Meta'];
 
+/** What an answer was computed from. */
+export const sources: Record<Meta['source'], string> = {
+  rollup: 'sums kept of the events',
+  engine: 'the events themselves, by ClickHouse',
+  walk: 'each user’s events',
+  raw: 'the events themselves',
+};
+
 /** Routes of questions, and the parameters of each. */
 export type StatsRoute = Extract<keyof paths, `/api/stats/${string}`>;
 type Parameters<R extends StatsRoute> = paths[R] extends { get: { parameters: { query?: infer Q } } } ? NonNullable<Q> : never;
