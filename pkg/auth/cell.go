@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,8 +25,14 @@ func (c *CellConfig) Validate() error {
 	if c.Cell != "" && !c.Cell.valid() {
 		return fmt.Errorf("CELL is %q, not 1 to %d of a-z and 0-9", c.Cell, maxCell)
 	}
+	if slices.Contains(words, c.Cell) {
+		return fmt.Errorf("CELL is %q, which means something else to the gateway", c.Cell)
+	}
 	return nil
 }
+
+// words are what a map of nginx takes for something else than a value that it looks for.
+var words = []Cell{"default", "include", "volatile"}
 
 func (c Cell) valid() bool {
 	return c != "" && len(c) <= maxCell && strings.Trim(string(c), "abcdefghijklmnopqrstuvwxyz0123456789") == ""

@@ -43,7 +43,7 @@ func TestNamesOfCells(t *testing.T) {
 	for _, name := range []Cell{"", "a", "eu1", "12345678"} {
 		require.NoError(t, (&CellConfig{Cell: name}).Validate(), name)
 	}
-	for _, name := range []Cell{"123456789", "EU", "eu-1", "eu_1", "é", " "} {
+	for _, name := range []Cell{"123456789", "EU", "eu-1", "eu_1", "é", " ", "default", "include", "volatile"} {
 		require.ErrorContains(t, (&CellConfig{Cell: name}).Validate(), "CELL is ", name)
 	}
 }

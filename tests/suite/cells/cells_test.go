@@ -82,7 +82,8 @@ func TestKeysOfSDKs(t *testing.T) {
 	f := both(t)
 	p := newPerson(t, f, "us1") // not the one where the rest goes
 	key := p.ingest
-	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(key+":"))
+	encoded := base64.StdEncoding.EncodeToString([]byte(key + ":"))
+	basic := "Basic " + encoded
 	body := func() string { return fmt.Sprintf(`{"messageId":%q,"event":"x","userId":"ann"}`, uuid.NewString()) }
 	batch := func() string {
 		return fmt.Sprintf(`{"api_key":%q,"batch":[{"uuid":%q,"event":"x","distinct_id":"ann"}]}`, key, uuid.NewString())
@@ -93,6 +94,7 @@ func TestKeysOfSDKs(t *testing.T) {
 		status                   int
 	}{
 		"Basic":                     {"", "POST", "/v1/track", body(), []string{"Authorization", basic}, 200},
+		"Basic, in lower case":      {"", "POST", "/v1/track", body(), []string{"Authorization", "basic  " + encoded}, 200},
 		"X-Write-Key":               {"", "POST", "/api/s/track", body(), []string{"X-Write-Key", "x:" + key}, 200},
 		"path":                      {"", "GET", "/array/" + key + "/config", "", nil, 200},
 		"path of a project":         {"", "GET", "/v1/projects/" + key + "/settings", "", nil, 200},
@@ -121,7 +123,7 @@ func TestUnknownCells(t *testing.T) {
 
 	list, _, _ := strings.Cut(read(t, "deployments", "nginx", "cells.conf"), "\n-")
 	strict := startFront(t, nil, stack.Cells{List: list})
-	for _, c := range []*api.Caller{strict.anonymous(""), strict.anonymous("www"), bearing(strict.anonymous(""), "ea_"+random)} {
+	for _, c := range []*api.Caller{strict.anonymous(""), strict.anonymous("www"), bearing(strict.anonymous(""), "ea_"+random), strict.anonymous("").With("Authorization", "us1")} {
 		a := c.With("Origin", "https://shop.example").Get(t, "/api/auth/session").Is(t, 421, "unknown-cell")
 		require.Equal(t, "https://shop.example", a.Header.Get("Access-Control-Allow-Origin"), "a page can read why")
 	}
@@ -129,7 +131,7 @@ func TestUnknownCells(t *testing.T) {
 	require.NotContains(t, strict.log(), random)
 }
 
-// A project that has moved takes its keys along, whatever they name.
+// A project that has moved takes its keys along, whatever they name, and wherever they are sent.
 func TestMovedKeys(t *testing.T) {
 	addresses := map[string]string{}
 	for name := range cells {
@@ -137,11 +139,28 @@ func TestMovedKeys(t *testing.T) {
 	}
 	p := newPerson(t, startFront(t, addresses, stack.Cells{}), "eu1")
 	moved := func(to string) *front {
-		return startFront(t, addresses, stack.Cells{List: read(t, "deployments", "nginx", "cells.conf") + p.ingest[:len("ea_eu1_")+8] + " " + to + ";\n"})
+		list := read(t, "deployments", "nginx", "cells.conf")
+		shown := p.ingest[:len("ea_eu1_")+8]
+		// The lines of the list's comments.
+		for example, own := range map[string]string{"ea_eu1_abcdefgh ": shown + " ", `"~^Key ZWFfZXUxX2FiY2RlZmdo" `: `"~^Key ` + base64.StdEncoding.EncodeToString([]byte(shown)) + `" `} {
+			before, after, ok := strings.Cut(list, "# "+example)
+			require.True(t, ok, example)
+			_, after, _ = strings.Cut(after, "\n")
+			list = before + own + to + ";\n" + after
+		}
+		return startFront(t, addresses, stack.Cells{List: list})
 	}
-	bearing(moved("us1:5066").anonymous(""), p.ingest).Send(t, anEvent()).Is(t, 401, "unauthorized") // which does not know it
-	held := bearing(moved("127.0.0.1:1").anonymous(""), p.ingest)
-	held.Send(t, anEvent()).Is(t, 503, "unavailable")
+	there, nowhere := moved("us1:5066"), moved("127.0.0.1:1")
+	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(p.ingest+":"))
+	for _, host := range []string{"", "eu1"} {
+		bearing(there.anonymous(host), p.ingest).Send(t, anEvent()).Is(t, 401, "unauthorized") // which does not know it
+		bearing(nowhere.anonymous(host), p.ingest).Send(t, anEvent()).Is(t, 503, "unavailable")
+		for f, status := range map[*front]int{there: 401, nowhere: 503} {
+			a := f.anonymous(host).With("Authorization", basic).Post(t, "/v1/track", api.Object{"event": "x", "userId": "ann"})
+			require.Equal(t, status, a.Status, a)
+		}
+	}
+	held := bearing(nowhere.anonymous(""), p.ingest)
 	bearing(held, p.read).Get(t, "/api/stats/dau", "from", "2025-08-01", "to", "2025-08-01").Is(t, 200, "")
 }
 
