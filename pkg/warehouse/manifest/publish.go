@@ -124,6 +124,14 @@ func Lakes(ctx context.Context, db outbox.Querier) ([]Lake, error) {
 	return lakes, nil
 }
 
+// EverPublished says whether any project ever had a table.
+func EverPublished(ctx context.Context, db outbox.Querier) (ever bool, err error) {
+	if err := db.QueryRow(ctx, "SELECT EXISTS (SELECT FROM analytics.lake_tables)").Scan(&ever); err != nil {
+		return false, fmt.Errorf("looking for published tables: %w", err)
+	}
+	return ever, nil
+}
+
 // The names under which Iceberg's SQL catalogs find the tables.
 const (
 	LakeCatalog   = "analytics"

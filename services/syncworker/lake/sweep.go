@@ -42,6 +42,11 @@ func (p *Publisher) Sweep(ctx context.Context) error {
 // needs is never needed again: a new version of a table has files of the one before and new
 // ones. What is younger than the grace period may be of a commit under way.
 func (p *Publisher) sweep(ctx context.Context) error {
+	if p.cfg.Interval == 0 {
+		if ever, err := manifest.EverPublished(ctx, p.deps.Pool); err != nil || !ever {
+			return err // where nobody uses tables, listing a bucket costs as much as its collection does
+		}
+	}
 	names, err := p.deps.Folder.OldMetadata(ctx, clock.Now().Add(-p.cfg.GracePeriod))
 	if err != nil || len(names) == 0 {
 		return err

@@ -67,6 +67,26 @@ func TestHeld(t *testing.T) {
 	w.check()
 }
 
+// TestSweepNothing: the folder is not even listed where there never was a table.
+func TestSweepNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leftover := fmt.Sprintf("%d/metadata/leftover.avro", w.project)
+	require.NoError(t, w.folder.WriteMetadata(t.Context(), leftover, []byte("avro")))
+	w.age()
+	w.lead(Config{GracePeriod: time.Hour})
+	require.NoError(t, w.lake.Sweep(t.Context()))
+	require.Equal(t, []string{leftover}, w.files())
+	w.lead(sweeping)
+	w.load(10)
+	w.round()
+	w.lead(Config{GracePeriod: time.Hour})
+	w.round()
+	w.age()
+	require.NoError(t, w.lake.Sweep(t.Context()))
+	require.Empty(t, w.files())
+}
+
 // TestSweepOtherLocation: what the catalog names stays until another table takes its place.
 func TestSweepOtherLocation(t *testing.T) {
 	t.Parallel()
