@@ -43,6 +43,13 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 			otherwise = append(otherwise, i)
 		}
 	}
+	if b.Cold == 0 { // which restarts them
+		for _, e := range engines {
+			if err := e.restart(ctx); err != nil {
+				return err
+			}
+		}
+	}
 	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: at most %d each; cold: median of %d first answers", len(main), b.Samples, b.Cold), columns(names, main)...)
 	var done []comparison
 	var failed []error
@@ -161,6 +168,11 @@ func (b *bench) compare(ctx context.Context, names []string, engines []engine, q
 			cold[i] = append(cold[i], a.took)
 		}
 	}
+	for _, i := range order(0) {
+		if err := engines[i].settle(ctx); err != nil {
+			return c, err
+		}
+	}
 	spent := make([]time.Duration, len(engines))
 	for round := range b.Samples {
 		for _, i := range order(round) {
@@ -182,8 +194,9 @@ func (b *bench) compare(ctx context.Context, names []string, engines []engine, q
 		c.source = "no route"
 	}
 	for _, i := range order(0) {
-		c.figures[i] = figures{
-			p50: measure.Median(took[i]), p90: measure.Quantile(took[i], 0.9), cpu: measure.Median(cpu[i]), cold: measure.Median(cold[i]),
+		c.figures[i] = figures{p50: measure.Median(took[i]), p90: measure.Quantile(took[i], 0.9), cpu: measure.Median(cpu[i])}
+		if b.Cold > 0 {
+			c.figures[i].cold = measure.Median(cold[i])
 		}
 	}
 	return c, nil

@@ -39,6 +39,9 @@ func (b *bench) draw(names []string, all []comparison) error {
 	}
 	for set, rows := range sets {
 		for _, d := range charts {
+			if d.name == "cold" && b.Cold == 0 {
+				continue
+			}
 			bars := chart.Bars{Title: fmt.Sprintf("%s, %s events", d.title, millions(b.Events)), Axis: d.axis, Series: slices.DeleteFunc(slices.Clone(names), isVariant)}
 			for _, c := range rows {
 				row := chart.Row{Name: c.question}

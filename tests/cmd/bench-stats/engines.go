@@ -22,6 +22,8 @@ type engine interface {
 	ask(ctx context.Context, q *question) (answered, error)
 	// restart begins afresh, with the page cache of the engine's files dropped.
 	restart(ctx context.Context) error
+	// settle waits until the engine does nothing by itself any more.
+	settle(ctx context.Context) error
 	close() error
 }
 
@@ -104,6 +106,32 @@ func (s *serviceEngine) close() error {
 	return nil
 }
 
+// Quiet is a service that uses less than so much of a core, which a replica does once it has
+// checked all files of its snapshot.
+const (
+	quietFor   = 300 * time.Millisecond
+	quietCPU   = 10 * time.Millisecond
+	quietAfter = 5 * time.Minute // at the latest
+)
+
+func (s *serviceEngine) settle(ctx context.Context) error {
+	return stack.Poll(ctx, quietAfter, func() error {
+		before, err := measure.PreciseCPU(s.process.PID())
+		if err != nil {
+			return err
+		}
+		time.Sleep(quietFor)
+		after, err := measure.PreciseCPU(s.process.PID())
+		if err != nil {
+			return err
+		}
+		if after-before > quietCPU {
+			return fmt.Errorf("a replica used %s of CPU in %s, of its own", after-before, quietFor)
+		}
+		return nil
+	})
+}
+
 // beside starts a replica beside the stack's, with settings of its own.
 func (s *serviceEngine) beside(ctx context.Context, settings ...string) (err error) {
 	const name = "stats"
@@ -160,6 +188,8 @@ func (d *duckEngine) ask(ctx context.Context, q *question) (a answered, err erro
 	return a, err
 }
 
+func (*duckEngine) settle(context.Context) error { return nil }
+
 func (d *duckEngine) close() (err error) {
 	if d.db != nil {
 		err = d.db.Close()
@@ -209,6 +239,8 @@ func (e *clickHouseEngine) ask(_ context.Context, q *question) (a answered, err 
 	slices.Sort(a.rows)
 	return a, nil
 }
+
+func (*clickHouseEngine) settle(context.Context) error { return nil }
 
 func (e *clickHouseEngine) close() (err error) {
 	if e.c != nil {

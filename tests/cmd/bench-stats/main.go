@@ -38,7 +38,7 @@ type options struct {
 	Memory     string         `default:"8GB" help:"Maximum memory of the DuckDB that is compared with."`
 	ClickHouse string         `name:"clickhouse" type:"path" help:"Program that runs ClickHouse, built from tests/bench/clickhouse; without it the section \"engines\" leaves ClickHouse out."`
 	Samples    int            `default:"20" help:"How often each engine is asked each question in the section \"engines\", at most: one that has taken --seconds is asked no more after five."`
-	Cold       int            `default:"3" help:"How often each engine is restarted there for each question, with the page cache of its files dropped."`
+	Cold       int            `default:"3" help:"How often each engine is restarted there for each question, with the page cache of its files dropped; 0 asks for no first answers."`
 	Questions  *regexp.Regexp `help:"Ask only the questions whose names match."`
 	Images     string         `type:"path" help:"Folder for the charts; without it none are drawn."`
 	Page       string         `type:"path" help:"Page to write the table of targets into, between its marks for so many events."`
@@ -65,8 +65,8 @@ func (o *options) AfterApply() error {
 	if o.Directory == "" {
 		o.Directory = filepath.Join(os.TempDir(), "analytics-bench-stats")
 	}
-	if o.Days < 120 || o.Rounds < 1 || o.Samples < 1 || o.Cold < 1 {
-		return fmt.Errorf("%d days, %d rounds, %d samples, %d cold: the questions need 120 days and one of each", o.Days, o.Rounds, o.Samples, o.Cold)
+	if o.Days < 120 || o.Rounds < 1 || o.Samples < 1 || o.Cold < 0 {
+		return fmt.Errorf("%d days, %d rounds, %d samples, %d cold: the questions need 120 days, a round and a sample", o.Days, o.Rounds, o.Samples, o.Cold)
 	}
 	return nil
 }
