@@ -118,7 +118,7 @@ func (p *Publisher) commit(ctx context.Context, l manifest.Lake, t *table, live 
 	next.expire(expired)
 	next.succeed(before, live.At, p.cfg.Keep, maxSnapshots)
 	next.Published = manifest.Published{Number: number(l.Number, live.At), Incarnation: live.Position.Incarnation, OldestXMin: next.oldestXMin()}
-	if next.Published.Location, err = p.writeMetadata(ctx, l.Project, next.Published.Number, next.metadata); err != nil {
+	if next.Published.Location, err = p.writeMetadata(ctx, l.Project, next.Number, next.metadata); err != nil {
 		return false, err
 	}
 	if err := failpoint.Hit(failpoint.LakeBeforeCommit); err != nil {
