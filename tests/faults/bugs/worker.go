@@ -92,8 +92,8 @@ func worker() []Bug {
 			"And directly: files and rows of replaced segments are gone before WAREHOUSE_GRACE_PERIOD is over.",
 		Edits: []Edit{{
 			File: "pkg/warehouse/manifest/tx.go",
-			Old:  "replaced_at < clock_timestamp() - $1::interval RETURNING path`",
-			New:  "replaced_at < clock_timestamp() - 0 * $1::interval RETURNING path`",
+			Old:  "replaced_at < clock_timestamp() - $1::interval AND NOT",
+			New:  "replaced_at < clock_timestamp() - 0 * $1::interval AND NOT",
 		}},
 	}, {
 		Name:   "dead-letter-dropped",
