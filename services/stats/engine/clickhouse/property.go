@@ -150,11 +150,12 @@ func (p property) asNumber() string {
 func orThrow(condition string) string { return "toString(" + throw(condition) + ")" }
 
 // ofDouble is the canonical text of a float64. Large and small ones have an exponent, which
-// is written in another way.
+// is written in another way. toInt64 refuses infinity and NaN, which JSONExtractFloat makes
+// of the texts "inf" and "nan", also where the branch is not taken.
 func ofDouble(x string) string {
 	whole := fmt.Sprintf("(abs(%[1]s) < 1e15 AND %[1]s = trunc(%[1]s))", x)
 	plain := fmt.Sprintf("(abs(%[1]s) >= 1e-3 AND abs(%[1]s) < 1e15)", x)
-	return fmt.Sprintf("multiIf(%[2]s, toString(toInt64(%[1]s)), %[3]s, toString(%[1]s), %[4]s)", x, whole, plain, orThrow("NOT ("+whole+" OR "+plain+")"))
+	return fmt.Sprintf("multiIf(%[2]s, toString(toInt64(if(%[2]s, %[1]s, 0))), %[3]s, toString(%[1]s), %[4]s)", x, whole, plain, orThrow("NOT ("+whole+" OR "+plain+")"))
 }
 
 // comparedWith says what texts are compared with.

@@ -104,6 +104,22 @@ func (s *Server) settings() clickhouse.Settings {
 		"input_format_null_as_default":                          1,
 		"input_format_parquet_allow_missing_columns":            1,
 		"input_format_parquet_case_insensitive_column_matching": 0,
+		"allow_simdjson":                                        1,
+		// 26.5 refuses statements whose conditions share a part once it moves them to where
+		// columns are read: "Not found column", "KeyCondition uses PREWHERE output".
+		"optimize_move_to_prewhere": 0,
+		// A limit of the profile must not make an answer out of a part of the events.
+		"read_overflow_mode":     "throw",
+		"group_by_overflow_mode": "throw",
+		"sort_overflow_mode":     "throw",
+		"distinct_overflow_mode": "throw",
+		"set_overflow_mode":      "throw",
+		"join_overflow_mode":     "throw",
+		"transfer_overflow_mode": "throw",
+		"timeout_overflow_mode":  "throw",
+		"result_overflow_mode":   "throw",
+		"limit":                  0,
+		"offset":                 0,
 	}
 }
 
