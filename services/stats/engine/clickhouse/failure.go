@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ var (
 	errResting     = errors.New("ClickHouse did not answer a moment ago")
 	errInexact     = errors.New("some events have what ClickHouse does not read exactly")
 	errUnavailable = errors.New("ClickHouse cannot be asked")
+	errRefused     = errors.New("ClickHouse does not run the statement")
 )
 
 // Codes of ClickHouse's exceptions.
@@ -33,6 +35,22 @@ const (
 	codeMemoryOfAll  = 173 // CANNOT_ALLOCATE_MEMORY
 	codeTooManyAtOne = 202 // TOO_MANY_SIMULTANEOUS_QUERIES
 )
+
+// ofStatement are the codes of errors that a statement and its events have, whatever the
+// server: those of ClickHouse's own bugs among them. Others may be answered.
+var ofStatement = []int32{
+	10,  // NOT_FOUND_COLUMN_IN_BLOCK
+	43,  // ILLEGAL_TYPE_OF_ARGUMENT
+	44,  // ILLEGAL_COLUMN
+	47,  // UNKNOWN_IDENTIFIER
+	49,  // LOGICAL_ERROR
+	53,  // TYPE_MISMATCH
+	70,  // CANNOT_CONVERT_TYPE
+	158, // TOO_MANY_ROWS, of a limit in the profile
+	191, // SET_SIZE_LIMIT_EXCEEDED
+	307, // TOO_MANY_BYTES
+	386, // NO_COMMON_TYPE
+}
 
 // judge says what an error means for the question: a scan that takes too much, or too long,
 // takes so elsewhere, and is refused as DuckDB refuses. Whatever else is wrong with the
@@ -79,6 +97,10 @@ func (s *Server) judgeException(e *clickhouse.Exception) error {
 	case codeTooBig:
 		return answered(fmt.Errorf("%w: the statement is too large", engine.ErrUnsupported))
 	}
+	if slices.Contains(ofStatement, e.Code) {
+		s.log.Warn("ClickHouse does not run a statement; DuckDB answers", zap.String("error", nameOf(e)))
+		return answered(fmt.Errorf("%w: %w: %w", engine.ErrUnsupported, errRefused, e))
+	}
 	s.failed(e)
 	return fmt.Errorf("%w: %w: %w", engine.ErrUnsupported, errUnavailable, e)
 }
@@ -116,9 +138,12 @@ func (s *Server) failed(err error) {
 	case errors.As(err, &of):
 		err = of.Err
 	case errors.As(err, &thrown) && !strings.Contains(thrown.Message, missing):
-		err = fmt.Errorf("code %d %s", thrown.Code, thrown.CodeName)
+		err = errors.New(nameOf(thrown))
 	case errors.As(err, &thrown):
 		err = errors.New("it finds fewer events in the files than there are: see ENGINE_FILES")
 	}
 	s.log.Warn("ClickHouse cannot be asked; DuckDB answers", zap.Error(err), zap.Duration("for", breakFor))
 }
+
+// nameOf tells an exception without its message.
+func nameOf(e *clickhouse.Exception) string { return fmt.Sprintf("code %d %s", e.Code, e.CodeName) }

@@ -24,6 +24,7 @@ var outcomes = []struct {
 	{errInexact, "inexact"},
 	{errResting, "resting"},
 	{errUnavailable, "unavailable"},
+	{errRefused, "refused"},
 	{engine.ErrUnsupported, "unsupported"},
 	{turns.ErrBusy, "busy"},
 	{ErrTimeout, "time"},
@@ -43,7 +44,7 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		scans: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "analytics_stats_engine_scans_total",
-			Help: "Scans large enough for ClickHouse (ENGINE_URL), by what became of them: served; left to DuckDB because ClickHouse does not know them (unsupported), because an event has what it does not read exactly (inexact), because it cannot be asked (unavailable) or could not a moment ago (resting); refused for their time, memory or length, or because too many ran (busy); failed.",
+			Help: "Scans large enough for ClickHouse (ENGINE_URL), by what became of them: served; left to DuckDB because ClickHouse does not know them (unsupported), because an event has what it does not read exactly (inexact), because it cannot be asked (unavailable) or could not a moment ago (resting), or because it does not run the statement (refused); refused for their time, memory or length, or because too many ran (busy); failed.",
 		}, []string{"outcome"}),
 		resting: f.NewGauge(prometheus.GaugeOpts{
 			Name: "analytics_stats_engine_resting_servers", Help: "ClickHouse servers that are not asked because they failed: 0 or 1.",

@@ -153,6 +153,10 @@ func TestExceptions(t *testing.T) {
 		{395, inexact + ": while executing", errInexact, false},
 		{395, missing + ": while executing", errUnavailable, true},
 		{168, "AST is too big", engine.ErrUnsupported, false},
+		{10, "Not found column", errRefused, false},
+		{49, "Logical error: 'KeyCondition uses PREWHERE output'", errRefused, false},
+		{70, "Unexpected inf or nan to integer conversion", errRefused, false},
+		{158, "Limit for rows to GROUP BY exceeded", errRefused, false},
 		{516, "Authentication failed", errUnavailable, true},
 		{497, "Not enough privileges", errUnavailable, true},
 		{499, "S3 error", errUnavailable, true},
@@ -161,6 +165,7 @@ func TestExceptions(t *testing.T) {
 		e.server.rest(time.Time{})
 		err := e.server.judge(t.Context(), t.Context(), errors.Join(&clickhouse.Exception{Code: c.code, Message: c.message}))
 		require.ErrorIs(t, err, c.want, c.message)
+		require.NotErrorIs(t, err, map[bool]error{true: errRefused, false: errUnavailable}[c.resting], c.message)
 		require.Equal(t, !c.resting, e.server.mayAsk(), c.message)
 	}
 	gone, cancel := context.WithCancel(t.Context())
