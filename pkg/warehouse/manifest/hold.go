@@ -19,8 +19,8 @@ import (
 // rows. So whatever a dump begun after Hold names keeps its file, even when a
 // worker was cut off from Postgres in the middle of a collection.
 //
-// A collection has an advisory lock from its look at the hold to its last file
-// (WithCollectionLock). Whoever stores the hold and then waits for that lock
+// A collection shares an advisory lock with others from its look at the hold to its last
+// file (WithCollectionLock). Whoever stores the hold and then waits for that lock
 // (AwaitCollection) knows that no file vanishes any more.
 
 // A second hold never shortens the first.
@@ -79,12 +79,13 @@ func AwaitCollection(ctx context.Context, tx pgx.Tx) error {
 }
 
 const (
-	lockCollectionSQL   = "SELECT pg_try_advisory_lock(hashtextextended('analytics.collect', 0))"
-	unlockCollectionSQL = "SELECT pg_advisory_unlock(hashtextextended('analytics.collect', 0))"
+	lockCollectionSQL   = "SELECT pg_try_advisory_lock_shared(hashtextextended('analytics.collect', 0))"
+	unlockCollectionSQL = "SELECT pg_advisory_unlock_shared(hashtextextended('analytics.collect', 0))"
 )
 
-// WithCollectionLock runs collect under the lock that AwaitCollection waits for. It
-// does nothing while another process has the lock.
+// WithCollectionLock runs collect under the lock that AwaitCollection waits for, beside other
+// collections: of segments, and of what tables left. It does nothing while somebody has waited,
+// or waits, for these to end.
 func WithCollectionLock(ctx context.Context, pool *pgxpool.Pool, collect func() error) error {
 	conn, err := pool.Acquire(ctx)
 	if err != nil {

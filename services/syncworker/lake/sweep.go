@@ -22,7 +22,7 @@ const sweepReads = 1000
 
 // Sweep deletes old files that no published table needs: of snapshots that are no longer listed,
 // of withdrawn tables, and what a crash left behind. While a backup holds garbage collection, or
-// another collection is under way, it deletes nothing.
+// waits for it to end, it deletes nothing.
 func (p *Publisher) Sweep(ctx context.Context) error {
 	return manifest.WithCollectionLock(ctx, p.deps.Pool, func() error {
 		p.swept = clock.Now()

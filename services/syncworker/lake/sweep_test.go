@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"eventanalytics/pkg/warehouse/manifest"
@@ -59,10 +60,19 @@ func TestHeld(t *testing.T) {
 	require.NoError(t, err)
 
 	w.lead(sweeping)
-	require.NoError(t, manifest.WithCollectionLock(t.Context(), w.pool, func() error { return w.lake.Sweep(t.Context()) }))
-	require.Equal(t, all, w.files(), "the other collection may be what a hold waits for")
-	require.Zero(t, w.lake.swept, "it is tried again in the next round")
-	require.NoError(t, w.lake.Sweep(t.Context()))
+	require.NoError(t, pgx.BeginFunc(t.Context(), w.pool, func(tx pgx.Tx) error {
+		require.NoError(t, manifest.AwaitCollection(t.Context(), tx))
+		require.NoError(t, w.lake.Sweep(t.Context()))
+		require.Equal(t, all, w.files(), "somebody counts on them")
+		require.Zero(t, w.lake.swept, "it is tried again in the next round")
+		return nil
+	}))
+	collected := false
+	require.NoError(t, manifest.WithCollectionLock(t.Context(), w.pool, func() error {
+		require.NoError(t, w.lake.Sweep(t.Context()))
+		return manifest.WithCollectionLock(t.Context(), w.pool, func() error { collected = true; return nil })
+	}))
+	require.True(t, collected, "collections do not keep one another from their work")
 	require.Less(t, len(w.files()), len(all))
 	w.check()
 }
