@@ -90,26 +90,15 @@ func (p *Publisher) Run(ctx context.Context) error {
 		pause = p.cfg.SweepInterval
 	}
 	for ctx.Err() == nil {
-		if err := p.tryAgain(ctx, "publishing tables", p.Round); err != nil {
+		if err := p.deps.Term.RetryLater(ctx, "publishing tables", p.Round); err != nil {
 			return err
 		}
 		if clock.Now().Sub(p.swept) >= p.cfg.SweepInterval {
-			if err := p.tryAgain(ctx, "collecting files of tables", p.Sweep); err != nil {
+			if err := p.deps.Term.RetryLater(ctx, "collecting files of tables", p.Sweep); err != nil {
 				return err
 			}
 		}
 		clock.Pause(ctx, pause)
-	}
-	return nil
-}
-
-func (p *Publisher) tryAgain(ctx context.Context, name string, job func(context.Context) error) error {
-	err := job(ctx)
-	if errors.Is(err, manifest.ErrFenced) {
-		return err
-	}
-	if err != nil && ctx.Err() == nil {
-		p.deps.Log.Error(name+"; trying again later", zap.Error(err))
 	}
 	return nil
 }

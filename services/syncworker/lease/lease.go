@@ -106,3 +106,16 @@ func (t *Term) Notify(ctx context.Context) {
 		t.log.Warn("telling replicas of a new version; they will poll", zap.Error(err))
 	}
 }
+
+// RetryLater does a job that its caller does again later. It logs a failure, but for that of a
+// term that is over, which it returns.
+func (t *Term) RetryLater(ctx context.Context, name string, job func(context.Context) error) error {
+	err := job(ctx)
+	if errors.Is(err, manifest.ErrFenced) {
+		return err
+	}
+	if err != nil && ctx.Err() == nil {
+		t.log.Error(name+"; trying again later", zap.Error(err))
+	}
+	return nil
+}

@@ -60,8 +60,8 @@ type Maintenance struct {
 	Uploads    *Uploads
 	Names      *Names
 
+	term         *lease.Term
 	collectEvery time.Duration
-	log          *zap.Logger
 	// loaded and compactable have a token when there may be work for the early and
 	// the main lane of compaction.
 	loaded, compactable chan struct{}
@@ -81,10 +81,10 @@ func New(cfg Config, deps Deps) *Maintenance {
 			folder: deps.Folder, spill: deps.Builder.Spill(), grace: cfg.GracePeriod,
 			pool: deps.Pool, term: deps.Term, metrics: deps.Metrics, log: deps.Log,
 		},
-		Partitions:   &Partitions{retention: cfg.OutboxRetention, pool: deps.Pool, log: deps.Log},
-		Uploads:      &Uploads{pool: deps.Pool, log: deps.Log},
-		Names:        &Names{pool: deps.Pool, term: deps.Term, builder: deps.Builder, log: deps.Log},
-		collectEvery: cfg.CollectInterval, log: deps.Log,
+		Partitions: &Partitions{retention: cfg.OutboxRetention, pool: deps.Pool, log: deps.Log},
+		Uploads:    &Uploads{pool: deps.Pool, log: deps.Log},
+		Names:      &Names{pool: deps.Pool, term: deps.Term, builder: deps.Builder, log: deps.Log},
+		term:       deps.Term, collectEvery: cfg.CollectInterval,
 		loaded: make(chan struct{}, 1), compactable: compactable,
 	}
 	m.Upgrader.between = m.compactWaiting
@@ -117,7 +117,7 @@ func (m *Maintenance) CompactEarly(ctx context.Context) error {
 		case <-m.loaded:
 		case <-every.C:
 		}
-		if err := m.retryLater(ctx, "compacting small loads", m.compact(manifest.EarlyLane)); err != nil {
+		if err := m.term.RetryLater(ctx, "compacting small loads", m.compact(manifest.EarlyLane)); err != nil {
 			return err
 		}
 	}
@@ -132,23 +132,23 @@ func (m *Maintenance) Maintain(ctx context.Context) error {
 	defer drop.Stop()
 	compaction := m.compact(manifest.MainLane)
 	err := errors.Join(
-		m.retryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade),
-		m.retryLater(ctx, "collecting garbage", m.Collector.Collect),
-		m.retryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop))
+		m.term.RetryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade),
+		m.term.RetryLater(ctx, "collecting garbage", m.Collector.Collect),
+		m.term.RetryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop))
 	for err == nil {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-m.compactable:
-			err = m.retryLater(ctx, "compacting", compaction)
+			err = m.term.RetryLater(ctx, "compacting", compaction)
 		case <-compact.C:
-			err = m.retryLater(ctx, "compacting", compaction)
+			err = m.term.RetryLater(ctx, "compacting", compaction)
 		case <-collect.C:
 			err = errors.Join(
-				m.retryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade), // what failed before
-				m.retryLater(ctx, "collecting garbage", m.Collector.Collect))
+				m.term.RetryLater(ctx, "upgrading old segments", m.Upgrader.Upgrade), // what failed before
+				m.term.RetryLater(ctx, "collecting garbage", m.Collector.Collect))
 		case <-drop.C:
-			err = m.retryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop)
+			err = m.term.RetryLater(ctx, "dropping old outbox partitions", m.Partitions.Drop)
 		}
 	}
 	return err
@@ -158,7 +158,7 @@ func (m *Maintenance) Maintain(ctx context.Context) error {
 func (m *Maintenance) compactWaiting(ctx context.Context) error {
 	select {
 	case <-m.compactable:
-		return m.retryLater(ctx, "compacting", m.compact(manifest.MainLane))
+		return m.term.RetryLater(ctx, "compacting", m.compact(manifest.MainLane))
 	default:
 		return nil
 	}
@@ -167,7 +167,7 @@ func (m *Maintenance) compactWaiting(ctx context.Context) error {
 // ReapStalled ends uploads that hold up the loads, until ctx ends.
 func (m *Maintenance) ReapStalled(ctx context.Context) error {
 	for clock.Pause(ctx, reapEvery) {
-		if err := m.retryLater(ctx, "ending stalled uploads", m.reap); err != nil {
+		if err := m.term.RetryLater(ctx, "ending stalled uploads", m.reap); err != nil {
 			return err
 		}
 	}
@@ -178,7 +178,7 @@ func (m *Maintenance) ReapStalled(ctx context.Context) error {
 // until ctx ends. Reading all segments takes a while, so nothing else waits for it.
 func (m *Maintenance) CollectNames(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := m.retryLater(ctx, "counting names", m.Names.Collect); err != nil {
+		if err := m.term.RetryLater(ctx, "counting names", m.Names.Collect); err != nil {
 			return err
 		}
 		clock.Pause(ctx, collectNamesEvery)
@@ -190,17 +190,4 @@ func (m *Maintenance) reap(ctx context.Context) error { return m.Uploads.EndStal
 
 func (m *Maintenance) compact(lane manifest.Lane) func(context.Context) error {
 	return func(ctx context.Context) error { return m.Compactor.Compact(ctx, lane) }
-}
-
-// retryLater logs failures of a job, which is tried again next time; only a lost
-// lease is an error.
-func (m *Maintenance) retryLater(ctx context.Context, name string, job func(context.Context) error) error {
-	err := job(ctx)
-	if errors.Is(err, manifest.ErrFenced) {
-		return err
-	}
-	if err != nil && ctx.Err() == nil {
-		m.log.Error(name+"; trying again later", zap.Error(err))
-	}
-	return nil
 }
