@@ -19,8 +19,9 @@ import (
 )
 
 // source has the engines for a project's events: its roll-up, ClickHouse for scans of many
-// events, and its events by user, as far as they are at hand, before the events themselves; and last, for what only events
-// by user can tell, these again, however long it takes to have them.
+// events, and its events by user, as far as they are at hand, before the events themselves;
+// and last, for what only events by user can tell, these again, however long it takes to have
+// them.
 func (s *Service) source(snapshot *replica.Snapshot, project int64, now time.Time) *engine.Source {
 	var engines []engine.Engine
 	if view := snapshot.RollUp(project); view != nil {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,6 +142,16 @@ type Cell struct {
 	Numbers []Number
 	// Sum is that of the JSON numbers in Field.
 	Sum *decimal.Sum
+}
+
+// Settle leaves a cell whose numbers were added in any order what a part has: their sum, or
+// they themselves, ascending.
+func (c *Cell) Settle(part Part) {
+	if part == Sums {
+		c.Sum, c.Numbers = SumOf(c.Numbers), nil
+		return
+	}
+	slices.SortFunc(c.Numbers, func(a, b Number) int { return decimal.Compare(a.Value, b.Value) })
 }
 
 // SumOf adds numbers up.

@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/RoaringBitmap/roaring/v2"
@@ -54,23 +53,17 @@ func (r *reader) end() error {
 	if r.cell == nil {
 		return nil
 	}
-	endNumbers(r.cell, r.part)
+	r.cell.Settle(r.part)
 	return r.result.Add(*r.cell)
-}
-
-// endNumbers leaves a cell the sum of its numbers, or these, ascending.
-func endNumbers(c *engine.Cell, part engine.Part) {
-	if part == engine.Sums {
-		c.Sum, c.Numbers = engine.SumOf(c.Numbers), nil
-		return
-	}
-	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
 }
 
 // numberBytes is what a number takes, with its digits.
 const numberBytes = 64
 
 func addNumbers(c *engine.Cell, numbers []string, events []int64, budget *engine.Budget) error {
+	if len(numbers) == 0 {
+		return nil
+	}
 	for i, text := range numbers {
 		n, ok := decimal.Parse(text)
 		if !ok {

@@ -24,16 +24,13 @@ var (
 
 // Codes of ClickHouse's exceptions.
 const (
-	codeTimeout      = 159
-	codeSlow         = 160 // TOO_SLOW: it would not end in time
-	codeTooBig       = 168 // TOO_BIG_AST
-	codeMemory       = 241
-	codeThrown       = 395
-	codeTooMuch      = 396 // of the result
-	codeInvalidJSON  = 117
-	codeCancelled    = 394
-	codeMemoryOfAll  = 173 // CANNOT_ALLOCATE_MEMORY
-	codeTooManyAtOne = 202 // TOO_MANY_SIMULTANEOUS_QUERIES
+	codeTimeout     = 159
+	codeSlow        = 160 // TOO_SLOW: it would not end in time
+	codeTooBig      = 168 // TOO_BIG_AST
+	codeMemory      = 241
+	codeThrown      = 395
+	codeTooMuch     = 396 // of the result
+	codeMemoryOfAll = 173 // CANNOT_ALLOCATE_MEMORY
 )
 
 // ofStatement are the codes of errors that a statement and its events have, whatever the

@@ -2,7 +2,6 @@ package duckdb
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 
 	"github.com/RoaringBitmap/roaring/v2"
@@ -11,25 +10,11 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-// cell is one that is being read.
-type cell struct{ engine.Cell }
-
-// end returns the cell, with the sum of its numbers or with these, ascending.
-func (c *cell) end(part engine.Part) engine.Cell {
-	if part == engine.Sums {
-		c.Sum, c.Numbers = engine.SumOf(c.Numbers), nil
-		return c.Cell
-	}
-	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
-	return c.Cell
-}
-
 // numberBytes is what a number takes, with its digits.
 const numberBytes = 64
 
 // addNumbers adds numbers as string_agg wrote them, or none.
-func (c *cell) addNumbers(values any, budget *engine.Budget) error {
-	text, _ := values.(string)
+func addNumbers(c *engine.Cell, text string, budget *engine.Budget) error {
 	if text == "" {
 		return nil
 	}
@@ -44,28 +29,29 @@ func (c *cell) addNumbers(values any, budget *engine.Budget) error {
 	return budget.Spend((len(c.Numbers) - before) * numberBytes)
 }
 
-// addUsers adds the keys or values of a list to the cell's set.
-func (c *cell) addUsers(values any, codes *dictionary, budget *engine.Budget) error {
+// addUsers adds the keys or values of a list to a set, which it makes where it is nil.
+func addUsers(set **roaring.Bitmap, values any, codes *dictionary, budget *engine.Budget) error {
 	list, _ := values.([]any)
-	if c.Set == nil {
-		c.Set = roaring.New()
+	if *set == nil {
+		*set = roaring.New()
 	}
-	before := c.Set.GetSizeInBytes()
+	users := *set
+	before := users.GetSizeInBytes()
 	for _, v := range list {
 		switch v := v.(type) {
 		case int32:
-			c.Set.Add(uint32(v))
+			users.Add(uint32(v))
 		case string:
 			code, err := codes.code(v)
 			if err != nil {
 				return err
 			}
-			c.Set.Add(code)
+			users.Add(code)
 		default:
 			return fmt.Errorf("reading a set of users: a %T", v)
 		}
 	}
-	return budget.Spend(int(c.Set.GetSizeInBytes() - before))
+	return budget.Spend(int(users.GetSizeInBytes() - before))
 }
 
 // codes are the dictionaries of what is counted in sets, other than users by their keys.

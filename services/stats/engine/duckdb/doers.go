@@ -42,19 +42,16 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 		often = "count(*) = " + st.bind(d.Times) + "::BIGINT"
 	}
 	st.markers = append(st.markers, "{{often}}", often)
-	var c cell
+	users := roaring.New()
 	budget := engine.NewBudget(ctx)
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var keys any
 		if err := r.Scan(&keys); err != nil {
 			return fmt.Errorf("reading keys of users: %w", err)
 		}
-		return c.addUsers(keys, nil, &budget)
+		return addUsers(&users, keys, nil, &budget)
 	})
-	if c.Set == nil {
-		c.Set = roaring.New()
-	}
-	return c.Set, err
+	return users, err
 }
 
 // inSet is SQL for whether the user of an event is in a set: its bits are looked up by the

@@ -34,60 +34,26 @@ const othersSQL = "SELECT 0, 0, NULL{{fields}} FROM placed GROUP BY ALL {{by}}"
 
 // Rank serves a scan.
 func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error) {
-	if len(r.Breakdown) == 0 || len(r.Series) == 0 {
-		return engine.Ranked{}, engine.ErrUnsupported
-	}
-	part := measure.Part(r.Measure, false)
-	first, inOrder := rankSQL[part], ""
-	for i := range r.Breakdown {
-		inOrder += fmt.Sprintf("f%d NULLS LAST, ", i)
-	}
-	if order := orders[r.Measure.Name]; order != "" {
-		inOrder = "ORDER BY " + order + " DESC NULLS LAST, " + inOrder[:len(inOrder)-2]
-		first = strings.ReplaceAll(first, "{{by}}", fmt.Sprintf("%s LIMIT %d", inOrder, r.Top+1))
-	}
-	ranked := map[string]*ranking{}
-	budget := engine.NewBudget(ctx)
-	if err := e.rank(ctx, r, r.Series[0], part, first, ranked, &budget); err != nil {
-		return engine.Ranked{}, err
-	}
-	full := len(ranked) > r.Top && measure.AboveNothing(r.Measure) // groups of other series come behind
-	for _, s := range r.Series[1:] {
-		if full {
-			break
+	first := func(t engine.Tally, to *measure.Groups) error {
+		text, inOrder := rankSQL[t.Part], ""
+		for i := range r.Breakdown {
+			inOrder += fmt.Sprintf(", f%d NULLS LAST", i)
 		}
-		// Those that the first series does not have come in the order of their values.
-		by := fmt.Sprintf("ORDER BY ALL NULLS LAST LIMIT %d", len(ranked)+r.Top+1)
-		if err := e.rank(ctx, r, s, engine.OnlyEvents, strings.ReplaceAll(othersSQL, "{{by}}", by), ranked, &budget); err != nil {
-			return engine.Ranked{}, err
+		if order := orders[r.Measure.Name]; order != "" {
+			text = strings.ReplaceAll(text, "{{by}}", fmt.Sprintf("ORDER BY %s DESC NULLS LAST%s LIMIT %d", order, inOrder, r.Top+1))
 		}
+		return e.rank(ctx, t, text, to)
 	}
-	all := make([]measure.Ranking, 0, len(ranked))
-	for _, g := range ranked {
-		one := measure.Ranking{Group: g.group, Value: measure.Nothing(r.Measure)}
-		if g.Events > 0 {
-			one.Value = measure.Of(r.Measure, g.end(part))
-		}
-		all = append(all, one)
-	}
-	return measure.Rank(all, r.Top), nil
-}
-
-// ranking is a group and its cell of the first series.
-type ranking struct {
-	cell
-	group engine.Group
+	return measure.BySeries(ctx, r, first, func(t engine.Tally, most int, to *measure.Groups) error {
+		return e.rank(ctx, t, strings.ReplaceAll(othersSQL, "{{by}}", fmt.Sprintf("ORDER BY ALL NULLS LAST LIMIT %d", most)), to)
+	})
 }
 
 // rank adds the groups of a series, which a text reads.
-func (e *Engine) rank(ctx context.Context, r engine.Rank, s engine.Series, part engine.Part, text string, ranked map[string]*ranking, budget *engine.Budget) error {
+func (e *Engine) rank(ctx context.Context, t engine.Tally, text string, to *measure.Groups) error {
 	fields := ""
-	for i := range r.Breakdown {
+	for i := range t.Breakdown {
 		fields += fmt.Sprintf(", f%d", i)
-	}
-	t := engine.Tally{Scope: r.Scope, Range: r.Range, Series: s, Interval: engine.Whole, Breakdown: r.Breakdown, Part: part, Field: r.Measure.Field}
-	if part == engine.OnlyEvents {
-		t.Field = syntax.Field{}
 	}
 	st := e.newTally(t, strings.ReplaceAll(text, "{{fields}}", fields))
 	if st == nil {
@@ -95,34 +61,25 @@ func (e *Engine) rank(ctx context.Context, r engine.Rank, s engine.Series, part 
 	}
 	return e.run(ctx, st, func(rows *sql.Rows) error {
 		var events, users int64
-		var values sql.NullString
-		texts := make([]sql.NullString, len(r.Breakdown))
-		into := []any{&events, &users, &values}
+		var numbers sql.NullString
+		texts := make([]sql.NullString, len(t.Breakdown))
+		into := []any{&events, &users, &numbers}
 		for i := range texts {
 			into = append(into, &texts[i])
 		}
 		if err := rows.Scan(into...); err != nil {
 			return fmt.Errorf("reading a group: %w", err)
 		}
-		return addRanking(ranked, texts, events, users, values.String, budget)
-	})
-}
-
-func addRanking(ranked map[string]*ranking, texts []sql.NullString, events, users int64, numbers string, budget *engine.Budget) error {
-	group := make(engine.Group, len(texts))
-	for i, text := range texts {
-		group[i] = engine.Text{Value: text.String, Missing: !text.Valid}
-	}
-	key := group.Key()
-	g := ranked[key]
-	if g == nil {
-		g = &ranking{group: group}
-		ranked[key] = g
-		if err := budget.Spend(2*len(key) + 200); err != nil {
+		group := make(engine.Group, len(texts))
+		for i, text := range texts {
+			group[i] = engine.Text{Value: text.String, Missing: !text.Valid}
+		}
+		c, err := to.Cell(group)
+		if err != nil {
 			return err
 		}
-	}
-	g.Events += events
-	g.Users += users
-	return g.addNumbers(numbers, budget)
+		c.Events += events
+		c.Users += users
+		return addNumbers(c, numbers.String, &to.Budget)
+	})
 }

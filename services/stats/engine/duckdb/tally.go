@@ -44,13 +44,13 @@ func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, erro
 	}
 	result := engine.NewResult[engine.Cell](ctx)
 	budget := engine.NewBudget(ctx)
-	var c *cell
+	var c *engine.Cell
 	end := func() error {
 		if c == nil {
 			return nil
 		}
-		done := c.end(t.Part)
-		return result.Add(done)
+		c.Settle(t.Part)
+		return result.Add(*c)
 	}
 	err := e.run(ctx, st, func(r *sql.Rows) error {
 		var bucket, events, users int64
@@ -63,14 +63,15 @@ func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, erro
 			if err := end(); err != nil {
 				return err
 			}
-			c = &cell{Cell: engine.Cell{Bucket: bucket, Group: place}}
+			c = &engine.Cell{Bucket: bucket, Group: place}
 		}
 		c.Events += events
 		c.Users += users
 		if t.Part == engine.UserSets {
-			return c.addUsers(values, e.codes.of(countedKey(t)), &budget)
+			return addUsers(&c.Set, values, e.codes.of(countedKey(t)), &budget)
 		}
-		return c.addNumbers(values, &budget)
+		numbers, _ := values.(string)
+		return addNumbers(c, numbers, &budget)
 	})
 	if err == nil {
 		err = end()
