@@ -69,8 +69,8 @@ func (c *Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-// leastAnswerBytes lets a project that is alone ask the largest question, beside many
-// requests that wait.
+// leastAnswerBytes lets a project ask the largest question beside many requests that wait,
+// and beside one that holds all it may.
 const leastAnswerBytes = 3 * engine.MaxTaken
 
 // roomWait is how long a question waits for room among those that are being answered.

@@ -27,7 +27,9 @@ const (
 // beside another that does the same. So whoever comes next has room, however long the
 // first holds on to what it has: 40 slow readers of one project held 3.4 GB before. What is
 // small may go a little beyond: no request is refused because large computations have just
-// taken the last of their project's share.
+// taken the last of their project's share. And a project that holds next to nothing needs to
+// leave only an eighth of all: beside one that holds its half, it has room for the largest
+// computation when that is a third.
 type Budget struct {
 	max      int64
 	largest  int64
@@ -84,11 +86,14 @@ func (b *Budget) take(ctx context.Context, project, n int64) error {
 func (b *Budget) try(project, n int64) (freed <-chan struct{}, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	held, free := b.holders[project], b.max-b.used-n // free is what is left
+	little := b.max / 16
 	over := int64(0)
 	if n <= smallBytes {
-		over = b.max / 16
+		over = little
 	}
-	if b.holders[project]+n-over > b.max-b.used-n || b.used+n > b.max {
+	first := held <= little && free >= 2*little
+	if free < 0 || held+n-over > free && !first {
 		return b.freed, false
 	}
 	b.used += n

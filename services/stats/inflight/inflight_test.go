@@ -35,6 +35,28 @@ func TestProjectsShareTheBudget(t *testing.T) {
 	require.EqualValues(t, 12*mib, fill(2), "of what the third leaves, half: 28 of 56 MiB")
 }
 
+// TestRoomBesideAFullShare: in the smallest budget that the service takes, a project has room
+// for the largest computation, beside requests of its own and one that holds all it may.
+func TestRoomBesideAFullShare(t *testing.T) {
+	t.Parallel()
+	const largest = 32 * mib
+	b := NewBudget(3*largest, largest, time.Millisecond)
+	for n := int64(largest); n >= RequestBytes; n /= 2 {
+		for b.take(t.Context(), 1, n) == nil {
+		}
+	}
+	require.EqualValues(t, 3*largest/2+3*largest/32, b.Used(), "its half, and what is small")
+	for range 4 {
+		_, err := b.Request(2)
+		require.NoError(t, err)
+	}
+	h := b.Hold(2)
+	require.NoError(t, grow(t, h, RequestBytes))
+	require.NoError(t, grow(t, h, largest-RequestBytes))
+	_, err := b.Request(3)
+	require.NoError(t, err, "a third project's requests have room, still")
+}
+
 func TestRequestsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := NewBudget(64*RequestBytes, 4*mib, time.Hour)
