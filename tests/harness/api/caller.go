@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,15 +44,30 @@ type Caller struct {
 // minute.
 const timeout = 2 * time.Minute
 
-// transport keeps as many connections as the largest test has callers. It leaves
-// answers as they are sent.
-var transport http.RoundTripper = &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true}
+// shared is the transport of all callers that bring none.
+var shared pool
+
+func init() { shared.renew() }
+
+// pool is a transport that can be renewed while requests are under way.
+type pool struct{ atomic.Pointer[http.Transport] }
+
+func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) { return p.Load().RoundTrip(r) }
+
+// renew has requests to come use new connections. The old ones end when they were idle for
+// some seconds: to close them would end a request of another caller that has just taken one.
+//
+// There are as many connections as the largest test has callers, and answers are left as they
+// are sent.
+func (p *pool) renew() {
+	p.Store(&http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true, IdleConnTimeout: 5 * time.Second})
+}
 
 // Anonymous returns a caller without credentials. Its requests pass through a
 // transport; nil takes one that all callers share.
 func Anonymous(base string, through http.RoundTripper) *Caller {
 	if through == nil {
-		through = transport
+		through = &shared
 	}
 	return (&Caller{Header: http.Header{}, transport: through}).At(base)
 }
@@ -109,10 +125,15 @@ func (c *Caller) Try(ctx context.Context, method, path string, body io.Reader, h
 	if err != nil {
 		return nil, err
 	}
-	if idle, ok := c.transport.(interface{ CloseIdleConnections() }); ok && body != nil && r.Status >= 400 {
+	if body != nil && r.Status >= 400 {
 		// nginx closes a connection on which more of a refused body was still to come,
 		// whatever the answer's headers said; the next request would end with it.
-		idle.CloseIdleConnections()
+		switch through := c.transport.(type) {
+		case *pool:
+			through.renew()
+		case interface{ CloseIdleConnections() }: // of one test
+			through.CloseIdleConnections()
+		}
 	}
 	return &Answer{r}, nil
 }
@@ -187,7 +208,7 @@ func Rows[T any](t testing.TB, c *Caller, position, path string, query ...string
 
 // AwaitReady waits until a service, or everything behind a gateway, is ready.
 func AwaitReady(ctx context.Context, patience time.Duration, base string) error {
-	c, err := client.New(client.Config{URL: base, Transport: transport})
+	c, err := client.New(client.Config{URL: base, Transport: &shared})
 	if err != nil {
 		return err
 	}
