@@ -141,7 +141,7 @@ func (v Value) Elements() iter.Seq[Value] {
 		}
 		for at := space(v.json, 1); v.json[at] != ']'; {
 			next := end(v.json, at)
-			if !yield(Value{v.json[at:next]}) {
+			if next == at || !yield(Value{v.json[at:next]}) { // nothing is there in what is no JSON, such as [1}
 				return
 			}
 			if at = space(v.json, next); v.json[at] == ',' {

@@ -89,6 +89,8 @@ func TestElements(t *testing.T) {
 		}
 		require.Equal(t, want, got, json)
 	}
+	for range Find("[1}]", nil).Elements() { // what is no JSON has an end, too
+	}
 	for range (Value{}).Elements() {
 		t.Fatal("a missing value has no elements")
 	}

@@ -68,7 +68,7 @@ func (v *View) WalkBlocks(ctx context.Context, p Period, begin func() BlockVisit
 		w := &blockWorker{batch: newBatch(s), visitor: begin(), block: newBlock()}
 		g.Go(func() error {
 			defer w.release()
-			return Guard(func() error { return w.run(ctx) })
+			return v.Guard(func() error { return w.run(ctx) })
 		})
 	}
 	return g.Wait()

@@ -11,8 +11,8 @@ import (
 )
 
 // Read returns the file that data are. The error is ErrFormat when they are none: nothing
-// that the File does later can panic then. It does not check hashes: do that before.
-// data must not change.
+// that the File does later can panic then, unless data change, which View.Guard is for. It
+// does not check hashes: do that before.
 func Read(data []byte) (*File, error) {
 	f := &File{data: data, columns: map[string]*Column{}}
 	if bytes.HasPrefix(data, []byte(firstMagic)) {

@@ -31,13 +31,13 @@ func (v *View) Ends(ctx context.Context, p Period, first bool, has func(*Event) 
 		workers = append(workers, w)
 		g.Go(func() error {
 			defer w.release()
-			return Guard(func() error { return w.run(limited) })
+			return v.Guard(func() error { return w.run(limited) })
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return Guard(func() error { return v.settleEnds(workers, first, found, change) })
+	return v.Guard(func() error { return v.settleEnds(workers, first, found, change) })
 }
 
 // settleEnds calls found with users of whom several events are the last but for their ids.

@@ -93,6 +93,40 @@ func TestAFileIsCutShortDuringAWalk(t *testing.T) {
 	}), walk.ErrFormat)
 }
 
+// TestBytesChange: whatever becomes of two bytes of a file that is open, walks end. An index that
+// is out of range then is an error.
+func TestBytesChange(t *testing.T) {
+	t.Parallel()
+	var events []walk.Source
+	for i := range 60 {
+		events = append(events, walk.Source{User: uint32(i / 7), Us: int64(i), Type: "a", ID: uuid.UUID{byte(i)}, Properties: `{"a":1}`})
+	}
+	data, err := walk.Encode(1, events)
+	require.NoError(t, err)
+	f, err := walk.Read(data)
+	require.NoError(t, err)
+	f.Changed = func() bool { return true }
+	v := walk.NewView([]*walk.File{f})
+	nothing := func() walk.Visitor { return func(*walk.User) error { return nil } }
+	damaged := 0
+	for i := range len(data) - 1 {
+		one, other := data[i], data[i+1]
+		for _, to := range []byte{0x00, 0x7f, 0x80, 0xff} {
+			data[i], data[i+1] = to, to
+			err := v.Walk(t.Context(), walk.AllTime, nothing)
+			if err == nil {
+				err = v.Ends(t.Context(), walk.AllTime, false, func(*walk.Event) bool { return true }, func(uint32, *walk.Event) {})
+			}
+			if err != nil {
+				require.ErrorIs(t, err, walk.ErrFormat)
+				damaged++
+			}
+		}
+		data[i], data[i+1] = one, other
+	}
+	require.Greater(t, damaged, 20)
+}
+
 func TestGuardLetsOtherPanicsPass(t *testing.T) {
 	t.Parallel()
 	var none *walk.User
@@ -102,6 +136,7 @@ func TestGuardLetsOtherPanicsPass(t *testing.T) {
 		func() error { _ = walk.User{}.Events[len(os.Args)]; return nil },
 	} {
 		require.Panics(t, func() { _ = walk.Guard(f) })
+		require.Panics(t, func() { _ = walk.NewView(nil).Guard(f) }, "no file was written to")
 	}
 	require.NoError(t, walk.Guard(func() error { return nil }))
 }

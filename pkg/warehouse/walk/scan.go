@@ -30,7 +30,7 @@ func (v *View) Walk(ctx context.Context, p Period, begin func() Visitor, change 
 		w := &worker{newBatch(s), begin()}
 		g.Go(func() error {
 			defer w.release()
-			return Guard(func() error { return w.run(ctx) })
+			return v.Guard(func() error { return w.run(ctx) })
 		})
 	}
 	return g.Wait()

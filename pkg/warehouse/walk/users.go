@@ -2,6 +2,7 @@ package walk
 
 import (
 	"encoding/binary"
+	"math"
 	"sort"
 )
 
@@ -28,6 +29,9 @@ func (f *File) appendRuns(runs []run, from, to uint32) []run {
 		} else {
 			delta, n, users = readUser(users)
 		}
+		if n == 0 || uint64(at)+uint64(n) > uint64(f.events) {
+			panic(errChanged)
+		}
 		if !first {
 			key += delta
 		}
@@ -42,10 +46,10 @@ func (f *File) appendRuns(runs []run, from, to uint32) []run {
 	return runs
 }
 
-// readUser reads what a user has in the section of users, which was checked.
+// readUser reads what a user has in the section of users: no event where the bytes are not
+// those that were checked.
 func readUser(users []byte) (delta, n uint32, rest []byte) {
-	x, length := binary.Uvarint(users)
-	users = users[length:]
-	y, length := binary.Uvarint(users)
-	return uint32(x), uint32(y), users[length:]
+	d := decoder{rest: users}
+	delta, n = uint32(d.uvarint(math.MaxUint32)), uint32(d.uvarint(math.MaxUint32))
+	return delta, n, d.rest
 }

@@ -56,7 +56,7 @@ func (e *Engine) around(ctx context.Context, a around, prepare func(*plan) (begi
 		until := a.until(after)
 		p := a.plan(ctx, e, until)
 		var begin func(*reader) watcher
-		err := ready(func() (err error) {
+		err := e.ready(func() (err error) {
 			begin, err = prepare(p)
 			return err
 		})

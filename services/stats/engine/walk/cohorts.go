@@ -14,7 +14,7 @@ import (
 // Cohorts serves a scan.
 func (e *Engine) Cohorts(ctx context.Context, q engine.Cohorts) ([]engine.CohortUsers, error) {
 	var c *cohorts
-	err := ready(func() (err error) {
+	err := e.ready(func() (err error) {
 		c, err = e.cohorts(ctx, q)
 		return err
 	})

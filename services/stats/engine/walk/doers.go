@@ -19,7 +19,7 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 	}
 	p := e.plan(ctx, d.Scope, period)
 	var often *filter
-	if err := ready(func() error {
+	if err := e.ready(func() error {
 		f, err := p.filter(ctx, d.Filter)
 		often = both(p.types(d.Types), f)
 		return err

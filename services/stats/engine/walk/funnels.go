@@ -79,7 +79,7 @@ func (p *plan) add(ctx context.Context, c *criteria, types []string, f syntax.Fi
 // Funnel serves a scan.
 func (e *Engine) Funnel(ctx context.Context, q engine.Funnel) (engine.Funneled, error) {
 	var f *funneling
-	err := ready(func() (err error) {
+	err := e.ready(func() (err error) {
 		f, err = e.funneling(ctx, q)
 		return err
 	})

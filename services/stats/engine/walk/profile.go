@@ -64,7 +64,7 @@ func (e *Engine) Profile(ctx context.Context, q engine.OneProfile) (*engine.Know
 func (e *Engine) Timeline(ctx context.Context, t engine.Timeline) ([]engine.Event, error) {
 	s := e.plan(ctx, t.Scope, engine.Always())
 	var f *filter
-	err := ready(func() (err error) { f, err = s.filter(ctx, t.Filter); return err })
+	err := e.ready(func() (err error) { f, err = s.filter(ctx, t.Filter); return err })
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,7 @@ func (e *Engine) profiles(ctx context.Context, q engine.Profiles) (*profiles, er
 	}
 	s.plan = e.plan(ctx, q.Scope, p)
 	s.history = true
-	return s, ready(func() (err error) {
+	return s, e.ready(func() (err error) {
 		if s.filter, err = s.plan.filter(ctx, q.Filter); err != nil {
 			return err
 		}

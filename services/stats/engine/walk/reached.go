@@ -17,7 +17,7 @@ func (e *Engine) Reached(ctx context.Context, q engine.Reached) (*roaring.Bitmap
 	scope := q.Scope
 	scope.Filter = q.Funnel.Filter
 	var f *funneling
-	if err := ready(func() (err error) {
+	if err := e.ready(func() (err error) {
 		f, err = e.attempts(ctx, engine.Funnel{
 			Scope: scope, Steps: q.Funnel.Steps, Exclude: q.Funnel.Exclude, Window: q.Funnel.Window, Order: engine.Order(q.Funnel.Order),
 		}, q.Period)

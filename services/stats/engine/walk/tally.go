@@ -47,7 +47,7 @@ func (e *Engine) Tally(ctx context.Context, t engine.Tally) ([]engine.Cell, erro
 // counting makes what a tally counts ready, with the groups that groups adds; nil when
 // the range has no time.
 func (e *Engine) counting(ctx context.Context, t engine.Tally, groups func(*counting) error) (c *counting, err error) {
-	err = ready(func() error {
+	err = e.ready(func() error {
 		if c, err = e.newCounting(ctx, t); c == nil || err != nil {
 			return err
 		}

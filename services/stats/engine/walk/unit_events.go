@@ -32,7 +32,7 @@ func ofUnits[T comparable](ctx context.Context, e *Engine, a around, unit syntax
 		p := a.plan(ctx, e, until)
 		var of *field
 		var begin func(*reader) func(*walk.Event) T
-		err := ready(func() (err error) {
+		err := e.ready(func() (err error) {
 			if of, err = p.field(ctx, unit); err == nil {
 				begin, err = prepare(p)
 			}

@@ -16,7 +16,7 @@ func (e *Engine) Values(ctx context.Context, v engine.Values) ([]engine.Value, e
 	}
 	p := e.plan(ctx, v.Scope, engine.Always())
 	var filter *filter
-	err := ready(func() (err error) {
+	err := e.ready(func() (err error) {
 		filter, err = p.filter(ctx, v.Filter)
 		return err
 	})

@@ -79,7 +79,7 @@ func unsupported(err error) error {
 }
 
 // ready makes what a scan looks at, from the dictionaries of files.
-func ready(f func() error) error { return damaged(walk.Guard(f)) }
+func (e *Engine) ready(f func() error) error { return damaged(e.view.Guard(f)) }
 
 // damaged leaves a scan to another engine where a file is damaged, or a user has too many
 // events: it costs time, not the answer.
