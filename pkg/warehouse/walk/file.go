@@ -13,9 +13,9 @@ import (
 // use it at the same time.
 //
 // Its bytes may be those of a file that is mapped into memory. A read of them fails when
-// the disk does, or when someone cuts the file short: Guard makes an error of that, which
-// would otherwise end the process. Walk guards its visitors; callers of other methods need
-// Guard where they say so.
+// the disk does, or when someone cuts the file short, and gives anything when someone writes
+// to it: View.Guard makes an error of that, which would otherwise end the process. Walk
+// guards its visitors; callers of other methods need a Guard where they say so.
 type File struct {
 	// IDs returns the event_id of rows of the Parquet file, which are ascending. Whoever
 	// opens the file sets it before the first walk: only events of several files that are
