@@ -20,29 +20,31 @@ import (
 )
 
 // What is measured: 800,000 events of 100,000 users in the last 30 of 90 days, with
-// 1,600,000 before them, in three segments; one event in fifty is late.
+// 1,600,000 before them, in 18 segments; one event in fifty is late. Prices are as many as
+// in tests/bench/history, 18,000.
 const (
-	benchEvents = 2_400_000
-	benchUsers  = 100_000
-	benchDays   = 90
+	benchEvents   = 2_400_000
+	benchUsers    = 100_000
+	benchDays     = 90
+	benchSegments = 18
 )
 
 var benchView = sync.OnceValues(func() (*files.View, error) {
 	r := rand.New(rand.NewPCG(1, 2))
 	countries := []string{"US", "IN", "BR", "DE", "FR", "UA", "PL", "JP", "GB", "ES", "IT", "NL", "SE", "CA", "MX", "TR", "ID", "NG", "EG", "ZA"}
 	types := []string{"app_open", "view_item", "add_to_cart", "purchase", "search", "share", "login", "logout"}
-	segments := make([][]files.Source, 3)
+	segments := make([][]files.Source, benchSegments)
 	for i := range benchEvents {
 		us := benchFrom + int64(i)*benchDays*86_400*1_000/benchEvents*1_000
-		at := min(2, i*3/benchEvents)
-		if at < 2 && r.IntN(50) == 0 { // it arrived later
+		at := i * benchSegments / benchEvents
+		if at < benchSegments-1 && r.IntN(50) == 0 { // it arrived later
 			at++
 		}
 		user := uint32(float64(benchUsers) * r.Float64() * r.Float64())
 		kind := types[min(len(types)-1, int(float64(len(types))*r.Float64()*r.Float64()*1.2))]
 		p := fmt.Sprintf(`{"country":"%s","item_id":"item-%d"`, countries[int(20*r.Float64()*r.Float64())], r.IntN(9000))
-		if kind == "purchase" {
-			p += fmt.Sprintf(`,"price":%d.%02d`, r.IntN(100), r.IntN(100))
+		if kind == "purchase" || kind == "view_item" {
+			p += fmt.Sprintf(`,"price":%d.%d%d`, 1+r.IntN(200), r.IntN(10), 1+r.IntN(9))
 		}
 		if r.IntN(10) == 0 {
 			p += fmt.Sprintf(`,"plan":"%s"`, []string{"free", "pro", "team"}[r.IntN(3)])
