@@ -145,46 +145,6 @@ func (s *Sum) over(n int64) float64 {
 	return x + 0 // not -0
 }
 
-// maxDigits is how many digits every int64 has place for.
-const maxDigits = 18
-
-// Scaled are numbers as integers times one power of ten.
-type Scaled struct {
-	Integers []int64
-	exponent int64
-}
-
-// Scale writes numbers so; ok is false where the integers would have more than 18 digits.
-func Scale(numbers []Decimal) (scaled Scaled, ok bool) {
-	some := false
-	highest := int64(0)
-	for _, d := range numbers {
-		if d.digits == "" {
-			continue
-		}
-		if !some || d.end() < scaled.exponent {
-			scaled.exponent = d.end()
-		}
-		if !some || d.point > highest {
-			highest = d.point
-		}
-		some = true
-	}
-	if highest-scaled.exponent > maxDigits || scaled.exponent < -maxPlaces {
-		return Scaled{}, false
-	}
-	scaled.Integers = make([]int64, len(numbers))
-	for i, d := range numbers {
-		scaled.Integers[i] = d.integer(scaled.exponent)
-	}
-	return scaled, true
-}
-
-// Sum is that of a total of some of the integers.
-func (s *Scaled) Sum(t Total) *Sum {
-	return &Sum{sum: *t.integer(), exponent: s.exponent, count: t.count}
-}
-
 // Total is a sum of integers, and how many they are. It is exact as long as they are fewer
 // than 2^63.
 type Total struct {

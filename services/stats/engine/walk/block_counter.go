@@ -58,7 +58,7 @@ func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
 	b := &blockCounter{counting: c, r: r, sorter: c.sorter().(blockSorter), events: make([]int64, n), memory: memory{budget: c.budget, bytes: n * placeBytes}}
 	switch c.part {
 	case engine.Numbers:
-		b.tallied = newTallied(n, len(c.value.texts.all), c.dense)
+		b.tallied = newTallied(n, c.numbers.count, c.dense)
 	case engine.Sums:
 		b.totals = make([]decimal.Total, n)
 	case engine.UserSets:
@@ -121,7 +121,7 @@ func (b *blockCounter) Block(block *walk.Block) error {
 		b.values = b.value.appendIDs(b.r, block, b.values[:0])
 		for i, at := range b.cells {
 			if id := b.values[i]; id != 0 && at != noCell {
-				b.totals[at].Add(b.scaled.Integers[id])
+				b.totals[at].Add(b.numbers.scaled.Integers[id])
 			}
 		}
 	case b.countsUsers():

@@ -24,9 +24,10 @@ type counting struct {
 	groups int // how many there are; 0 when they are found, in one bucket
 	least  int
 	part   engine.Part
-	value  *field         // of numbers, or whose values are counted in the place of users
-	scaled decimal.Scaled // numbers by the value's id, to add up
-	dense  bool           // cells have a counter for each number that there is
+	value  *field // of numbers, or whose values are counted in the place of users
+	// numbers are the value's, by its ids.
+	numbers *numbers
+	dense   bool // cells have a counter for each number that there is
 }
 
 // cell is what there is of a group in a bucket.
@@ -200,7 +201,7 @@ func (c *counter) add(to *cell, user, value uint32) error {
 		}
 	case c.part == engine.Sums:
 		if value != 0 {
-			to.total.Add(c.scaled.Integers[value])
+			to.total.Add(c.numbers.scaled.Integers[value])
 		}
 	case c.value != nil:
 		if to.values == nil {
@@ -223,7 +224,7 @@ func (c *counter) add(to *cell, user, value uint32) error {
 func (c *counter) addNumber(to *cell, value uint32, events int64) error {
 	if c.dense {
 		if to.dense == nil {
-			to.dense = make([]uint32, len(c.value.texts.all))
+			to.dense = make([]uint32, c.numbers.count)
 		}
 		to.dense[value] += uint32(events)
 		return nil
@@ -298,65 +299,5 @@ const maxDense = 16 << 20
 
 // setDense decides how numbers are counted. cells is how many there may be.
 func (c *counting) setDense(cells int) {
-	c.dense = c.part == engine.Numbers && 4*cells*len(c.value.texts.all) <= maxDense
-}
-
-// setSums has numbers added up as they are counted, unless they need more digits than
-// there is room for: then they are counted, and added up in the end.
-func (c *counting) setSums() {
-	if scaled, ok := decimal.Scale(c.value.decimals()); ok {
-		c.scaled = scaled
-	} else {
-		c.part = engine.Numbers
-	}
-}
-
-// decimals are the numbers of a field, by id.
-func (f *field) decimals() []decimal.Decimal {
-	all := make([]decimal.Decimal, len(f.texts.all))
-	for id := 1; id < len(all); id++ {
-		all[id], _ = decimal.Parse(f.texts.all[id]) // it is one
-	}
-	return all
-}
-
-// numbers are those of a field, by id, and the ids in their order.
-type numbers struct {
-	all   []decimal.Decimal
-	order []uint32
-}
-
-func newNumbers(f *field) *numbers {
-	n := &numbers{all: f.decimals()}
-	for id := 1; id < len(n.all); id++ {
-		n.order = append(n.order, uint32(id))
-	}
-	slices.SortFunc(n.order, func(a, b uint32) int { return decimal.Compare(n.all[a], n.all[b]) })
-	return n
-}
-
-// of are the numbers of a cell, ascending.
-func (n *numbers) of(c *cell) (list []engine.Number) {
-	if c.dense == nil && len(c.sparse) == 0 {
-		return nil
-	}
-	if c.dense == nil {
-		list = make([]engine.Number, 0, len(c.sparse))
-		for id, events := range c.sparse {
-			list = append(list, engine.Number{Value: n.all[id], Events: events})
-		}
-		slices.SortFunc(list, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
-		return list
-	}
-	some := 0
-	for _, events := range c.dense {
-		some += oneIf(events > 0)
-	}
-	list = make([]engine.Number, 0, some)
-	for _, id := range n.order {
-		if events := c.dense[id]; events > 0 {
-			list = append(list, engine.Number{Value: n.all[id], Events: int64(events)})
-		}
-	}
-	return list
+	c.dense = c.part == engine.Numbers && 4*cells*c.numbers.count <= maxDense
 }

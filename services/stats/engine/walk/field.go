@@ -112,11 +112,6 @@ func (p *plan) breakdown(ctx context.Context, b syntax.Breakdown) (*field, error
 	})
 }
 
-// numbers makes the numbers of a field ready.
-func (p *plan) numbers(ctx context.Context, f syntax.Field) (*field, error) {
-	return p.fieldAs(ctx, f, engine.NumberOf)
-}
-
 func (p *plan) fieldAs(ctx context.Context, of syntax.Field, as meaning) (*field, error) {
 	f := &field{texts: newTexts()}
 	add := func(v property.Value) uint32 {

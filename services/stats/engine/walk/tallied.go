@@ -4,10 +4,10 @@ package walk
 // more than a processor's cache holds, so numbers wait in a list for each cell until there
 // are many, and are then counted together.
 type tallied struct {
-	numbers int // how many there are
-	dense   [][]uint32
-	sparse  []map[uint32]int64 // in place of dense where that would be too large
-	waiting [][]uint32
+	distinct int // how many numbers there are
+	dense    [][]uint32
+	sparse   []map[uint32]int64 // in place of dense where that would be too large
+	waiting  [][]uint32
 }
 
 // maxWaiting is how many numbers wait at most, in all cells of a goroutine, and maxRoom in
@@ -18,7 +18,7 @@ const (
 )
 
 func newTallied(places, numbers int, dense bool) tallied {
-	t := tallied{numbers: numbers, waiting: make([][]uint32, places)}
+	t := tallied{distinct: numbers, waiting: make([][]uint32, places)}
 	if dense {
 		t.dense = make([][]uint32, places)
 	} else {
@@ -49,7 +49,7 @@ func (t *tallied) settle(at int) (bytes int) {
 	t.waiting[at] = waiting[:0]
 	if t.dense != nil {
 		if t.dense[at] == nil {
-			t.dense[at] = make([]uint32, t.numbers)
+			t.dense[at] = make([]uint32, t.distinct)
 		}
 		counts := t.dense[at]
 		for _, n := range waiting {

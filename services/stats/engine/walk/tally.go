@@ -85,8 +85,9 @@ func (e *Engine) newCounting(ctx context.Context, t engine.Tally) (*counting, er
 	switch {
 	case t.Part == engine.OnlyEvents:
 	case t.Part == engine.Numbers, t.Part == engine.Sums:
-		if c.value, err = c.numbers(ctx, t.Field); err == nil && t.Part == engine.Sums {
-			c.setSums()
+		c.value, c.numbers, err = c.numbersOf(ctx, t.Field, t.Part == engine.Sums)
+		if err == nil && c.numbers.scaled.Integers == nil {
+			c.part = engine.Numbers // to be added up in the end
 		}
 	case t.Field.Source != "":
 		c.value, err = c.field(ctx, t.Field)
@@ -116,19 +117,15 @@ func (c *counting) sortInto(ctx context.Context, t engine.Tally) error {
 
 // cells returns what makes cells of what was counted, without their bucket and group.
 func (e *Engine) cells(c *counting, t engine.Tally, budget *engine.Budget) func(*cell) (engine.Cell, error) {
-	var all *numbers
-	if c.part == engine.Numbers {
-		all = newNumbers(c.value)
-	}
 	return func(from *cell) (engine.Cell, error) {
 		to := engine.Cell{Events: from.events, Users: from.users}
 		switch {
 		case c.part == engine.Sums:
-			to.Sum = c.scaled.Sum(from.total)
+			to.Sum = c.numbers.scaled.Sum(from.total)
 		case t.Part == engine.Sums:
-			to.Sum = engine.SumOf(all.of(from))
+			to.Sum = engine.SumOf(c.numbers.of(from))
 		case c.part == engine.Numbers:
-			to.Numbers = all.of(from)
+			to.Numbers = c.numbers.of(from)
 			return to, budget.Spend(numberBytes * len(to.Numbers))
 		case c.part == engine.OnlyEvents:
 		case c.value != nil:

@@ -1,0 +1,228 @@
+package walk
+
+import (
+	"context"
+	"math"
+	mathbits "math/bits"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"eventanalytics/pkg/decimal"
+	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
+)
+
+// numbers are the distinct numbers of a field, by id from 1; 0 stands for none.
+type numbers struct {
+	count int // of ids
+	// Either of them: what is added up is scaled, unless it needs too many digits.
+	scaled decimal.Scaled
+	all    []decimal.Decimal
+	order  []uint32 // ids, ascending by their numbers
+}
+
+// numbersOf makes the numbers of a field ready. sums says that they are only added up.
+func (p *plan) numbersOf(ctx context.Context, of syntax.Field, sums bool) (*field, *numbers, error) {
+	if of.Source == syntax.Property && len(of.Keys) == 1 && len(p.unknown(of, p.period)) == 0 {
+		if f, n, err := p.integers(p.property(of.Keys[0], p.period)); f != nil || err != nil {
+			if err == nil && !sums {
+				n.all, n.order = n.scaled.Decimals(), ids(n.count)
+			}
+			return f, n, err
+		}
+	}
+	f, err := p.fieldAs(ctx, of, engine.NumberOf)
+	if err != nil {
+		return nil, nil, err
+	}
+	n := &numbers{count: len(f.texts.all), all: make([]decimal.Decimal, len(f.texts.all))}
+	for id := 1; id < n.count; id++ {
+		n.all[id], _ = decimal.Parse(f.texts.all[id]) // it is one
+	}
+	if sums {
+		if scaled, ok := decimal.Scale(n.all); ok {
+			n.scaled = scaled
+			return f, n, nil
+		}
+	}
+	n.order = ids(n.count)
+	slices.SortFunc(n.order, func(a, b uint32) int { return decimal.Compare(n.all[a], n.all[b]) })
+	return f, n, nil
+}
+
+// ids are those from 1 to below count.
+func ids(count int) []uint32 {
+	all := make([]uint32, count-1)
+	for i := range all {
+		all[i] = uint32(i) + 1
+	}
+	return all
+}
+
+// What a value of a file takes as an integer, as the id of its number, and among marks; and
+// what a distinct number takes.
+const (
+	integerBytes  = 8 + 4 + 12
+	distinctBytes = 64
+)
+
+// integers makes numbers ready as integers, with ids that ascend as they do: it takes a
+// tenth of the time that their texts would. The field is nil where they need too many
+// digits for that.
+func (p *plan) integers(columns []column) (*field, *numbers, error) {
+	files := make([]decimal.Scaled, len(columns))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range columns {
+		c := &columns[i]
+		if err := p.spend(integerBytes * c.len()); err != nil {
+			_ = g.Wait()
+			return nil, nil, err
+		}
+		g.Go(func() error {
+			return p.view.Guard(func() error {
+				files[i] = c.integers()
+				return nil
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	scaled, ok := decimal.Align(files)
+	if !ok {
+		return nil, nil, nil
+	}
+	f := &field{kind: ofProperty, files: make([]coded, len(files))}
+	room := memory{budget: p.budget}
+	distinct, byFile, err := number(files, func() error { return room.spend(distinctBytes) })
+	if err != nil {
+		return nil, nil, unsupported(err)
+	}
+	for i, ids := range byFile {
+		f.files[i] = coded{columns[i], ids}
+	}
+	scaled.Integers = distinct
+	return f, &numbers{count: len(distinct), scaled: scaled}, nil
+}
+
+// integers are the numbers of a column, by code.
+func (c *column) integers() (s decimal.Scaled) {
+	s.Integers = append(make([]int64, 0, c.len()), decimal.None)
+	c.codes.EachValue(func(_ uint32, json []byte) { s.Append(json) })
+	return s
+}
+
+// number gives the distinct ones of integers ids in their order, and returns them by id and
+// the ids by file and code. It spends for each distinct one.
+func number(files []decimal.Scaled, spend func() error) (distinct []int64, ids [][]uint32, err error) {
+	count, least, most := 0, int64(math.MaxInt64), int64(math.MinInt64)
+	ids = make([][]uint32, len(files))
+	for i := range files {
+		ids[i] = make([]uint32, len(files[i].Integers))
+		count += len(files[i].Integers)
+		for _, n := range files[i].Integers {
+			if n != decimal.None {
+				least, most = min(least, n), max(most, n)
+			}
+		}
+	}
+	if span := uint64(most - least); least <= most && span/64 < uint64(count) {
+		distinct, err = numberByMarks(files, ids, least, span, spend)
+	} else {
+		distinct, err = numberByMap(files, ids, spend)
+	}
+	return distinct, ids, err
+}
+
+// numberByMarks has a bit for each integer that is possible.
+func numberByMarks(files []decimal.Scaled, ids [][]uint32, least int64, span uint64, spend func() error) ([]int64, error) {
+	marks := newBits(int(span))
+	for i := range files {
+		for _, n := range files[i].Integers {
+			if n != decimal.None {
+				marks.set(int(n - least))
+			}
+		}
+	}
+	distinct, before := []int64{0}, make([]uint32, len(marks))
+	for i, word := range marks {
+		before[i] = uint32(len(distinct))
+		for ; word != 0; word &= word - 1 {
+			distinct = append(distinct, least+int64(64*i+mathbits.TrailingZeros64(word)))
+			if err := spend(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for i := range files {
+		for code, n := range files[i].Integers {
+			if n != decimal.None {
+				at := uint64(n - least)
+				ids[i][code] = before[at/64] + uint32(mathbits.OnesCount64(marks[at/64]&(1<<(at%64)-1)))
+			}
+		}
+	}
+	return distinct, nil
+}
+
+// numberByMap sorts the integers that there are.
+func numberByMap(files []decimal.Scaled, ids [][]uint32, spend func() error) ([]int64, error) {
+	distinct, found := []int64{0}, map[int64]uint32{}
+	for i := range files {
+		for code, n := range files[i].Integers {
+			if n == decimal.None {
+				continue
+			}
+			id, known := found[n]
+			if !known {
+				if err := spend(); err != nil {
+					return nil, err
+				}
+				id = uint32(len(distinct))
+				found[n] = id
+				distinct = append(distinct, n)
+			}
+			ids[i][code] = id
+		}
+	}
+	slices.Sort(distinct[1:])
+	ranks := make([]uint32, len(distinct))
+	for i, n := range distinct[1:] {
+		ranks[found[n]] = uint32(i) + 1
+	}
+	for i := range ids {
+		for code, id := range ids[i] {
+			ids[i][code] = ranks[id]
+		}
+	}
+	return distinct, nil
+}
+
+// of are the numbers of a cell, ascending.
+func (n *numbers) of(c *cell) (list []engine.Number) {
+	if c.dense == nil && len(c.sparse) == 0 {
+		return nil
+	}
+	if c.dense == nil {
+		list = make([]engine.Number, 0, len(c.sparse))
+		for id, events := range c.sparse {
+			list = append(list, engine.Number{Value: n.all[id], Events: events})
+		}
+		slices.SortFunc(list, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
+		return list
+	}
+	some := 0
+	for _, events := range c.dense {
+		some += oneIf(events > 0)
+	}
+	list = make([]engine.Number, 0, some)
+	for _, id := range n.order {
+		if events := c.dense[id]; events > 0 {
+			list = append(list, engine.Number{Value: n.all[id], Events: int64(events)})
+		}
+	}
+	return list
+}
