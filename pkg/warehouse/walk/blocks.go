@@ -8,13 +8,18 @@ import (
 )
 
 // Block is some events of one file, of the users that a BlockVisitor began with: by user,
-// and of each user in their order.
+// and of each user in their order. Their times and types are read when they are asked for:
+// of most events they need not be.
 type Block struct {
 	File  uint32   // index in View.Files
 	Slots []uint32 // whose they are: index in the keys that Begin got
-	Us    []int64  // occurred_at, in microseconds since 1970 UTC
-	Types []uint32 // index in View.Types
 	At    []uint32 // where in the file
+
+	of *chosen
+	// Of no event until they are asked for, and then of each.
+	us    []int64
+	types []uint32
+	kept  [blockEvents]uint32 // by cutTo
 }
 
 // blockEvents is how many events a block has at most: with what is found out about them
@@ -23,9 +28,32 @@ const blockEvents = 2048
 
 func newBlock() *Block {
 	return &Block{
-		Slots: make([]uint32, blockEvents), Us: make([]int64, blockEvents),
-		Types: make([]uint32, blockEvents), At: make([]uint32, blockEvents),
+		Slots: make([]uint32, blockEvents), At: make([]uint32, blockEvents),
+		us: make([]int64, 0, blockEvents), types: make([]uint32, 0, blockEvents),
 	}
+}
+
+// Us are the times of the events, in microseconds since 1970 UTC.
+func (b *Block) Us() []int64 {
+	if len(b.us) != len(b.At) {
+		b.us = b.us[:len(b.At)]
+		times, first, unit := b.of.times, b.of.first, b.of.unit
+		for i, at := range b.At {
+			b.us[i] = first + int64(times.at(int(at)))*unit
+		}
+	}
+	return b.us
+}
+
+// Types are the types of the events, by index in View.Types.
+func (b *Block) Types() []uint32 {
+	if len(b.types) != len(b.At) {
+		b.types = b.types[:len(b.At)]
+		for i, at := range b.At {
+			b.types[i] = b.of.typeAt(at)
+		}
+	}
+	return b.types
 }
 
 // Keep leaves only some of the events in the block: those with the indexes kept, ascending.
@@ -33,14 +61,40 @@ func (b *Block) Keep(kept []uint32) {
 	if len(kept) == len(b.At) {
 		return
 	}
-	for to, from := range kept {
-		b.Slots[to], b.Us[to], b.Types[to], b.At[to] = b.Slots[from], b.Us[from], b.Types[from], b.At[from]
-	}
+	keep(b.us, kept)
+	keep(b.types, kept)
+	keep(b.Slots, kept)
+	keep(b.At, kept)
 	b.cut(len(kept))
 }
 
+// keep moves some of all to the front, if there are any.
+func keep[T any](all []T, kept []uint32) {
+	if len(all) == 0 {
+		return
+	}
+	for to, from := range kept {
+		all[to] = all[from]
+	}
+}
+
+// cut leaves the first n events.
 func (b *Block) cut(n int) {
-	b.Slots, b.Us, b.Types, b.At = b.Slots[:n], b.Us[:n], b.Types[:n], b.At[:n]
+	b.Slots, b.At = b.Slots[:n], b.At[:n]
+	b.us, b.types = b.us[:min(n, len(b.us))], b.types[:min(n, len(b.types))]
+}
+
+// cutTo leaves the events of a period, of which not all of a file need be.
+func (b *Block) cutTo(p Period) {
+	if b.of.whole {
+		return
+	}
+	span, n := uint64(p.To-p.From), 0
+	for i, us := range b.Us() {
+		b.kept[n] = uint32(i)
+		n += oneIf(uint64(us-p.From) < span)
+	}
+	b.Keep(b.kept[:n])
 }
 
 // BlockVisitor is given the events of some users after those of others. It must not keep
@@ -49,7 +103,11 @@ type BlockVisitor interface {
 	// Begin begins with the users that have some keys, ascending, and at most so many
 	// events each.
 	Begin(keys []uint32, room []int)
-	// Block is called with their events, file by file: those of one user come in no order.
+	// Choose is called with their events, file by file: those of one user come in no order.
+	// Some may be outside the period. It may leave out events that do not matter: to read
+	// less of an event than all there is to it takes a fraction of the time.
+	Choose(b *Block)
+	// Block is called with those that are left and in the period.
 	Block(b *Block) error
 	// End is called when they were all given.
 	End() error
@@ -106,9 +164,9 @@ func (w *blockWorker) run(ctx context.Context) error {
 // visit visits the events of runs of a file, whose slots begin with base.
 func (w *blockWorker) visit(p *chosen, runs []run, base uint32) error {
 	for len(runs) > 0 {
-		w.block.cut(blockEvents)
 		runs = p.fill(w.block, runs, base)
-		if len(w.block.At) == 0 {
+		w.visitor.Choose(w.block)
+		if w.block.cutTo(w.period); len(w.block.At) == 0 {
 			continue
 		}
 		if err := w.visitor.Block(w.block); err != nil {
@@ -118,9 +176,11 @@ func (w *blockWorker) visit(p *chosen, runs []run, base uint32) error {
 	return nil
 }
 
-// fill fills a block with the wanted events of runs, and returns the runs that are left.
+// fill fills a block with events of runs that are of wanted types, and returns the runs
+// that are left.
 func (c *chosen) fill(b *Block, runs []run, base uint32) (rest []run) {
-	b.File = c.number
+	b.File, b.of = c.number, c
+	b.Slots, b.At, b.us, b.types = b.Slots[:blockEvents], b.At[:blockEvents], b.us[:0], b.types[:0]
 	n := 0
 	for i := range runs {
 		r := &runs[i]
@@ -135,7 +195,6 @@ func (c *chosen) fill(b *Block, runs []run, base uint32) (rest []run) {
 		}
 	}
 	b.cut(n)
-	c.read(b)
 	return rest
 }
 
@@ -154,20 +213,4 @@ func (c *chosen) choose(b *Block, n int, r run) int {
 		b.Slots[n+i] = r.slot
 	}
 	return n + len(places)
-}
-
-// read reads the events of a block, and leaves in it those that are in the period. It
-// writes as readAll does.
-func (c *chosen) read(b *Block) {
-	times, from, span := c.times, c.from, c.to-c.from
-	codes, types, mask := c.File.types, c.types, uint64(len(c.types)-1)
-	slots, us, kinds, n := b.Slots, b.Us[:len(b.At)], b.Types[:len(b.At)], 0
-	for i, at := range b.At {
-		time := times.at(int(at))
-		kinds[n] = types[codes.at(int(at))&mask]
-		us[n] = c.first + int64(time)*c.unit
-		slots[n], b.At[n] = slots[i], at
-		n += oneIf(time-from < span)
-	}
-	b.cut(n)
 }

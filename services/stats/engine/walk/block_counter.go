@@ -31,6 +31,7 @@ func (c *counting) byBlocks() bool {
 type blockCounter struct {
 	*counting
 	r      *blockReader
+	choose *filter // of events of the types that are asked for
 	sorter blockSorter
 	events []int64
 	users  []int64
@@ -55,7 +56,10 @@ const noCell = 1<<32 - 1
 
 func (c *counting) newBlockCounter(r *blockReader) *blockCounter {
 	n := c.buckets() * c.groups
-	b := &blockCounter{counting: c, r: r, sorter: c.sorter().(blockSorter), events: make([]int64, n), memory: memory{budget: c.budget, bytes: n * placeBytes}}
+	b := &blockCounter{
+		counting: c, r: r, choose: c.filter.besideTypes(), sorter: c.sorter().(blockSorter),
+		events: make([]int64, n), memory: memory{budget: c.budget, bytes: n * placeBytes},
+	}
 	switch c.part {
 	case engine.Numbers:
 		b.tallied = newTallied(n, c.numbers.count, c.dense)
@@ -98,12 +102,14 @@ func (b *blockCounter) Begin(keys []uint32, room []int) {
 	}
 }
 
+// Choose leaves out the events that do not pass.
+func (b *blockCounter) Choose(block *walk.Block) { b.choose.keep(b.r, block) }
+
 // Block counts events.
 func (b *blockCounter) Block(block *walk.Block) error {
 	if err := b.spend(0); err != nil {
 		return err
 	}
-	b.filter.keep(b.r, block)
 	b.place(block)
 	if b.r.err != nil {
 		return b.r.err
@@ -140,7 +146,7 @@ func (b *blockCounter) Block(block *walk.Block) error {
 func (b *blockCounter) place(block *walk.Block) {
 	b.cells = append(b.cells[:0], make([]uint32, len(block.At))...)
 	if !b.line.isOne() || b.before {
-		b.buckets = b.line.appendBuckets(block.Us, b.buckets[:0])
+		b.buckets = b.line.appendBuckets(block.Us(), b.buckets[:0])
 		for i, bucket := range b.buckets {
 			if b.before && bucket != outside {
 				bucket = max(bucket, -1) + 1

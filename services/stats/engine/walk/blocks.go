@@ -26,7 +26,7 @@ func (p *plan) walkBlocks(ctx context.Context, begin func(*blockReader) walk.Blo
 // event is an event of a block, of the user that the reader looks at from then on.
 func (r *blockReader) event(b *walk.Block, i int) walk.Event {
 	r.key = r.keys[b.Slots[i]]
-	return walk.Event{Us: b.Us[i], Type: b.Types[i], File: b.File, At: b.At[i]}
+	return walk.Event{Us: b.Us()[i], Type: b.Types()[i], File: b.File, At: b.At[i]}
 }
 
 // codes are those of a block's events in a column.
@@ -56,7 +56,7 @@ func (f *filter) keep(r *blockReader, b *walk.Block) {
 	kept, n := r.kept[:len(b.At)], 0
 	switch f.kind {
 	case ofType:
-		for i, kind := range b.Types {
+		for i, kind := range b.Types() {
 			kept[n] = uint32(i)
 			n += oneIf(f.holds[kind])
 		}
@@ -98,7 +98,7 @@ func (f *field) appendIDs(r *blockReader, b *walk.Block, ids []uint32) []uint32 
 			ids = append(ids, file.ids[code])
 		}
 	case ofType:
-		for _, kind := range b.Types {
+		for _, kind := range b.Types() {
 			ids = append(ids, f.ids[kind])
 		}
 	case ofUser:

@@ -44,7 +44,7 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 			return p.walk(ctx, func(r *reader) visitor { return firstDoers(r, often, d, begin()) }, options...)
 		}
 		return p.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
-			return &doers{Doers: d, r: r, often: often, users: begin()}
+			return &doers{Doers: d, r: r, often: often.besideTypes(), users: begin()}
 		}, options...)
 	})
 	if err != nil {
@@ -83,9 +83,11 @@ func (d *doers) Begin(keys []uint32, _ []int) {
 	d.times = append(d.times[:0], make([]int, len(keys))...)
 }
 
+// Choose leaves out the events that do not count.
+func (d *doers) Choose(b *walk.Block) { d.often.keep(d.r, b) }
+
 // Block counts events.
 func (d *doers) Block(b *walk.Block) error {
-	d.often.keep(d.r, b)
 	for _, slot := range b.Slots {
 		d.times[slot]++
 	}

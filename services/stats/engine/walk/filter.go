@@ -229,6 +229,18 @@ func (f *filter) typesOf() []bool {
 	return nil
 }
 
+// besideTypes is what a filter asks of events that have one of the types that it can hold
+// for.
+func (f *filter) besideTypes() *filter {
+	switch {
+	case f.kind == ofType:
+		return &filter{kind: all}
+	case f.kind == all && len(f.of) > 0 && f.of[0].kind == ofType:
+		return &filter{kind: all, of: f.of[1:]}
+	}
+	return f
+}
+
 // condition makes a condition ready. Of files that do not tell the field it says nothing.
 func (p *plan) condition(ctx context.Context, c syntax.Condition) (*filter, error) {
 	if c.Field.Of != nil {
