@@ -147,6 +147,29 @@ func BenchmarkTally(b *testing.B) {
 	b.Run("by hour", tally("", engine.Tally{Part: engine.CountUsers, Interval: calendar.Hour}))
 }
 
+// BenchmarkUsers counts the active users of one country.
+func BenchmarkUsers(b *testing.B) {
+	view, err := benchView()
+	require.NoError(b, err)
+	e := walk.New(unlimited{}, 1, view, nil)
+	zone, err := calendar.Load("Europe/Kyiv")
+	require.NoError(b, err)
+	country, err := syntax.ParseFilter("properties.country=UA")
+	require.NoError(b, err)
+	to := calendar.Date(benchFrom/86_400_000_000) + benchDays - 1
+	for _, window := range []int{1, 30} {
+		b.Run(fmt.Sprint("window ", window), func(b *testing.B) {
+			measure(b, func() {
+				rows, err := e.Users(b.Context(), engine.Users{
+					Scope: engine.Scope{Zone: zone, Filter: country}, Range: engine.Range{From: to - 29, To: to}, Window: window,
+				})
+				require.NoError(b, err)
+				require.NotEmpty(b, rows)
+			})
+		})
+	}
+}
+
 func BenchmarkCohorts(b *testing.B) {
 	view, err := benchView()
 	require.NoError(b, err)

@@ -189,15 +189,11 @@ func (b *blockCounter) spend(bytes int) error { return unsupported(b.memory.spen
 // runBlocks counts, and returns the cells of all goroutines together, by place.
 func (c *counting) runBlocks(ctx context.Context) ([]cell, error) {
 	var counters []*blockCounter
-	var options []walk.Option
-	if types := c.filter.typesOf(); types != nil {
-		options = append(options, walk.OfTypes(types))
-	}
 	err := c.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
 		one := c.newBlockCounter(r)
 		counters = append(counters, one)
 		return one
-	}, options...)
+	}, c.filter.options()...)
 	if err != nil || len(counters) == 0 {
 		return nil, err
 	}

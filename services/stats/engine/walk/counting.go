@@ -68,10 +68,6 @@ func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 		return cells, nil, err
 	}
 	var counters []*counter
-	var options []walk.Option
-	if types := c.filter.typesOf(); types != nil {
-		options = append(options, walk.OfTypes(types))
-	}
 	err := c.walk(ctx, func(r *reader) visitor {
 		one := &counter{counting: c, r: r, sorter: c.sorter(), memory: memory{budget: c.budget}}
 		if c.groups > 0 {
@@ -79,7 +75,7 @@ func (c *counting) run(ctx context.Context) ([]cell, *found, error) {
 		}
 		counters = append(counters, one)
 		return one.visit
-	}, options...)
+	}, c.filter.options()...)
 	if err != nil || len(counters) == 0 {
 		return nil, nil, err
 	}

@@ -29,10 +29,6 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 	if err := p.spend(int(p.view.Users()) / 8); err != nil { // each user is in one of the sets
 		return nil, err
 	}
-	var options []walk.Option
-	if types := often.typesOf(); types != nil {
-		options = append(options, walk.OfTypes(types))
-	}
 	var all []*roaring.Bitmap
 	begin := func() *roaring.Bitmap {
 		users := roaring.New()
@@ -41,11 +37,11 @@ func (e *Engine) Doers(ctx context.Context, d engine.Doers) (*roaring.Bitmap, er
 	}
 	err := e.do(ctx, func(ctx context.Context) error {
 		if d.First {
-			return p.walk(ctx, func(r *reader) visitor { return firstDoers(r, often, d, begin()) }, options...)
+			return p.walk(ctx, func(r *reader) visitor { return firstDoers(r, often, d, begin()) }, often.options()...)
 		}
 		return p.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
 			return &doers{Doers: d, r: r, often: often.besideTypes(), users: begin()}
-		}, options...)
+		}, often.options()...)
 	})
 	if err != nil {
 		return nil, err

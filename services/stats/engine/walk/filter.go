@@ -2,6 +2,8 @@ package walk
 
 import (
 	"context"
+	"iter"
+	mathbits "math/bits"
 
 	"eventanalytics/pkg/property"
 	"eventanalytics/pkg/syntax"
@@ -56,6 +58,19 @@ func (b bits) clear(i uint32) { b[i/64] &^= 1 << (i % 64) }
 
 func (b bits) has(i uint32) bool {
 	return int(i/64) < len(b) && b[i/64]&(1<<(i%64)) != 0
+}
+
+// all are the numbers, ascending.
+func (b bits) all() iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i, word := range b {
+			for ; word != 0; word &= word - 1 {
+				if !yield(64*i + mathbits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // pass says whether a filter holds for an event of the reader's user.
@@ -225,6 +240,14 @@ func (f *filter) typesOf() []bool {
 		return f.holds
 	case f.kind == all && len(f.of) > 0:
 		return f.of[0].typesOf() // of its filters the one by type is the first
+	}
+	return nil
+}
+
+// options leave out the events of types that a filter cannot hold for.
+func (f *filter) options() []walk.Option {
+	if types := f.typesOf(); types != nil {
+		return []walk.Option{walk.OfTypes(types)}
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package walk
 
 import (
 	"context"
-	"slices"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/warehouse/walk"
@@ -44,44 +43,87 @@ func (e *Engine) Users(ctx context.Context, u engine.Users) ([]engine.DayUsers, 
 // many dates than in the one before. A user is in the windows from a date with events on
 // until one has passed over it.
 func (c *counting) windows(ctx context.Context, first, window, dates int) ([]int64, error) {
-	var all [][]int64
-	err := c.walk(ctx, func(r *reader) visitor {
-		changes := make([]int64, dates+window)
-		all = append(all, changes)
-		var days []int // of a user
-		return func(_ uint32, events []walk.Event) error {
-			days = days[:0]
-			for i := range events {
-				e := &events[i]
-				if !c.filter.pass(r, e) {
-					continue
-				}
-				bucket := c.line.at(e.Us)
-				if bucket < 0 {
-					continue
-				}
-				day := int(c.line.buckets[bucket]) - first
-				if n := len(days); n == 0 || days[n-1] != day {
-					days = append(days, day)
-				}
-			}
-			slices.Sort(days) // where clocks go back over midnight they are not in order
-			for i, day := range days {
-				until := day + window
-				if i+1 < len(days) {
-					until = min(until, days[i+1])
-				}
-				changes[day]++
-				changes[until]--
-			}
-			return nil
+	var all []*activeDays
+	err := c.walkBlocks(ctx, func(r *blockReader) walk.BlockVisitor {
+		one := &activeDays{
+			counting: c, r: r, choose: c.filter.besideTypes(), window: window, words: (dates + 63) / 64,
+			changes: make([]int64, dates+window), memory: memory{budget: c.budget},
 		}
-	})
+		for _, date := range c.line.buckets {
+			one.days = append(one.days, int(date)-first)
+		}
+		all = append(all, one)
+		return one
+	}, c.filter.options()...)
 	sum := make([]int64, dates+window)
-	for _, changes := range all {
-		for i, n := range changes {
+	for _, one := range all {
+		for i, n := range one.changes {
 			sum[i] += n
 		}
 	}
 	return sum[:dates], err
+}
+
+// activeDays finds the days on which users are active, of which each goroutine counts some.
+type activeDays struct {
+	*counting
+	r       *blockReader
+	choose  *filter // of events of the types that are asked for
+	window  int
+	days    []int // by bucket
+	words   int   // in the set of a user's days
+	active  bits  // these sets, one behind the other
+	buckets []int32
+	changes []int64 // of the number of users, by day
+	memory
+}
+
+// Begin begins with some users.
+func (a *activeDays) Begin(keys []uint32, _ []int) {
+	a.r.keys = keys
+	size := len(keys) * a.words
+	if more := size - cap(a.active); more > 0 {
+		a.bytes += 8 * more // spent with the next block
+		a.active = make(bits, size)
+	}
+	a.active = a.active[:size]
+	clear(a.active)
+}
+
+// Choose leaves out the events that do not pass.
+func (a *activeDays) Choose(b *walk.Block) { a.choose.keep(a.r, b) }
+
+// Block notes the days of events.
+func (a *activeDays) Block(b *walk.Block) error {
+	if err := unsupported(a.spend(0)); err != nil {
+		return err
+	}
+	a.buckets = a.line.appendBuckets(b.Us(), a.buckets[:0])
+	for i, bucket := range a.buckets {
+		if bucket >= 0 {
+			a.active.set(64*a.words*int(b.Slots[i]) + a.days[bucket])
+		}
+	}
+	return a.r.err
+}
+
+// End counts the users.
+func (a *activeDays) End() error {
+	for user := a.active; len(user) > 0; user = user[a.words:] {
+		const never = -1
+		until := never // day from which on the user is in no window
+		for day := range user[:a.words].all() {
+			if day > until {
+				if until != never {
+					a.changes[until]--
+				}
+				a.changes[day]++
+			}
+			until = day + a.window
+		}
+		if until != never {
+			a.changes[until]--
+		}
+	}
+	return nil
 }
