@@ -37,9 +37,10 @@ func newBlock() *Block {
 func (b *Block) Us() []int64 {
 	if len(b.us) != len(b.At) {
 		b.us = b.us[:len(b.At)]
-		times, first, unit := b.of.times, b.of.first, b.of.unit
-		for i, at := range b.At {
-			b.us[i] = first + int64(times.at(int(at)))*unit
+		read(b.of.times, b.At, b.us)
+		first, unit := b.of.first, b.of.unit
+		for i, time := range b.us {
+			b.us[i] = first + time*unit
 		}
 	}
 	return b.us
@@ -49,8 +50,10 @@ func (b *Block) Us() []int64 {
 func (b *Block) Types() []uint32 {
 	if len(b.types) != len(b.At) {
 		b.types = b.types[:len(b.At)]
-		for i, at := range b.At {
-			b.types[i] = b.of.typeAt(at)
+		read(b.of.File.types, b.At, b.types)
+		types, mask := b.of.types, uint32(len(b.of.types)-1)
+		for i, code := range b.types {
+			b.types[i] = types[code&mask]
 		}
 	}
 	return b.types
@@ -201,16 +204,16 @@ func (c *chosen) fill(b *Block, runs []run, base uint32) (rest []run) {
 // choose writes the events of a run that are of wanted types to a block that has n and
 // room for all, and returns how many it has then.
 func (c *chosen) choose(b *Block, n int, r run) int {
-	places := b.At[n : n+int(r.n)]
+	slots, places := b.Slots[n:n+int(r.n)], b.At[n:n+int(r.n)]
 	if c.some {
-		places = places[:c.chooseTypes(r, places)]
-	} else {
-		for i := range places {
-			places[i] = r.at + uint32(i)
+		some := c.chooseTypes(r, places)
+		for i := range slots[:some] {
+			slots[i] = r.slot
 		}
+		return n + some
 	}
 	for i := range places {
-		b.Slots[n+i] = r.slot
+		slots[i], places[i] = r.slot, r.at+uint32(i)
 	}
 	return n + len(places)
 }

@@ -181,13 +181,16 @@ func TestCodesOfManyEvents(t *testing.T) {
 	for _, key := range []string{"app", "page", "amount", "plan", "unheard of"} {
 		c, known := f.Column(key)
 		require.True(t, known, key)
-		var at, want []uint32
-		for one := range uint32(f.Events()) {
-			if r.IntN(3) > 0 {
-				at, want = append(at, one), append(want, c.Code(one))
+		for range 20 { // some with gaps, and some without
+			gaps, at, want := r.IntN(3), []uint32{}, []uint32{}
+			from := uint32(r.IntN(f.Events()))
+			for one := from; one < from+uint32(r.IntN(f.Events()-int(from))); one++ {
+				if r.IntN(3) >= gaps {
+					at, want = append(at, one), append(want, c.Code(one))
+				}
 			}
+			require.Equal(t, want, c.AppendCodes([]uint32{}, at), key)
 		}
-		require.Equal(t, want, c.AppendCodes(nil, at), key)
 		c.EachValue(func(code uint32, json []byte) { require.Equal(t, c.Value(code).JSON(), string(json), key) })
 	}
 }

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"runtime"
+	"slices"
 
 	"eventanalytics/pkg/property"
 )
@@ -77,8 +78,8 @@ func (c *Column) Code(at uint32) uint32 {
 	return code
 }
 
-// AppendCodes appends the codes of events, which are ascending. It needs a Guard outside a
-// walk.
+// AppendCodes appends the codes of events, of which most should be near the one before. It
+// needs a Guard outside a walk.
 func (c *Column) AppendCodes(codes, at []uint32) []uint32 {
 	if c.values.n == 0 {
 		return append(codes, make([]uint32, len(at))...)
@@ -87,9 +88,8 @@ func (c *Column) AppendCodes(codes, at []uint32) []uint32 {
 	begin := len(codes)
 	switch c.form {
 	case plain:
-		for _, at := range at {
-			codes = append(codes, uint32(packed.at(int(at))))
-		}
+		codes = slices.Grow(codes, len(at))[:begin+len(at)]
+		read(packed, at, codes[begin:])
 	case sparse:
 		for _, at := range at {
 			codes = append(codes, c.Code(at))

@@ -95,6 +95,37 @@ func (p packed) at(i int) uint64 {
 	return binary.LittleEndian.Uint64(p.data[bit>>3:]) >> (bit & 7) & p.mask
 }
 
+// read reads the numbers at some indexes: where each is one more than that before it, as
+// many at a time as there are in 8 bytes.
+func read[T uint32 | int64](p packed, at []uint32, to []T) {
+	atOnce := 57 / p.bits // from any bit of a byte on
+	if atOnce < 2 || len(at) < atOnce || !isRange(at) {
+		for i, at := range at {
+			to[i] = T(p.at(int(at)))
+		}
+		return
+	}
+	for bit := int(at[0]) * p.bits; len(to) > 0; bit += atOnce * p.bits {
+		word := binary.LittleEndian.Uint64(p.data[bit>>3:]) >> (bit & 7)
+		some := to[:min(atOnce, len(to))]
+		for i := range some {
+			some[i] = T(word & p.mask)
+			word >>= p.bits & 63
+		}
+		to = to[len(some):]
+	}
+}
+
+// isRange says whether each of some numbers is one more than that before it.
+func isRange(numbers []uint32) bool {
+	for i, n := range numbers {
+		if n != numbers[0]+uint32(i) {
+			return false
+		}
+	}
+	return true
+}
+
 // packedSize is how many bytes numbers take.
 func packedSize(n, bits int) int { return (n*bits + 7) / 8 }
 
