@@ -58,9 +58,11 @@ func (s *scan) isEmpty() bool { return len(s.parts) == 0 || s.from >= s.to }
 // workers is how many goroutines are worth their while.
 func (s *scan) workers() int { return min(runtime.GOMAXPROCS(0), len(s.bounds)-1) }
 
-// batches calls do with ranges of users until none is left, or do fails.
+// batches calls do with ranges of users until none is left, or do fails. Between two it lets
+// others run: where walks keep all processors busy, a question of a few milliseconds would
+// wait for each time slice of 10 ms that the scheduler gives them.
 func (s *scan) batches(do func(first, end uint32) error) error {
-	for {
+	for ; ; runtime.Gosched() {
 		next := int(s.next.Add(1))
 		if next >= len(s.bounds) {
 			return nil
