@@ -16,24 +16,40 @@ type Ranking struct {
 }
 
 // Rank returns the first groups: of the highest value first, without one last, of equal ones
-// in the order of engine.Group. It sorts all.
+// in the order of engine.Group. It leaves all in another order, and incomplete.
 func Rank(all []Ranking, top int) engine.Ranked {
-	slices.SortFunc(all, func(a, b Ranking) int {
-		switch {
-		case a.Value.Null && !b.Value.Null:
-			return 1
-		case b.Value.Null && !a.Value.Null:
-			return -1
-		case !a.Value.Null && a.Value.Number != b.Value.Number:
-			return cmp.Compare(b.Value.Number, a.Value.Number)
+	// All are compared with the last of the first ones so far, which few come before: to
+	// sort 9,000 groups for ten of them takes ten times as long.
+	room, sorted := max(1, top), 0
+	first := all[:0]
+	for _, one := range all {
+		if sorted == room && compare(one, first[room-1]) > 0 {
+			continue
 		}
-		return a.Group.Compare(b.Group)
-	})
+		if first = append(first, one); len(first) == 2*room {
+			slices.SortFunc(first, compare)
+			first, sorted = first[:room], room
+		}
+	}
+	slices.SortFunc(first, compare)
 	ranked := engine.Ranked{More: len(all) > top}
-	for _, one := range all[:min(top, len(all))] {
+	for _, one := range first[:min(top, len(first))] {
 		ranked.Groups = append(ranked.Groups, one.Group)
 	}
 	return ranked
+}
+
+// compare says which group comes first.
+func compare(a, b Ranking) int {
+	switch {
+	case a.Value.Null && !b.Value.Null:
+		return 1
+	case b.Value.Null && !a.Value.Null:
+		return -1
+	case !a.Value.Null && a.Value.Number != b.Value.Number:
+		return cmp.Compare(b.Value.Number, a.Value.Number)
+	}
+	return a.Group.Compare(b.Group)
 }
 
 // AboveNothing says whether the value of any events is above that of none, so that groups

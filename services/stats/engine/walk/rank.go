@@ -18,19 +18,25 @@ func (e *Engine) Rank(ctx context.Context, r engine.Rank) (engine.Ranked, error)
 		if i == 1 && len(all) > r.Top && measure.AboveNothing(r.Measure) {
 			break // the others are behind, all equal
 		}
+		if i == 1 {
+			for _, one := range all {
+				known[one.Group.Key()] = true
+			}
+		}
 		t := engine.Tally{Scope: r.Scope, Range: r.Range, Series: s, Interval: engine.Whole, Breakdown: r.Breakdown}
 		if i == 0 {
 			t.Part, t.Field = measure.Part(r.Measure, false), r.Measure.Field
 		}
 		err := e.found(ctx, t, func(g engine.Group, c engine.Cell) error {
-			key := g.Key()
-			if known[key] {
-				return nil
-			}
-			known[key] = true
 			one := measure.Ranking{Group: g, Value: measure.Nothing(r.Measure)}
-			if i == 0 {
+			if i == 0 { // whose groups all differ
 				one.Value = measure.Of(r.Measure, c)
+			} else {
+				key := g.Key()
+				if known[key] {
+					return nil
+				}
+				known[key] = true
 			}
 			all = append(all, one)
 			return nil
