@@ -191,6 +191,13 @@ func TestCodesOfManyEvents(t *testing.T) {
 			}
 			require.Equal(t, want, c.AppendCodes([]uint32{}, at), key)
 		}
-		c.EachValue(func(code uint32, json []byte) { require.Equal(t, c.Value(code).JSON(), string(json), key) })
+		values := c.Values()
+		for code := 1; code < c.Len(); code++ {
+			json, ok := values.Next()
+			require.True(t, ok, key)
+			require.Equal(t, c.Value(uint32(code)).JSON(), string(json), key)
+		}
+		_, ok := values.Next()
+		require.False(t, ok, key)
 	}
 }

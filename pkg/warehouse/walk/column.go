@@ -48,11 +48,30 @@ func (c *Column) Value(code uint32) property.Value {
 	return property.Find(value, nil)
 }
 
-// EachValue calls do with the JSON of what each code but 0 stands for, which is good until
-// the next call: to read all values takes hardly longer than to read one. It needs a Guard.
-func (c *Column) EachValue(do func(code uint32, json []byte)) {
-	c.values.each(func(i int, value []byte) { do(uint32(i)+1, value) })
-	runtime.KeepAlive(c.file)
+// Values are what the codes of a column stand for: to read all takes hardly longer than to
+// read one.
+type Values struct {
+	file  *File
+	left  int
+	value []byte
+	rest  []byte
+}
+
+// Values begins with the value of code 1.
+func (c *Column) Values() *Values {
+	return &Values{file: c.file, left: c.values.n, rest: c.values.texts}
+}
+
+// Next returns the JSON of what the next code stands for, which is good until the next
+// call; ok is false after the last. As bytes they ascend. It needs a Guard.
+func (v *Values) Next() (json []byte, ok bool) {
+	if v.left == 0 {
+		return nil, false
+	}
+	v.left--
+	v.value, v.rest = nextValue(v.value, v.rest)
+	runtime.KeepAlive(v.file)
+	return v.value, true
 }
 
 // Code is the code of an event. It needs a Guard outside a walk.

@@ -65,16 +65,6 @@ func nextValue(before, kept []byte) (value, rest []byte) {
 	return append(before[:shared], kept[:length]...), kept[length:]
 }
 
-// each calls do with all values, each of which is good until the next.
-func (d *dictionary) each(do func(i int, value []byte)) {
-	var value []byte
-	rest := d.texts
-	for i := range d.n {
-		value, rest = nextValue(value, rest)
-		do(i, value)
-	}
-}
-
 // isRight checks the values, of which property.Value relies on each being JSON.
 func (d *dictionary) isRight() bool {
 	texts := decoder{rest: d.texts}

@@ -97,7 +97,6 @@ func measure(b *testing.B, run func()) {
 func BenchmarkTally(b *testing.B) {
 	view, err := benchView()
 	require.NoError(b, err)
-	e := walk.New(unlimited{}, 1, view, nil)
 	zone, err := calendar.Load("Europe/Kyiv")
 	require.NoError(b, err)
 	to := calendar.Date(benchFrom/86_400_000_000) + benchDays - 1
@@ -118,6 +117,7 @@ func BenchmarkTally(b *testing.B) {
 				t.Interval = calendar.Day
 			}
 			measure(b, func() {
+				e := walk.New(unlimited{}, 1, view, nil) // for each question: it keeps what scans share
 				if len(t.Breakdown) > 0 {
 					ranked, err := e.Rank(b.Context(), engine.Rank{
 						Scope: t.Scope, Range: t.Range, Series: []engine.Series{t.Series}, Breakdown: t.Breakdown,
@@ -194,13 +194,12 @@ func BenchmarkCohorts(b *testing.B) {
 func BenchmarkTopValues(b *testing.B) {
 	view, err := benchView()
 	require.NoError(b, err)
-	e := walk.New(unlimited{}, 1, view, nil)
 	zone, err := calendar.Load("UTC")
 	require.NoError(b, err)
 	to := calendar.Date(benchFrom/86_400_000_000) + benchDays - 1
 	item := syntax.Field{Source: syntax.Property, Keys: []string{"item_id"}}
 	measure(b, func() {
-		rows, err := e.TopValues(b.Context(), engine.TopValues{
+		rows, err := walk.New(unlimited{}, 1, view, nil).TopValues(b.Context(), engine.TopValues{
 			Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: to - 29, To: to}, Field: item, Limit: 20,
 		})
 		require.NoError(b, err)

@@ -201,7 +201,11 @@ func (c *counting) runBlocks(ctx context.Context) ([]cell, error) {
 	for _, other := range counters[1:] {
 		sum.merge(other)
 	}
-	var cells []cell
+	some := 0
+	for _, events := range sum.events {
+		some += oneIf(events > 0)
+	}
+	cells := make([]cell, 0, some)
 	for at, events := range sum.events {
 		if events > 0 {
 			cells = append(cells, sum.cell(at))

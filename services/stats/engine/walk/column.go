@@ -1,6 +1,7 @@
 package walk
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -95,11 +96,16 @@ type values struct {
 // bytes is what values take that were read from the events.
 func (v *values) bytes() (n int) {
 	for i := range v.columns {
-		if rows := v.columns[i].rows; rows != nil {
-			n += 4 * len(rows.Rows)
-			for _, v := range rows.Values {
-				n += groupBytes + len(v.JSON())
-			}
+		n += v.columns[i].bytes()
+	}
+	return n
+}
+
+func (c *column) bytes() (n int) {
+	if c.rows != nil {
+		n = 4 * len(c.rows.Rows)
+		for _, v := range c.rows.Values {
+			n += groupBytes + len(v.JSON())
 		}
 	}
 	return n
@@ -138,7 +144,8 @@ func (p *plan) values(ctx context.Context, f syntax.Field, period walk.Period) (
 // what it means may take long to find out. set is then called with what value returned,
 // for each code of the files.
 func distinct[T any](v values, value func(property.Value) (T, error), set func(file int, codes []T) error) error {
-	ofJSON := map[string]T{}
+	var ofJSON map[string]T
+	var last ascending[T] // of the file before: most values are in that, too
 	for i := range v.columns {
 		c := &v.columns[i]
 		if !c.known {
@@ -149,31 +156,68 @@ func distinct[T any](v values, value func(property.Value) (T, error), set func(f
 		if codes[0], err = value(property.Value{}); err != nil {
 			return err
 		}
-		if c.rows != nil {
+		switch {
+		case c.rows != nil:
 			for code, one := range c.rows.Values {
 				if codes[code], err = value(one); err != nil {
 					return err
 				}
 			}
-		} else {
-			c.codes.EachValue(func(code uint32, json []byte) {
-				known, ok := ofJSON[string(json)]
-				if !ok && err == nil {
+		case len(codes) > 1:
+			if ofJSON == nil {
+				ofJSON = make(map[string]T, len(codes))
+			}
+			all := c.codes.Values()
+			for code := range codes[1:] {
+				json, _ := all.Next()
+				known, ok := last.find(json)
+				if !ok {
+					known, ok = ofJSON[string(json)]
+				}
+				if !ok {
 					text := string(json)
-					known, err = value(property.Find(text, v.keys))
+					if known, err = value(property.Find(text, v.keys)); err != nil {
+						return err
+					}
 					ofJSON[text] = known
 				}
-				codes[code] = known
-			})
-		}
-		if err != nil {
-			return err
+				codes[1+code] = known
+			}
+			last = ascending[T]{of: codes, values: c.codes.Values()}
 		}
 		if err := set(i, codes); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ascending goes over the values of a column to find some of them, without a look into a
+// table for each.
+type ascending[T any] struct {
+	of     []T // by code
+	values *walk.Values
+	code   int    // that the values are at; 0 at the start
+	json   []byte // of it
+}
+
+// find returns what a value stands for. Values must be asked for in their order.
+func (a *ascending[T]) find(json []byte) (of T, ok bool) {
+	for a.code < len(a.of) {
+		c := -1
+		if a.code > 0 {
+			c = bytes.Compare(a.json, json)
+		}
+		if c == 0 {
+			return a.of[a.code], true
+		}
+		if c > 0 {
+			break
+		}
+		a.json, _ = a.values.Next()
+		a.code++
+	}
+	return of, false
 }
 
 // spend counts memory of the plan. More than there is for a result is left to an engine
@@ -192,6 +236,14 @@ type texts struct {
 }
 
 func newTexts() *texts { return &texts{map[string]uint32{}, []string{""}} }
+
+// expect makes room for some texts, up to a size that is not worth being counted.
+func (t *texts) expect(n int) {
+	const most = 1 << 14
+	if n = min(n, most); len(t.ids) == 0 {
+		t.ids, t.all = make(map[string]uint32, n), append(make([]string, 0, 1+n), t.all...)
+	}
+}
 
 func (t *texts) id(text string) uint32 {
 	id, ok := t.ids[text]

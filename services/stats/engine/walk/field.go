@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"eventanalytics/pkg/decimal"
@@ -93,9 +94,55 @@ func (f *field) instant(r *reader) uint32 {
 // meaning says what is made of a value.
 type meaning func(property.Value) (text string, ok bool)
 
-// field makes the texts of a field ready.
+// field makes the texts of a field ready. Scans of one question share those of what events
+// have themselves, as long as they are within the bounds of one: a breakdown is asked for
+// its first groups, and then for these.
 func (p *plan) field(ctx context.Context, f syntax.Field) (*field, error) {
-	return p.fieldAs(ctx, f, engine.TextOf)
+	if f.Source != syntax.Property && f.Source != syntax.UserID {
+		return p.fieldAs(ctx, f, engine.TextOf)
+	}
+	key := keyed{fmt.Sprintf("%s %q", f.Source, f.Keys), p.period}
+	if made, ok := p.engine.fields.all[key]; ok {
+		return made, nil
+	}
+	made, err := p.fieldAs(ctx, f, engine.TextOf)
+	if err != nil {
+		return nil, err
+	}
+	return made, unsupported(p.engine.fields.keep(ctx, key, made))
+}
+
+// keptFields are the fields of a question's scans.
+type keptFields struct {
+	all   map[keyed]*field
+	bytes int
+}
+
+func (k *keptFields) keep(ctx context.Context, key keyed, f *field) error {
+	bytes := f.bytes()
+	if k.bytes+bytes > engine.MaxBytes {
+		return nil
+	}
+	budget := engine.NewKeptBudget(ctx)
+	if err := budget.Spend(bytes); err != nil {
+		return err
+	}
+	if k.bytes += bytes; k.all == nil {
+		k.all = map[keyed]*field{}
+	}
+	k.all[key] = f
+	return nil
+}
+
+// bytes is what the texts of what events have themselves take.
+func (f *field) bytes() (n int) {
+	for _, text := range f.texts.all {
+		n += textBytes + len(text)
+	}
+	for i := range f.files {
+		n += f.files[i].bytes() + 4*len(f.files[i].ids)
+	}
+	return n
 }
 
 // breakdown makes what events are sorted by ready.
@@ -174,6 +221,11 @@ const textBytes = 64
 // code numbers the values that files have.
 func (p *plan) code(f *field, v values, add func(property.Value) uint32) error {
 	f.files = make([]coded, len(v.columns))
+	longest := 0
+	for i := range f.files {
+		longest = max(longest, v.columns[i].len())
+	}
+	f.texts.expect(longest)
 	for i := range f.files {
 		f.files[i] = coded{v.columns[i], []uint32{0}}
 	}

@@ -32,7 +32,6 @@ func BenchmarkFunnel(b *testing.B) {
 		}
 	}
 	view := walkfile.NewView([]*walkfile.File{walktest.File(b, all[:events/2]...), walktest.File(b, all[events/2:]...)})
-	e := walk.New(unlimited{}, 1, view, nil)
 	zone, err := calendar.Load("America/New_York")
 	require.NoError(b, err)
 	price, err := syntax.ParseFilter("properties.price>100")
@@ -57,7 +56,7 @@ func BenchmarkFunnel(b *testing.B) {
 	}{{"plain", plain}, {"filtered", filtered}, {"filtered by country", split}, {"daily", daily}, {"any", anyOrder}, {"strict", strict}} {
 		b.Run(run.name, func(b *testing.B) {
 			least(b, func() error {
-				_, err := e.Funnel(b.Context(), run.Funnel)
+				_, err := walk.New(unlimited{}, 1, view, nil).Funnel(b.Context(), run.Funnel)
 				return err
 			})
 		})

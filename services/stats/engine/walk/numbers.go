@@ -61,10 +61,11 @@ func ids(count int) []uint32 {
 	return all
 }
 
-// What a value of a file takes as an integer, as the id of its number, and among marks; and
-// what a distinct number takes.
+// What a value of a file takes as an integer, and as the id of its number; what 64 marks of
+// possible numbers take, and what a distinct number does.
 const (
-	integerBytes  = 8 + 4 + 12
+	integerBytes  = 8 + 4
+	markBytes     = 8 + 4
 	distinctBytes = 64
 )
 
@@ -72,18 +73,23 @@ const (
 // tenth of the time that their texts would. The field is nil where they need too many
 // digits for that.
 func (p *plan) integers(columns []column) (*field, *numbers, error) {
+	bytes := 0
+	for i := range columns {
+		bytes += integerBytes * columns[i].len()
+	}
+	if bytes > engine.MaxBytes/2 {
+		return nil, nil, nil // texts that many values share take less
+	}
+	if err := p.spend(bytes); err != nil {
+		return nil, nil, err
+	}
 	files := make([]decimal.Scaled, len(columns))
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range columns {
-		c := &columns[i]
-		if err := p.spend(integerBytes * c.len()); err != nil {
-			_ = g.Wait()
-			return nil, nil, err
-		}
 		g.Go(func() error {
 			return p.view.Guard(func() error {
-				files[i] = c.integers()
+				files[i] = columns[i].integers()
 				return nil
 			})
 		})
@@ -97,7 +103,7 @@ func (p *plan) integers(columns []column) (*field, *numbers, error) {
 	}
 	f := &field{kind: ofProperty, files: make([]coded, len(files))}
 	room := memory{budget: p.budget}
-	distinct, byFile, err := number(files, func() error { return room.spend(distinctBytes) })
+	distinct, byFile, err := number(files, room.spend)
 	if err != nil {
 		return nil, nil, unsupported(err)
 	}
@@ -111,13 +117,16 @@ func (p *plan) integers(columns []column) (*field, *numbers, error) {
 // integers are the numbers of a column, by code.
 func (c *column) integers() (s decimal.Scaled) {
 	s.Integers = append(make([]int64, 0, c.len()), decimal.None)
-	c.codes.EachValue(func(_ uint32, json []byte) { s.Append(json) })
+	values := c.codes.Values()
+	for json, ok := values.Next(); ok; json, ok = values.Next() {
+		s.Append(json)
+	}
 	return s
 }
 
 // number gives the distinct ones of integers ids in their order, and returns them by id and
-// the ids by file and code. It spends for each distinct one.
-func number(files []decimal.Scaled, spend func() error) (distinct []int64, ids [][]uint32, err error) {
+// the ids by file and code. It spends the memory that they take.
+func number(files []decimal.Scaled, spend func(bytes int) error) (distinct []int64, ids [][]uint32, err error) {
 	count, least, most := 0, int64(math.MaxInt64), int64(math.MinInt64)
 	ids = make([][]uint32, len(files))
 	for i := range files {
@@ -138,8 +147,11 @@ func number(files []decimal.Scaled, spend func() error) (distinct []int64, ids [
 }
 
 // numberByMarks has a bit for each integer that is possible.
-func numberByMarks(files []decimal.Scaled, ids [][]uint32, least int64, span uint64, spend func() error) ([]int64, error) {
+func numberByMarks(files []decimal.Scaled, ids [][]uint32, least int64, span uint64, spend func(int) error) ([]int64, error) {
 	marks := newBits(int(span))
+	if err := spend(markBytes * len(marks)); err != nil {
+		return nil, err
+	}
 	for i := range files {
 		for _, n := range files[i].Integers {
 			if n != decimal.None {
@@ -152,7 +164,7 @@ func numberByMarks(files []decimal.Scaled, ids [][]uint32, least int64, span uin
 		before[i] = uint32(len(distinct))
 		for ; word != 0; word &= word - 1 {
 			distinct = append(distinct, least+int64(64*i+mathbits.TrailingZeros64(word)))
-			if err := spend(); err != nil {
+			if err := spend(distinctBytes); err != nil {
 				return nil, err
 			}
 		}
@@ -169,7 +181,7 @@ func numberByMarks(files []decimal.Scaled, ids [][]uint32, least int64, span uin
 }
 
 // numberByMap sorts the integers that there are.
-func numberByMap(files []decimal.Scaled, ids [][]uint32, spend func() error) ([]int64, error) {
+func numberByMap(files []decimal.Scaled, ids [][]uint32, spend func(int) error) ([]int64, error) {
 	distinct, found := []int64{0}, map[int64]uint32{}
 	for i := range files {
 		for code, n := range files[i].Integers {
@@ -178,7 +190,7 @@ func numberByMap(files []decimal.Scaled, ids [][]uint32, spend func() error) ([]
 			}
 			id, known := found[n]
 			if !known {
-				if err := spend(); err != nil {
+				if err := spend(distinctBytes); err != nil {
 					return nil, err
 				}
 				id = uint32(len(distinct))

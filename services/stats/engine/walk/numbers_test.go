@@ -41,9 +41,12 @@ func TestNumber(t *testing.T) {
 		}
 		slices.Sort(all)
 		want := slices.Compact(all)
-		room := int64(len(want))
-		spend := func() error {
-			if room--; room < 0 {
+		room := distinctBytes * len(want)
+		spend := func(bytes int) error {
+			if bytes != distinctBytes { // of marks
+				return nil
+			}
+			if room -= bytes; room < 0 {
 				return errFull
 			}
 			return nil

@@ -47,6 +47,7 @@ type Engine struct {
 	events  Events
 	codes   codes
 	known   map[string]*known // found so far
+	fields  keptFields
 }
 
 var _ engine.Engine = (*Engine)(nil)
