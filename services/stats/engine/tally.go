@@ -1,8 +1,9 @@
 package engine
 
 import (
+	"iter"
 	"math"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -139,7 +140,7 @@ type Cell struct {
 	// count the same. It must not be changed.
 	Set *roaring.Bitmap
 	// Numbers are the JSON numbers in Field, ascending.
-	Numbers []Number
+	Numbers Numbered
 	// Sum is that of the JSON numbers in Field.
 	Sum *decimal.Sum
 }
@@ -148,21 +149,50 @@ type Cell struct {
 // they themselves, ascending.
 func (c *Cell) Settle(part Part) {
 	if part == Sums {
-		c.Sum, c.Numbers = SumOf(c.Numbers), nil
+		c.Sum, c.Numbers = c.Numbers.Sum(), Numbered{}
 		return
 	}
-	slices.SortFunc(c.Numbers, func(a, b Number) int { return decimal.Compare(a.Value, b.Value) })
+	sort.Sort(c.Numbers)
 }
 
-// SumOf adds numbers up.
-func SumOf(numbers []Number) *decimal.Sum {
-	return decimal.SumOf(len(numbers), func(i int) (decimal.Decimal, int64) { return numbers[i].Value, numbers[i].Events })
+// Numbered are numbers, and how many events have each. Cells may share the numbers, which
+// must not be changed then: of those that a cell does not have there are no events.
+type Numbered struct {
+	Numbers []decimal.Decimal
+	Events  []int64
 }
 
-// Number is a number that some events have.
-type Number struct {
-	Value  decimal.Decimal
-	Events int64
+// Add adds a number behind the others.
+func (n *Numbered) Add(number decimal.Decimal, events int64) {
+	n.Numbers, n.Events = append(n.Numbers, number), append(n.Events, events)
+}
+
+// All are the numbers that some events have.
+func (n Numbered) All() iter.Seq2[decimal.Decimal, int64] {
+	return func(yield func(decimal.Decimal, int64) bool) {
+		for i, events := range n.Events {
+			if events > 0 && !yield(n.Numbers[i], events) {
+				return
+			}
+		}
+	}
+}
+
+// Sum adds the numbers up.
+func (n Numbered) Sum() *decimal.Sum {
+	return decimal.SumOf(len(n.Numbers), func(i int) (decimal.Decimal, int64) { return n.Numbers[i], n.Events[i] })
+}
+
+// Len, Less and Swap are for sort.Sort.
+func (n Numbered) Len() int { return len(n.Numbers) }
+
+// Less says which is less.
+func (n Numbered) Less(i, j int) bool { return decimal.Compare(n.Numbers[i], n.Numbers[j]) < 0 }
+
+// Swap swaps two.
+func (n Numbered) Swap(i, j int) {
+	n.Numbers[i], n.Numbers[j] = n.Numbers[j], n.Numbers[i]
+	n.Events[i], n.Events[j] = n.Events[j], n.Events[i]
 }
 
 // Rank asks for the groups that the events of some series fall into over a whole range:

@@ -94,10 +94,10 @@ func cellOf(t *testing.T, events []happened) engine.Cell {
 	}
 	c.Users = int64(c.Set.GetCardinality())
 	for d, n := range count {
-		c.Numbers = append(c.Numbers, engine.Number{Value: d, Events: n})
+		c.Numbers.Add(d, n)
 	}
-	slices.SortFunc(c.Numbers, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
-	c.Sum = engine.SumOf(c.Numbers)
+	c.Sum = c.Numbers.Sum()
+	c.Settle(engine.Numbers)
 	return c
 }
 
@@ -143,6 +143,41 @@ func TestWindows(t *testing.T) {
 	}
 }
 
+// TestSharedNumbers: numbers that a cell shares with others, but has no events of, are as if
+// they were not there.
+func TestSharedNumbers(t *testing.T) {
+	t.Parallel()
+	g := random(t)
+	var shared []decimal.Decimal
+	for n := range int64(20) {
+		shared = append(shared, decimal.OfInteger(n-10))
+	}
+	own, sharing := make([]engine.Cell, 30), make([]engine.Cell, 30)
+	for i := range own {
+		sharing[i].Numbers = engine.Numbered{Numbers: shared, Events: make([]int64, len(shared))}
+		for range g.IntN(5) {
+			sharing[i].Numbers.Events[g.IntN(len(shared))] += g.Int64N(3)
+		}
+		for n, events := range sharing[i].Numbers.All() {
+			own[i].Numbers.Add(n, events)
+			own[i].Events += events
+		}
+		require.NotContains(t, own[i].Numbers.Events, int64(0))
+		sharing[i].Events = own[i].Events
+		for _, name := range measures {
+			require.Equal(t, Of(syntax.Measure{Name: name}, own[i]), Of(syntax.Measure{Name: name}, sharing[i]), name)
+		}
+		require.Equal(t, own[i].Numbers.Sum().Float(), sharing[i].Numbers.Sum().Float())
+		require.Equal(t, own[i].Numbers.Sum().Count(), sharing[i].Numbers.Sum().Count())
+	}
+	for _, n := range []int{0, 3} {
+		values, ok := Windows(syntax.Measure{Name: syntax.P90}, sharing, n)
+		want, wanted := Windows(syntax.Measure{Name: syntax.P90}, own, n)
+		require.Equal(t, want, values)
+		require.Equal(t, wanted, ok)
+	}
+}
+
 func TestNothing(t *testing.T) {
 	t.Parallel()
 	for _, name := range measures {
@@ -184,11 +219,13 @@ func TestSum(t *testing.T) {
 	require.False(t, math.Signbit(of("sum", "-0", "0").Number))
 	require.False(t, math.Signbit(of("sum", "-1e-400").Number))
 	require.Equal(t, Value{Number: 1}, of("sum", "1", "1e-99999"))
-	many := []engine.Number{{Value: decimal.OfInteger(math.MaxInt64), Events: math.MaxInt64}, {Value: decimal.OfInteger(-999999999999999999), Events: 1 << 40}}
+	var many engine.Numbered
+	many.Add(decimal.OfInteger(math.MaxInt64), math.MaxInt64)
+	many.Add(decimal.OfInteger(-999999999999999999), 1<<40)
 	x := new(big.Int).Mul(big.NewInt(math.MaxInt64), big.NewInt(math.MaxInt64))
 	x.Sub(x, new(big.Int).Mul(big.NewInt(999999999999999999), big.NewInt(1<<40)))
 	sum, _ := new(big.Float).SetInt(x).Float64()
-	require.Equal(t, Value{Number: sum}, Of(syntax.Measure{Name: syntax.Sum}, engine.Cell{Events: 1, Sum: engine.SumOf(many)}))
+	require.Equal(t, Value{Number: sum}, Of(syntax.Measure{Name: syntax.Sum}, engine.Cell{Events: 1, Sum: many.Sum()}))
 }
 
 func TestCompute(t *testing.T) {
@@ -234,9 +271,9 @@ func BenchmarkWindows(b *testing.B) {
 			cells[i].Set.Add(uint32(g.IntN(100_000)))
 		}
 		for n := range int64(1000) {
-			cells[i].Numbers = append(cells[i].Numbers, engine.Number{Value: decimal.OfInteger(3 * n), Events: 3})
+			cells[i].Numbers.Add(decimal.OfInteger(3*n), 3)
 		}
-		cells[i].Sum = engine.SumOf(cells[i].Numbers)
+		cells[i].Sum = cells[i].Numbers.Sum()
 	}
 	for _, name := range []string{syntax.Users, syntax.Sum, syntax.P95} {
 		for _, n := range []int{0, 7, 365} {

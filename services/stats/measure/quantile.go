@@ -1,8 +1,6 @@
 package measure
 
 import (
-	"sort"
-
 	"eventanalytics/pkg/decimal"
 	"eventanalytics/pkg/syntax"
 	"eventanalytics/services/stats/engine"
@@ -36,15 +34,17 @@ func between(measure string, count int64, at func(int64) decimal.Decimal) Value 
 	return number(decimal.SumOf(2, func(i int) (decimal.Decimal, int64) { return ends[i], times[i] }).Average())
 }
 
-// quantile returns that of n numbers, which at returns ascending.
-func quantile(measure string, n int, at func(int) engine.Number) Value {
-	until := make([]int64, n) // events of the numbers up to each
+// quantile returns that of numbers, which are ascending.
+func quantile(measure string, n engine.Numbered) Value {
 	var count int64
-	for i := range n {
-		count += at(i).Events
-		until[i] = count
+	for _, events := range n.Events {
+		count += events
 	}
 	return between(measure, count, func(place int64) decimal.Decimal {
-		return at(sort.Search(n, func(i int) bool { return until[i] > place })).Value
+		i := 0
+		for ; place >= n.Events[i]; i++ {
+			place -= n.Events[i]
+		}
+		return n.Numbers[i]
 	})
 }

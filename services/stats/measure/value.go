@@ -69,7 +69,7 @@ func Of(m syntax.Measure, c engine.Cell) Value {
 		}
 		return sumOrAverage(m.Name, c.Sum)
 	}
-	return quantile(m.Name, len(c.Numbers), func(i int) engine.Number { return c.Numbers[i] })
+	return quantile(m.Name, c.Numbers)
 }
 
 // sumOrAverage is the sum of some numbers, or their average.

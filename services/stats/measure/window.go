@@ -147,8 +147,8 @@ type numberWindow struct {
 func newNumberWindow(measure string, cells []engine.Cell) *numberWindow {
 	w := &numberWindow{measure: measure, cells: cells, places: map[decimal.Decimal]int{}}
 	for _, c := range cells {
-		for _, n := range c.Numbers {
-			w.places[n.Value] = 0
+		for n := range c.Numbers.All() {
+			w.places[n] = 0
 		}
 	}
 	w.numbers = slices.SortedFunc(maps.Keys(w.places), decimal.Compare)
@@ -163,10 +163,10 @@ func (w *numberWindow) add(cell int)  { w.change(cell, 1) }
 func (w *numberWindow) take(cell int) { w.change(cell, -1) }
 
 func (w *numberWindow) change(cell int, sign int64) {
-	for _, n := range w.cells[cell].Numbers {
-		w.count += sign * n.Events
-		for i := w.places[n.Value] + 1; i < len(w.tree); i += i & -i {
-			w.tree[i] += sign * n.Events
+	for n, events := range w.cells[cell].Numbers.All() {
+		w.count += sign * events
+		for i := w.places[n] + 1; i < len(w.tree); i += i & -i {
+			w.tree[i] += sign * events
 		}
 	}
 }

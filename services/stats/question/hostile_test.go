@@ -329,8 +329,8 @@ func textsOf(q engine.Tally, cells []engine.Cell) (all []string) {
 		if c.Set != nil && q.Unit.Source == "" {
 			one += c.Set.String()
 		}
-		for _, n := range c.Numbers {
-			one += fmt.Sprint(" ", n.Value, "*", n.Events)
+		for n, events := range c.Numbers.All() {
+			one += fmt.Sprint(" ", n, "*", events)
 		}
 		if c.Sum != nil {
 			one += fmt.Sprint(" sum ", c.Sum.Float(), " of ", c.Sum.Count())

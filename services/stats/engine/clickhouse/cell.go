@@ -69,7 +69,7 @@ func addNumbers(c *engine.Cell, numbers []string, events []int64, budget *engine
 		if !ok {
 			return fmt.Errorf("reading a number of %d digits", len(text))
 		}
-		c.Numbers = append(c.Numbers, engine.Number{Value: n, Events: events[i]})
+		c.Numbers.Add(n, events[i])
 	}
 	return budget.Spend(len(numbers) * numberBytes)
 }

@@ -18,15 +18,15 @@ func addNumbers(c *engine.Cell, text string, budget *engine.Budget) error {
 	if text == "" {
 		return nil
 	}
-	before := len(c.Numbers)
+	before := c.Numbers.Len()
 	err := parseNumbers(text, func(n decimal.Decimal, events int64) error {
-		c.Numbers = append(c.Numbers, engine.Number{Value: n, Events: events})
+		c.Numbers.Add(n, events)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return budget.Spend((len(c.Numbers) - before) * numberBytes)
+	return budget.Spend((c.Numbers.Len() - before) * numberBytes)
 }
 
 // addUsers adds the keys or values of a list to a set, which it makes where it is nil.

@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"maps"
 	"math"
 	mathbits "math/bits"
 	"runtime"
@@ -14,13 +15,12 @@ import (
 	"eventanalytics/services/stats/engine"
 )
 
-// numbers are the distinct numbers of a field, by id from 1; 0 stands for none.
+// numbers are the distinct numbers of a field by id, ascending from 1; 0 stands for none.
 type numbers struct {
 	count int // of ids
 	// Either of them: what is added up is scaled, unless it needs too many digits.
 	scaled decimal.Scaled
 	all    []decimal.Decimal
-	order  []uint32 // ids, ascending by their numbers
 }
 
 // numbersOf makes the numbers of a field ready. sums says that they are only added up.
@@ -28,7 +28,7 @@ func (p *plan) numbersOf(ctx context.Context, of syntax.Field, sums bool) (*fiel
 	if of.Source == syntax.Property && len(of.Keys) == 1 && len(p.unknown(of, p.period)) == 0 {
 		if f, n, err := p.integers(p.property(of.Keys[0], p.period)); f != nil || err != nil {
 			if err == nil && !sums {
-				n.all, n.order = n.scaled.Decimals(), ids(n.count)
+				n.all = n.scaled.Decimals()
 			}
 			return f, n, err
 		}
@@ -37,28 +37,41 @@ func (p *plan) numbersOf(ctx context.Context, of syntax.Field, sums bool) (*fiel
 	if err != nil {
 		return nil, nil, err
 	}
-	n := &numbers{count: len(f.texts.all), all: make([]decimal.Decimal, len(f.texts.all))}
-	for id := 1; id < n.count; id++ {
-		n.all[id], _ = decimal.Parse(f.texts.all[id]) // it is one
-	}
+	n := &numbers{count: len(f.texts.all), all: f.sortNumbers()}
 	if sums {
-		if scaled, ok := decimal.Scale(n.all); ok {
-			n.scaled = scaled
-			return f, n, nil
-		}
+		n.scaled, _ = decimal.Scale(n.all)
 	}
-	n.order = ids(n.count)
-	slices.SortFunc(n.order, func(a, b uint32) int { return decimal.Compare(n.all[a], n.all[b]) })
 	return f, n, nil
 }
 
-// ids are those from 1 to below count.
-func ids(count int) []uint32 {
-	all := make([]uint32, count-1)
-	for i := range all {
-		all[i] = uint32(i) + 1
+// sortNumbers gives the values of a field, which are numbers, other ids, which ascend as
+// they do, and returns them by id.
+func (f *field) sortNumbers() []decimal.Decimal {
+	all, ids := make([]decimal.Decimal, len(f.texts.all)), make([]uint32, len(f.texts.all))
+	for id := range all {
+		ids[id] = uint32(id)
+		all[id], _ = decimal.Parse(f.texts.all[id]) // all but that of 0 are
 	}
-	return all
+	slices.SortFunc(ids[1:], func(a, b uint32) int { return decimal.Compare(all[a], all[b]) })
+	ranks, sorted := make([]uint32, len(ids)), make([]decimal.Decimal, len(ids))
+	for rank, id := range ids {
+		ranks[id], sorted[rank] = uint32(rank), all[id]
+	}
+	f.texts = nil
+	for i := range f.files {
+		rename(f.files[i].ids, ranks)
+	}
+	for _, ids := range [][]uint32{f.ids, f.users, f.in[:]} {
+		rename(ids, ranks)
+	}
+	return sorted
+}
+
+// rename gives other ids.
+func rename(ids, to []uint32) {
+	for i, id := range ids {
+		ids[i] = to[id]
+	}
 }
 
 // What a value of a file takes as an integer, and as the id of its number; what 64 marks of
@@ -206,35 +219,27 @@ func numberByMap(files []decimal.Scaled, ids [][]uint32, spend func(int) error) 
 		ranks[found[n]] = uint32(i) + 1
 	}
 	for i := range ids {
-		for code, id := range ids[i] {
-			ids[i][code] = ranks[id]
-		}
+		rename(ids[i], ranks)
 	}
 	return distinct, nil
 }
 
-// of are the numbers of a cell, ascending.
-func (n *numbers) of(c *cell) (list []engine.Number) {
-	if c.dense == nil && len(c.sparse) == 0 {
-		return nil
-	}
-	if c.dense == nil {
-		list = make([]engine.Number, 0, len(c.sparse))
-		for id, events := range c.sparse {
-			list = append(list, engine.Number{Value: n.all[id], Events: events})
+// of are the numbers of a cell, and what they take besides those that cells share.
+func (n *numbers) of(c *cell) (of engine.Numbered, bytes int) {
+	switch {
+	case c.dense != nil:
+		of = engine.Numbered{Numbers: n.all[1:], Events: make([]int64, n.count-1)}
+		for i, events := range c.dense[1:] {
+			of.Events[i] = int64(events)
 		}
-		slices.SortFunc(list, func(a, b engine.Number) int { return decimal.Compare(a.Value, b.Value) })
-		return list
-	}
-	some := 0
-	for _, events := range c.dense {
-		some += oneIf(events > 0)
-	}
-	list = make([]engine.Number, 0, some)
-	for _, id := range n.order {
-		if events := c.dense[id]; events > 0 {
-			list = append(list, engine.Number{Value: n.all[id], Events: int64(events)})
+		return of, eventsBytes * len(of.Events)
+	case len(c.sparse) > 0:
+		for _, id := range slices.Sorted(maps.Keys(c.sparse)) {
+			of.Add(n.all[id], c.sparse[id])
 		}
 	}
-	return list
+	return of, numberBytes * of.Len()
 }
+
+// eventsBytes is what the events of a number take.
+const eventsBytes = 8

@@ -126,13 +126,48 @@ func TestNumbersOfFiles(t *testing.T) {
 						require.Equal(t, sum.Float(), cells[0].Sum.Float(), name)
 						continue
 					}
-					require.Len(t, cells[0].Numbers, len(count), name)
-					for i, n := range cells[0].Numbers {
-						require.Equal(t, count[n.Value.String()], n.Events, name)
-						require.True(t, i == 0 || decimal.Compare(cells[0].Numbers[i-1].Value, n.Value) < 0, name)
+					got := map[string]int64{}
+					for n, events := range cells[0].Numbers.All() {
+						got[n.String()] = events
 					}
+					require.Equal(t, count, got, name)
+					require.True(t, slices.IsSortedFunc(cells[0].Numbers.Numbers, decimal.Compare), name)
 				}
 			}
 		}
+	}
+}
+
+// TestNumbersOfOtherFields: their ids ascend, too, whatever is asked for the number.
+func TestNumbersOfOtherFields(t *testing.T) {
+	t.Parallel()
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	var events []walk.Source
+	for user, n := range []string{"10", "9", "100", `"1"`, "9.0"} { // not in the order of their texts
+		hour := int64(user) * 3_600_000_000
+		events = append(events, walk.Source{User: uint32(user), Us: hour, Type: "a", ID: uuid.New(), Properties: fmt.Sprintf(`{"n":%s,"in":[%s]}`, n, n)})
+	}
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	for text, want := range map[string]map[string]int64{
+		"user.n":          {"9": 2, "10": 1, "100": 1},
+		"first.n":         {"9": 2, "10": 1, "100": 1},
+		"properties.in.0": {"9": 2, "10": 1, "100": 1},
+		"time.hour":       {"0": 1, "1": 1, "2": 1, "3": 1, "4": 1},
+		"time.weekday":    {"4": 5},
+		"event_type":      {},
+		"first_seen":      {},
+	} {
+		field, err := syntax.ParseField(text)
+		require.NoError(t, err)
+		cells, err := e.Tally(t.Context(), engine.Tally{Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: 0}, Interval: engine.Whole, Part: engine.Numbers, Field: field})
+		require.NoError(t, err, text)
+		require.Len(t, cells, 1, text)
+		got := map[string]int64{}
+		for n, events := range cells[0].Numbers.All() {
+			got[n.String()] = events
+		}
+		require.Equal(t, want, got, text)
+		require.True(t, slices.IsSortedFunc(cells[0].Numbers.Numbers, decimal.Compare), text)
 	}
 }

@@ -117,16 +117,23 @@ func (c *counting) sortInto(ctx context.Context, t engine.Tally) error {
 
 // cells returns what makes cells of what was counted, without their bucket and group.
 func (e *Engine) cells(c *counting, t engine.Tally, budget *engine.Budget) func(*cell) (engine.Cell, error) {
+	var shared int // by the numbers of all cells
+	if c.part == engine.Numbers {
+		shared = numberBytes * c.numbers.count
+	}
 	return func(from *cell) (engine.Cell, error) {
 		to := engine.Cell{Events: from.events, Users: from.users}
 		switch {
 		case c.part == engine.Sums:
 			to.Sum = c.numbers.scaled.Sum(from.total)
 		case t.Part == engine.Sums:
-			to.Sum = engine.SumOf(c.numbers.of(from))
+			numbers, _ := c.numbers.of(from)
+			to.Sum = numbers.Sum()
 		case c.part == engine.Numbers:
-			to.Numbers = c.numbers.of(from)
-			return to, budget.Spend(numberBytes * len(to.Numbers))
+			var bytes int
+			to.Numbers, bytes = c.numbers.of(from)
+			bytes, shared = bytes+shared, 0
+			return to, budget.Spend(bytes)
 		case c.part == engine.OnlyEvents:
 		case c.value != nil:
 			if from.values != nil {
