@@ -3,7 +3,10 @@ package walk
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/services/stats/engine"
 )
@@ -184,12 +187,13 @@ func (s *paths) link(ctx context.Context, counted []*nodeCounts, top [][]engine.
 		err = s.each(ctx, begin)
 		return parts, err
 	}
+	g := errgroup.Group{}
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for _, c := range counted {
-		if err := c.play(begin(c.node)); err != nil {
-			return nil, err
-		}
+		take := begin(c.node)
+		g.Go(func() error { return c.play(take) })
 	}
-	return parts, nil
+	return parts, g.Wait()
 }
 
 // sum returns the links of all parts together, in their order.
