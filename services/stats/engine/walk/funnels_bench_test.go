@@ -62,3 +62,15 @@ func BenchmarkFunnel(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMonthFunnel asks for the funnel of docs/benchmarks.md.
+func BenchmarkMonthFunnel(b *testing.B) {
+	e := walk.New(unlimited{}, 1, month(b), nil)
+	least(b, func() error {
+		_, err := e.Funnel(b.Context(), engine.Funnel{
+			Scope: engine.Scope{Zone: utc(b)}, Range: engine.Range{From: 0, To: visitDays - 1}, Top: 10, Order: engine.InOrder,
+			Steps: []syntax.Series{{Events: []string{"type1"}}, {Events: []string{"type2"}}, {Events: []string{"type10"}}}, Window: 7 * 24 * time.Hour,
+		})
+		return err
+	})
+}

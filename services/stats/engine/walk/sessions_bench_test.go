@@ -50,6 +50,28 @@ func visits(b *testing.B) *warehouse.View {
 	return warehouse.NewView(files)
 }
 
+// month are as many events as visits, with users and types of which the k-th is about k
+// times rarer than the first, as in tests/bench/history: there they make sessions of any
+// length and histories of 90,000 events.
+func month(b *testing.B) *warehouse.View {
+	const day, events, slots, life = 86_400_000_000, 813_000, 8_000, 20 * 86_400_000_000
+	r := rand.New(rand.NewPCG(1, 1))
+	falling := func(n float64) uint32 { return uint32(min(n, math.Exp(r.Float64()*math.Log(n+1)))) }
+	segments := make([][]warehouse.Source, 2)
+	for n := range int64(events) {
+		at, file := n*visitDays*day/events, n*2/events
+		if r.IntN(50) == 0 { // it arrived late
+			at -= r.Int64N(at + 1)
+		}
+		slot := falling(slots)
+		born := int64(slot) * 7919 * day / 100 % life // users take a place in succession
+		e := warehouse.Source{User: slot + slots*uint32((at+born)/life), Us: at, Type: fmt.Sprint("type", falling(50))}
+		binary.BigEndian.PutUint64(e.ID[:], uint64(n))
+		segments[file] = append(segments[file], e)
+	}
+	return warehouse.NewView([]*warehouse.File{walktest.File(b, segments[0]...), walktest.File(b, segments[1]...)})
+}
+
 // least reports the least time and CPU that a scan took: the machine has other load.
 func least(b *testing.B, scan func() error) {
 	cpu := func() time.Duration {
@@ -67,37 +89,49 @@ func least(b *testing.B, scan func() error) {
 	b.ReportMetric(float64(wall)/1e6, "least-ms/op")
 }
 
-func BenchmarkSessions(b *testing.B) {
-	e := walk.New(unlimited{}, 1, visits(b), nil)
+func utc(b *testing.B) *calendar.Zone {
 	zone, err := calendar.Load("UTC")
 	require.NoError(b, err)
+	return zone
+}
+
+// months are what sessions, paths and funnels of 30 days are measured with.
+var months = []struct {
+	name string
+	view func(*testing.B) *warehouse.View
+}{{"visits", visits}, {"month", month}}
+
+func BenchmarkSessions(b *testing.B) {
 	byType := []syntax.Breakdown{{Field: syntax.Field{Source: syntax.Entry, Of: &syntax.Field{Source: syntax.EventType}}}}
-	for name, breakdown := range map[string][]syntax.Breakdown{"day": nil, "entry": byType} {
-		b.Run(name, func(b *testing.B) {
-			least(b, func() error {
-				_, err := e.Sessions(b.Context(), engine.Sessions{
-					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: visitDays - 1},
-					Gap: 30 * time.Minute, Interval: calendar.Day, Breakdown: breakdown, Top: 10,
+	for _, of := range months {
+		e := walk.New(unlimited{}, 1, of.view(b), nil)
+		for name, breakdown := range map[string][]syntax.Breakdown{"day": nil, "entry": byType} {
+			b.Run(of.name+"/"+name, func(b *testing.B) {
+				least(b, func() error {
+					_, err := e.Sessions(b.Context(), engine.Sessions{
+						Scope: engine.Scope{Zone: utc(b)}, Range: engine.Range{From: 0, To: visitDays - 1},
+						Gap: 30 * time.Minute, Interval: calendar.Day, Breakdown: breakdown, Top: 10,
+					})
+					return err
 				})
-				return err
 			})
-		})
+		}
 	}
 }
 
 func BenchmarkPaths(b *testing.B) {
-	e := walk.New(unlimited{}, 1, visits(b), nil)
-	zone, err := calendar.Load("UTC")
-	require.NoError(b, err)
-	for _, top := range []int{100, 10} {
-		b.Run(fmt.Sprint("top=", top), func(b *testing.B) {
-			least(b, func() error {
-				_, err := e.Paths(b.Context(), engine.Paths{
-					Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 0, To: visitDays - 1},
-					Node: syntax.Field{Source: syntax.EventType}, Steps: 5, Gap: 30 * time.Minute, Top: top,
+	for _, of := range months {
+		e := walk.New(unlimited{}, 1, of.view(b), nil)
+		for _, top := range []int{50, 10} {
+			b.Run(fmt.Sprint(of.name, "/top=", top), func(b *testing.B) {
+				least(b, func() error {
+					_, err := e.Paths(b.Context(), engine.Paths{
+						Scope: engine.Scope{Zone: utc(b)}, Range: engine.Range{From: 0, To: visitDays - 1},
+						Node: syntax.Field{Source: syntax.EventType}, Steps: 5, Gap: 30 * time.Minute, Top: top,
+					})
+					return err
 				})
-				return err
 			})
-		})
+		}
 	}
 }
