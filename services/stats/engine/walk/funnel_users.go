@@ -2,6 +2,7 @@ package walk
 
 import (
 	"context"
+	"slices"
 
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/warehouse/walk"
@@ -67,11 +68,16 @@ type funnelUser struct {
 	sum  *funnelSum
 	all  []event // of the user
 	list []funnel.Event
-	at   []int32 // of each in list, its index in all
+	at   []int32 // of each in list, its index in all, unless their types list them all
 }
 
 // valuesAt are those of an event in list.
-func (f *funnelUser) valuesAt(i int) combination { return f.values(&f.all[f.at[i]]) }
+func (f *funnelUser) valuesAt(i int) combination {
+	if f.ofType == nil {
+		i = int(f.at[i])
+	}
+	return f.values(&f.all[i])
+}
 
 func (f *funnelUser) visit(ctx context.Context, events []event) error {
 	if !f.entered(events) {
@@ -85,6 +91,10 @@ func (f *funnelUser) visit(ctx context.Context, events []event) error {
 
 // entered lists what a user's events are in the funnel, and says whether one begins an attempt.
 func (f *funnelUser) entered(events []event) bool {
+	f.all = events
+	if f.ofType != nil {
+		return f.listByType()
+	}
 	list, at, began := f.list[:0], f.at[:0], false
 	var seen uint32
 	for i := range events {
@@ -101,8 +111,26 @@ func (f *funnelUser) entered(events []event) bool {
 		began = began || one.Bucket != funnel.NoBucket
 		list, at = append(list, one), append(at, int32(i))
 	}
-	f.all, f.list, f.at = events, list, at
+	f.list, f.at = list, at
 	return began
+}
+
+// listByType lists all of a user's events, and says whether one may begin an attempt. Which
+// type is the next is hard to foresee, so that nothing jumps by it.
+func (f *funnelUser) listByType() bool {
+	list := slices.Grow(f.list[:0], len(f.all))[:len(f.all)]
+	latest := int32(funnel.NoBucket)
+	for i := range list {
+		e := &f.all[i]
+		list[i] = f.ofType[e.Type]
+		list[i].Us = e.Us
+		latest = max(latest, list[i].Bucket)
+	}
+	for i := len(list) - 1; i >= 0 && list[i].Us >= f.to; i-- {
+		list[i].Bucket = funnel.NoBucket
+	}
+	f.list = list
+	return latest != funnel.NoBucket
 }
 
 // listBytes is about what an event of a user takes in the lists here and in a

@@ -31,6 +31,8 @@ type funneling struct {
 	dates    engine.Range
 	rules    funnel.Rules
 	wanted   []bool // event types that say something, by index; nil: all
+	// ofType is what events of a type are, but for the time, where nothing else says it.
+	ofType []funnel.Event
 }
 
 // criteria are conditions on events, each with a bit.
@@ -45,6 +47,10 @@ func (c *criteria) of(r *reader, e *event, may uint32) uint32 {
 	if may&c.some == 0 {
 		return may
 	}
+	return c.passed(r, e, may)
+}
+
+func (c *criteria) passed(r *reader, e *event, may uint32) uint32 {
 	for i, f := range c.filters {
 		if f != nil && may>>i&1 != 0 && !f.pass(r, e) {
 			may &^= 1 << i
@@ -109,6 +115,7 @@ func (e *Engine) funneling(ctx context.Context, q engine.Funnel) (*funneling, er
 	}
 	f.line = newTimeline(p, q.Interval)
 	f.rules.Buckets = len(f.line.buckets)
+	f.setTypes()
 	if q.Unit.Source != "" {
 		if f.unit, err = f.field(ctx, q.Unit); err != nil {
 			return nil, err
@@ -175,6 +182,20 @@ func (f *funneling) excludeTypes(eventType uint32) uint32 {
 		return 0
 	}
 	return f.excludes.byType[eventType]
+}
+
+// setTypes sets what events of a type are, if that is all that counts.
+func (f *funneling) setTypes() {
+	if f.filter != nil || f.steps.some|f.excludes.some|f.first != 0 || !f.line.isOne() {
+		return
+	}
+	for i, fits := range f.steps.byType {
+		one := funnel.Event{Fits: fits, Excludes: f.excludeTypes(uint32(i)), Bucket: funnel.NoBucket}
+		if fits&f.begins != 0 {
+			one.Bucket = 0
+		}
+		f.ofType = append(f.ofType, one)
+	}
 }
 
 // options leave out the events that say nothing.

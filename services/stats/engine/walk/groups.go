@@ -140,6 +140,7 @@ type found struct {
 	fields []*field
 	known  map[combination]int
 	all    []combination
+	last   int // the one that was last asked for: often it is the only one
 }
 
 func newFound(fields []*field) *found { return &found{fields: fields, known: map[combination]int{}} }
@@ -154,12 +155,16 @@ func (f *found) group(r *reader, e *walk.Event) int {
 
 // of returns the index of a combination.
 func (f *found) of(c combination) int {
+	if f.last < len(f.all) && f.all[f.last] == c {
+		return f.last
+	}
 	at, ok := f.known[c]
 	if !ok {
 		at = len(f.all)
 		f.known[c] = at
 		f.all = append(f.all, c)
 	}
+	f.last = at
 	return at
 }
 

@@ -78,7 +78,9 @@ type Finder struct {
 	attempt  Attempt // at hand
 	matching matching
 	known    [MaxSteps]extension
-	most     int // step that no attempt gets beyond
+	most     int           // step that no attempt gets beyond
+	apart    bool          // the events were tried in turn: they have an instant each
+	next     [MaxSteps]int // then: of each step, the event up to which no other fits it
 }
 
 // New makes a Finder.
@@ -96,17 +98,29 @@ const checkEvery = 1024
 // are in the contract's order of events. The attempts are good until the next call, and so
 // must the events be.
 func (f *Finder) Best(ctx context.Context, events []Event) ([]Attempt, error) {
-	f.read(events)
-	defer f.forget()
-	if f.rules.Order == Any {
-		return f.best, f.eachInstant(ctx)
+	f.events, f.best = events, f.best[:0]
+	err := f.find(ctx)
+	for i := range f.best { // make room for the next user
+		f.places[f.best[i].Bucket] = 0
 	}
-	return f.best, f.eachEntry(ctx)
+	return f.best, err
+}
+
+func (f *Finder) find(ctx context.Context) error {
+	f.apart = f.rules.Order == Ordered && len(f.rules.Exclude) == 0 && apart(f.events)
+	if f.apart {
+		return f.inTurn(ctx)
+	}
+	f.read(f.events)
+	if f.rules.Order == Any {
+		return f.eachInstant(ctx)
+	}
+	return f.eachEntry(ctx)
 }
 
 // read indexes the events.
 func (f *Finder) read(events []Event) {
-	f.events, f.instants, f.begins, f.best = events, f.instants[:0], f.begins[:0], f.best[:0]
+	f.instants, f.begins = f.instants[:0], f.begins[:0]
 	for i := range f.fits {
 		f.fits[i].reset(len(events))
 		f.known[i].instant = -1
@@ -130,13 +144,6 @@ func (f *Finder) read(events []Event) {
 		} else if f.rules.Order != Any {
 			break
 		}
-	}
-}
-
-// forget makes room for the next user.
-func (f *Finder) forget() {
-	for i := range f.best {
-		f.places[f.best[i].Bucket] = 0
 	}
 }
 
@@ -243,6 +250,9 @@ func (f *Finder) void(a *Attempt) bool {
 // Event returns the index of the event whose values sort an attempt by a step that it has
 // reached: the first at that instant that fits the step, with Any one that fits any.
 func (f *Finder) Event(a *Attempt, step int) int {
+	if f.apart {
+		return int(a.instants[step-1])
+	}
 	from, to := f.bounds(a.instants[step-1])
 	if f.rules.Order != Any {
 		return f.fits[step-1].next(from)

@@ -41,6 +41,10 @@ func history(g *rand.Rand, rules Rules, orderly bool) []oracle.Event {
 	begin := time.Date(2025, 8, 4, 23, 57, 0, 0, time.UTC)
 	instants := 1 + g.IntN(9)
 	events := make([]oracle.Event, g.IntN(11))
+	even := orderly || g.IntN(2) == 0
+	if even && g.IntN(2) == 0 { // each event has an instant of its own
+		instants = max(instants, len(events))
+	}
 	for i := range events {
 		fits := 0
 		for step := range rules.Steps {
@@ -58,7 +62,7 @@ func history(g *rand.Rand, rules Rules, orderly bool) []oracle.Event {
 			}
 		}
 		at := g.IntN(instants)
-		if orderly {
+		if even {
 			at = i * instants / len(events)
 		}
 		events[i] = oracle.Event{
@@ -130,6 +134,9 @@ func TestAgainstSearch(t *testing.T) {
 			if len(want) > 1 {
 				seen["buckets"]++
 			}
+			if f.apart && len(events) > 5 {
+				seen["apart"]++
+			}
 			slices.Sort(want)
 			if !slices.Equal(want, got) {
 				require.Equal(t, want, got, "%+v attribution %d: %s", rules, attribution, shown(events))
@@ -143,6 +150,7 @@ func TestAgainstSearch(t *testing.T) {
 		}
 	}
 	require.Positive(t, seen["buckets"])
+	require.Positive(t, seen["apart"])
 }
 
 func written(bucket string, times []time.Time, value *string) string {
@@ -203,6 +211,36 @@ func found(t *testing.T, f *Finder, events []oracle.Event, attribution int) (all
 	return all
 }
 
+// TestInTurn compares the attempts of longer histories, of which no two events are ties, with
+// those that the search finds that needs no such thing.
+func TestInTurn(t *testing.T) {
+	t.Parallel()
+	g := seeded(t)
+	for range scale(t) * 2000 {
+		rules := Rules{Steps: 2 + g.IntN(4), Window: 1 + g.Int64N(12), Buckets: 1 + g.IntN(4)}
+		events := make([]Event, g.IntN(40))
+		for i := range events {
+			events[i] = Event{Us: int64(i), Fits: g.Uint32N(1<<rules.Steps) & g.Uint32(), Bucket: int32(i*(rules.Buckets+1)/len(events)) - 1}
+		}
+		f := New(rules)
+		got, err := f.Best(t.Context(), events)
+		require.NoError(t, err)
+		require.True(t, f.apart)
+		search := New(rules)
+		search.events = events
+		search.read(events)
+		require.NoError(t, search.eachEntry(t.Context()))
+		require.Len(t, got, len(search.best))
+		for i, want := range search.best {
+			require.Equal(t, want.Bucket, got[i].Bucket)
+			require.Equal(t, want.Us[:want.Reached], got[i].Us[:got[i].Reached], "%+v %v", rules, events)
+			for step := range want.Reached {
+				require.Equal(t, search.Event(&want, step+1), f.Event(&got[i], step+1))
+			}
+		}
+	}
+}
+
 // TestSet compares a set with a list.
 func TestSet(t *testing.T) {
 	t.Parallel()
@@ -258,9 +296,9 @@ func TestLongHistory(t *testing.T) {
 	for i := range events {
 		events[i] = Event{Us: int64(i), Fits: 1}
 	}
-	events[0].Fits = 2
+	events[n-1].Fits = 2 // no attempt has the time, but for the last
 	for _, order := range []Order{Ordered, Any, Strict} {
-		_, err := New(Rules{Steps: 2, Window: int64(n), Order: order, Buckets: 1}).Best(ctx, events)
+		_, err := New(Rules{Steps: 2, Window: 1, Order: order, Buckets: 1}).Best(ctx, events)
 		require.ErrorIs(t, err, context.Canceled, order)
 	}
 }
