@@ -1,6 +1,7 @@
 package walk_test
 
 import (
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -93,6 +94,14 @@ func TestAFileIsCutShortDuringAWalk(t *testing.T) {
 	}), walk.ErrFormat)
 }
 
+// usersOf begins a look at whose events are.
+func usersOf() walk.LatestVisitor {
+	return func(_ *walk.Event, user func() uint32) (int64, error) {
+		user()
+		return math.MinInt64, nil
+	}
+}
+
 // TestBytesChange: whatever becomes of two bytes of a file that is open, walks end. An index that
 // is out of range then is an error.
 func TestBytesChange(t *testing.T) {
@@ -116,6 +125,9 @@ func TestBytesChange(t *testing.T) {
 			err := v.Walk(t.Context(), walk.AllTime, nothing)
 			if err == nil {
 				err = v.Ends(t.Context(), walk.AllTime, false, func(*walk.Event) bool { return true }, func(uint32, *walk.Event) {})
+			}
+			if err == nil {
+				err = v.Latest(t.Context(), walk.AllTime, allFiles, usersOf)
 			}
 			if err != nil {
 				require.ErrorIs(t, err, walk.ErrFormat)
@@ -178,5 +190,6 @@ func FuzzOpen(f *testing.F) {
 		require.NoError(t, v.Walk(t.Context(), walk.Period{From: 100, To: 5_000_000}, func() walk.Visitor {
 			return func(*walk.User) error { return nil }
 		}))
+		require.NoError(t, v.Latest(t.Context(), walk.AllTime, allFiles, usersOf))
 	})
 }

@@ -145,6 +145,10 @@ func TestIDsAreCounted(t *testing.T) {
 			return v.Ends(t.Context(), walk.AllTime, true, func(*walk.Event) bool { return true }, func(uint32, *walk.Event) {}, grow)
 		},
 		"order": func(v *walk.View, grow walk.Option) error { return v.OrderByID(ties, grow) },
+		"ids": func(v *walk.View, grow walk.Option) error {
+			_, err := v.IDs(t.Context(), slices.Concat(ties...), grow)
+			return err
+		},
 	} {
 		var grown atomic.Int64
 		require.NoError(t, ask(ofTies(), walk.Grow(func(bytes int) error { grown.Add(int64(bytes)); return nil })), name)

@@ -103,11 +103,11 @@ func (s *scan) chosen(p *part) chosen {
 	c := chosen{part: p, whole: true, to: math.MaxUint64, types: p.types, roughly: s.roughly}
 	if s.period.From > p.first {
 		c.whole = false
-		c.from = uint64((s.period.From-p.first-1)/p.unit) + 1
+		c.from = p.unitsTo(s.period.From)
 	}
 	if s.period.To <= p.last {
 		c.whole = false
-		c.to = uint64((s.period.To-p.first-1)/p.unit) + 1
+		c.to = p.unitsTo(s.period.To)
 	}
 	if s.types != nil {
 		c.some = true
@@ -120,6 +120,14 @@ func (s *scan) chosen(p *part) chosen {
 		}
 	}
 	return c
+}
+
+// unitsTo returns the first time of the file, in units, that is not before an instant.
+func (f *File) unitsTo(us int64) uint64 {
+	if us <= f.first {
+		return 0
+	}
+	return uint64((us-f.first-1)/f.unit) + 1
 }
 
 const (

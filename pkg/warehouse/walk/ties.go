@@ -43,21 +43,54 @@ func (v *View) OrderByID(ties [][]Event, change ...Option) error {
 	if v.order(ties, v.known) {
 		return nil
 	}
+	ids, err := v.idsOf(context.Background(), ties, change)
+	if err != nil {
+		return err
+	}
+	return v.orderBy(ties, ids)
+}
+
+// IDs returns the event_id of events, in their order. Its options and errors are those of
+// OrderByID. It needs a Guard.
+func (v *View) IDs(ctx context.Context, events []Event, change ...Option) ([]uuid.UUID, error) {
+	ids, ok := v.identify(events, v.known)
+	if ok {
+		return ids, nil
+	}
+	read, err := v.idsOf(ctx, [][]Event{events}, change)
+	if err != nil {
+		return nil, err
+	}
+	if ids, ok = v.identify(events, func(file uint32) *identities { return &read[file] }); !ok {
+		return nil, errChanges
+	}
+	return ids, nil
+}
+
+// idsOf reads the ids of events, by file.
+func (v *View) idsOf(ctx context.Context, ties [][]Event, change []Option) ([]identities, error) {
 	n := 0
 	for _, tie := range ties {
 		n += len(tie)
 	}
 	o := optionsOf(change)
 	if err := o.takeIDs(n, n); err != nil {
-		return err
+		return nil, err
 	}
 	rows := make([][]uint32, len(v.files))
 	v.addRows(rows, ties)
-	ids, err := v.readIDs(context.Background(), rows)
-	if err != nil {
-		return err
+	return v.readIDs(ctx, rows)
+}
+
+// identify returns the ids of events. ok is false when some are not known.
+func (v *View) identify(events []Event, known func(file uint32) *identities) (ids []uuid.UUID, ok bool) {
+	ids = make([]uuid.UUID, len(events))
+	for i, e := range events {
+		if ids[i], ok = known(e.File).of(v.rowOf(e)); !ok {
+			return nil, false
+		}
 	}
-	return v.orderBy(ties, ids)
+	return ids, true
 }
 
 // settle orders events by event_id that are of the same user, time and type, and in
@@ -128,10 +161,13 @@ func (v *View) order(ties [][]Event, known func(file uint32) *identities) (ok bo
 	return true
 }
 
+// errChanges is returned where a file has an event in another row than before.
+var errChanges = fmt.Errorf("%w: it changes", ErrFormat)
+
 // orderBy orders events by ids, by file, among which theirs are.
 func (v *View) orderBy(ties [][]Event, ids []identities) error {
 	if !v.order(ties, func(file uint32) *identities { return &ids[file] }) {
-		return fmt.Errorf("%w: it changes", ErrFormat)
+		return errChanges
 	}
 	return nil
 }
