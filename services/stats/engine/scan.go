@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"github.com/google/uuid"
+
 	"eventanalytics/pkg/calendar"
 	"eventanalytics/pkg/syntax"
 )
@@ -145,7 +147,7 @@ func (c Cohorts) Buckets() (first, last calendar.Date) {
 type Latest struct {
 	Scope
 	Limit  int
-	Before *Event // if not nil, only those behind this one in the order
+	Before *uuid.UUID // those behind this one of the project's in the order; nil: all
 }
 
 // Event is an event as it was sent.

@@ -87,7 +87,7 @@ func TestQuestions(t *testing.T) {
 	require.Greater(t, w.answers["walk alone"], w.answers["raw alone"]/2)
 	require.Greater(t, w.answers["files of walk alone"], w.answers["raw alone"]/10)
 	require.Positive(t, w.answers["values containing"])
-	for _, what := range []string{"users", "pages of users", "known properties", "events of users", "walked question.Timeline", "walked question.Profiles"} {
+	for _, what := range []string{"users", "pages of users", "known properties", "events of users", "walked question.Timeline", "walked question.Profiles", "walked question.LatestEvents"} {
 		require.Greater(t, w.answers[what], 5, what)
 	}
 	require.Greater(t, w.answers["rollup of new questions"], 50)
@@ -175,13 +175,14 @@ func (c *comparison) all(t *testing.T) {
 		}
 	} else {
 		c.equal(t, fmt.Sprintf("%s after=%q limit=%d", about, after, page), eventTypes, fields(types[:min(page, len(types))]))
-		c.equal(t, about, latest, fields(oracle.Latest(ever, c.loc, limit)))
+		c.latest(t, about, latest, ever)
 		if len(c.whole) > 0 {
 			before := pick(c.g, c.whole)
 			latest.Before = &before.ID
-			c.equal(t, about+" before an event", latest, fields(oracle.Latest(oracle.Before(ever, naive(before)), c.loc, limit)))
+			c.latest(t, about+" before an event", latest, oracle.Before(ever, naive(before)))
 		}
 	}
+	c.walkedLatest(t)
 	c.properties(t, about, scope, days)
 	c.propertyValues(t)
 	c.profiles(t)
@@ -319,6 +320,30 @@ func (c *comparison) fill(rows []oracle.BucketCount, buckets []string, byType bo
 		bucket, name, _ := strings.Cut(label, " ")
 		return oracle.BucketCount{Bucket: bucket, Type: name}
 	})
+}
+
+// latest asks for the latest of some events.
+func (c *comparison) latest(t *testing.T, about string, q question.LatestEvents, of []oracle.Event) {
+	want := fields(oracle.Latest(of, c.loc, q.Limit))
+	c.equal(t, about, q, want)
+	c.sameWalked(t, about, c.named(t), q, want)
+}
+
+// walkedLatest asks the engine that walks for the latest events of random filters.
+func (c *comparison) walkedLatest(t *testing.T) {
+	walked := c.named(t)
+	for range 10 {
+		scope, filter, about := c.scope(t)
+		if c.g.looksBack(scope.Filter) {
+			continue
+		}
+		q, of := question.LatestEvents{Limit: 1 + c.g.IntN(20), Scope: scope}, c.kept(filter, "", lastDay)
+		if c.g.IntN(2) == 0 {
+			before := pick(c.g, c.whole)
+			q.Before, of = &before.ID, oracle.Before(of, naive(before))
+		}
+		c.sameWalked(t, about, walked, q, fields(oracle.Latest(of, c.loc, q.Limit)))
+	}
 }
 
 func (c *comparison) properties(t *testing.T, about string, scope question.Scope, days question.Days) {

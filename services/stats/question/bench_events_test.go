@@ -1,6 +1,7 @@
 package question_test
 
 import (
+	"errors"
 	"fmt"
 	"syscall"
 	"testing"
@@ -46,16 +47,21 @@ func BenchmarkSingleEvents(b *testing.B) {
 		"profile":            question.Profile{UserID: "user-77", To: engine.LastDate, Timezone: zone},
 		"timeline":           question.Timeline{UserID: "user-77", Limit: 50, Scope: plain},
 	} {
-		b.Run(name, func(b *testing.B) {
-			var before, after syscall.Rusage
-			require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
-			for b.Loop() {
-				_, err := q.Answer(b.Context(), engine.NewSource(d.now, d.snapshot.CompleteUntil, d.raw()))
-				require.NoError(b, err)
+		for _, e := range []engine.Engine{d.raw(), d.named(b)} {
+			if _, _, err := d.ask(b.Context(), q, e); errors.Is(err, engine.ErrUnsupported) {
+				continue
 			}
-			require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
-			spent := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
-			b.ReportMetric(float64(spent.Microseconds())/1000/float64(b.N), "cpu-ms/op")
-		})
+			b.Run(name+" from "+e.Name(), func(b *testing.B) {
+				var before, after syscall.Rusage
+				require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &before))
+				for b.Loop() {
+					_, err := q.Answer(b.Context(), engine.NewSource(d.now, d.snapshot.CompleteUntil, e))
+					require.NoError(b, err)
+				}
+				require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &after))
+				spent := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
+				b.ReportMetric(float64(spent.Microseconds())/1000/float64(b.N), "cpu-ms/op")
+			})
+		}
 	}
 }

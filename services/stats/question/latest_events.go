@@ -57,8 +57,11 @@ func (LatestEvents) Columns() []Column { return eventColumns }
 
 // Answer returns the rows, the newest first.
 func (q LatestEvents) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
-	scan := engine.Latest{Scope: q.events(), Limit: q.Limit}
-	if q.Before != nil {
+	events, err := src.Latest(ctx, engine.Latest{Scope: q.events(), Limit: q.Limit, Before: q.Before})
+	if err != nil {
+		return nil, err
+	}
+	if len(events) == 0 && q.Before != nil {
 		before, err := src.Event(ctx, *q.Before)
 		if err != nil {
 			return nil, err
@@ -66,11 +69,6 @@ func (q LatestEvents) Answer(ctx context.Context, src *engine.Source) (*Table, e
 		if len(before) == 0 {
 			return nil, invalid("before", "is not an event of the project, or not visible yet")
 		}
-		scan.Before = &before[0]
-	}
-	events, err := src.Latest(ctx, scan)
-	if err != nil {
-		return nil, err
 	}
 	return eventTable(ctx, events, q.Timezone)
 }

@@ -11,6 +11,7 @@ import (
 	"eventanalytics/pkg/event"
 	"eventanalytics/pkg/oracle"
 	"eventanalytics/pkg/syntax"
+	"eventanalytics/services/stats/engine"
 	"eventanalytics/services/stats/question"
 )
 
@@ -39,19 +40,70 @@ func TestLatestLooksBack(t *testing.T) {
 		events = append(events, naive(e))
 	}
 	d := w.data(t, 1, last)
-	for limit := 1; limit < 9; limit++ {
-		q := question.LatestEvents{Limit: limit, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}}
-		require.Equal(t, fields(oracle.Latest(events, time.UTC, limit)), d.rows(t, q), "limit %d", limit)
-	}
-	// Page by page they are the same, also around the many of others.
 	model := fields(oracle.Latest(events, time.UTC, len(events)))
-	var before *uuid.UUID
-	for i := 0; i < len(model); i += 2 {
-		page := d.rows(t, question.LatestEvents{Limit: 2, Before: before, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}})
-		require.Equal(t, model[i:min(i+2, len(model))], page, "from %d", i)
-		last := uuid.MustParse(page[len(page)-1][0].(string))
-		before = &last
+	for _, e := range []engine.Engine{d.raw(), d.named(t)} {
+		rows := func(limit int, before *uuid.UUID, segment ...syntax.Condition) [][]any {
+			q := question.LatestEvents{Limit: limit, Before: before, Scope: question.Scope{Timezone: zone, Segment: segment}}
+			rows, _, err := d.ask(t.Context(), q, e)
+			require.NoError(t, err, e.Name())
+			return rows
+		}
+		for limit := 1; limit < 9; limit++ {
+			require.Equal(t, model[:min(limit, len(model))], rows(limit, nil, buy), "limit %d", limit)
+		}
+		// Page by page they are the same, also around the many of others.
+		var before *uuid.UUID
+		for i := 0; i < len(model); i += 2 {
+			page := rows(2, before, buy)
+			require.Equal(t, model[i:min(i+2, len(model))], page, "from %d", i)
+			last := uuid.MustParse(page[len(page)-1][0].(string))
+			before = &last
+		}
+		require.Len(t, rows(1000, nil), 506)
 	}
-	require.Empty(t, d.rows(t, question.LatestEvents{Limit: 2, Before: before, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}}))
-	require.Len(t, d.rows(t, question.LatestEvents{Limit: 1000, Scope: question.Scope{Timezone: zone}}), 506)
+	// Behind the last event there is none, which another engine must say of the first.
+	id := uuid.MustParse(model[len(model)-1][0].(string))
+	q := question.LatestEvents{Limit: 2, Before: &id, Scope: question.Scope{Timezone: zone, Segment: []syntax.Condition{buy}}}
+	rows, _, err := d.ask(t.Context(), q, d.named(t), d.raw())
+	require.NoError(t, err)
+	require.Empty(t, rows)
+	unknown := uuid.New()
+	q.Before = &unknown
+	_, _, err = d.ask(t.Context(), q, d.named(t), d.raw())
+	require.ErrorContains(t, err, "before: is not an event")
+}
+
+// The latest events come by time and then by id, whichever segments they are in, whoever's
+// they are and however many happened at one instant, and so do their pages.
+func TestLatestPages(t *testing.T) {
+	t.Parallel()
+	g := seeded(t, uint64(time.Now().UnixNano()))
+	w := newWorld(t)
+	events := g.events(scenes[0], 120)
+	for i := range events {
+		events[i].OccurredAt = scenes[0].at().UnixMicro() + int64(g.IntN(9))
+	}
+	w.scatter(t, g, 1, events)
+	w.add(t, 2, g.events(scenes[0], 10))
+	d := w.data(t, 1, time.Time{})
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	var model []oracle.Event
+	for _, e := range events {
+		model = append(model, naive(e))
+	}
+	want := fields(oracle.Latest(model, time.UTC, len(events)))
+	for _, e := range []engine.Engine{d.raw(), d.named(t)} {
+		for _, limit := range []int{1, 7, 13, 1000} {
+			q := question.LatestEvents{Limit: limit, Scope: question.Scope{Timezone: zone}}
+			for left := want; len(left) > 0; {
+				n := min(limit, len(left))
+				got, _, err := d.ask(t.Context(), q, e)
+				require.NoError(t, err)
+				require.Equal(t, left[:n], got, "%s, pages of %d, %d left", e.Name(), limit, len(left))
+				before := uuid.MustParse(left[n-1][0].(string))
+				q.Before, left = &before, left[n:]
+			}
+		}
+	}
 }

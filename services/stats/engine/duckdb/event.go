@@ -35,15 +35,21 @@ func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, e
 		return nil, nil
 	}
 	newest := newestOf(all)
+	var before *engine.Event
 	if l.Before != nil {
-		newest.last = min(newest.last, l.Before.OccurredAt)
+		found, err := e.Event(ctx, *l.Before)
+		if err != nil || len(found) == 0 {
+			return nil, err
+		}
+		before = &found[0]
+		newest.last = min(newest.last, before.OccurredAt)
 	}
 	for back := newest.with(enoughFor * int64(l.Limit)); ; back *= further {
 		p := engine.Always()
 		if newest.holds(back) {
 			p.From = newest.last - back
 		}
-		at, err := e.places(ctx, latest(l, p))
+		at, err := e.places(ctx, latest(l, before, p))
 		if err != nil {
 			return nil, err
 		}
@@ -53,15 +59,15 @@ func (e *Engine) Latest(ctx context.Context, l engine.Latest) ([]engine.Event, e
 	}
 }
 
-// latest is the statement for a period.
-func latest(l engine.Latest, p engine.Period) *statement {
+// latest is the statement for a period, and for the events before one, which may be nil.
+func latest(l engine.Latest, before *engine.Event, p engine.Period) *statement {
 	st := newStatement(l.Scope, latestSQL, p).with("limit", l.Limit)
 	behind := "true"
-	if l.Before != nil {
-		us, id := st.bind(l.Before.OccurredAt), st.bind(l.Before.ID)
+	if before != nil {
+		us, id := st.bind(before.OccurredAt), st.bind(before.ID)
 		behind = fmt.Sprintf("(us < %[1]s::BIGINT OR us = %[1]s::BIGINT AND event_id < %[2]s::UUID)", us, id)
 		if !st.needed && !st.past && !st.clock { // users are as of now, and clocks have no other times then
-			st.period.To = l.Before.OccurredAt + 1
+			st.period.To = before.OccurredAt + 1
 		}
 	}
 	st.markers = append(st.markers, "{{behind}}", behind)

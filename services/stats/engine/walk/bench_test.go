@@ -1,6 +1,7 @@
 package walk_test
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
@@ -189,6 +190,38 @@ func BenchmarkCohorts(b *testing.B) {
 		require.NotEmpty(b, rows)
 	})
 }
+
+// BenchmarkLatest finds where the latest 50 events are: what it takes to read them is not in
+// it.
+func BenchmarkLatest(b *testing.B) {
+	view, err := benchView()
+	require.NoError(b, err)
+	e := walk.New(unlimited{}, 1, view, nil).Named(nil, notRead{})
+	zone, err := calendar.Load("UTC")
+	require.NoError(b, err)
+	for name, filter := range map[string]string{
+		"all": "[]", "of a type": "event_type:logout", "in a country": "properties.country=UA", "of an item": "properties.item_id=item-77", "without any": "properties.item_id=77",
+	} {
+		b.Run(name, func(b *testing.B) {
+			q := engine.Latest{Scope: engine.Scope{Zone: zone}, Limit: 50}
+			q.Filter, err = syntax.ParseFilter(filter)
+			require.NoError(b, err)
+			measure(b, func() {
+				_, err := e.Latest(b.Context(), q)
+				require.NoError(b, err)
+			})
+		})
+	}
+}
+
+// notRead are events of which nothing is asked but where they are.
+type notRead struct{}
+
+func (notRead) Find(context.Context, uuid.UUID) (at engine.RowPlace, found bool, err error) {
+	return at, false, nil
+}
+
+func (notRead) Events(context.Context, []engine.RowPlace) ([]engine.Event, error) { return nil, nil }
 
 // BenchmarkTopValues lists the 20 most frequent of 9,000 values.
 func BenchmarkTopValues(b *testing.B) {

@@ -58,9 +58,10 @@ func TestMemoryIsCounted(t *testing.T) {
 			events = append(events, walk.Source{User: uint32(user*500 + 1 + other), Us: 1, Type: "a", ID: uuid.New()})
 		}
 	}
-	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil)
+	e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events...)}), nil).Named(nil, unread{})
 	step := func(name string) syntax.Series { return syntax.Series{Events: []string{name}} }
 	const held = many * 24 // events of one user
+	const latestEvents = 20_000
 	for name, tc := range map[string]struct {
 		least int64
 		ask   func(ctx context.Context) error
@@ -81,6 +82,10 @@ func TestMemoryIsCounted(t *testing.T) {
 		}},
 		"tally of first events": {held, func(ctx context.Context) error {
 			_, err := e.Tally(ctx, engine.Tally{Scope: scope, Range: days, Interval: calendar.Day, Part: engine.OnlyEvents, Series: engine.Series{First: true}})
+			return err
+		}},
+		"latest": {foundBytes * 2 * latestEvents, func(ctx context.Context) error {
+			_, err := e.Latest(ctx, engine.Latest{Scope: scope, Limit: latestEvents})
 			return err
 		}},
 		"tally by blocks": {many * visitedBytes, func(ctx context.Context) error {
@@ -124,6 +129,36 @@ func TestWhatWalksKeepIsBounded(t *testing.T) {
 		require.NoError(t, s.budget.Spend(engine.MaxBytes-room))
 		_, err = s.cells(t.Context(), nil)
 		require.ErrorIs(t, err, want, "sessions")
+	}
+}
+
+// unread are events of which nothing is asked but where they are.
+type unread struct{}
+
+func (unread) Find(context.Context, uuid.UUID) (at engine.RowPlace, found bool, err error) {
+	return at, false, nil
+}
+
+func (unread) Events(_ context.Context, at []engine.RowPlace) ([]engine.Event, error) {
+	return make([]engine.Event, len(at)), nil
+}
+
+// TestTooManyTies: the latest events are left to another engine where more are of one
+// instant than ids are read of.
+func TestTooManyTies(t *testing.T) {
+	t.Parallel()
+	var events []walk.Source
+	const all = 10 * maxTiedEvents
+	for i := range all {
+		events = append(events, walk.Source{User: uint32(i % 100), Us: 1, Type: "a", ID: uuid.New()})
+	}
+	for ties, want := range map[int]error{maxTiedEvents + 1: nil, maxTiedEvents + 2: engine.ErrUnsupported, all: engine.ErrUnsupported} {
+		e := New(atOnce{}, 1, walk.NewView([]*walk.File{walktest.File(t, events[:ties]...)}), nil).Named(nil, unread{})
+		m := &meter{room: engine.MaxBytes}
+		found, err := e.Latest(engine.WithMeter(t.Context(), m), engine.Latest{Limit: 1})
+		require.ErrorIs(t, err, want, "%d", ties)
+		require.Equal(t, want == nil, len(found) == 1)
+		require.Less(t, m.bytes, int64(foundBytes*all/4), "no more is held of those that are too many")
 	}
 }
 

@@ -1,11 +1,14 @@
 package walk_test
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +103,23 @@ func (f *fromEvents) Values(_ context.Context, of []int, _ files.Period, field s
 		all = append(all, codes)
 	}
 	return all, nil
+}
+
+func (f *fromEvents) Find(_ context.Context, id uuid.UUID) (at engine.RowPlace, found bool, err error) {
+	for i, events := range f.segments {
+		if row := slices.IndexFunc(events, func(e files.Source) bool { return e.ID == id }); row >= 0 {
+			return engine.RowPlace{File: i, Row: uint32(row), Us: engine.AnyTime}, true, nil
+		}
+	}
+	return at, false, nil
+}
+
+func (f *fromEvents) Events(_ context.Context, at []engine.RowPlace) (events []engine.Event, err error) {
+	for _, p := range at {
+		e := f.segments[p.File][p.Row]
+		events = append(events, engine.Event{ID: e.ID.String(), OccurredAt: e.Us, UserID: fmt.Sprint("u", e.User), Type: e.Type, Properties: e.Properties})
+	}
+	return events, nil
 }
 
 func valueOf(f syntax.Field, e files.Source) property.Value {
@@ -252,12 +272,62 @@ func TestRefusals(t *testing.T) {
 		require.NotEmpty(t, cells, name)
 	}
 	for name, err := range map[string]error{
-		"latest":     second(e.Latest(t.Context(), engine.Latest{Scope: scope, Limit: 1})),
-		"event":      second(e.Event(t.Context(), uuid.UUID{})),
-		"properties": second(e.Properties(t.Context(), engine.Properties{Scope: scope, Range: days, Limit: 1})),
-		"values":     second(e.Values(t.Context(), engine.Values{Scope: scope, Limit: 1})),
+		"latest without events": second(e.Latest(t.Context(), engine.Latest{Scope: scope, Limit: 1})),
+		"event":                 second(e.Event(t.Context(), uuid.UUID{})),
+		"properties":            second(e.Properties(t.Context(), engine.Properties{Scope: scope, Range: days, Limit: 1})),
+		"values":                second(e.Values(t.Context(), engine.Values{Scope: scope, Limit: 1})),
 	} {
 		require.ErrorIs(t, err, engine.ErrUnsupported, name)
+	}
+	from := &fromEvents{segments: segments}
+	e = walk.New(unlimited{}, 1, viewOf(t, segments), from).Named(nil, from)
+	scope.Filter = parse(t, "properties.long=1")
+	_, err = e.Latest(t.Context(), engine.Latest{Scope: scope, Limit: 1})
+	require.ErrorIs(t, err, engine.ErrUnsupported, "the latest by what only all rows tell")
+	require.Zero(t, from.asked)
+}
+
+// TestLatest compares the latest events for which filters hold with a sort, also where they
+// are far back, behind files without a value that a filter asks for.
+func TestLatest(t *testing.T) {
+	t.Parallel()
+	all := slices.Concat(history(t)...)
+	slices.SortFunc(all, func(a, b files.Source) int { return cmp.Compare(a.Us, b.Us) })
+	for i := range all {
+		if i > 500 { // of 2,000, in 20 segments
+			all[i].Properties = strings.ReplaceAll(all[i].Properties, `"n":3`, `"n":4`)
+		}
+	}
+	segments := slices.Collect(slices.Chunk(all, 100))
+	from := &fromEvents{segments: segments}
+	e := walk.New(unlimited{}, 1, viewOf(t, segments), nil).Named(nil, from)
+	zone, err := calendar.Load("Europe/Kyiv")
+	require.NoError(t, err)
+	for _, text := range []string{
+		"[]", "properties.n=3", "properties.n=100", `["properties.n=3","event_type:a"]`, `["properties.n=3","properties.n=4"]`,
+		`{"any":["properties.n=3","properties.n=100"]}`, `{"any":["properties.n=100","event_type:b"]}`, `{"not":"properties.n=3"}`, `{"not":"properties.n=100"}`,
+	} {
+		filter := parse(t, text)
+		var want []files.Source
+		for _, e := range slices.Concat(segments...) {
+			if holds(filter, e, zone) {
+				want = append(want, e)
+			}
+		}
+		slices.SortFunc(want, func(a, b files.Source) int { return cmp.Or(cmp.Compare(b.Us, a.Us), bytes.Compare(b.ID[:], a.ID[:])) })
+		for _, limit := range []int{1, 5, 5000} {
+			got, err := e.Latest(t.Context(), engine.Latest{Scope: engine.Scope{Zone: zone, Filter: filter}, Limit: limit})
+			require.NoError(t, err, text)
+			var ids []string
+			for _, e := range got {
+				ids = append(ids, e.ID)
+			}
+			var wanted []string
+			for _, e := range want[:min(limit, len(want))] {
+				wanted = append(wanted, e.ID.String())
+			}
+			require.Equal(t, wanted, ids, "%d of %s", limit, text)
+		}
 	}
 }
 
@@ -273,6 +343,8 @@ func TestWalksEnd(t *testing.T) {
 	e := walk.New(unlimited{}, 1, viewOf(t, history(t)), nil)
 	_, err = e.Tally(ctx, engine.Tally{Scope: engine.Scope{Zone: zone}, Range: engine.Range{From: 20385, To: 20390}, Interval: calendar.Day})
 	require.ErrorIs(t, err, context.Canceled)
+	_, err = e.Named(nil, &fromEvents{}).Latest(ctx, engine.Latest{Limit: 1})
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 // TestFilesWrittenToDuringAScan: whatever was found in them does not count.
@@ -280,8 +352,8 @@ func TestFilesWrittenToDuringAScan(t *testing.T) {
 	t.Parallel()
 	zone, err := calendar.Load("UTC")
 	require.NoError(t, err)
-	written := false
-	view := viewOf(t, history(t))
+	written, segments := false, history(t)
+	view := viewOf(t, segments)
 	view.Files()[1].Changed = func() bool { return written }
 	step := syntax.Series{Events: []string{"a"}}
 	funnel := engine.Funnel{
@@ -301,6 +373,9 @@ func TestFilesWrittenToDuringAScan(t *testing.T) {
 		},
 		"paths": func(e *walk.Engine) error {
 			return second(e.Paths(t.Context(), engine.Paths{Scope: funnel.Scope, Range: funnel.Range, Node: syntax.Field{Source: syntax.EventType}, Steps: 2, Gap: time.Minute, Top: 1}))
+		},
+		"latest": func(e *walk.Engine) error {
+			return second(e.Named(nil, &fromEvents{segments: segments}).Latest(t.Context(), engine.Latest{Scope: funnel.Scope, Limit: 3}))
 		},
 		"tally": func(e *walk.Engine) error {
 			return second(e.Tally(t.Context(), engine.Tally{Scope: funnel.Scope, Range: funnel.Range, Interval: calendar.Day}))
