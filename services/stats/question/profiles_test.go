@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,6 +120,10 @@ func (c *comparison) user(t *testing.T) {
 		events = append(events, c.naive(e))
 	}
 	id := pick(c.g, someUsers)
+	isPerson := func(id string) bool { return c.links.Person(id) == id }
+	if others := slices.DeleteFunc(slices.Clone(someUsers), isPerson); len(others) > 0 && c.g.IntN(2) == 0 {
+		id = pick(c.g, others)
+	}
 	to := c.scene.at().AddDate(0, 0, c.g.IntN(60)-40)
 	rows := [][]any{}
 	if row, properties, ok := oracle.OneProfile(events, c.links.Person(id), to.Format(time.DateOnly), c.loc); ok {
