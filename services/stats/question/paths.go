@@ -38,7 +38,7 @@ func (Paths) Columns() []Column {
 }
 
 // groupOfPlace are the names of the places of a path.
-var groupOfPlace = map[engine.Place]string{engine.AtNode: "value", engine.Others: "other", engine.Ended: "end"}
+var groupOfPlace = [...]Value{engine.AtNode: TextOf("value"), engine.Others: TextOf("other"), engine.Ended: TextOf("end")}
 
 // Answer returns the rows by step, paths, source and target.
 func (q Paths) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
@@ -51,21 +51,22 @@ func (q Paths) Answer(ctx context.Context, src *engine.Source) (*Table, error) {
 	}
 	rows := NewTable(ctx, q.Columns(), len(links))
 	for _, link := range links {
-		row := []Value{IntegerOf(int64(link.Step))}
-		row = append(append(row, nodeValues(link.Source)...), nodeValues(link.Target)...)
-		if err := rows.Add(append(row, IntegerOf(link.Paths), IntegerOf(link.Users))...); err != nil {
+		source, target := nodeValue(link.Source), nodeValue(link.Target)
+		if err := rows.Add(
+			IntegerOf(int64(link.Step)), source, groupOfPlace[link.Source.Place], target, groupOfPlace[link.Target.Place],
+			IntegerOf(link.Paths), IntegerOf(link.Users),
+		); err != nil {
 			return nil, err
 		}
 	}
 	return rows, nil
 }
 
-func nodeValues(n engine.PathNode) []Value {
-	value := NullText
-	if !n.Missing {
-		value = TextOf(n.Value)
+func nodeValue(n engine.PathNode) Value {
+	if n.Missing {
+		return NullText
 	}
-	return []Value{value, TextOf(groupOfPlace[n.Place])}
+	return TextOf(n.Value)
 }
 
 func seriesOrNone(s *syntax.Series) *engine.Series {

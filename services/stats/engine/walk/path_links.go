@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"eventanalytics/services/stats/engine"
+	"eventanalytics/services/stats/engine/walk/path"
 )
 
 // nodeCounts are the numbers of paths at each node, by step, of the users of a goroutine.
@@ -16,29 +17,31 @@ type nodeCounts struct {
 	memory
 	node   *field
 	counts [][]int64 // by step from 0, then by the number of the node's value
-	// tapes have the paths: of each the user, the number of nodes, and these.
+	// tapes have the paths: of each user the number of nodes, and these.
 	tapes [][]uint32
 	room  int // for so many numbers more; below 0: there are more paths than are kept
 }
 
-// tapeLength is how many numbers a tape has: a longer one would be moved often.
+// tapeLength is how many numbers a tape has, unless a user has more: a longer one would be
+// moved often.
 const tapeLength = 32 << 10
 
-// record keeps a path, so that it need not be found again.
-func (c *nodeCounts) record(user uint32, nodes []uint32) error {
-	if c.room -= 2 + len(nodes); c.room < 0 {
+// record keeps a user's paths, so that they need not be found again.
+func (c *nodeCounts) record(nodes []uint32) error {
+	if c.room -= 1 + len(nodes); c.room < 0 {
 		c.tapes = nil
 		return nil
 	}
 	last := len(c.tapes) - 1
-	if last < 0 || len(c.tapes[last])+2+len(nodes) > tapeLength {
-		if err := c.spend(4 * tapeLength); err != nil {
+	if last < 0 || len(c.tapes[last])+1+len(nodes) > cap(c.tapes[last]) {
+		length := max(tapeLength, 1+len(nodes))
+		if err := c.spend(4 * length); err != nil {
 			return err
 		}
-		c.tapes = append(c.tapes, make([]uint32, 0, tapeLength))
+		c.tapes = append(c.tapes, make([]uint32, 0, length))
 		last++
 	}
-	c.tapes[last] = append(append(c.tapes[last], user, uint32(len(nodes))), nodes...)
+	c.tapes[last] = append(append(c.tapes[last], uint32(len(nodes))), nodes...)
 	return nil
 }
 
@@ -46,8 +49,8 @@ func (c *nodeCounts) record(user uint32, nodes []uint32) error {
 func (c *nodeCounts) play(take taken) error {
 	for _, tape := range c.tapes {
 		for len(tape) > 0 {
-			end := 2 + tape[1]
-			if err := take(tape[0], tape[2:end]); err != nil {
+			end := 1 + tape[0]
+			if err := take(tape[1:end]); err != nil {
 				return err
 			}
 			tape = tape[end:]
@@ -56,19 +59,24 @@ func (c *nodeCounts) play(take taken) error {
 	return nil
 }
 
-func (c *nodeCounts) take(user uint32, nodes []uint32) error {
-	if err := c.record(user, nodes); err != nil {
+func (c *nodeCounts) take(nodes []uint32) error {
+	if err := c.record(nodes); err != nil {
 		return err
 	}
-	for step, node := range nodes {
-		if more := int(node) + 1 - len(c.counts[step]); more > 0 {
+	step := 0
+	for _, node := range nodes {
+		id := int(node &^ path.Last)
+		if more := id + 1 - len(c.counts[step]); more > 0 {
 			more += len(c.counts[step]) / 2
 			c.counts[step] = append(c.counts[step], make([]int64, more)...)
 			if err := c.spend(8 * more); err != nil {
 				return err
 			}
 		}
-		c.counts[step][node]++
+		c.counts[step][id]++
+		if step++; node&path.Last != 0 {
+			step = 0
+		}
 	}
 	return nil
 }
@@ -114,7 +122,7 @@ func (s *paths) topNodes(ctx context.Context, parts []*nodeCounts) ([][]engine.T
 // link is what goes from one place to another.
 type link struct {
 	paths, users int64
-	last         int64 // user counted last, and 1
+	last         int // user counted last
 }
 
 // pathLinks are the links of the paths of a goroutine's users.
@@ -123,6 +131,7 @@ type pathLinks struct {
 	places [][]uint8 // by step from 0, then by the number of a node's value: its place among those told apart, or behind them
 	told   []int     // by step, how many there are
 	links  [][]link  // by step, then by source and target
+	user   int       // how many had paths so far
 }
 
 func (s *paths) pathLinks(node *field, top [][]engine.Text) *pathLinks {
@@ -157,22 +166,34 @@ func (l *pathLinks) place(step int, node uint32) int {
 	return l.told[step]
 }
 
-func (l *pathLinks) take(user uint32, nodes []uint32) error {
-	source := l.place(0, nodes[0])
-	for step := range min(len(nodes), l.steps-1) {
-		target := l.told[step+1] + 1
-		if step+1 < len(nodes) {
-			target = l.place(step+1, nodes[step+1])
+func (l *pathLinks) take(nodes []uint32) error {
+	l.user++
+	step, source := 0, 0
+	for _, node := range nodes {
+		place := l.place(step, node&^path.Last)
+		if step > 0 {
+			l.count(step-1, source, place)
 		}
-		one := &l.links[step][source*l.width(step)+target]
-		one.paths++
-		if one.last != int64(user)+1 {
-			one.last = int64(user) + 1
-			one.users++
+		source = place
+		if step++; node&path.Last == 0 {
+			continue
 		}
-		source = target
+		if step < l.steps {
+			l.count(step-1, source, l.told[step]+1)
+		}
+		step = 0
 	}
 	return nil
+}
+
+// count counts a link of the user's paths.
+func (l *pathLinks) count(step, source, target int) {
+	one := &l.links[step][source*l.width(step)+target]
+	one.paths++
+	if one.last != l.user {
+		one.last = l.user
+		one.users++
+	}
 }
 
 // link counts the links between nodes, of the paths that were kept. When there were too
@@ -202,24 +223,69 @@ func (s *paths) sum(ctx context.Context, parts []*pathLinks, top [][]engine.Text
 		return nil, nil
 	}
 	result := engine.NewResult[engine.PathLink](ctx)
-	for step, links := range parts[0].links {
-		begin, width := len(result.Rows), parts[0].width(step)
-		for at := range links {
-			sum := engine.PathLink{Step: step + 1, Source: nodeAt(top[step], at/width), Target: nodeAt(top[step+1], at%width)}
-			for _, part := range parts {
-				sum.Paths += part.links[step][at].paths
-				sum.Users += part.links[step][at].users
+	for step := range s.Steps - 1 {
+		sources, targets := placeOrder(top[step]), placeOrder(top[step+1])
+		sums := sumLinks(parts, step)
+		var order []linkOrder
+		for at, sum := range sums {
+			if sum.paths > 0 {
+				source, target := at/len(targets), at%len(targets)
+				order = append(order, linkOrder{sum.paths, sources[source]*len(targets) + targets[target], source, target})
 			}
-			if sum.Paths == 0 {
-				continue
-			}
-			if err := result.Add(sum, sum.Source.Value, sum.Target.Value); err != nil {
+		}
+		slices.SortFunc(order, linkOrder.compare)
+		result.Rows = slices.Grow(result.Rows, len(order))
+		for _, o := range order {
+			sum := &sums[o.source*len(targets)+o.target]
+			row := engine.PathLink{Step: step + 1, Source: nodeAt(top[step], o.source), Target: nodeAt(top[step+1], o.target), Paths: sum.paths, Users: sum.users}
+			if err := result.Add(row, row.Source.Value, row.Target.Value); err != nil {
 				return nil, err
 			}
 		}
-		slices.SortFunc(result.Rows[begin:], compareLinks)
 	}
 	return result.Rows, nil
+}
+
+// sumLinks adds the links of all parts at a step to those of the first.
+func sumLinks(parts []*pathLinks, step int) []link {
+	sums := parts[0].links[step]
+	for _, part := range parts[1:] {
+		for at, one := range part.links[step] {
+			sums[at].paths += one.paths
+			sums[at].users += one.users
+		}
+	}
+	return sums
+}
+
+// placeOrder returns the number of each place at a step in the order of links, which is that
+// of values: texts are compared for the nodes of a step, not for all links.
+func placeOrder(told []engine.Text) []int {
+	places := make([]int, len(told))
+	for place := range places {
+		places[place] = place
+	}
+	slices.SortFunc(places, func(a, b int) int { return told[a].Compare(told[b]) })
+	order := make([]int, len(told), len(told)+2)
+	for n, place := range places {
+		order[place] = n
+	}
+	return append(order, len(told), len(told)+1) // others, and the end
+}
+
+// linkOrder is what links of a step are ordered by.
+type linkOrder struct {
+	paths          int64
+	places         int // the order of the source, then that of the target
+	source, target int
+}
+
+// compare puts those of the most paths first.
+func (o linkOrder) compare(other linkOrder) int {
+	if o.paths != other.paths {
+		return cmp.Compare(other.paths, o.paths)
+	}
+	return cmp.Compare(o.places, other.places)
 }
 
 // nodeAt is the node in a place.
@@ -231,13 +297,4 @@ func nodeAt(told []engine.Text, place int) engine.PathNode {
 		return engine.PathNode{Place: engine.Others, Text: engine.Text{Missing: true}}
 	}
 	return engine.PathNode{Place: engine.Ended, Text: engine.Text{Missing: true}}
-}
-
-// compareLinks puts those of the most paths first.
-func compareLinks(a, b engine.PathLink) int {
-	return cmp.Or(cmp.Compare(b.Paths, a.Paths), compareNodes(a.Source, b.Source), compareNodes(a.Target, b.Target))
-}
-
-func compareNodes(a, b engine.PathNode) int {
-	return cmp.Or(cmp.Compare(a.Place, b.Place), a.Compare(b.Text))
 }

@@ -57,8 +57,9 @@ type paths struct {
 // maxTape bounds the memory of paths that are kept: 16 MiB for each goroutine.
 const maxTape = 4 << 20
 
-// taken is called with the nodes of a path that counts, by the numbers of their values.
-type taken func(user uint32, nodes []uint32) error
+// taken is called with the nodes of a user's paths that count, as path.Finder has them, by the
+// numbers of their values: once for each user who has some.
+type taken func(nodes []uint32) error
 
 // each calls what begin returns, for each goroutine, with the paths that count.
 func (s *paths) each(ctx context.Context, begin func(node *field) taken) error {
@@ -118,10 +119,8 @@ func (s *paths) eachOfUnits(ctx context.Context, begin func(node *field) taken) 
 		take := begin(w.node)
 		for _, unit := range units {
 			find(unit)
-			for nodes := range w.finder.All {
-				if err := take(unit[0].unit, nodes); err != nil {
-					return false, err
-				}
+			if err := w.takeAll(take); err != nil {
+				return false, err
 			}
 		}
 		return true, nil
@@ -187,7 +186,7 @@ type pathWatcher struct {
 // pathBytes is about what an event of a user takes in the lists here and in a path.Finder.
 const pathBytes = 16 + 32
 
-func (w *pathWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
+func (w *pathWatcher) watch(_ uint32, events []walk.Event, until int64) (enough bool, err error) {
 	w.read(events)
 	if err := w.holds(cap(w.events), pathBytes); err != nil {
 		return false, err
@@ -195,19 +194,22 @@ func (w *pathWatcher) watch(user uint32, events []walk.Event, until int64) (enou
 	if !w.finder.Find(w.events, until) {
 		return false, nil
 	}
-	for nodes := range w.finder.All {
-		if err := w.take(user, nodes); err != nil {
-			return false, err
-		}
+	return true, w.takeAll(w.take)
+}
+
+// takeAll passes on the paths that were found, if there are any.
+func (w *pathWatcher) takeAll(take taken) error {
+	if nodes := w.finder.Nodes(); len(nodes) > 0 {
+		return take(nodes)
 	}
-	return true, nil
+	return nil
 }
 
 // read finds out what a user's events are for paths.
 func (w *pathWatcher) read(events []walk.Event) {
-	w.events = w.events[:0]
+	w.events = slices.Grow(w.events[:0], len(events))[:len(events)]
 	for i := range events {
-		w.events = append(w.events, w.look(&events[i]))
+		w.events[i] = w.look(&events[i])
 	}
 	w.onlyFirst()
 }
@@ -235,6 +237,9 @@ func (w *pathWatcher) look(e *walk.Event) path.Event {
 // onlyFirst leaves of the events that fit an endpoint the first one, where no other is
 // wanted.
 func (w *pathWatcher) onlyFirst() {
+	if (w.starts == nil || !w.starts.first) && (w.ends == nil || !w.ends.first) {
+		return
+	}
 	var others path.Flags // that are not wanted any more
 	for i := range w.events {
 		flags := w.events[i].Flags

@@ -37,26 +37,24 @@ type Finder struct {
 	next   []int32  // of each event that passes, the next one with another node
 	ends   []int32  // and the next one that ends
 	nodes  []uint32 // of all paths found
-	bounds []int    // where in nodes they end
 }
 
-// All yields the nodes of the paths that Find has found, until it is called again.
-func (f *Finder) All(yield func(nodes []uint32) bool) {
-	begin := 0
-	for _, end := range f.bounds {
-		if !yield(f.nodes[begin:end]) {
-			return
-		}
-		begin = end
-	}
-}
+// Last is a bit of the last node of each path. No node is as high.
+const Last = 1 << 31
+
+// Nodes are those of the paths that Find has found, one path after the other, until it is
+// called again.
+func (f *Finder) Nodes() []uint32 { return f.nodes }
 
 // Find finds the paths that count. events must be all of the user from Gap before the
 // range to before until. It returns false when a path might go on from until: then more
 // events have to be seen.
 func (f *Finder) Find(events []Event, until int64) (enough bool) {
 	f.events, f.until = events, until
-	f.nodes, f.bounds = f.nodes[:0], f.bounds[:0]
+	f.nodes = f.nodes[:0]
+	if !f.Start && !f.End && f.Within == 0 {
+		return f.sessions()
+	}
 	f.link()
 	if f.Start {
 		return f.started()
@@ -81,6 +79,36 @@ func (f *Finder) Find(events []Event, until int64) (enough bool) {
 		}
 	}
 	return true
+}
+
+// sessions finds the paths that begin and end with sessions. They do not overlap, so that
+// events need no links to those behind them.
+func (f *Finder) sessions() (enough bool) {
+	var end int
+	for begin := 0; begin < len(f.events); begin = end {
+		end = f.sessionEnd(begin)
+		if f.events[begin].Flags&InRange != 0 && !f.session(begin, end) {
+			return false
+		}
+	}
+	return true
+}
+
+// session finds the path of the session that begins and ends with some events, if it has one.
+func (f *Finder) session(begin, end int) (enough bool) {
+	nodes := f.nodes
+	first := len(nodes)
+	for i := begin; i < end && len(nodes)-first < f.Steps; i++ {
+		e := &f.events[i]
+		if e.Flags&Passes != 0 && (f.Repeats || len(nodes) == first || nodes[len(nodes)-1] != e.Node) {
+			nodes = append(nodes, e.Node)
+		}
+	}
+	f.nodes = nodes
+	if len(nodes) > first {
+		nodes[len(nodes)-1] |= Last
+	}
+	return len(nodes)-first == f.Steps || f.final(f.events[end-1].Us, f.Gap)
 }
 
 // started finds the paths that begin with events that start.
@@ -167,7 +195,7 @@ func (f *Finder) path(first, end int) (after int, enough bool) {
 			if last == at {
 				f.nodes = append(f.nodes, f.events[at].Node)
 			}
-			f.bounds = append(f.bounds, len(f.nodes))
+			f.nodes[len(f.nodes)-1] |= Last
 			return last + 1, true
 		}
 		if at == n || f.events[at].Us > limit {
@@ -190,7 +218,7 @@ func (f *Finder) stop(begin int) {
 		f.nodes = f.nodes[:begin]
 		return
 	}
-	f.bounds = append(f.bounds, len(f.nodes))
+	f.nodes[len(f.nodes)-1] |= Last
 }
 
 // behind returns the first event after another that is later than a limit.
