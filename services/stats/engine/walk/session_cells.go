@@ -80,7 +80,7 @@ func (s *sessions) cells(ctx context.Context, groups []engine.Group) ([]engine.S
 }
 
 // count counts a session.
-func (c *sessionCells) count(user uint32, bucket int, v visit) error {
+func (c *sessionCells) count(user uint32, bucket int, v *visit) error {
 	if c.all >= 0 {
 		if err := c.add(bucket*c.width+c.all, user, v); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (c *sessionCells) place(of combination) (int, error) {
 	return place, c.spend(groupBytes)
 }
 
-func (c *sessionCells) add(at int, user uint32, v visit) error {
+func (c *sessionCells) add(at int, user uint32, v *visit) error {
 	cell := c.cells[at]
 	if cell == nil {
 		cell = new(sessionCell)

@@ -17,7 +17,7 @@ func (e *Engine) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessio
 	if !exists {
 		return engine.Sessioned{}, nil
 	}
-	s := &sessions{Sessions: q, engine: e, period: p, line: newTimeline(p, q.Interval), budget: engine.NewSharedBudget(ctx)}
+	s := e.sessions(ctx, q, p)
 	var result engine.Sessioned
 	var err error
 	if len(q.Breakdown) > 0 {
@@ -29,12 +29,17 @@ func (e *Engine) Sessions(ctx context.Context, q engine.Sessions) (engine.Sessio
 	return result, alone(err)
 }
 
+func (e *Engine) sessions(ctx context.Context, q engine.Sessions, p engine.Period) *sessions {
+	return &sessions{Sessions: q, engine: e, period: p, line: newTimeline(p, q.Interval), gap: q.Gap.Microseconds(), budget: engine.NewSharedBudget(ctx)}
+}
+
 // sessions is a scan.
 type sessions struct {
 	engine.Sessions
 	engine *Engine
 	period engine.Period
 	line   *timeline
+	gap    int64                // in microseconds
 	budget *engine.SharedBudget // of what all walks of the scan keep
 }
 
@@ -49,8 +54,10 @@ type visit struct {
 	of     combination
 }
 
-// counted is called with a session that counts, and the index of its bucket.
-type counted func(user uint32, bucket int, v visit) error
+// counted is called with a session that counts, and the index of its bucket. It must not keep
+// the visit: to copy one that has just been written, for each session, is what counting it
+// took most of its time for.
+type counted func(user uint32, bucket int, v *visit) error
 
 // each calls what begin returns, for each goroutine, with the sessions that count.
 func (s *sessions) each(ctx context.Context, begin func([]sessionField) counted) error {
@@ -67,15 +74,14 @@ func (s *sessions) each(ctx context.Context, begin func([]sessionField) counted)
 			return nil, err
 		}
 		return func(r *reader) watcher {
-			w := &sessionWatcher{sessions: s, r: r, filter: filter, fields: fields, count: begin(fields), memory: memory{budget: s.budget}}
+			w := &sessionWatcher{sessions: s, r: r, filter: filter, fields: fields, count: begin(fields)}
 			return w.watch
 		}, nil
 	})
 }
 
 func (s *sessions) around() around {
-	gap := s.Gap.Microseconds()
-	return around{Scope: s.Scope, Period: s.period, before: gap, after: firstGaps * gap}
+	return around{Scope: s.Scope, Period: s.period, before: s.gap, after: firstGaps * s.gap}
 }
 
 // sessionWatcher finds the sessions of users.
@@ -85,46 +91,55 @@ type sessionWatcher struct {
 	filter *filter // nil: always
 	fields []sessionField
 	count  counted
-	cuts   []cut
-	memory
+	visit  visit // at hand
 }
 
-// cutBytes is what a cut takes.
-const cutBytes = 24
-
-// cut is a session: its events [from, to), and its bucket.
-type cut struct{ from, to, bucket int }
-
 func (w *sessionWatcher) watch(user uint32, events []walk.Event, until int64) (enough bool, err error) {
-	w.cuts, enough = w.cut(events, until, w.cuts[:0])
-	if err := w.holds(cap(w.cuts), cutBytes); err != nil || !enough {
-		return false, err
+	if w.isOpen(events, until) {
+		return false, nil
 	}
-	for _, c := range w.cuts {
-		if of := events[c.from:c.to]; w.passes(of) {
-			if err := w.count(user, c.bucket, visit{len(of), of[len(of)-1].Us - of[0].Us, w.combination(of)}); err != nil {
-				return false, err
-			}
+	var to, bucket int
+	for from := 0; from < len(events); from = to {
+		if to, bucket = w.cut(events, from); bucket < 0 {
+			continue
+		}
+		of := events[from:to]
+		if !w.passes(of) {
+			continue
+		}
+		v := &w.visit
+		v.events, v.us = len(of), of[len(of)-1].Us-of[0].Us
+		if len(w.fields) > 0 {
+			v.of = w.combination(of)
+		}
+		if err := w.count(user, bucket, v); err != nil {
+			return false, err
 		}
 	}
 	return true, nil
 }
 
-// cut adds the sessions of a user that begin in the range to cuts. It is not enough when
-// the last may go on.
-func (s *sessions) cut(events []walk.Event, until int64, cuts []cut) (_ []cut, enough bool) {
-	gap := s.Gap.Microseconds()
-	for from := 0; from < len(events); {
-		to := session.End(events, from, gap)
-		if us := events[from].Us; us < s.period.To {
-			if bucket := s.line.at(us); bucket >= 0 {
-				cuts = append(cuts, cut{from, to, bucket})
-			}
-		}
-		from = to
+// cut returns where the session ends that begins with an event, and its bucket: below 0 when
+// it does not begin in the range.
+func (s *sessions) cut(events []walk.Event, from int) (to, bucket int) {
+	to, bucket = session.End(events, from, s.gap), outside
+	if us := events[from].Us; us < s.period.To {
+		bucket = s.line.at(us)
 	}
-	n := len(cuts)
-	return cuts, n == 0 || cuts[n-1].to < len(events) || until-events[len(events)-1].Us > gap
+	return to, bucket
+}
+
+// isOpen says whether the last session of a user counts and may go on from until.
+func (s *sessions) isOpen(events []walk.Event, until int64) bool {
+	last := len(events) - 1
+	if until-events[last].Us > s.gap { // as nearly all
+		return false
+	}
+	for last > 0 && events[last].Us-events[last-1].Us <= s.gap {
+		last--
+	}
+	_, bucket := s.cut(events, last)
+	return bucket >= 0
 }
 
 // passes says whether the filter holds for an event of a session.
@@ -220,20 +235,22 @@ func (s *sessions) eachOfUnits(ctx context.Context, begin func([]sessionField) c
 		}, err
 	}
 	var events []walk.Event
-	var cuts []cut
 	return ofUnits(ctx, s.engine, s.around(), s.Unit, prepare, func(units [][]ownedEvent[sessionEvent], until int64) (enough bool, err error) {
 		for _, unit := range units {
 			events = eventsOf(unit, events)
-			if cuts, enough = s.cut(events, until, cuts[:0]); !enough {
+			if s.isOpen(events, until) {
 				return false, nil
 			}
 		}
 		count := begin(fields)
 		for _, unit := range units {
 			events = eventsOf(unit, events)
-			cuts, _ = s.cut(events, until, cuts[:0])
-			for _, c := range cuts {
-				if err := countUnit(unit[c.from:c.to], c.bucket, test, fields, count); err != nil {
+			var to, bucket int
+			for from := 0; from < len(events); from = to {
+				if to, bucket = s.cut(events, from); bucket < 0 {
+					continue
+				}
+				if err := countUnit(unit[from:to], bucket, test, fields, count); err != nil {
 					return false, err
 				}
 			}
@@ -252,7 +269,7 @@ func countUnit(events []ownedEvent[sessionEvent], bucket int, test sessionTest, 
 	for i, f := range fields {
 		v.of[i] = f.of(len(events), func(at int) uint32 { return events[at].of.values[i] })
 	}
-	return count(events[0].unit, bucket, v)
+	return count(events[0].unit, bucket, &v)
 }
 
 // rank finds the groups with the most sessions.
@@ -266,7 +283,7 @@ func (s *sessions) rank(ctx context.Context) (engine.Ranked, error) {
 	err := s.each(ctx, func(fields []sessionField) counted {
 		c := &counting{memory{budget: s.budget}, fields, map[combination]int64{}}
 		all = append(all, c)
-		return func(_ uint32, _ int, v visit) error {
+		return func(_ uint32, _ int, v *visit) error {
 			if c.counts[v.of]++; c.counts[v.of] == 1 {
 				return c.spend(groupBytes)
 			}
