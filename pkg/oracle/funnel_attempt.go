@@ -150,7 +150,9 @@ func (q Funnel) furthest(events []passing, entry int) func(l link, step int) int
 		best := step
 		if step < len(q.Steps) {
 			for _, n := range q.next(events, entry, l, step+1) {
-				best = max(best, try(n, step+1))
+				if best = max(best, try(n, step+1)); best == len(q.Steps) {
+					break
+				}
 			}
 		}
 		known[key] = best
