@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -25,11 +24,13 @@ func oneAnHour(cfg *Config) {
 	cfg.SDK.Wait = 20 * time.Second
 }
 
-// inFlight is the service's metric of the bytes in flight.
-func (a *api) inFlight(t *testing.T) float64 {
+const bytesInFlight = "analytics_ingest_bytes_in_flight"
+
+// metric is what the service says of one of its metrics, named with its labels.
+func (a *api) metric(t *testing.T, name string) float64 {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^analytics_ingest_bytes_in_flight (\S+)$`).FindStringSubmatch(a.send(t, "GET", "/metrics", "").body)
-	require.NotNil(t, found)
+	found := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (\S+)$`).FindStringSubmatch(a.send(t, "GET", "/metrics", "").body)
+	require.NotNil(t, found, name)
 	n, err := strconv.ParseFloat(found[1], 64)
 	require.NoError(t, err)
 	return n
@@ -63,41 +64,44 @@ func TestSDKNeighbours(t *testing.T) {
 			}
 		}()
 	}
-	require.Eventually(t, func() bool { return a.inFlight(t) > 4*neighbourBody }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return a.metric(t, bytesInFlight) > 4*neighbourBody }, 30*time.Second, 10*time.Millisecond)
 	got = a.send(t, "POST", "/e", longEvent(other))
 	require.Equal(t, 200, got.status, got.body)
 }
 
 // TestSDKStalledNeighbours: bodies of which nobody knows yet whose they are leave room for
-// those from elsewhere.
+// those from elsewhere, also while more of them wait for room.
 func TestSDKStalledNeighbours(t *testing.T) {
 	t.Parallel()
-	a := newAPI(t, neighbourLimits)
+	a := newAPI(t, neighbourLimits, func(cfg *Config) { cfg.SDK.Wait = time.Minute })
 	key := a.key(t, auth.ScopeIngest)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	for range 4 {
-		sent, rest := io.Pipe()
-		defer rest.Close()
+	for range 5 {
 		go func() {
-			req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/e", sent)
+			stalled := io.MultiReader(strings.NewReader(longEvent(key)[:neighbourBody-1]), until{ctx})
+			req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/e", stalled)
 			if err == nil {
 				req.Header.Set("X-Forwarded-For", "192.0.2.1")
 				req.ContentLength = neighbourBody
 				_, _ = http.DefaultClient.Do(req) // until the test ends
 			}
 		}()
-		go func() {
-			_, _ = io.Copy(rest, io.LimitReader(bufio.NewReader(strings.NewReader(longEvent(key))), neighbourBody-1))
-		}()
 	}
-	require.Eventually(t, func() bool { return a.inFlight(t) > 4*neighbourBody }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool {
+		return a.metric(t, `analytics_ingest_overloaded_total{whose="own"}`) > 0
+	}, 30*time.Second, 10*time.Millisecond)
+	require.Greater(t, a.metric(t, bytesInFlight), 4.*neighbourBody)
 	got := a.send(t, "POST", "/e", longEvent(key), "X-Forwarded-For", "192.0.2.2")
 	require.Equal(t, 200, got.status, got.body)
-	// While a body grows it counts twice, so that all four may not have been read yet.
-	require.Eventually(t, func() bool {
-		return a.send(t, "POST", "/e", longEvent(key), "X-Forwarded-For", "192.0.2.1").status == 503
-	}, 10*time.Second, 10*time.Millisecond)
+}
+
+// until is a reader that has nothing until its context ends.
+type until struct{ context.Context }
+
+func (u until) Read([]byte) (int, error) {
+	<-u.Done()
+	return 0, u.Err()
 }
 
 // slowDown is how each protocol says that there was too much, in answers: with the status
