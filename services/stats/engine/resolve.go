@@ -163,6 +163,11 @@ func (r *resolver) did(ctx context.Context, d *syntax.Did) (Set, error) {
 	if d.Last > 0 {
 		scan.Since = r.period.To - d.Last.Microseconds()
 	}
+	text := r.textOf(d.Series.Filter)
+	var err error
+	if scan.Filter, err = r.rewrite(ctx, d.Series.Filter); err != nil { // also where the number alone decides
+		return Set{}, err
+	}
 	var except bool
 	scan.Times, scan.Exactly, except = countOf(d)
 	switch {
@@ -172,11 +177,6 @@ func (r *resolver) did(ctx context.Context, d *syntax.Did) (Set, error) {
 		return nobody().not(), nil
 	case scan.First && scan.Times > 1:
 		return Set{roaring.New(), except}, nil
-	}
-	text := r.textOf(d.Series.Filter)
-	var err error
-	if scan.Filter, err = r.rewrite(ctx, d.Series.Filter); err != nil {
-		return Set{}, err
 	}
 	if err := r.say(ctx, &scan.Scope, nil, &scan.Filter); err != nil {
 		return Set{}, err

@@ -107,3 +107,33 @@ func TestLatestPages(t *testing.T) {
 		}
 	}
 }
+
+// What users did lately needs an end to look back from, wherever in a filter it is: also
+// where a number of times decides alone.
+func TestLatelyNeedsAnEnd(t *testing.T) {
+	w := newWorld(t)
+	w.add(t, 1, []event.Event{{ID: uuid.New(), UserID: "1", Type: "view"}})
+	zone, err := calendar.Load("UTC")
+	require.NoError(t, err)
+	d := w.data(t, 1, time.Now())
+	const lately = `{"did": {"event": "view"}, "last": "7d"}`
+	lasting, err := syntax.ParseFilterJSON([]byte(lately))
+	require.NoError(t, err)
+	d.cohorts = map[string]engine.Cohort{"lately": {Key: "1", Filter: lasting}}
+	for _, text := range []string{
+		lately,
+		`"cohort:lately"`,
+		`{"not": ` + lately + `}`,
+		`{"did": {"event": "view", "filter": "cohort:lately"}}`,
+		`{"did": {"event": "view", "filter": "cohort:lately"}, "times": 0}`,
+		`{"did": {"event": "view", "filter": ` + lately + `}, "times": "<0"}`,
+		`{"did": {"event": "view", "filter": "cohort:lately", "first": true}, "times": 2}`,
+		`{"funnel": {"steps": ["view", {"event": "buy", "filter": "cohort:lately"}]}, "reached": 1}`,
+	} {
+		f, err := syntax.ParseFilterJSON([]byte(text))
+		require.NoError(t, err, text)
+		q := question.EventTypes{Limit: 1, Scope: question.Scope{Timezone: zone, Filter: f}}
+		_, _, err = d.ask(t.Context(), q, d.raw())
+		require.ErrorIs(t, err, engine.ErrNoEnd, text)
+	}
+}
