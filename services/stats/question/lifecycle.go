@@ -91,30 +91,32 @@ func (q Lifecycle) Answer(ctx context.Context, src *engine.Source) (*Table, erro
 		}
 	}
 	rows := NewTable(ctx, q.Columns(), 4*len(p.list))
-	before := roaring.New()
+	var before uint64       // active in the bucket before
+	lapsed := known.Clone() // known, and not active in the bucket before
 	for i, now := range active {
 		if now == nil {
 			now = roaring.New()
 		}
 		if p.asked[i] >= 0 {
 			label, open := TextOf(p.label(p.list[i])), BoolOf(buckets.incomplete(p.list[i]))
-			seen, returning := now.AndCardinality(known), now.AndCardinality(before)
+			seen, resurrecting := now.AndCardinality(known), now.AndCardinality(lapsed)
 			for _, row := range []struct {
 				status string
 				users  uint64
 			}{
 				{"new", now.GetCardinality() - seen},
-				{"returning", returning},
-				{"resurrecting", seen - returning},
-				{"dormant", before.GetCardinality() - returning},
+				{"returning", seen - resurrecting},
+				{"resurrecting", resurrecting},
+				{"dormant", before - (seen - resurrecting)},
 			} {
 				if err := rows.Add(label, TextOf(row.status), IntegerOf(int64(row.users)), open); err != nil {
 					return nil, err
 				}
 			}
 		}
+		lapsed = roaring.AndNot(known, now)
 		known.Or(now)
-		before = now
+		before = now.GetCardinality()
 	}
 	return rows, nil
 }
