@@ -43,25 +43,35 @@ func compareEngines(ctx context.Context, b *bench) (err error) {
 			otherwise = append(otherwise, i)
 		}
 	}
-	if b.Cold == 0 { // which restarts them
-		for _, e := range engines {
-			if err := e.restart(ctx); err != nil {
-				return err
+	asked := make([]*inTurns, len(b.all))
+	for i, q := range b.all {
+		asked[i] = &inTurns{names: names, engines: engines, q: q, left: make([]bool, len(engines))}
+	}
+	for _, e := range engines {
+		if err := e.restart(ctx); err != nil {
+			return err
+		}
+	}
+	if b.Cold > 0 { // before the others, whose engines have answered for a while
+		for _, t := range asked {
+			progress("first answers: %s", t.q.name)
+			if t.err = t.coldAnswers(ctx, b.Cold); ctx.Err() != nil {
+				return ctx.Err()
 			}
 		}
 	}
 	measure.Heading(fmt.Sprintf("Answers of %d engines, one client, in turns: at most %d each; cold: median of %d first answers", len(main), b.Samples, b.Cold), columns(names, main)...)
 	var done []comparison
 	var failed []error
-	for _, q := range b.all {
-		progress("in turns: %s", q.name)
-		c, err := b.compare(ctx, names, engines, q)
+	for _, t := range asked {
+		progress("in turns: %s", t.q.name)
+		c, err := b.compare(ctx, t)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", q.name, err))
-			measure.Row(q.name, "FAILED")
+			failed = append(failed, fmt.Errorf("%s: %w", t.q.name, err))
+			measure.Row(t.q.name, "FAILED")
 			continue
 		}
 		done = append(done, c)
@@ -117,69 +127,96 @@ func ratio(a, b time.Duration) string {
 	return fmt.Sprintf("%.2g", float64(a)/float64(b))
 }
 
-// compare asks one question. The engines take turns, each round beginning with
+// inTurns is a question that engines are asked in turns, each round beginning with
 // another, so that what else runs on the machine disturbs all of them alike.
-func (b *bench) compare(ctx context.Context, names []string, engines []engine, q *question) (c comparison, err error) {
-	c = comparison{question: q.name, path: q.path, figures: make([]figures, len(engines))}
-	var want []string
-	left := make([]bool, len(engines)) // to another engine
-	ask := func(i int) (answered, error) {
-		a, err := engines[i].ask(ctx, q)
-		switch {
-		case errors.Is(err, errOtherEngine):
-			left[i] = true
-			return a, nil
-		case err != nil:
-		case want == nil:
-			want = a.rows
-			if len(want) == 0 {
-				err = errors.New("the answer is empty")
-			}
-		default:
-			err = equal(want, a.rows)
-		}
-		if err != nil {
-			return a, fmt.Errorf("%s: %w", names[i], err)
-		}
-		if a.source != "" {
-			c.source = a.source
-		}
+type inTurns struct {
+	names   []string
+	engines []engine
+	q       *question
+
+	want   []string // the first answer, with which the others are compared
+	left   []bool   // by an engine, to another
+	source string
+	cold   []time.Duration // medians of first answers
+	err    error           // of these
+}
+
+func (t *inTurns) ask(ctx context.Context, i int) (answered, error) {
+	a, err := t.engines[i].ask(ctx, t.q)
+	switch {
+	case errors.Is(err, errOtherEngine):
+		t.left[i] = true
 		return a, nil
-	}
-	order := func(round int) (turns []int) {
-		for k := range engines {
-			// DuckDB begins: the others are compared with its answer.
-			if i := (round + 1 + k) % len(engines); !left[i] && (!q.unserved || i > 0 && !isVariant(names[i])) {
-				turns = append(turns, i)
-			}
+	case err != nil:
+	case t.want == nil:
+		t.want = a.rows
+		if len(t.want) == 0 {
+			err = errors.New("the answer is empty")
 		}
-		return turns
+	default:
+		err = equal(t.want, a.rows)
 	}
-	took, cpu, cold := make([][]time.Duration, len(engines)), make([][]time.Duration, len(engines)), make([][]time.Duration, len(engines))
-	for round := range b.Cold {
-		for _, i := range order(round) {
-			if err := engines[i].restart(ctx); err != nil {
-				return c, err
+	if err != nil {
+		return a, fmt.Errorf("%s: %w", t.names[i], err)
+	}
+	if a.source != "" {
+		t.source = a.source
+	}
+	return a, nil
+}
+
+// order are the engines in the order of a round.
+func (t *inTurns) order(round int) (turns []int) {
+	for k := range t.engines {
+		// DuckDB begins: the others are compared with its answer.
+		if i := (round + 1 + k) % len(t.engines); !t.left[i] && (!t.q.unserved || i > 0 && !isVariant(t.names[i])) {
+			turns = append(turns, i)
+		}
+	}
+	return turns
+}
+
+// coldAnswers restarts each engine before it is asked.
+func (t *inTurns) coldAnswers(ctx context.Context, rounds int) error {
+	took := make([][]time.Duration, len(t.engines))
+	for round := range rounds {
+		for _, i := range t.order(round) {
+			if err := t.engines[i].restart(ctx); err != nil {
+				return err
 			}
-			a, err := ask(i)
+			a, err := t.ask(ctx, i)
 			if err != nil {
-				return c, err
+				return err
 			}
-			cold[i] = append(cold[i], a.took)
+			took[i] = append(took[i], a.took)
 		}
 	}
-	for _, i := range order(0) {
-		if err := engines[i].settle(ctx); err != nil {
+	t.cold = make([]time.Duration, len(t.engines))
+	for _, i := range t.order(0) {
+		t.cold[i] = measure.Median(took[i])
+	}
+	return nil
+}
+
+// compare asks one question.
+func (b *bench) compare(ctx context.Context, t *inTurns) (c comparison, err error) {
+	if t.err != nil {
+		return c, t.err
+	}
+	c = comparison{question: t.q.name, path: t.q.path, figures: make([]figures, len(t.engines))}
+	for _, i := range t.order(0) {
+		if err := t.engines[i].settle(ctx); err != nil {
 			return c, err
 		}
 	}
-	spent := make([]time.Duration, len(engines))
+	took, cpu := make([][]time.Duration, len(t.engines)), make([][]time.Duration, len(t.engines))
+	spent := make([]time.Duration, len(t.engines))
 	for round := range b.Samples {
-		for _, i := range order(round) {
+		for _, i := range t.order(round) {
 			if spent[i] > b.duration() && len(took[i]) >= leastSamples {
 				continue
 			}
-			a, err := ask(i)
+			a, err := t.ask(ctx, i)
 			if err != nil {
 				return c, err
 			}
@@ -190,13 +227,14 @@ func (b *bench) compare(ctx context.Context, names []string, engines []engine, q
 			return c, ctx.Err()
 		}
 	}
-	if q.unserved {
+	c.source = t.source
+	if t.q.unserved {
 		c.source = "no route"
 	}
-	for _, i := range order(0) {
+	for _, i := range t.order(0) {
 		c.figures[i] = figures{p50: measure.Median(took[i]), p90: measure.Quantile(took[i], 0.9), cpu: measure.Median(cpu[i])}
-		if b.Cold > 0 {
-			c.figures[i].cold = measure.Median(cold[i])
+		if t.cold != nil {
+			c.figures[i].cold = t.cold[i]
 		}
 	}
 	return c, nil
